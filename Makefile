@@ -1,0 +1,65 @@
+# pfmbench: `make bench` and `make test` do all the set-up themselves.
+
+PYTHON ?= python3
+VENV   ?= .venv
+PY     := $(VENV)/bin/python
+comma  := ,
+# one name stays a name, several become Hydra's list
+list    = $(if $(findstring $(comma),$(1)),[$(1)],$(1))
+
+OVERRIDES = $(if $(MODEL),'model=$(call list,$(MODEL))') \
+            $(if $(TASK),'task=$(call list,$(TASK))') \
+            $(if $(SUITE),'suite=$(SUITE)') \
+            $(if $(DATA),'data=$(DATA)') \
+            $(if $(RESULTS),'results=$(RESULTS)') \
+            $(if $(CACHE),'cache=$(CACHE)') \
+            $(if $(SITE),'site=$(SITE)') \
+            $(ARGS)
+
+.DEFAULT_GOAL := help
+.PHONY: help bench test test-slow lint types leaderboard models setup clean
+
+help:  ## list the targets
+	@echo 'make bench MODEL=uni TASK=tiles DATA=/my/tiles   (also SUITE= RESULTS= CACHE= SITE= ARGS="any=override")'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-12s %s\n", $$1, $$2}'
+
+bench: $(VENV)/.installed  ## run models on tasks and print the leaderboard; alone: the built-in suite on the default model
+	@$(PY) -m bench $(OVERRIDES)
+
+leaderboard: $(VENV)/.installed  ## rebuild the tables from the saved rows
+	@$(PY) -m bench.leaderboard $(if $(RESULTS),'results=$(RESULTS)') $(ARGS)
+
+models: $(VENV)/.installed  ## list the models of the registry
+	@$(PY) -m registry $(ARGS)
+
+test: $(VENV)/.installed-dev  ## run the fast tests (under five minutes on two cores)
+	@$(PY) -m pytest $(ARGS)
+
+test-slow: $(VENV)/.installed-dev  ## run the tests that take over ten seconds each
+	@$(PY) -m pytest -m slow $(ARGS)
+
+lint: $(VENV)/.installed-dev  ## check style (ruff)
+	@$(PY) -m ruff check . && $(PY) -m ruff format --check .
+
+types: $(VENV)/.installed-dev  ## check types (mypy)
+	@$(PY) -m mypy
+
+setup: $(VENV)/.installed  ## install only; PIP_ARGS="--index-url URL" takes the wheels from elsewhere (a CPU or CUDA build of torch)
+
+clean:  ## remove the virtual environment
+	rm -rf $(VENV)
+
+$(PY):
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || \
+	  { echo "pfmbench needs Python 3.11 or newer and '$(PYTHON)' is not: name one, make PYTHON=python3.12 bench" >&2; exit 2; }
+	@$(PYTHON) -m venv $(VENV) || \
+	  { echo "'$(PYTHON) -m venv' failed: install the venv module of your Python (on Debian: python3-venv)" >&2; exit 2; }
+
+$(VENV)/.installed: pyproject.toml constraints.txt | $(PY)
+	@echo 'Installing into $(VENV) (once) ...' >&2
+	@$(PY) -m pip install --quiet --disable-pip-version-check --constraint constraints.txt $(PIP_ARGS) --editable .
+	@touch $@
+
+$(VENV)/.installed-dev: $(VENV)/.installed
+	@$(PY) -m pip install --quiet --disable-pip-version-check --constraint constraints.txt $(PIP_ARGS) --editable '.[dev]'
+	@touch $@

@@ -1,0 +1,88 @@
+"""What a user may set, typed and checked by Hydra before anything runs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Any
+
+from hydra.core.config_store import ConfigStore
+
+
+class Null(Enum):
+    """Which rows say what the head does without the model."""
+
+    floors = "floors"
+    same = "same"
+    none = "none"
+
+
+class OnCorrupt(Enum):
+    """What an unreadable tile does."""
+
+    error = "error"
+    skip = "skip"
+
+
+class Preprocess(Enum):
+    """Where tiles are resized and normalised; both give the authors' recipe."""
+
+    device = "device"
+    exact = "exact"
+
+
+class Precision(Enum):
+    """Number format of the network's products; auto is the card's on a GPU and float32 on a CPU."""
+
+    auto = "auto"
+    float32 = "float32"
+    bfloat16 = "bfloat16"
+    float16 = "float16"
+
+
+class WeightsChoice(Enum):
+    """Published weights, or the same network with seeded random ones."""
+
+    pretrained = "pretrained"
+    random = "random"
+
+
+@dataclass
+class BenchConfig:
+    """One run: every model on every task with every protocol and seed."""
+
+    # what is run
+    model: Any = "efficientnet_lite0"  # a name of `python -m registry`, timm:NAME, hf-hub:REPO, or a list of these
+    tasks: dict[str, Any] = field(default_factory=dict)  # filled by task=NAME
+    protocols: dict[str, Any] = field(default_factory=dict)  # filled by protocol=NAME
+    seeds: list[int] = field(default_factory=lambda: [0])
+    null: Null = Null.floors
+    # where things are
+    data: str | None = None  # the dataset's folder or manifest, or a folder that holds the datasets' folders
+    results: str = "results"
+    cache: str = "cache"
+    # weights
+    checkpoint: str | None = None  # of the one model
+    checkpoints: dict[str, str] = field(default_factory=dict)  # of several, by name
+    weights: WeightsChoice = WeightsChoice.pretrained
+    weights_dir: str | None = None
+    options: dict[str, Any] = field(default_factory=dict)  # named options of the model's card
+    plugins: list[str] = field(default_factory=list)  # Python files with cards
+    revision: str | None = None
+    offline: bool = False
+    trust_remote_code: bool = False
+    # how tiles become features
+    device: str | None = None  # cuda, cuda:1, mps, cpu; None takes a GPU where there is one
+    precision: Precision = Precision.auto
+    preprocess: Preprocess = Preprocess.device
+    batch_size: int | None = None  # tiles a forward pass; None is 256 on a GPU, 32 on a CPU
+    workers: int | None = None  # decoding threads; None is one a core
+    shard_tiles: int = 16384  # tiles a feature file: what a killed run loses at most
+    on_corrupt: OnCorrupt = OnCorrupt.error
+    # how scores are reported
+    bootstrap: int = 1000  # resamples of the intervals
+
+
+def register() -> None:
+    """Make the schema known to Hydra under the name that conf/bench.yaml starts from."""
+    ConfigStore.instance().store(name="schema", node=BenchConfig)

@@ -1,0 +1,116 @@
+"""The models of a run: what the user named and the floors that stand beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import registry
+from bench.config import BenchConfig, Null, Precision, WeightsChoice
+from registry import ModelCard
+from registry.errors import UserError
+
+if TYPE_CHECKING:
+    from registry.extractor import FeatureExtractor
+
+FLOORS = ("colour", "random_vit_s16")
+RANDOM = "@random"
+
+
+@dataclass(frozen=True)
+class Model:
+    """One model of a run.
+
+    Attributes
+    ----------
+    name : str
+        As in the table.
+    card : ModelCard
+    floor : bool
+        Whether its row says what the head does without a pretrained model.
+    source : dict
+        Arguments of `registry.load` and `registry.fingerprint` that say which weights.
+    how : dict
+        Arguments of `registry.load` alone.
+    """
+
+    name: str
+    card: ModelCard
+    floor: bool
+    source: dict[str, Any]
+    how: dict[str, Any]
+
+    def key(self) -> dict[str, str]:
+        """All of the model that can change a feature."""
+        return {
+            "card": self.card.digest(),
+            "weights": registry.fingerprint(self.name, **self.source),
+            "precision": self.how["precision"],
+            "preprocess": self.how["preprocess"],
+        }
+
+    def load(self) -> FeatureExtractor:
+        return registry.load(self.name, **self.source, **self.how)
+
+
+def models(config: BenchConfig, device: str) -> list[Model]:
+    """The models that the configuration names, in its order, then the floors.
+
+    Raises
+    ------
+    UserError
+        If a name is unknown, or a checkpoint is given for a model that is not in the run.
+    """
+    named = [config.model] if isinstance(config.model, str) else list(config.model)
+    if not named:
+        raise UserError("No model is named: set model=NAME; `python -m registry` lists them.")
+    if config.weights is WeightsChoice.random:
+        named = [n if _is_floor(n) else n + RANDOM for n in named]
+    registry.load_plugins(list(config.plugins))
+    _check_checkpoints(config, named)
+    return [_model(config, name, device) for name in dict.fromkeys([*named, *_floors(config.null, named)])]
+
+
+def _floors(null: Null, named: list[str]) -> Iterator[str]:
+    if null is Null.none:
+        return
+    if null is Null.same:
+        yield from (name + RANDOM for name in named if not _is_floor(name))
+    yield from FLOORS
+
+
+def _is_floor(name: str) -> bool:
+    return name in FLOORS or name.endswith(RANDOM)
+
+
+def _check_checkpoints(config: BenchConfig, named: list[str]) -> None:
+    if config.checkpoint and len(named) > 1:
+        raise UserError(
+            f"checkpoint= belongs to one model and {len(named)} are named: give each its own, "
+            f"checkpoints.{named[0]}=FILE."
+        )
+    for name in config.checkpoints:
+        if name not in named:
+            raise UserError(f"checkpoints.{name} is given but model= does not name {name}: add it, or drop the checkpoint.")
+
+
+def _model(config: BenchConfig, name: str, device: str) -> Model:
+    options = dict(config.options) if name in (config.model, config.model + RANDOM) else {}
+    card = registry.card(name, options=options)
+    precision = config.precision.value
+    if precision == "auto":
+        precision = card.precision if device.startswith("cuda") else Precision.float32.value
+    return Model(
+        name=name,
+        card=card,
+        floor=_is_floor(name),
+        source={
+            "checkpoint": None if _is_floor(name) else config.checkpoints.get(name, config.checkpoint),
+            "weights_dir": config.weights_dir,
+            "revision": config.revision,
+            "offline": config.offline,
+            "trust_remote_code": config.trust_remote_code,
+        },
+        how={"options": options, "device": device, "precision": precision, "preprocess": config.preprocess.value},
+    )
