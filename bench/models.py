@@ -92,7 +92,9 @@ def _check_checkpoints(config: BenchConfig, named: list[str]) -> None:
         )
     for name in config.checkpoints:
         if name not in named:
-            raise UserError(f"checkpoints.{name} is given but model= does not name {name}: add it, or drop the checkpoint.")
+            raise UserError(
+                f"checkpoints.{name} is given but model= does not name {name}: add it, or drop the checkpoint."
+            )
 
 
 def _model(config: BenchConfig, name: str, device: str) -> Model:

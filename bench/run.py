@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from bench import leaderboard, metrics, protocols, tasks
-from bench.config import BenchConfig, OnCorrupt
+from bench.config import BenchConfig
 from bench.embed import Embedding, Job, embed, feature_folder
 from bench.files import unwritable
 from bench.leaderboard import Row
@@ -73,7 +73,9 @@ def _run_task(
     frame = manifest.frame
     source = TileSource(frame["id"].tolist(), frame["path"].tolist(), frame["index"].tolist())
     sides = frame["split"].value_counts()
-    _say(f"{task.name}: {len(frame)} tiles ({', '.join(f'{s} {n}' for s, n in sides.items())}), {frame['group'].nunique()} groups")
+    _say(
+        f"{task.name}: {len(frame)} tiles ({', '.join(f'{s} {n}' for s, n in sides.items())}), {frame['group'].nunique()} groups"
+    )
     content = source.digest()
     data_digest = _digest([content, frame[["id", "label", "group", "split"]].to_csv(index=False)])
     runs = [
@@ -215,9 +217,7 @@ class _Run:
         )
 
 
-def _samples(
-    manifest: Manifest, embedding: Embedding, features: np.ndarray
-) -> tuple[Samples, Samples | None, Samples]:
+def _samples(manifest: Manifest, embedding: Embedding, features: np.ndarray) -> tuple[Samples, Samples | None, Samples]:
     frame = manifest.frame.iloc[embedding.rows]
     code = {name: i for i, name in enumerate(manifest.classes)}
     labels = frame["label"].map(code).to_numpy(np.int64)

@@ -21,7 +21,6 @@ from registry.errors import UserError
 
 if TYPE_CHECKING:
     import torch
-
     from registry.extractor import FeatureExtractor
 
 BATCHES_IN_FLIGHT = 4  # on a GPU, so that page-locked batches do not pile up

@@ -70,7 +70,14 @@ class TileSource:
         return whole.hexdigest()[:16]
 
     def batches(
-        self, start: int, stop: int, batch_size: int, *, workers: int, pin: bool = False, skipped: list[int] | None = None
+        self,
+        start: int,
+        stop: int,
+        batch_size: int,
+        *,
+        workers: int,
+        pin: bool = False,
+        skipped: list[int] | None = None,
     ) -> Iterator[Batch]:
         """Decode the tiles `start` to `stop` in order, `batch_size` at a time.
 
@@ -102,9 +109,7 @@ class TileSource:
                 pool.shutdown(wait=False, cancel_futures=True)
 
 
-def _collect(
-    rows: range, decoding: list[Future[np.ndarray]], pin: bool, skipped: list[int] | None
-) -> Iterator[Batch]:
+def _collect(rows: range, decoding: list[Future[np.ndarray]], pin: bool, skipped: list[int] | None) -> Iterator[Batch]:
     import torch
 
     by_shape: dict[tuple[int, ...], list[tuple[int, np.ndarray]]] = {}
