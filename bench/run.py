@@ -73,9 +73,8 @@ def _run_task(
     frame = manifest.frame
     source = TileSource(frame["id"].tolist(), frame["path"].tolist(), frame["index"].tolist())
     sides = frame["split"].value_counts()
-    _say(
-        f"{task.name}: {len(frame)} tiles ({', '.join(f'{s} {n}' for s, n in sides.items())}), {frame['group'].nunique()} groups"
-    )
+    counts = ", ".join(f"{side} {n}" for side, n in sides.items())
+    _say(f"{task.name}: {len(frame)} tiles ({counts}), {frame['group'].nunique()} groups")
     content = source.digest()
     data_digest = _digest([content, frame[["id", "label", "group", "split"]].to_csv(index=False)])
     runs = [

@@ -46,8 +46,8 @@ def test_hdf5_rows(tmp_path, order):
 
 
 def test_what_cannot_be_read_is_named(tmp_path, pixels):
-    whole = write(tmp_path / "whole.png", pixels)
-    data = open(whole, "rb").read()
+    write(tmp_path / "whole.png", pixels)
+    data = (tmp_path / "whole.png").read_bytes()
     (tmp_path / "half.png").write_bytes(data[: len(data) // 2])
     (tmp_path / "text.png").write_text("not an image")
     Image.fromarray(np.zeros((4, 4), np.uint16)).save(tmp_path / "deep.png")
