@@ -9,6 +9,8 @@ from pathlib import Path
 REPO_CONF = Path(__file__).resolve().parents[1] / "conf"  # a checkout
 WHEEL_CONF = Path(__file__).resolve().parent / "conf"  # an installed wheel
 
+OPEN_MAPS = ("checkpoints.", "options.", "tasks.", "protocols.")
+
 
 def main() -> None:
     """Run ``python -m bench``; what the user can mend is one sentence on stderr and exit code 2."""
@@ -29,8 +31,7 @@ def main() -> None:
         run(OmegaConf.to_object(composed))  # type: ignore[arg-type]
 
     schema.register()
-    if not any(a.lstrip("+~").startswith(("task=", "suite=", "task@", "tasks.")) for a in sys.argv[1:]):
-        sys.argv.append("suite=demo")
+    sys.argv[1:] = _overrides(sys.argv[1:])
     debug = bool(os.environ.get("PFMBENCH_DEBUG"))
     os.environ["HYDRA_FULL_ERROR"] = "1"  # errors come here, to be said in a sentence
     try:
@@ -47,6 +48,13 @@ def main() -> None:
         sys.exit(_complain("Stopped; what is computed stays and is not done again."))
 
 
+def _overrides(arguments: list[str]) -> list[str]:
+    """What Hydra is given: keys of open maps may be new, and without a task the built-in suite runs."""
+    opened = [f"++{a}" if a.startswith(OPEN_MAPS) else a for a in arguments]
+    names_a_task = any(a.lstrip("+").startswith(("task=", "suite=")) for a in arguments)
+    return opened if names_a_task else [*opened, "suite=demo"]
+
+
 def _complain(message: str) -> int:
     for sentence in message.splitlines():
         print(f"pfmbench: {sentence}", file=sys.stderr)
@@ -54,9 +62,15 @@ def _complain(message: str) -> int:
 
 
 def _plain(error: Exception) -> str:
-    """Hydra's own message in one line; its list of choices follows the first line."""
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return f"{' '.join(lines)} (python -m bench --help shows what can be set)"
+    """Hydra's message and its cause in one sentence."""
+    from hydra.errors import MissingConfigException
+
+    if isinstance(error, MissingConfigException) and error.options:
+        kind, _, name = str(error.missing_cfg_file).rpartition("/")
+        return f"There is no {kind} '{name}': choose one of {', '.join(error.options)}."
+    cause = str(error.__cause__).splitlines()[0] if error.__cause__ else ""
+    said = " ".join([str(error).splitlines()[0].rstrip("."), *([f"({cause})"] if cause else [])])
+    return f"{said}: python -m bench --help shows what can be set."
 
 
 if __name__ == "__main__":
