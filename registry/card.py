@@ -27,7 +27,8 @@ class Architecture:
         ``"timm:NAME"``, or ``"package.module:function"`` for a network that timm lacks. The function takes `kwargs`
         and returns an ``nn.Module`` that maps normalised float tiles [B, 3, H, W] to tokens or features.
     kwargs : mapping
-        Arguments of the builder; JSON values only, layer classes by name (``"SwiGLUPacked"``, ``"silu"``).
+        Arguments of the builder; JSON values only. A ``*_layer`` of timm is a class of ``timm.layers`` or ``torch.nn``
+        by name (``"SwiGLUPacked"``, ``"SiLU"``), with arguments ``{"layer": "LayerNorm", "eps": 1e-12}``.
     """
 
     builder: str
@@ -36,7 +37,11 @@ class Architecture:
 
 @dataclass(frozen=True, kw_only=True)
 class Weights:
-    """Where the published weights are and how their file is laid out."""
+    """Where the published weights are and how their file is laid out.
+
+    ``weights_dir=`` is searched for ``NAME.safetensors`` (``.bin``, ``.pth``, ``.pt``, ``.torch``, ``.ckpt``) and for a folder
+    ``NAME/`` that holds the files under their published names; NAME is the model's name in the registry.
+    """
 
     # where from, in the order of trying (after checkpoint= and weights_dir=)
     package: str | None = None  # import name of an installed package that carries the file
@@ -48,7 +53,11 @@ class Weights:
     gated: bool = False  # True where the hub asks for an account and consent
     # what it is
     sha256: str | None = None  # of the file, where published
-    layout: str = "timm"  # name in registry.layouts.LAYOUTS
+    layout: str = (
+        "timm"  # name in registry.layouts.LAYOUTS, "module:function", "random" (seeded) or "none" (no weights)
+    )
+    # where one model is several files: file name -> its sha256 or None; `file` and `sha256` are then None
+    files: Mapping[str, str | None] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,6 +80,8 @@ class Preprocessing:
         Whether a centre crop of `size` follows.
     mean, std : 3 floats
         Of each channel on the 0..1 scale.
+    multiple_of : int or None
+        Where `resize` is None: tiles whose sides are any multiple of it are taken too (networks that adapt to the size).
     """
 
     size: int
@@ -81,6 +92,7 @@ class Preprocessing:
     crop: bool = True
     mean: tuple[float, float, float] = IMAGENET_MEAN
     std: tuple[float, float, float] = IMAGENET_STD
+    multiple_of: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -142,6 +154,7 @@ class ModelCard:
     pretraining: Pretraining
     # named choices that the field uses both ways; option -> value -> fields replaced
     options: Mapping[str, Mapping[str, Mapping[str, Any]]] = field(default_factory=dict)
+    tile_encoder: str = ""  # of a slide encoder: the model whose features it takes
     notes: str = ""
 
     def digest(self) -> str:

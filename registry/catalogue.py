@@ -1,0 +1,156 @@
+"""The only list of models: cards of the package, of installed plugins, and of files that the user names."""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import importlib
+import importlib.metadata
+import importlib.util
+import pkgutil
+import sys
+from collections.abc import Iterable, Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from . import models
+from .card import ModelCard, Pretraining, Weights
+from .errors import UserError
+
+_RANDOM = "@random"
+_OUTSIDE = ("timm:", "hf-hub:")
+
+
+@cache
+def _cards() -> dict[str, ModelCard]:
+    cards: dict[str, ModelCard] = {}
+    for module in sorted(m.name for m in pkgutil.iter_modules(models.__path__)):
+        _enter(cards, getattr(importlib.import_module(f"{models.__name__}.{module}"), "CARDS", ()), module)
+    for entry in importlib.metadata.entry_points(group="pfmbench.models"):
+        try:
+            found = entry.load()
+        except Exception as problem:
+            raise UserError(
+                f"the installed plugin '{entry.name}' ({entry.value}) cannot be imported: {problem}; mend or uninstall it"
+            ) from problem
+        _enter(cards, getattr(found, "CARDS", found), f"plugin {entry.name}")
+    return cards
+
+
+def _enter(cards: dict[str, ModelCard], new: Iterable[ModelCard], source: str) -> None:
+    for card in new:
+        if not isinstance(card, ModelCard):
+            raise UserError(f"{source}: CARDS holds {card!r}, which is not a ModelCard")
+        if cards.get(card.name, card) != card:
+            raise UserError(f"{source}: a model named '{card.name}' exists already; give the card another name")
+        if ":" in card.name or "@" in card.name:
+            raise UserError(f"{source}: the name '{card.name}' must not contain ':' or '@'")
+        cards[card.name] = card
+
+
+def add(card: ModelCard) -> None:
+    """Make a card known to `names`, `card` and `load` for the rest of this process."""
+    _enter(_cards(), [card], "registry.add")
+
+
+def load_plugins(paths: Iterable[str | Path]) -> None:
+    """Add the ``CARDS`` of Python files. Each runs as the module of its stem, so ``"stem:function"`` names a builder."""
+    for path in map(Path, paths):
+        if not path.is_file():
+            raise UserError(f"there is no plugin file {path}; give the path of a Python file that defines CARDS")
+        name = path.stem
+        loaded = sys.modules.get(name)
+        if loaded is None:
+            spec = importlib.util.spec_from_file_location(name, path.resolve())
+            if spec is None or spec.loader is None:
+                raise UserError(f"the plugin {path} is not a Python file (.py)")
+            loaded = sys.modules[name] = importlib.util.module_from_spec(spec)
+            try:
+                spec.loader.exec_module(loaded)
+            except Exception as problem:
+                del sys.modules[name]
+                raise UserError(f"the plugin {path} stops with {type(problem).__name__}: {problem}") from problem
+        elif getattr(loaded, "__file__", None) != str(path.resolve()):
+            raise UserError(f"the plugin {path} is named like the module '{name}', which is in use; rename the file")
+        if not hasattr(loaded, "CARDS"):
+            raise UserError(f"the plugin {path} defines no CARDS (a tuple of registry.ModelCard)")
+        _enter(_cards(), loaded.CARDS, str(path))
+
+
+def names() -> list[str]:
+    """Names of all models in the registry, sorted. Imports no torch."""
+    return sorted(_cards())
+
+
+def card(
+    name: str,
+    options: Mapping[str, Any] | None = None,
+    *,
+    revision: str | None = None,
+    offline: bool = False,
+    token: str | None = None,
+) -> ModelCard:
+    """The card of a model.
+
+    Parameters
+    ----------
+    name : str
+        A name of `names`, ``"timm:NAME"``, ``"hf-hub:OWNER/REPOSITORY"``, or any of these with ``"@random"``: the same
+        network with seeded random weights.
+    options : mapping, optional
+        Named choices of the card, ``{option: value}``; the card is returned with the choice made.
+    revision, offline, token
+        For ``hf-hub:`` names, whose card is made from the repository's configuration.
+
+    Raises
+    ------
+    UserError
+        If the name, an option or a value is unknown; near matches are listed.
+    """
+    base = name.removesuffix(_RANDOM)
+    if base.startswith(_OUTSIDE):
+        from . import outside
+
+        found = outside.card(base, revision=revision, offline=offline, token=token)
+    else:
+        try:
+            found = _cards()[base]
+        except KeyError:
+            raise UserError(_unknown(base)) from None
+    found = _choose(found, options or {})
+    return random_twin(found) if name.endswith(_RANDOM) else found
+
+
+def random_twin(card: ModelCard) -> ModelCard:
+    """The card of the same network with seeded random weights."""
+    return dataclasses.replace(
+        card,
+        name=card.name + _RANDOM,
+        title=f"{card.title}, random weights",
+        weights=Weights(layout="random" if card.params else "none"),
+        pretraining=Pretraining(method="none: seeded random weights", data="none", evidence="stated"),
+    )
+
+
+def _choose(card: ModelCard, options: Mapping[str, Any]) -> ModelCard:
+    for option, wanted in options.items():
+        values = card.options.get(option)
+        if values is None:
+            known = f"its options are {', '.join(card.options)}" if card.options else "it has none"
+            raise UserError(f"{card.name} has no option '{option}'; {known}")
+        value = str(wanted).lower() if isinstance(wanted, bool) else str(wanted)
+        if value not in values:
+            raise UserError(f"{card.name} has no {option}={value}; choose one of {', '.join(values)}")
+        card = dataclasses.replace(card, **values[value])
+    return card
+
+
+def _unknown(name: str) -> str:
+    known = {n.lower(): n for n in names()}
+    lowered = name.lower().replace("-", "_")
+    near = difflib.get_close_matches(lowered, known, n=4, cutoff=0.6)
+    near += [n for n in known if (lowered in n or n in lowered) and n not in near]
+    hint = f"did you mean {', '.join(known[n] for n in near[:6])}?" if near and lowered else ""
+    tail = "`python -m registry` lists all; timm:NAME and hf-hub:OWNER/REPOSITORY name models outside the registry"
+    return f"there is no model '{name}'" + (f"; {hint} ({tail})" if hint else f"; {tail}")

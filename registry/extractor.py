@@ -1,0 +1,130 @@
+"""The networks as users call them: uint8 tiles to features, and tile features to slide features."""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager, nullcontext
+from typing import Literal
+
+import torch
+from jaxtyping import Float, Int, UInt8
+from torch import Tensor, nn
+
+from .card import ModelCard, Pooling
+from .preprocess import ExactPreprocess, Preprocess
+from .weights import LoadedWeights
+
+Precision = Literal["float32", "bfloat16", "float16"]
+
+
+def pool(output: Float[Tensor, "tile *token feature"], pooling: Pooling) -> Float[Tensor, "tile pooled"]:
+    """One vector a tile from the network's output; sums over tokens are taken in float32."""
+    if pooling.kind == "none":
+        return output.float()
+    if pooling.kind == "cls":
+        return output[:, 0].float()
+    patches = output[:, pooling.patch_start :].float().mean(dim=1)
+    return patches if pooling.kind == "mean" else torch.cat([output[:, 0].float(), patches], dim=1)
+
+
+class _Encoder(nn.Module):
+    """A network with its card, the origin of its weights, and the precision that it runs in."""
+
+    def __init__(self, card: ModelCard, network: nn.Module, weights: LoadedWeights, precision: Precision) -> None:
+        super().__init__()
+        self.card = card
+        self.weights = weights
+        self.network = network
+        self.precision = precision
+
+    def _numerics(self, device: torch.device) -> AbstractContextManager[object]:
+        if device.type != "cuda":
+            return nullcontext()
+        if self.precision == "float32":  # convolutions take TF32 unless told
+            return torch.backends.cudnn.flags(enabled=True, benchmark=torch.backends.cudnn.benchmark, allow_tf32=False)
+        return torch.autocast("cuda", dtype=getattr(torch, self.precision))
+
+
+class FeatureExtractor(_Encoder):
+    """Tiles (or regions) in, one vector each out: preprocessing, network and pooling of one card.
+
+    Attributes
+    ----------
+    card : ModelCard
+    weights : LoadedWeights
+    network : nn.Module
+        Maps normalised float tiles to what the card's pooling expects.
+    """
+
+    def __init__(
+        self,
+        card: ModelCard,
+        network: nn.Module,
+        weights: LoadedWeights,
+        *,
+        precision: Precision | None = None,
+        preprocess: Literal["device", "exact"] = "device",
+    ) -> None:
+        super().__init__(card, network, weights, precision or card.precision)
+        recipe = ExactPreprocess if preprocess == "exact" else Preprocess
+        self.preprocess = recipe(card.preprocessing, card.name)
+
+    def forward(self, tiles: UInt8[Tensor, "tile 3 height width"]) -> Float[Tensor, "tile feature"]:
+        """Features of a batch.
+
+        Parameters
+        ----------
+        tiles : uint8 tensor [B, 3, H, W]
+            RGB, on any device.
+
+        Returns
+        -------
+        float32 tensor [B, D]
+            On the module's device.
+
+        Raises
+        ------
+        UserError
+            If tiles of this size cannot become the network's input.
+        """
+        if tiles.dtype != torch.uint8 or tiles.ndim != 4 or tiles.shape[1] != 3:
+            raise TypeError(f"tiles must be uint8 [B, 3, H, W], not {tiles.dtype} {list(tiles.shape)}")
+        inputs = self.preprocess(tiles)
+        with self._numerics(inputs.device):
+            output = self.network(inputs)
+        return pool(output, self.card.pooling)
+
+
+class SlideEncoder(_Encoder):
+    """Features of a slide's tiles in, one vector of the slide out.
+
+    Attributes
+    ----------
+    card : ModelCard
+        Its `tile_encoder` names the model whose features are taken.
+    weights : LoadedWeights
+    network : nn.Module
+        Maps features [slide, tile, feature] and coordinates [slide, tile, 2] to [slide, feature].
+    """
+
+    def forward(
+        self, features: Float[Tensor, "*slide tile feature_in"], coords: Int[Tensor, "*slide tile 2"]
+    ) -> Float[Tensor, "slide feature"]:
+        """The slide's vector.
+
+        Parameters
+        ----------
+        features : float tensor [N, F] or [B, N, F]
+            Of the card's `tile_encoder`.
+        coords : tensor [N, 2] or [B, N, 2]
+            Of the tiles' upper left corners, x and y, level-0 px.
+
+        Returns
+        -------
+        float32 tensor [B, D]
+            B is 1 where the inputs had no slide axis.
+        """
+        if features.ndim == 2:
+            features, coords = features[None], coords[None]
+        device = next((p.device for p in self.network.parameters()), features.device)
+        with self._numerics(device):
+            return self.network(features.to(device).float(), coords.to(device)).float()

@@ -1,0 +1,165 @@
+"""From a name to a model with its weights: the steps behind `registry.load`."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+from torch import Tensor, nn
+
+from . import checkpoint as files
+from .build import build, build_random, digest, named_function
+from .card import ModelCard
+from .catalogue import card as find_card
+from .catalogue import names, random_twin
+from .errors import UserError
+from .extractor import FeatureExtractor, Precision, SlideEncoder
+from .layouts import LAYOUTS, Layout
+from .weights import LoadedWeights, Located, locate, published_files
+
+Content = Mapping[str, Any]
+
+
+def load(
+    name: str,
+    checkpoint: str | Path | None = None,
+    *,
+    weights: Literal["pretrained", "random"],
+    weights_dir: str | Path | None,
+    options: Mapping[str, Any],
+    device: str | torch.device,
+    revision: str | None,
+    offline: bool,
+    token: str | None,
+    preprocess: Literal["device", "exact"],
+    precision: Precision | None,
+    trust_remote_code: bool,
+) -> FeatureExtractor | SlideEncoder:
+    """See `registry.load`."""
+    card = find_card(name, options, revision=revision, offline=offline, token=token)
+    if weights == "random" and card.weights.layout not in ("random", "none"):
+        card = random_twin(card)
+    if card.weights.layout in ("random", "none"):
+        if checkpoint is not None:
+            raise UserError(f"{card.name} takes no weights; leave checkpoint={checkpoint} out")
+        network, loaded = _without_file(card)
+    else:
+        found = locate(card, checkpoint, weights_dir=weights_dir, revision=revision, offline=offline, token=token)
+        network, loaded = _with_files(card, found)
+    network.requires_grad_(False)
+    model: FeatureExtractor | SlideEncoder
+    if card.unit == "slide":
+        model = SlideEncoder(card, network, loaded, precision or card.precision)
+    else:
+        model = FeatureExtractor(card, network, loaded, precision=precision, preprocess=preprocess)
+    return model.eval().to(_device(device))
+
+
+def _device(device: str | torch.device) -> torch.device:
+    try:
+        wanted = torch.device(device)
+        torch.empty(0, device=wanted)
+    except (RuntimeError, AssertionError) as problem:
+        raise UserError(
+            f"the device '{device}' cannot be used here ({str(problem).splitlines()[0]}); try device=cpu"
+        ) from problem
+    return wanted
+
+
+def _without_file(card: ModelCard) -> tuple[nn.Module, LoadedWeights]:
+    network = build_random(card)
+    if card.weights.layout == "none":
+        return network, LoadedWeights(origin="none")
+    return network, LoadedWeights(origin="random", sha256=digest(network))
+
+
+def _with_files(card: ModelCard, found: Located) -> tuple[nn.Module, LoadedWeights]:
+    hashes = {name: files.sha256(path) for name, path in found.files.items()}
+    notes = _check_hashes(card, found, hashes)
+    contents = {name: files.read(path) for name, path in found.files.items()}
+    content: Content = contents if card.weights.files else next(iter(contents.values()))
+    network = build(card.architecture)
+    state = _to_network_keys(card, content, network, found.origin)
+    wrong = files.differences(network, state)
+    if wrong:
+        raise UserError(
+            f"{_where(found)} is not {card.name}'s weight file: it {'; it '.join(wrong)}{_whose(card, content)}"
+        )
+    files.put(network, state)
+    whole = next(iter(hashes.values()))
+    if len(hashes) > 1:
+        whole = hashlib.sha256("\n".join(hashes[name] for name in sorted(hashes)).encode()).hexdigest()
+    return network, LoadedWeights(found.origin, whole, found.commit, tuple(notes))
+
+
+def _check_hashes(card: ModelCard, found: Located, hashes: Mapping[str, str]) -> list[str]:
+    notes = []
+    for name, expected in published_files(card).items():
+        if expected is None or hashes[name] == expected:
+            continue
+        if found.published:
+            raise UserError(
+                f"{found.files[name]} is not the published file of {card.name}: its sha256 is {hashes[name]} instead of "
+                f"{expected}; delete it and load again, or give it as checkpoint= if you mean it"
+            )
+        owner = next((n for n in names() if hashes[name] in published_files(find_card(n)).values()), None)
+        if owner is not None:
+            raise UserError(
+                f"{found.files[name]} is the published file of {owner} (by its sha256), not of {card.name}; use model={owner}"
+            )
+        notes.append(f"{name}: sha256 {hashes[name]} is not that of the published file ({expected})")
+    return notes
+
+
+def layout(card: ModelCard) -> Layout:
+    """The function of the card's layout."""
+    name = card.weights.layout
+    if ":" in name:
+        return named_function(name)
+    try:
+        return LAYOUTS[name]
+    except KeyError:
+        raise UserError(f"the card of {card.name} names the layout '{name}', which does not exist") from None
+
+
+def _to_network_keys(card: ModelCard, content: Content, network: nn.Module, origin: str) -> dict[str, Tensor]:
+    """`content` by the card's layout; left alone where it has the network's own keys already."""
+    if not files.differences(network, content):
+        return dict(content)
+    try:
+        return layout(card)(content)
+    except UserError as problem:
+        raise UserError(
+            f"{origin} is not in the published layout of {card.name}: {problem}{_whose(card, content)}"
+        ) from problem
+    except (KeyError, ValueError, IndexError, AttributeError, TypeError, RuntimeError) as problem:
+        raise UserError(
+            f"{origin} is not in the published layout of {card.name} "
+            f"({type(problem).__name__}: {problem}){_whose(card, content)}"
+        ) from problem
+
+
+def _whose(card: ModelCard, content: Content) -> str:
+    """A clause that names the models that would take this content, or nothing."""
+    takers = [name for name in names() if name != card.name and _takes(find_card(name), content)]
+    if not takers:
+        return ""
+    return f"; it has the keys and shapes of {', '.join(takers[:4])}: use model={takers[0]} if that is what it is"
+
+
+def _takes(card: ModelCard, content: Content) -> bool:
+    if card.weights.layout in ("random", "none") or card.weights.files:
+        return False
+    try:
+        state = layout(card)(content)
+        with torch.device("meta"):
+            return not files.differences(build(card.architecture), state)
+    except Exception:
+        return False
+
+
+def _where(found: Located) -> str:
+    return found.origin if len(found.files) > 1 else str(next(iter(found.files.values())))

@@ -1,0 +1,113 @@
+"""From uint8 tiles to the network's input, in the recipe of the card."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from jaxtyping import Float, UInt8
+from PIL import Image
+from torch import Tensor, nn
+
+from .card import Preprocessing
+from .errors import UserError
+from .resize import Filter, resize
+
+
+def resized_shape(recipe: Preprocessing, height: int, width: int) -> tuple[int, int]:
+    """Height and width after the resize; with an int, the longer side is truncated, as torchvision does."""
+    if recipe.resize is None:
+        return height, width
+    if isinstance(recipe.resize, int):
+        short, side = min(height, width), recipe.resize
+        return (side, int(side * width / short)) if height <= width else (int(side * height / short), side)
+    return recipe.resize
+
+
+def centre(height: int, width: int, size: int) -> tuple[int, int]:
+    """Top and left of the centre crop, halves rounded to even as torchvision does."""
+    return round((height - size) / 2.0), round((width - size) / 2.0)
+
+
+class Preprocess(nn.Module):
+    """Resize, centre crop and normalise on the device of the module; the resize equals Pillow's bit for bit.
+
+    On the CPU Pillow itself resizes; on CUDA its arithmetic is repeated (`registry.resize`).
+    """
+
+    peak: Tensor
+    mean: Tensor
+    std: Tensor
+
+    def __init__(self, recipe: Preprocessing, model: str = "the model") -> None:
+        super().__init__()
+        self.recipe = recipe
+        self.model = model
+        # divisors are tensors: CUDA multiplies by the rounded inverse of a plain number
+        self.register_buffer("peak", torch.tensor(255.0), persistent=False)
+        self.register_buffer("mean", torch.tensor(recipe.mean, dtype=torch.float32).view(3, 1, 1), persistent=False)
+        self.register_buffer("std", torch.tensor(recipe.std, dtype=torch.float32).view(3, 1, 1), persistent=False)
+
+    def forward(self, tiles: UInt8[Tensor, "tile 3 height width"]) -> Float[Tensor, "tile 3 size size"]:
+        self.check(*tiles.shape[-2:])
+        height, width = resized_shape(self.recipe, *tiles.shape[-2:])
+        resized = _resize(tiles.to(self._resize_device()), height, width, self.recipe.interpolation)
+        if self.recipe.crop and self.recipe.resize is not None:
+            top, left = centre(height, width, self.recipe.size)
+            resized = resized[..., top : top + self.recipe.size, left : left + self.recipe.size]
+        values = resized.to(self.mean.device).float()
+        return values.div_(self.peak).sub_(self.mean).div_(self.std)
+
+    def check(self, height: int, width: int) -> None:
+        """Raise `UserError` where tiles of this height and width cannot become the network's input."""
+        recipe = self.recipe
+        out_height, out_width = resized_shape(recipe, height, width)
+        if recipe.resize is None and recipe.multiple_of:
+            if height % recipe.multiple_of or width % recipe.multiple_of:
+                raise UserError(
+                    f"{self.model} takes tiles whose sides are multiples of {recipe.multiple_of} px, these are "
+                    f"{height} x {width}; cut them so"
+                )
+        elif recipe.resize is None or not recipe.crop:
+            if (out_height, out_width) != (recipe.size, recipe.size):
+                mpp = f" at {recipe.mpp} microns per px" if recipe.mpp else ""
+                raise UserError(
+                    f"{self.model} takes tiles of {recipe.tile_size} x {recipe.tile_size} px{mpp} and does not resize them to "
+                    f"its input, these are {height} x {width}; cut tiles of that size"
+                )
+        elif min(out_height, out_width) < recipe.size:
+            raise ValueError(f"the card of {self.model} resizes to {recipe.resize} and crops the larger {recipe.size}")
+
+    def _resize_device(self) -> torch.device:
+        """Where float64 is to be had: not on Apple's GPUs."""
+        return torch.device("cpu") if self.mean.device.type == "mps" else self.mean.device
+
+
+def _resize(tiles: Tensor, height: int, width: int, filter: Filter) -> Tensor:
+    if tiles.shape[-2:] == (height, width):
+        return tiles
+    if tiles.device.type != "cpu":
+        return resize(tiles, height, width, filter)
+    out = np.empty((len(tiles), height, width, 3), np.uint8)
+    for i, pixels in enumerate(tiles.permute(0, 2, 3, 1).contiguous().numpy()):
+        out[i] = Image.fromarray(pixels).resize((width, height), Image.Resampling[filter.upper()])
+    return torch.from_numpy(out).permute(0, 3, 1, 2)
+
+
+class ExactPreprocess(Preprocess):
+    """The recipe as torchvision's Pillow transform, tile by tile: the oracle of `Preprocess`."""
+
+    def forward(self, tiles: UInt8[Tensor, "tile 3 height width"]) -> Float[Tensor, "tile 3 size size"]:
+        from torchvision import transforms
+
+        recipe = self.recipe
+        self.check(*tiles.shape[-2:])
+        steps: list[nn.Module | transforms.ToTensor] = []
+        if recipe.resize is not None:
+            mode = transforms.InterpolationMode(recipe.interpolation)
+            steps.append(transforms.Resize(recipe.resize, interpolation=mode))
+            if recipe.crop:
+                steps.append(transforms.CenterCrop(recipe.size))
+        steps += [transforms.ToTensor(), transforms.Normalize(recipe.mean, recipe.std)]
+        recipe_of_authors = transforms.Compose(steps)
+        pixels = tiles.permute(0, 2, 3, 1).contiguous().cpu().numpy()
+        return torch.stack([recipe_of_authors(Image.fromarray(tile)) for tile in pixels]).to(self.mean.device)
