@@ -17,7 +17,7 @@ import numpy as np
 
 from bench import leaderboard, metrics, protocols, tasks
 from bench.config import BenchConfig
-from bench.embed import Embedding, Job, embed, feature_folder
+from bench.embed import Embedding, Job, embed, feature_folder, shards
 from bench.files import unwritable
 from bench.leaderboard import Row
 from bench.models import Model, models
@@ -93,11 +93,10 @@ def _run_task(
     pending = [r for r in runs if r.model.name in jobs and not r.is_done(jobs[r.model.name])]
     wanted = [jobs[name] for name in dict.fromkeys(r.model.name for r in pending)]
     embeddings = embed(
-        source,
+        shards(source, config.shard_tiles),
         wanted,
         batch_size=config.batch_size or (256 if device.startswith("cuda") else 32),
         workers=config.workers or os.cpu_count() or 1,
-        shard_tiles=config.shard_tiles,
         on_corrupt=config.on_corrupt.value,
         label=task.name,
     )

@@ -1,14 +1,14 @@
-"""The batch-embedding stage: one pass over the tiles for all models that want them, shard by shard."""
+"""The batch-embedding stage: one pass over the tiles for all models that want them, file by file."""
 
 from __future__ import annotations
 
 import json
 import time
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -16,19 +16,57 @@ from tqdm import tqdm
 
 from bench.embed.store import is_whole, read_features, sweep, write_features
 from bench.files import whole_file
-from bench.tiles import TileSource
+from bench.tiles import Batch, TileSource
 from registry.errors import UserError
 
 if TYPE_CHECKING:
     import torch
+
     from registry.extractor import FeatureExtractor
 
 BATCHES_IN_FLIGHT = 4  # on a GPU, so that page-locked batches do not pile up
 
 
+class Tiles(Protocol):
+    """Tiles in a fixed order, as `bench.tiles.TileSource` gives them."""
+
+    def __len__(self) -> int: ...
+
+    def batches(
+        self, batch_size: int, *, workers: int, pin: bool = False, skipped: list[int] | None = None
+    ) -> Iterator[Batch]: ...
+
+
+@dataclass(frozen=True, eq=False)
+class Unit:
+    """What becomes one feature file: a shard of a tile dataset, or a slide.
+
+    Attributes
+    ----------
+    name : str
+        Of the file, without suffix.
+    tiles : Tiles
+    attributes : mapping
+        Written to the file beside the job's; the file is current when it carries the same.
+    coords : int64 [N, 2] or None
+        Level-0 position of each tile of a slide, px.
+    """
+
+    name: str
+    tiles: Tiles
+    attributes: Mapping[str, str | int | float] = field(default_factory=dict)
+    coords: Int[np.ndarray, "tile 2"] | None = None
+
+
+def shards(source: TileSource, tiles: int) -> list[Unit]:
+    """A tile dataset as units of at most `tiles` tiles."""
+    ends = [(start, min(start + tiles, len(source))) for start in range(0, len(source), tiles)]
+    return [Unit(f"{start:09d}-{stop:09d}", source.part(start, stop)) for start, stop in ends]
+
+
 @dataclass(frozen=True, eq=False)
 class Job:
-    """One model's features of one source.
+    """One model's features of all units.
 
     Attributes
     ----------
@@ -39,7 +77,7 @@ class Job:
     attributes : mapping
         Written to every file; a file is current when it carries the same.
     load : callable
-        Gives the extractor, on its device. Called only if a shard is missing.
+        Gives the extractor, on its device. Called only if a unit is missing.
     """
 
     name: str
@@ -54,36 +92,35 @@ class Embedding:
 
     Attributes
     ----------
-    shards : list of Path
-        Feature files, in the order of the source.
+    files : list of Path
+        One a unit, in their order.
     rows : int64 [N]
-        Positions in the source of the tiles that could be read.
+        Positions, counted over all units, of the tiles that could be read.
     error : Exception or None
         Why the features are not whole; files that were written before it stay valid.
     """
 
-    shards: list[Path] = field(default_factory=list)
+    files: list[Path] = field(default_factory=list)
     rows: Int[np.ndarray, " tile"] = field(default_factory=lambda: np.zeros(0, np.int64))
     error: Exception | None = None
 
     def features(self) -> Float[np.ndarray, "tile feature"]:
         """All features as float32 [N, D]."""
-        return np.concatenate([np.asarray(read_features(s)[0], dtype=np.float32) for s in self.shards])
+        return np.concatenate([np.asarray(read_features(file)[0], dtype=np.float32) for file in self.files])
 
     def tiles_per_s(self) -> float | None:
         """Rate at which the features were made, decoding included; None if nothing recorded it."""
-        timings = [json.loads(t.read_text()) for s in self.shards if (t := _timing(s)).is_file()]
+        timings = [json.loads(t.read_text()) for file in self.files if (t := _timing(file)).is_file()]
         seconds = sum(t["seconds"] for t in timings)
         return sum(t["tiles"] for t in timings) / seconds if seconds else None
 
 
 def embed(
-    source: TileSource,
+    units: list[Unit],
     jobs: list[Job],
     *,
     batch_size: int,
     workers: int,
-    shard_tiles: int,
     on_corrupt: str = "error",
     label: str = "",
 ) -> dict[str, Embedding]:
@@ -95,12 +132,10 @@ def embed(
         Tiles a forward pass.
     workers : int
         Decoding threads.
-    shard_tiles : int
-        Tiles a feature file: what is lost at most when a run is killed.
     on_corrupt : {"error", "skip"}
         What an unreadable tile does.
     label : str
-        What the progress bar calls the source.
+        What the progress bar calls the dataset.
 
     Returns
     -------
@@ -110,30 +145,30 @@ def embed(
     Raises
     ------
     UserError
-        If a tile cannot be read and `on_corrupt` is "error"; whole shards stay valid.
+        If a tile cannot be read and `on_corrupt` is "error"; whole files stay valid.
     """
     results = {job.name: Embedding() for job in jobs}
-    shards = [(a, min(a + shard_tiles, len(source))) for a in range(0, len(source), shard_tiles)]
-    plan = {shard: [job for job in jobs if not is_whole(_path(job, shard), job.attributes)] for shard in shards}
+    plan = [
+        (unit, [job for job in jobs if not is_whole(_path(job, unit), {**job.attributes, **unit.attributes})])
+        for unit in units
+    ]
     extractors: dict[str, FeatureExtractor] = {}
-    for job in {job.name: job for missing in plan.values() for job in missing}.values():
+    for job in {job.name: job for _, missing in plan for job in missing}.values():
         sweep(job.folder)
         try:
             extractors[job.name] = job.load()
         except Exception as error:
             results[job.name].error = error
-    total = sum(stop - start for (start, stop), missing in plan.items() if any(j.name in extractors for j in missing))
+    total = sum(len(unit.tiles) for unit, missing in plan if any(job.name in extractors for job in missing))
     with tqdm(total=total, desc=label, unit=" tiles", disable=total == 0, mininterval=0.5, dynamic_ncols=True) as bar:
-        for (start, stop), missing in plan.items():
-            alive = {job: extractors[job.name] for job in missing if results[job.name].error is None}
-            if not alive:
+        for unit, missing in plan:
+            makers = {job: _Maker(extractors[job.name]) for job in missing if results[job.name].error is None}
+            if not makers:
                 continue
             skipped: list[int] | None = [] if on_corrupt == "skip" else None
-            pin = any(e.device.type == "cuda" for e in alive.values())
-            batches = source.batches(start, stop, batch_size, workers=workers, pin=pin, skipped=skipped)
-            makers = {job: _ShardMaker(extractor) for job, extractor in alive.items()}
+            pin = any(maker.extractor.device.type == "cuda" for maker in makers.values())
             waited, mark = 0.0, time.perf_counter()
-            for batch in batches:
+            for batch in unit.tiles.batches(batch_size, workers=workers, pin=pin, skipped=skipped):
                 waited += time.perf_counter() - mark
                 for job, maker in list(makers.items()):
                     try:
@@ -147,17 +182,17 @@ def embed(
                     break
             for job, maker in makers.items():
                 try:
-                    _finish(job, (start, stop), maker, skipped or [], waited)
+                    _finish(job, unit, maker, skipped or [], waited)
                 except Exception as error:
                     results[job.name].error = _explained(job.name, error, batch_size)
     for job in jobs:
         if results[job.name].error is None:
-            results[job.name] = _gather(job, shards, source, on_corrupt)
+            results[job.name] = _gather(job, units, on_corrupt)
     return results
 
 
-class _ShardMaker:
-    """Collects one model's features of one shard on its device, and the time they took."""
+class _Maker:
+    """Collects one model's features of one unit on its device, and the time they took."""
 
     def __init__(self, extractor: FeatureExtractor):
         self.extractor = extractor
@@ -194,46 +229,47 @@ class _ShardMaker:
         return rows[order], features[order]
 
 
-def _finish(job: Job, shard: tuple[int, int], maker: _ShardMaker, skipped: list[int], waited: float) -> None:
+def _finish(job: Job, unit: Unit, maker: _Maker, skipped: list[int], waited: float) -> None:
     rows, features = maker.result()
     if not np.isfinite(features).all():
         bad = rows[~np.isfinite(features).all(axis=1)][0]
         raise UserError(
-            f"{job.name} gives features that are not finite numbers (first at tile {bad} of the source): try "
+            f"{job.name} gives features that are not finite numbers (first at tile {bad} of {unit.name}): try "
             "precision=float32, and check the checkpoint."
         )
-    path = _path(job, shard)
-    write_features(path, features, {**job.attributes, "skipped": json.dumps(sorted(skipped))})
-    timing = {"tiles": len(rows), "seconds": round(maker.seconds + waited, 4)}
+    path = _path(job, unit)
+    attributes = {**job.attributes, **unit.attributes, "skipped": json.dumps(sorted(skipped))}
+    write_features(path, features, attributes, None if unit.coords is None else unit.coords[rows])
     with whole_file(_timing(path)) as temporary:
-        temporary.write_text(json.dumps(timing) + "\n")
+        temporary.write_text(json.dumps({"tiles": len(rows), "seconds": round(maker.seconds + waited, 4)}) + "\n")
 
 
-def _gather(job: Job, shards: list[tuple[int, int]], source: TileSource, on_corrupt: str) -> Embedding:
+def _gather(job: Job, units: list[Unit], on_corrupt: str) -> Embedding:
     whole = Embedding()
-    rows = []
-    for start, stop in shards:
-        path = _path(job, (start, stop))
+    rows, offset = [], 0
+    for unit in units:
+        path = _path(job, unit)
         skipped = json.loads(read_features(path)[1]["skipped"])
         if skipped and on_corrupt != "skip":
             whole.error = UserError(
-                f"The tile {source.paths[skipped[0]]} could not be read when it was embedded: mend or remove it, or "
-                "set on_corrupt=skip to leave such tiles out."
+                f"{len(skipped)} tiles of {unit.name} could not be read when they were embedded, the first at position "
+                f"{offset + skipped[0]}: mend or remove them, or set on_corrupt=skip to leave such tiles out."
             )
             return whole
-        rows.append(np.setdiff1d(np.arange(start, stop), skipped))
-        whole.shards.append(path)
+        rows.append(offset + np.setdiff1d(np.arange(len(unit.tiles)), skipped))
+        offset += len(unit.tiles)
+        whole.files.append(path)
     whole.rows = np.concatenate(rows)
     return whole
 
 
-def _path(job: Job, shard: tuple[int, int]) -> Path:
-    return job.folder / f"{shard[0]:09d}-{shard[1]:09d}.h5"
+def _path(job: Job, unit: Unit) -> Path:
+    return job.folder / f"{unit.name}.h5"
 
 
-def _timing(shard: Path) -> Path:
+def _timing(file: Path) -> Path:
     """Beside the features, not in them: the same tiles give the same file, bit for bit, however long they took."""
-    return shard.with_suffix(".timing.json")
+    return file.with_suffix(".timing.json")
 
 
 def _explained(name: str, error: Exception, batch_size: int) -> Exception:

@@ -55,6 +55,10 @@ class TileSource:
     def __len__(self) -> int:
         return len(self.ids)
 
+    def part(self, start: int, stop: int) -> TileSource:
+        """The tiles `start` to `stop`."""
+        return TileSource(self.ids[start:stop], self.paths[start:stop], self.indices[start:stop])
+
     def digest(self) -> str:
         """Digest of what the tiles are: id, row, and size and modification time of the file, of each in order.
 
@@ -71,15 +75,13 @@ class TileSource:
 
     def batches(
         self,
-        start: int,
-        stop: int,
         batch_size: int,
         *,
         workers: int,
         pin: bool = False,
         skipped: list[int] | None = None,
     ) -> Iterator[Batch]:
-        """Decode the tiles `start` to `stop` in order, `batch_size` at a time.
+        """Decode the tiles in order, `batch_size` at a time.
 
         Parameters
         ----------
@@ -98,8 +100,8 @@ class TileSource:
         with ThreadPoolExecutor(workers, thread_name_prefix="decode") as pool:
             ahead: deque[tuple[range, list[Future[np.ndarray]]]] = deque()
             try:
-                for first in range(start, stop, batch_size):
-                    rows = range(first, min(first + batch_size, stop))
+                for first in range(0, len(self), batch_size):
+                    rows = range(first, min(first + batch_size, len(self)))
                     ahead.append((rows, [pool.submit(decode_tile, self.paths[i], self.indices[i]) for i in rows]))
                     if len(ahead) > READ_AHEAD:
                         yield from _collect(*ahead.popleft(), pin, skipped)

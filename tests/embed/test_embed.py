@@ -9,7 +9,7 @@ import pytest
 import torch
 from PIL import Image
 
-from bench.embed import Job, embed, feature_folder, read_features, store, write_features
+from bench.embed import Job, embed, feature_folder, read_features, shards, store, write_features
 from bench.tiles import TileSource
 from registry.errors import UserError
 
@@ -47,7 +47,7 @@ def make_job(cache, extractor, name="m", **key):
 
 def run(source, *jobs, **changes):
     settings = {"batch_size": 7, "workers": 2, "shard_tiles": 20, **changes}
-    return embed(source, list(jobs), **settings)
+    return embed(shards(source, settings.pop("shard_tiles")), list(jobs), **settings)
 
 
 def expected(source):
@@ -61,7 +61,7 @@ def contents(folder):
 def test_features_are_those_of_the_tiles_in_order(tmp_path, source):
     made = run(source, make_job(tmp_path, Means()))["m"]
     assert made.error is None
-    assert len(made.shards) == 3
+    assert len(made.files) == 3
     np.testing.assert_allclose(made.features(), expected(source), rtol=1e-3)
     assert made.rows.tolist() == list(range(N))
     assert made.tiles_per_s() > 0
@@ -127,7 +127,7 @@ def test_features_that_are_no_numbers_are_refused(tmp_path, source):
 def test_large_values_are_kept_in_float32(tmp_path, source):
     made = run(source, make_job(tmp_path, Means(1e6)))["m"]
     np.testing.assert_allclose(made.features(), 1e6 * expected(source), rtol=1e-6)
-    with h5py.File(made.shards[0]) as file:
+    with h5py.File(made.files[0]) as file:
         assert file["features"].dtype == np.float32
 
 
@@ -140,7 +140,7 @@ def test_unreadable_tiles_stop_it_or_are_left_out(tmp_path, source):
     made = run(source, job, on_corrupt="skip")["m"]
     assert made.rows.tolist() == [i for i in range(N) if i != 30]
     np.testing.assert_allclose(made.features(), np.delete(expected_but(source, 30), 30, axis=0), rtol=1e-3)
-    assert "030.png" in str(run(source, job)["m"].error), "asked strictly, the gap is an error again"
+    assert "position 30" in str(run(source, job)["m"].error), "asked strictly, the gap is an error again"
 
 
 def expected_but(source, gap):

@@ -76,16 +76,16 @@ def make_source(folder, n, shape=(12, 12)):
 @pytest.mark.parametrize("workers", [1, 3])
 def test_batches_cover_the_range_in_order(tmp_path, batch_size, workers):
     source = make_source(tmp_path, 11)
-    batches = list(source.batches(2, 11, batch_size, workers=workers))
-    assert np.concatenate([b.rows for b in batches]).tolist() == list(range(2, 11))
+    batches = list(source.part(2, 11).batches(batch_size, workers=workers))
+    assert np.concatenate([b.rows for b in batches]).tolist() == list(range(9))
     for batch in batches:
         for row, tile in zip(batch.rows, batch.tiles, strict=True):
-            np.testing.assert_array_equal(tile.permute(1, 2, 0).numpy(), decode_tile(source.paths[row]))
+            np.testing.assert_array_equal(tile.permute(1, 2, 0).numpy(), decode_tile(source.paths[2 + row]))
 
 
 def test_mixed_sizes_come_apart(tmp_path):
     source = make_source(tmp_path, 6, [(8, 8), (9, 7)])
-    batches = list(source.batches(0, 6, 6, workers=2))
+    batches = list(source.batches(6, workers=2))
     assert sorted(b.rows.tolist() for b in batches) == [[0, 2, 4], [1, 3, 5]]
 
 
@@ -93,9 +93,9 @@ def test_corrupt_tiles_stop_or_are_listed(tmp_path):
     source = make_source(tmp_path, 5)
     (tmp_path / "3.png").write_bytes(b"")
     with pytest.raises(UserError, match=r"3\.png"):
-        list(source.batches(0, 5, 2, workers=2))
+        list(source.batches(2, workers=2))
     skipped: list[int] = []
-    rows = [r for b in source.batches(0, 5, 2, workers=2, skipped=skipped) for r in b.rows]
+    rows = [r for b in source.batches(2, workers=2, skipped=skipped) for r in b.rows]
     assert rows == [0, 1, 2, 4]
     assert skipped == [3]
 
