@@ -99,7 +99,7 @@ def _check_checkpoints(config: BenchConfig, named: list[str]) -> None:
 
 def _model(config: BenchConfig, name: str, device: str) -> Model:
     options = dict(config.options) if name in (config.model, config.model + RANDOM) else {}
-    card = registry.card(name, options=options)
+    card = registry.card(name, options, revision=config.revision, offline=config.offline)
     precision = config.precision.value
     if precision == "auto":
         precision = card.precision if device.startswith("cuda") else Precision.float32.value
@@ -112,7 +112,12 @@ def _model(config: BenchConfig, name: str, device: str) -> Model:
             "weights_dir": config.weights_dir,
             "revision": config.revision,
             "offline": config.offline,
-            "trust_remote_code": config.trust_remote_code,
         },
-        how={"options": options, "device": device, "precision": precision, "preprocess": config.preprocess.value},
+        how={
+            "trust_remote_code": config.trust_remote_code,
+            "options": options,
+            "device": device,
+            "precision": precision,
+            "preprocess": config.preprocess.value,
+        },
     )

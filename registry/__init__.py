@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from .extractor import FeatureExtractor, SlideEncoder
 
-__all__ = ["ModelCard", "UserError", "add", "card", "load", "load_plugins", "names"]
+__all__ = ["ModelCard", "UserError", "add", "card", "fingerprint", "load", "load_plugins", "names"]
 
 _torchvision.install()
 
@@ -69,7 +69,8 @@ def load(
     token : str, optional
         Hugging Face token instead of the one that is logged in.
     preprocess : {"device", "exact"}
-        "device": resize and normalise on `device`, equal to Pillow. "exact": torchvision's Pillow transform tile by tile.
+        "device": resize and normalise on `device`, the resize equal to Pillow's. "exact": torchvision's Pillow transform
+        tile by tile.
     precision : {"float32", "bfloat16", "float16"}, optional
         Autocast on CUDA instead of the card's; on other devices everything is float32.
     trust_remote_code : bool
@@ -101,3 +102,18 @@ def load(
         precision=precision,
         trust_remote_code=trust_remote_code,
     )
+
+
+def fingerprint(
+    name: str,
+    checkpoint: str | Path | None = None,
+    *,
+    weights_dir: str | Path | None = None,
+    revision: str | None = None,
+    offline: bool = False,
+    token: str | None = None,
+) -> str:
+    """What identifies the weights that `load` would take, for the key of a cache: see `registry.identity.fingerprint`."""
+    from .identity import fingerprint as identify
+
+    return identify(name, checkpoint, weights_dir=weights_dir, revision=revision, offline=offline, token=token)

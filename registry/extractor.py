@@ -68,6 +68,11 @@ class FeatureExtractor(_Encoder):
         recipe = ExactPreprocess if preprocess == "exact" else Preprocess
         self.preprocess = recipe(card.preprocessing, card.name)
 
+    @property
+    def device(self) -> torch.device:
+        """Where tiles are preprocessed and features come out."""
+        return self.preprocess.mean.device
+
     def forward(self, tiles: UInt8[Tensor, "tile 3 height width"]) -> Float[Tensor, "tile feature"]:
         """Features of a batch.
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
@@ -17,6 +16,7 @@ from .catalogue import card as find_card
 from .catalogue import names, random_twin
 from .errors import UserError
 from .extractor import FeatureExtractor, Precision, SlideEncoder
+from .identity import of_files
 from .layouts import LAYOUTS, Layout
 from .weights import LoadedWeights, Located, locate, published_files
 
@@ -89,10 +89,7 @@ def _with_files(card: ModelCard, found: Located) -> tuple[nn.Module, LoadedWeigh
             f"{_where(found)} is not {card.name}'s weight file: it {'; it '.join(wrong)}{_whose(card, content)}"
         )
     files.put(network, state)
-    whole = next(iter(hashes.values()))
-    if len(hashes) > 1:
-        whole = hashlib.sha256("\n".join(hashes[name] for name in sorted(hashes)).encode()).hexdigest()
-    return network, LoadedWeights(found.origin, whole, found.commit, tuple(notes))
+    return network, LoadedWeights(found.origin, of_files(hashes), found.commit, tuple(notes))
 
 
 def _check_hashes(card: ModelCard, found: Located, hashes: Mapping[str, str]) -> list[str]:
@@ -102,13 +99,14 @@ def _check_hashes(card: ModelCard, found: Located, hashes: Mapping[str, str]) ->
             continue
         if found.published:
             raise UserError(
-                f"{found.files[name]} is not the published file of {card.name}: its sha256 is {hashes[name]} instead of "
-                f"{expected}; delete it and load again, or give it as checkpoint= if you mean it"
+                f"{found.files[name]} is not the published file of {card.name}: its sha256 is {hashes[name]} instead "
+                f"of {expected}; delete it and load again, or give it as checkpoint= if you mean it"
             )
         owner = next((n for n in names() if hashes[name] in published_files(find_card(n)).values()), None)
         if owner is not None:
             raise UserError(
-                f"{found.files[name]} is the published file of {owner} (by its sha256), not of {card.name}; use model={owner}"
+                f"{found.files[name]} is the published file of {owner} (by its sha256), not of {card.name}; "
+                f"use model={owner}"
             )
         notes.append(f"{name}: sha256 {hashes[name]} is not that of the published file ({expected})")
     return notes
