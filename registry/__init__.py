@@ -69,8 +69,8 @@ def load(
     token : str, optional
         Hugging Face token instead of the one that is logged in.
     preprocess : {"device", "exact"}
-        "device": resize and normalise on `device`, the resize equal to Pillow's. "exact": torchvision's Pillow transform
-        tile by tile.
+        "device": resize and normalise on `device`, the resize equal to Pillow's. "exact": torchvision's Pillow
+        transform tile by tile.
     precision : {"float32", "bfloat16", "float16"}, optional
         Autocast on CUDA instead of the card's; on other devices everything is float32.
     trust_remote_code : bool

@@ -39,8 +39,8 @@ class Architecture:
 class Weights:
     """Where the published weights are and how their file is laid out.
 
-    ``weights_dir=`` is searched for ``NAME.safetensors`` (``.bin``, ``.pth``, ``.pt``, ``.torch``, ``.ckpt``) and for a folder
-    ``NAME/`` that holds the files under their published names; NAME is the model's name in the registry.
+    ``weights_dir=`` is searched for ``NAME.safetensors`` (``.bin``, ``.pth``, ``.pt``, ``.torch``, ``.ckpt``) and for a
+    folder ``NAME/`` that holds the files under their published names; NAME is the model's name in the registry.
     """
 
     # where from, in the order of trying (after checkpoint= and weights_dir=)
@@ -81,7 +81,7 @@ class Preprocessing:
     mean, std : 3 floats
         Of each channel on the 0..1 scale.
     multiple_of : int or None
-        Where `resize` is None: tiles whose sides are any multiple of it are taken too (networks that adapt to the size).
+        Where `resize` is None: tiles whose sides are any multiple of it are taken too, by networks that adapt.
     """
 
     size: int

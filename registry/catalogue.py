@@ -32,7 +32,8 @@ def _cards() -> dict[str, ModelCard]:
             found = entry.load()
         except Exception as problem:
             raise UserError(
-                f"the installed plugin '{entry.name}' ({entry.value}) cannot be imported: {problem}; mend or uninstall it"
+                f"the installed plugin '{entry.name}' ({entry.value}) cannot be imported: {problem}; "
+                "mend or uninstall it"
             ) from problem
         _enter(cards, getattr(found, "CARDS", found), f"plugin {entry.name}")
     return cards
@@ -55,7 +56,7 @@ def add(card: ModelCard) -> None:
 
 
 def load_plugins(paths: Iterable[str | Path]) -> None:
-    """Add the ``CARDS`` of Python files. Each runs as the module of its stem, so ``"stem:function"`` names a builder."""
+    """Add the ``CARDS`` of Python files. Each runs as a module named by its stem: ``"stem:function"`` is a builder."""
     for path in map(Path, paths):
         if not path.is_file():
             raise UserError(f"there is no plugin file {path}; give the path of a Python file that defines CARDS")

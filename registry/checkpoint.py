@@ -55,7 +55,8 @@ def read(path: Path) -> Mapping[str, Any]:
     content = _read_safetensors(path) if _is_safetensors(head) else _read_pickle(path, head)
     if not isinstance(content, Mapping):
         raise UserError(
-            f"{path} holds a {type(content).__name__}, not a mapping of names to tensors; save model.state_dict() instead"
+            f"{path} holds a {type(content).__name__}, not a mapping of names to tensors; save model.state_dict() "
+            "instead"
         )
     return content
 
@@ -66,7 +67,8 @@ def _refuse_impostor(path: Path, head: bytes) -> None:
         raise UserError(f"{path} is empty; download it again")
     if head.startswith(_LFS):
         raise UserError(
-            f"{path} is a Git LFS pointer, not the weights; run `git lfs pull` in its repository, or download the file itself"
+            f"{path} is a Git LFS pointer, not the weights; run `git lfs pull` in its repository, or download the file "
+            "itself"
         )
     if start.startswith((b"<!doctype", b"<html", b"<head", b"<?xml", b"<script")):
         raise UserError(

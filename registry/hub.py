@@ -50,8 +50,8 @@ def fetch(
         raise UserError(f"{repository} has no revision '{revision}'; choose one at {page}") from problem
     except errors.RepositoryNotFoundError as problem:
         raise UserError(
-            f"the hub shows no repository {repository} to you: it does not exist, or it is private or gated and the token "
-            f"is missing or wrong (`hf auth login`); see {page}, {way_out}"
+            f"the hub shows no repository {repository} to you: it does not exist, or it is private or gated and the "
+            f"token is missing or wrong (`hf auth login`); see {page}, {way_out}"
         ) from problem
     except errors.LocalEntryNotFoundError as problem:
         why = (
@@ -74,7 +74,8 @@ def fetch(
         raise UserError(f"'{repository}' is no name of a hub repository (OWNER/NAME): {_line(problem)}") from problem
     except Exception as problem:
         raise UserError(
-            f"{file} of {repository} could not be downloaded ({type(problem).__name__}: {_line(problem)}); try again, {way_out}"
+            f"{file} of {repository} could not be downloaded ({type(problem).__name__}: {_line(problem)}); "
+            f"try again, {way_out}"
         ) from problem
     return Fetched(Path(path), _commit(Path(path)))
 

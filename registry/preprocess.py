@@ -71,8 +71,8 @@ class Preprocess(nn.Module):
             if (out_height, out_width) != (recipe.size, recipe.size):
                 mpp = f" at {recipe.mpp} microns per px" if recipe.mpp else ""
                 raise UserError(
-                    f"{self.model} takes tiles of {recipe.tile_size} x {recipe.tile_size} px{mpp} and does not resize them to "
-                    f"its input, these are {height} x {width}; cut tiles of that size"
+                    f"{self.model} takes tiles of {recipe.tile_size} x {recipe.tile_size} px{mpp} as they are, "
+                    f"these are {height} x {width}; cut tiles of that size"
                 )
         elif min(out_height, out_width) < recipe.size:
             raise ValueError(f"the card of {self.model} resizes to {recipe.resize} and crops the larger {recipe.size}")

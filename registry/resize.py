@@ -2,8 +2,9 @@
 
 Pillow resizes in two passes, with the coefficients of each output sample rounded to integers of 22 fractional bits and
 the result of each pass rounded to 8 bits, so the order of the passes shows: across then down, but since Pillow 13 down
-first where the height loses more than twice as many rows as the width loses columns (its pull request 9549). Written as a product with an integer-valued float64
-matrix both passes are exact (sums stay below 2**53), in whatever order the device adds.
+first where the height loses more than twice as many rows as the width loses columns (its pull request 9549). As a
+product with an integer-valued float64 matrix each pass is exact (sums stay below 2**53), in whatever order the device
+adds.
 """
 
 from __future__ import annotations

@@ -18,7 +18,7 @@ CARDS = (
         preprocessing=Preprocessing(size=224, mpp=None, tile_size=224, resize=224),
         weights=Weights(layout="random"),
         pretraining=_NONE,
-        notes="Random projections of tissue carry some signal; a model that does not beat this row has learned nothing of use.",
+        notes="Random projections of tissue carry signal; a model that does not beat this row learned nothing of use.",
     ),
     ModelCard(
         name="colour",
