@@ -1,0 +1,6 @@
+"""Scores of predictions, with bootstrap intervals by group and paired differences. Plain numpy."""
+
+from bench.metrics.bootstrap import Interval, Replicates
+from bench.metrics.scores import METRICS, paired, resample, score
+
+__all__ = ["METRICS", "Interval", "Replicates", "paired", "resample", "score"]
