@@ -113,7 +113,7 @@ def fingerprint(
     offline: bool = False,
     token: str | None = None,
 ) -> str:
-    """What identifies the weights that `load` would take, for the key of a cache: see `registry.identity.fingerprint`."""
+    """What identifies the weights that `load` would take, as the key of a cache; see `registry.identity`."""
     from .identity import fingerprint as identify
 
     return identify(name, checkpoint, weights_dir=weights_dir, revision=revision, offline=offline, token=token)

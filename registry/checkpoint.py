@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import hashlib
 import pickle
+import re
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -12,11 +13,10 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy._core import multiarray
 from torch import Tensor, nn
 
 from .errors import UserError
-
-SUFFIXES = (".safetensors", ".bin", ".pth", ".pt", ".torch", ".ckpt")
 
 _LFS = b"version https://git-lfs"
 
@@ -25,10 +25,11 @@ SAFE_GLOBALS: list[Any] = [
     argparse.Namespace,
     np.dtype,
     np.ndarray,
-    (np._core.multiarray.scalar, "numpy.core.multiarray.scalar"),
-    (np._core.multiarray._reconstruct, "numpy.core.multiarray._reconstruct"),
-    np._core.multiarray.scalar,
-    np._core.multiarray._reconstruct,
+    *(
+        (getattr(multiarray, function), f"numpy.{home}.multiarray.{function}")
+        for function in ("scalar", "_reconstruct")
+        for home in ("core", "_core")
+    ),
     *{type(np.dtype(kind)) for kind in (bool, *"bBhHiIlLqQefd")},
 ]
 
@@ -106,10 +107,12 @@ def _read_pickle(path: Path, head: bytes) -> Any:
             return torch.load(path, map_location="cpu", weights_only=True, mmap=zipped)
     except pickle.UnpicklingError as problem:
         reason = str(problem)
-        if "Unsupported" in reason or "GLOBAL" in reason or "not an allowed" in reason:
+        code = re.search(r"GLOBAL ([\w.]+)|function (\S+)|but got (?:<class ')?([\w.]+)", reason)
+        if code:
+            what = next(filter(None, code.groups()))
             raise UserError(
-                f"{path} is refused: beside tensors it holds Python objects that could run code when read "
-                f"({_first_sentence(reason)}); take the published weight file, or save only model.state_dict() from it"
+                f"{path} is refused: reading it would run Python code that weights do not need ({what}); take the "
+                "published file, or save only model.state_dict()"
             ) from problem
         raise UserError(_unreadable(path, head)) from problem
     except (RuntimeError, EOFError, ValueError, KeyError, OSError, zipfile.BadZipFile) as problem:
@@ -120,13 +123,6 @@ def _unreadable(path: Path, head: bytes) -> str:
     if head.startswith((b"PK", b"\x80")):
         return f"{path} is cut off or damaged ({path.stat().st_size:,} bytes); download it again"
     return f"{path} is no weight file: neither safetensors nor a torch file (it starts with {_text(head[:24])!r})"
-
-
-def _first_sentence(reason: str) -> str:
-    for line in reason.splitlines():
-        if "GLOBAL" in line or "Unsupported" in line:
-            return line.strip().split(". ")[0].split(" was not")[0].removeprefix("WeightsUnpickler error: ")
-    return reason.splitlines()[0]
 
 
 def differences(network: nn.Module, state: Mapping[str, Any]) -> list[str]:

@@ -16,7 +16,7 @@ class Fetched:
 
 
 class NoSuchFile(UserError):
-    """The repository is there and lacks the file."""
+    """The repository, or its local copy where the network is not to be used, lacks the file."""
 
 
 def fetch(
@@ -59,7 +59,7 @@ def fetch(
             if offline or huggingface_hub.constants.HF_HUB_OFFLINE
             else "the hub cannot be reached and its local cache lacks it"
         )
-        raise UserError(
+        raise NoSuchFile(
             f"{file} of {repository} is not at hand: {why}; get it at {page} on a machine with network, {way_out}"
         ) from problem
     except errors.EntryNotFoundError as problem:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
@@ -10,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from . import checkpoint as files
+from . import remote
 from .build import build, build_random, digest, named_function
 from .card import ModelCard
 from .catalogue import card as find_card
@@ -18,6 +20,7 @@ from .errors import UserError
 from .extractor import FeatureExtractor, Precision, SlideEncoder
 from .identity import of_files
 from .layouts import LAYOUTS, Layout
+from .outside import REMOTE
 from .weights import LoadedWeights, Located, locate, published_files
 
 Content = Mapping[str, Any]
@@ -42,9 +45,14 @@ def load(
     card = find_card(name, options, revision=revision, offline=offline, token=token)
     if weights == "random" and card.weights.layout not in ("random", "none"):
         card = random_twin(card)
-    if card.weights.layout in ("random", "none"):
-        if checkpoint is not None:
-            raise UserError(f"{card.name} takes no weights; leave checkpoint={checkpoint} out")
+    if checkpoint is not None and (card.weights.layout in ("random", "none") or card.architecture.builder == REMOTE):
+        raise UserError(f"{card.name} takes no weight file; leave checkpoint={checkpoint} out")
+    if card.architecture.builder == REMOTE:
+        network, loaded = remote.load(
+            card, trust_remote_code=trust_remote_code, revision=revision, offline=offline, token=token
+        )
+        card = dataclasses.replace(card, params=sum(p.numel() for p in network.parameters()))
+    elif card.weights.layout in ("random", "none"):
         network, loaded = _without_file(card)
     else:
         found = locate(card, checkpoint, weights_dir=weights_dir, revision=revision, offline=offline, token=token)

@@ -89,7 +89,7 @@ def _resize(tiles: Tensor, height: int, width: int, filter: Filter) -> Tensor:
         return resize(tiles, height, width, filter)
     out = np.empty((len(tiles), height, width, 3), np.uint8)
     for i, pixels in enumerate(tiles.permute(0, 2, 3, 1).contiguous().numpy()):
-        out[i] = Image.fromarray(pixels).resize((width, height), Image.Resampling[filter.upper()])
+        out[i] = np.asarray(Image.fromarray(pixels).resize((width, height), Image.Resampling[filter.upper()]))
     return torch.from_numpy(out).permute(0, 3, 1, 2)
 
 

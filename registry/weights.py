@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from .card import ModelCard
-from .checkpoint import SUFFIXES
 from .errors import UserError
+from .hub import Fetched, NoSuchFile, fetch
 
+SUFFIXES = (".safetensors", ".bin", ".pth", ".pt", ".torch", ".ckpt")
 _HUB_DEFAULTS = ("model.safetensors", "pytorch_model.bin")
 
 
@@ -140,8 +141,6 @@ def _from_package(card: ModelCard) -> Located | None:
 
 
 def _from_hub(card: ModelCard, repository: str, revision: str | None, offline: bool, token: str | None) -> Located:
-    from .hub import fetch
-
     names = list(published_files(card))
     if names:
         fetched = {name: fetch(card, repository, name, revision, offline, token) for name in names}
@@ -157,15 +156,16 @@ def _from_hub(card: ModelCard, repository: str, revision: str | None, offline: b
     )
 
 
-def _first(card: ModelCard, repository: str, revision: str | None, offline: bool, token: str | None):  # type: ignore[no-untyped-def]
-    from .hub import NoSuchFile, fetch
-
+def _first(
+    card: ModelCard, repository: str, revision: str | None, offline: bool, token: str | None
+) -> tuple[str, Fetched]:
+    problems = []
     for name in _HUB_DEFAULTS:
         try:
             return name, fetch(card, repository, name, revision, offline, token)
         except NoSuchFile as problem:
-            last = problem
-    raise last
+            problems.append(problem)
+    raise problems[0]
 
 
 def _no_source(card: ModelCard) -> str:

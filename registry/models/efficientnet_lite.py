@@ -27,8 +27,8 @@ def _card(number: int, params: int, size: int, resize: int, package_file: str, s
         precision="float32",
         pretraining=Pretraining(method="supervised", data="ImageNet-1k, natural images", evidence="stated"),
         notes=(
-            f"Natural images only; no resolution is meant. Bicubic resize to {resize} px, centre crop of {size} px, mean "
-            "and deviation 0.5: timm's evaluation recipe for these weights. Global average pool."
+            f"Natural images only; no resolution is meant. Bicubic resize to {resize} px, centre crop of {size} px, "
+            "mean and deviation 0.5: timm's evaluation recipe for these weights. Global average pool."
         ),
     )
 
