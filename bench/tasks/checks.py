@@ -1,0 +1,151 @@
+"""What a table of tiles must be: each check raises one sentence that names what is wrong."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+
+import h5py
+import numpy as np
+import pandas as pd
+
+from bench.tasks.config import TaskConfig
+from bench.tasks.readers import HDF5_SUFFIXES, IMAGE_SUFFIXES
+from registry.errors import UserError
+
+SHOWN = 3  # names given as examples
+
+
+def columns(frame: pd.DataFrame, origin: str) -> None:
+    """The two columns without which there is no task."""
+    for name in ("path", "label"):
+        if name not in frame:
+            raise UserError(f"{origin} has no column {name}: its columns are {', '.join(map(str, frame.columns))}.")
+
+
+def rows(index: pd.Series, origin: str) -> pd.Series:
+    """The column ``index`` as whole numbers of at least -1; an empty cell is -1."""
+    numbers = pd.to_numeric(index.replace("", -1), errors="coerce")
+    wrong = index[numbers.isna() | (numbers % 1 != 0) | (numbers < -1)]
+    if len(wrong):
+        raise UserError(
+            f"The column index of {origin} must hold rows of HDF5 files, 0 or more, or nothing for an image: "
+            f"{_some(wrong)}."
+        )
+    return numbers.astype(np.int64)
+
+
+def cells(frame: pd.DataFrame, origin: str) -> None:
+    """No empty cell, no id twice, no tile twice."""
+    for name in ("id", "path", "label", "group"):
+        empty = frame.index[frame[name] == ""]
+        if len(empty):
+            raise UserError(
+                f"{origin} has {len(empty)} tiles with an empty {name}, the first in row {empty[0] + 1}: fill it in or "
+                "remove the row."
+            )
+    twice = frame["id"][frame["id"].duplicated()].unique()
+    if len(twice):
+        raise UserError(f"{origin} has ids that stand more than once: {_some(twice)}; every tile needs its own.")
+    same = frame[frame.duplicated(["path", "index"])]
+    if len(same):
+        raise UserError(
+            f"{origin} lists tiles more than once under different ids: {_some(same['path'])}; keep one row of each."
+        )
+
+
+def labels(frame: pd.DataFrame, task: TaskConfig, origin: str) -> None:
+    """At least two classes, all of them known where the task names its classes."""
+    found = sorted(set(frame["label"]))
+    if task.classes and not set(found) <= set(task.classes):
+        unknown = [name for name in found if name not in task.classes]
+        raise UserError(
+            f"{origin} has labels that are no class of the task {task.name}: {_some(unknown)}; its classes are "
+            f"{', '.join(task.classes)}."
+        )
+    if len(found) < 2:
+        raise UserError(
+            f"{origin} has one class only ({found[0] if found else 'none'}): a task needs tiles of two classes or more."
+        )
+
+
+def sides(frame: pd.DataFrame, task: TaskConfig, origin: str) -> None:
+    """Tiles to learn from and tiles to test on."""
+    found = frame["split"].value_counts()
+    for side in ("train", "test"):
+        if side not in found:
+            named = ", ".join(f"{name} {n}" for name, n in found.items())
+            raise UserError(
+                f"{origin} names its split but has no {side} tiles ({named}): add them, or leave the split away to "
+                "have one drawn."
+            )
+
+
+def one_side(frame: pd.DataFrame, origin: str) -> None:
+    """No group on two sides of the split."""
+    pairs = frame[["group", "split"]].drop_duplicates()
+    both = pairs[pairs["group"].duplicated(keep=False)]
+    if len(both):
+        patient, *others = both["group"].unique()
+        first = " and ".join(sorted(both["split"][both["group"] == patient]))
+        more = f", as do {len(others)} more on two sides" if others else ""
+        raise UserError(
+            f"The patient {patient} of {origin} stands in {first}{more}: give all tiles of a patient the same split, "
+            "or leave the split away to have one drawn by patient."
+        )
+
+
+def files(frame: pd.DataFrame, origin: str) -> None:
+    """Every file is there and of a kind that is read; looks at each folder once, so 100,000 tiles take a moment."""
+    paths = frame["path"].drop_duplicates()
+    suffix = paths.map(lambda p: os.path.splitext(p)[1].lower())
+    strange = paths[~suffix.isin(IMAGE_SUFFIXES | HDF5_SUFFIXES)]
+    if len(strange):
+        raise UserError(
+            f"{origin} names {len(strange)} files of a kind that is not read: {_some(strange)}; the kinds are "
+            f"{', '.join(sorted(IMAGE_SUFFIXES | HDF5_SUFFIXES))}."
+        )
+    missing = _missing(paths)
+    if missing:
+        raise UserError(
+            f"{len(missing)} of {len(paths)} files of {origin} are not there or cannot be read: {_some(missing)}; mend "
+            "the paths, or remove the rows."
+        )
+    in_array = frame["path"].isin(set(paths[suffix.isin(HDF5_SUFFIXES)]))
+    if (in_array != (frame["index"] >= 0)).any():
+        wrong = frame["path"][in_array != (frame["index"] >= 0)]
+        raise UserError(
+            f"{origin} must give the row in the column index for HDF5 files, and for those only: {_some(wrong)}."
+        )
+    for path, last in frame[in_array].groupby("path")["index"].max().items():
+        _holds(str(path), int(last), origin)
+
+
+def _missing(paths: pd.Series) -> list[str]:
+    missing = []
+    folders = paths.groupby(paths.map(os.path.dirname), sort=False)
+    for folder, members in folders:
+        try:
+            with os.scandir(str(folder) or ".") as entries:
+                there = {entry.name for entry in entries if entry.is_file()}
+        except OSError:
+            there = set()
+        missing += [path for path in members if os.path.basename(path) not in there]
+    return missing
+
+
+def _holds(path: str, last: int, origin: str) -> None:
+    try:
+        with h5py.File(path, "r") as opened:
+            lengths = [len(a) for a in opened.values() if isinstance(a, h5py.Dataset) and a.ndim == 4]
+    except OSError as error:
+        raise UserError(f"The file {path} of {origin} is no HDF5 file, or is damaged: mend or remove it.") from error
+    if len(lengths) != 1:
+        raise UserError(f"The file {path} of {origin} must hold one array of images, uint8 [N, H, W, 3].")
+    if last >= lengths[0]:
+        raise UserError(f"{origin} names row {last} of {path}, which holds {lengths[0]} tiles (rows from 0).")
+
+
+def _some(names: Iterable[object]) -> str:
+    every = [str(name) for name in names]
+    return ", ".join(every[:SHOWN]) + (f" and {len(every) - SHOWN} more" if len(every) > SHOWN else "")

@@ -1,0 +1,145 @@
+"""What a task is: the schema of ``conf/task/*.yaml``. Imports nothing heavy."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Any
+
+from omegaconf import MISSING
+
+from registry.errors import UserError
+
+
+class Rare(Enum):
+    """What happens to a class with too few groups in train or test."""
+
+    error = "error"
+    drop = "drop"
+
+
+@dataclass
+class Split:
+    """How tiles are divided where the data come without a split; always whole groups.
+
+    Attributes
+    ----------
+    test : float
+        Share of the tiles drawn for the test, 0..1. Not used where the data name their own test tiles.
+    val : float
+        Share of the tiles outside the test drawn for validation, 0..1; 0 draws none, and heads then choose on inner
+        folds. Not used where the data name their own validation tiles.
+    seed : int
+        Of the draw; the same seed gives the same split whatever the order of the tiles.
+    """
+
+    test: float = 0.2
+    val: float = 0.0
+    seed: int = 0
+
+
+@dataclass
+class TaskConfig:
+    """One dataset and the question asked of it.
+
+    Attributes
+    ----------
+    name : str
+        Its key under ``tasks`` and its name in the table.
+    title : str
+        What it is, in a line.
+    reader : str
+        The storage format: a module of `bench.tasks.readers`.
+    data : str or None
+        Folder or file of this task alone; None takes the run's ``data``.
+    folder : list of str
+        Names under which the dataset may lie in the data folder, tried in order, before the data folder itself.
+    layout : str
+        What is expected there, as told to a user who has it otherwise.
+    options : dict
+        What the reader wants to know; documented in the reader.
+    mpp : float or None
+        Resolution of the tiles, microns per px; None where unknown.
+    tile_size : int or None
+        Shorter side of the tiles, px; None where they differ or are unknown.
+    classes : list of str
+        Class names in the order of their indices; empty takes the labels found, sorted.
+    metric : str
+        The score that the task is ranked by.
+    rare : Rare
+        What happens to a class with fewer than `min_groups` groups in train or in test.
+    min_groups : int
+        Two lets heads choose on inner folds and lets a bootstrap by group vary the class.
+    split : Split
+    citation, licence, url : str
+        Who made it, what may be done with it, where it is to be had.
+    cohorts : list of str
+        Public cohorts that the tissue comes from, by the names that model cards use.
+    synthetic : bool
+        Whether it is made up.
+    notes : list of str
+        What a reader of every row must know.
+    """
+
+    # what it is
+    name: str = MISSING
+    title: str = ""
+    # where it is and how it is stored
+    reader: str = "tiles"
+    data: str | None = None
+    folder: list[str] = field(default_factory=list)
+    layout: str = ""
+    options: dict[str, Any] = field(default_factory=dict)
+    # what a tile is
+    mpp: float | None = None
+    tile_size: int | None = None
+    # what is asked
+    classes: list[str] = field(default_factory=list)
+    metric: str = "balanced_accuracy"
+    rare: Rare = Rare.error
+    min_groups: int = 2
+    split: Split = field(default_factory=Split)
+    # who says so
+    citation: str = ""
+    licence: str = ""
+    url: str = ""
+    cohorts: list[str] = field(default_factory=list)
+    synthetic: bool = False
+    notes: list[str] = field(default_factory=list)
+
+
+def register() -> None:
+    """Make the schema known to Hydra as ``task/schema``, from which every task's YAML starts."""
+    from hydra.core.config_store import ConfigStore
+
+    ConfigStore.instance().store(group="task", name="schema", node=TaskConfig)
+
+
+def configured(settings: TaskConfig | Mapping[str, Any]) -> TaskConfig:
+    """The task that the settings describe, checked.
+
+    Raises
+    ------
+    UserError
+        If a setting is unknown, of the wrong type or out of range.
+    """
+    from omegaconf import OmegaConf
+    from omegaconf.errors import OmegaConfBaseException
+
+    name = settings.name if isinstance(settings, TaskConfig) else settings.get("name", "")
+    try:
+        task = OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(TaskConfig), settings))
+    except OmegaConfBaseException as error:
+        raise UserError(f"The task {name or 'without a name'} is not well described: {_first_line(error)}.") from error
+    assert isinstance(task, TaskConfig)
+    for share, value in (("test", task.split.test), ("val", task.split.val)):
+        if not 0 <= value < 1:
+            raise UserError(f"tasks.{task.name}.split.{share} is {value} and must be at least 0 and below 1.")
+    if task.min_groups < 1:
+        raise UserError(f"tasks.{task.name}.min_groups is {task.min_groups} and must be at least 1.")
+    return task
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).splitlines()[0].rstrip(".")

@@ -1,0 +1,14 @@
+"""The built-in synthetic cohort, made in the cache folder when first asked for."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from bench.tasks.config import TaskConfig
+from bench.tasks.readers import Table, table
+
+
+def read(task: TaskConfig, root: Path | None, cache: Path) -> Table:
+    from bench import demo
+
+    return table.read(task, demo.make_tiles(cache / "demo-tiles"), cache)

@@ -1,0 +1,142 @@
+"""A tree of image files: ``{train,val,test}/{class}/*`` or ``{class}/*``.
+
+A folder within a class folder is a group (a patient or slide): ``{class}/{group}/*``.
+
+Options
+-------
+splits : dict
+    Folder of each side where it is not named train, val or test: ``{train: NCT-CRC-HE-100K, test: CRC-VAL-HE-7K}``.
+group : str
+    Regular expression with one group in brackets that finds the patient in a file's name.
+pattern : str
+    Regular expression of the whole path within the dataset, for any other tree. Its named groups are the columns:
+    ``label``, and where known ``group``, ``split`` and any others. Files that do not match are left out.
+expects : list of str
+    Folders that tell the dataset from its surroundings.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pandas as pd
+
+from bench.tasks.config import TaskConfig
+from bench.tasks.locate import locate
+from bench.tasks.readers import IMAGE_SUFFIXES, Table
+from bench.tasks.split import NAMES
+from registry.errors import UserError
+
+IGNORED = ("__MACOSX", "lost+found")
+
+
+def read(task: TaskConfig, root: Path | None, cache: Path) -> Table:
+    splits = {side: name for side, name in (task.options.get("splits") or {}).items() if name}
+    expected = list(splits.values()) or task.options.get("expects") or []
+    base = locate(task, root, lambda folder: [name for name in expected if not (folder / name).is_dir()])
+    pattern = task.options.get("pattern")
+    rows, notes = _matched(task, base, pattern) if pattern else _tree(task, base, splits)
+    if not rows:
+        raise UserError(
+            f"The folder {base} holds no tiles of the task {task.name}: expected is "
+            f"{task.layout or '{class}/* or {train,val,test}/{class}/*'} "
+            f"with images of the kinds {', '.join(sorted(IMAGE_SUFFIXES))}."
+        )
+    frame = pd.DataFrame(rows)
+    if task.options.get("group"):
+        frame["group"] = _groups(task, frame["id"], task.options["group"])
+    frame["path"] = f"{base}{os.sep}" + frame["id"]
+    return Table(frame, str(base), notes)
+
+
+def _matched(task: TaskConfig, base: Path, pattern: str) -> tuple[list[dict[str, str]], list[str]]:
+    expression = _compiled(task, "pattern", pattern)
+    if "label" not in expression.groupindex:
+        raise UserError(f"tasks.{task.name}.options.pattern must hold a named group (?P<label>...).")
+    rows, others = [], 0
+    for name in _images(base):
+        match = expression.fullmatch(name)
+        if match:
+            rows.append({"id": name, **{k: v or "" for k, v in match.groupdict().items()}})
+        else:
+            others += 1
+    return rows, [f"{others} images that the task's pattern does not match were left out"] if others else []
+
+
+def _tree(task: TaskConfig, base: Path, splits: dict[str, str]) -> tuple[list[dict[str, str]], list[str]]:
+    parts = splits or _split_folders(base)
+    rows, stray = [], 0
+    for side, part in parts.items() if parts else [("", "")]:
+        for name in _images(base / part):
+            within = name.split("/")
+            if len(within) == 1:
+                stray += 1
+                continue
+            row = {"id": f"{part}/{name}" if part else name, "label": within[0]}
+            if side:
+                row["split"] = NAMES.get(side.lower(), side)
+            if len(within) > 2:
+                row["group"] = within[1]
+            rows.append(row)
+    if any("group" in row for row in rows):
+        for row in rows:
+            row.setdefault("group", row["id"])
+    return rows, [f"{stray} images outside the class folders were left out"] if stray else []
+
+
+def _split_folders(base: Path) -> dict[str, str]:
+    """The folder's own name of each side; nothing where its folders are classes."""
+    folders = [e.name for e in _entries(base) if e.is_dir()]
+    sides = {name: name for name in folders if name.lower() in NAMES}
+    if "train" not in (NAMES[name.lower()] for name in sides):
+        return {}
+    for name in folders:
+        if name not in sides and next(_images(base / name), None):
+            raise UserError(
+                f"The folder {base} holds {', '.join(sides)} and also {name} with images: put the latter elsewhere, or "
+                "into one of the former."
+            )
+    return sides
+
+
+def _images(base: Path, within: str = "") -> Iterator[str]:
+    """Paths of the images under `base`, relative, with slashes, sorted; hidden files and folders are passed over."""
+    for entry in _entries(base / within):
+        name = f"{within}{entry.name}"
+        if entry.is_dir():
+            yield from _images(base, f"{name}/")
+        elif os.path.splitext(entry.name)[1].lower() in IMAGE_SUFFIXES:
+            yield name
+
+
+def _entries(folder: Path) -> list[os.DirEntry[str]]:
+    try:
+        with os.scandir(folder) as found:
+            seen = [e for e in found if not e.name.startswith(".") and e.name not in IGNORED]
+    except OSError as error:
+        raise UserError(f"The folder {folder} cannot be read ({error.strerror}): see to its permissions.") from error
+    return sorted(seen, key=lambda e: e.name)
+
+
+def _groups(task: TaskConfig, names: pd.Series, pattern: str) -> list[str]:
+    expression = _compiled(task, "group", pattern)
+    if expression.groups != 1:
+        raise UserError(f"tasks.{task.name}.options.group must hold one group in brackets, the patient: {pattern}")
+    found = [expression.search(name.rsplit("/", 1)[-1]) for name in names]
+    without = [name for name, match in zip(names, found, strict=True) if match is None]
+    if without:
+        raise UserError(
+            f"tasks.{task.name}.options.group finds no patient in {len(without)} file names, the first being "
+            f"{without[0]}: mend the expression {pattern}."
+        )
+    return [match.group(1) for match in found if match]
+
+
+def _compiled(task: TaskConfig, option: str, pattern: str) -> re.Pattern[str]:
+    try:
+        return re.compile(pattern)
+    except re.error as error:
+        raise UserError(f"tasks.{task.name}.options.{option} is no regular expression ({error}): {pattern}") from error

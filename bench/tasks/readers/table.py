@@ -1,0 +1,84 @@
+"""A CSV or TSV file with a tile a row.
+
+Options
+-------
+table : str
+    Name of the file in the data folder; ``manifest.csv`` unless said otherwise.
+images : str
+    Folder of the images, from the file's folder; its own folder unless said otherwise.
+columns : dict
+    The file's name of a column where it is not ours: ``{label: diagnosis}``. Ours are ``path`` and ``label``, and
+    where known ``id``, ``group`` (or ``patient``), ``split``, ``index`` (row of an HDF5 file) and any others.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+
+from bench.tasks.config import TaskConfig
+from bench.tasks.locate import data_root, locate
+from bench.tasks.readers import Table
+from registry.errors import UserError
+
+DEFAULT = "manifest.csv"
+NEEDED = ("path", "label")
+
+
+def read(task: TaskConfig, root: Path | None, cache: Path) -> Table:
+    named, images = data_root(task, root), task.options.get("images") or ""
+    if named.is_dir():
+        name = task.options.get("table") or DEFAULT
+        expected = [name, images] if images else [name]
+        named = locate(task, named, lambda folder: [n for n in expected if not (folder / n).exists()]) / name
+    frame = _renamed(_parsed(named), task, named)
+    base = named.parent / images
+    frame["path"] = [str(base / p) if p else "" for p in frame["path"].str.strip()]
+    if "id" not in frame:
+        frame["id"] = _ids(frame, base)
+    return Table(frame, str(named))
+
+
+def _parsed(file: Path) -> pd.DataFrame:
+    try:
+        frame = pd.read_csv(
+            file,
+            sep="\t" if file.suffix.lower() in (".tsv", ".txt") else ",",
+            dtype=str,
+            keep_default_na=False,
+            encoding="utf-8-sig",
+            skipinitialspace=True,
+            compression=None,
+        )
+    except (ValueError, OSError) as error:
+        reason = str(error).splitlines()[0].rstrip(".")
+        raise UserError(
+            f"The table {file} cannot be read ({reason}): it must be a CSV file with a tile a row."
+        ) from error
+    if frame.empty:
+        raise UserError(f"The table {file} has no rows: it must have a tile a row.")
+    return frame.rename(columns=str.strip)
+
+
+def _renamed(frame: pd.DataFrame, task: TaskConfig, file: Path) -> pd.DataFrame:
+    theirs = {ours: name for ours, name in (task.options.get("columns") or {}).items() if name}
+    if "group" not in theirs and "group" not in frame and "patient" in frame:
+        theirs["group"] = "patient"
+    for ours in dict.fromkeys([*NEEDED, *theirs]):
+        name = theirs.get(ours, ours)
+        if name not in frame:
+            raise UserError(
+                f"The table {file} has no column {name}: its columns are {', '.join(frame.columns)}; rename one, or "
+                f"name yours with tasks.{task.name}.options.columns.{ours}=NAME."
+            )
+    return frame.rename(columns={name: ours for ours, name in theirs.items()})
+
+
+def _ids(frame: pd.DataFrame, base: Path) -> list[str]:
+    """The path within the image folder, and the row where one file holds many tiles."""
+    prefix = f"{base}/"
+    names = [path.removeprefix(prefix) for path in frame["path"]]
+    if "index" not in frame:
+        return names
+    return [name if row in ("", "-1") else f"{name}:{row}" for name, row in zip(names, frame["index"], strict=True)]

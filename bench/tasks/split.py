@@ -1,0 +1,140 @@
+"""Dividing tiles into train, validation and test by whole groups."""
+
+from __future__ import annotations
+
+import hashlib
+
+import numpy as np
+from jaxtyping import Bool, Int, Shaped
+
+from bench.tasks.config import Split
+
+NAMES = {
+    "train": "train",
+    "training": "train",
+    "val": "val",
+    "valid": "val",
+    "validation": "val",
+    "test": "test",
+    "testing": "test",
+}
+ATTEMPTS = 20  # orders tried when groups of several classes get in each other's way
+
+
+def assign_split(
+    groups: Shaped[np.ndarray, " tile"],
+    labels: Shaped[np.ndarray, " tile"],
+    split: Split,
+    *,
+    min_groups: int = 1,
+    test: Bool[np.ndarray, " tile"] | None = None,
+) -> Shaped[np.ndarray, " tile"]:
+    """Say of every tile whether it is for train, validation or test.
+
+    Parameters
+    ----------
+    groups : str [N]
+        What must not be divided, the patient where known.
+    labels : str or int [N]
+        What is spread evenly as far as whole groups allow.
+    split : Split
+    min_groups : int
+        Groups of every class to be had in train and in test wherever there are enough.
+    test : bool [N] or None
+        The test tiles where the data name them; None draws them.
+
+    Returns
+    -------
+    str [N]
+        "train", "val" or "test". The order of the tiles does not matter.
+    """
+    if test is None:
+        test = _draw(groups, labels, split.test, f"test {split.seed}", min_groups)
+    sides = np.where(test, "test", "train").astype("U5")
+    rest = np.flatnonzero(~test)
+    if split.val > 0:
+        sides[rest[_draw(groups[rest], labels[rest], split.val, f"val {split.seed}", 1)]] = "val"
+    return sides
+
+
+def _draw(
+    groups: Shaped[np.ndarray, " tile"],
+    labels: Shaped[np.ndarray, " tile"],
+    share: float,
+    seed: str,
+    min_groups: int,
+) -> Bool[np.ndarray, " tile"]:
+    """Draw whole groups until every class has about its `share` of tiles drawn.
+
+    Groups are taken in the order of a hash of seed and name, so that neither the order of the tiles nor the version
+    of a random generator matters.
+    """
+    names, group_of = np.unique(groups.astype(str), return_inverse=True)
+    classes, label_of = np.unique(labels, return_inverse=True)
+    counts = np.zeros((len(names), len(classes)), np.int64)
+    np.add.at(counts, (group_of, label_of), 1)
+    best, best_cost = np.zeros(len(names), bool), (np.inf, np.inf)
+    for attempt in range(ATTEMPTS):
+        keys = [hashlib.sha256(f"{seed}\0{attempt}\0{name}".encode()).digest() for name in names]
+        order = np.array(sorted(range(len(names)), key=keys.__getitem__), dtype=np.int64)
+        drawn = _deal(counts, order, share, min_groups)
+        cost = _cost(counts, drawn, share, min_groups)
+        if cost < best_cost:
+            best, best_cost = drawn, cost
+        if cost[0] == 0:
+            break
+    return best[group_of]
+
+
+def _deal(
+    counts: Int[np.ndarray, "group class"], order: Int[np.ndarray, " group"], share: float, min_groups: int
+) -> Bool[np.ndarray, " group"]:
+    """One draw: the rarest class first, its groups in `order` while they bring it nearer to its share."""
+    has = counts > 0
+    keep, want = _quota(has.sum(0), min_groups, share)
+    target = share * counts.sum(0)
+    left, drawn_groups, drawn_tiles = has.sum(0), np.zeros_like(keep), np.zeros_like(target)
+    drawn = np.zeros(len(counts), bool)
+
+    def may(group: int) -> bool:
+        return not drawn[group] and bool(((left > keep) | ~has[group]).all())
+
+    def take(group: int) -> None:
+        drawn[group] = True
+        left[has[group]] -= 1
+        drawn_groups[has[group]] += 1
+        drawn_tiles[:] += counts[group]
+
+    for label in np.argsort(left, kind="stable"):
+        members = order[has[order, label]]
+        for group in members:
+            if drawn_tiles[label] >= target[label]:
+                break
+            if drawn_tiles[label] + counts[group, label] / 2 <= target[label] and may(group):
+                take(group)
+        smallest_first = members[np.argsort(counts[members, label], kind="stable")]
+        for group in smallest_first:
+            if drawn_groups[label] >= want[label]:
+                break
+            if may(group):
+                take(group)
+    return drawn
+
+
+def _quota(
+    groups: Int[np.ndarray, " class"], min_groups: int, share: float
+) -> tuple[Int[np.ndarray, " class"], Int[np.ndarray, " class"]]:
+    """Groups of each class that must stay and that should be drawn."""
+    keep = np.minimum(min_groups, (groups + 1) // 2)
+    want = np.minimum(min_groups, groups - keep) if share > 0 else np.zeros_like(keep)
+    return keep, want
+
+
+def _cost(
+    counts: Int[np.ndarray, "group class"], drawn: Bool[np.ndarray, " group"], share: float, min_groups: int
+) -> tuple[float, float]:
+    """Groups that classes lack on either side, then the mean distance from the share."""
+    has = counts > 0
+    keep, want = _quota(has.sum(0), min_groups, share)
+    lacking = np.maximum(want - has[drawn].sum(0), 0).sum() + np.maximum(keep - has[~drawn].sum(0), 0).sum()
+    return float(lacking), float(np.abs(counts[drawn].sum(0) / counts.sum(0) - share).mean())
