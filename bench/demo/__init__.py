@@ -1,0 +1,5 @@
+"""The built-in cohort: synthetic H&E-like tiles and slides, the same for the same seed."""
+
+from bench.demo.tiles import make_tiles
+
+__all__ = ["make_tiles"]
