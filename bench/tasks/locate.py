@@ -8,6 +8,8 @@ from pathlib import Path
 from bench.tasks.config import TaskConfig
 from registry.errors import UserError
 
+SHOWN = 3  # names given as examples
+
 
 def locate(task: TaskConfig, root: Path | None, lacking: Callable[[Path], list[str]]) -> Path:
     """The folder that holds the dataset: the first of ``root/folder`` and ``root`` where nothing is lacking.
@@ -34,7 +36,7 @@ def locate(task: TaskConfig, root: Path | None, lacking: Callable[[Path], list[s
         if not names:
             return folder
     folder, names = min(short.items(), key=lambda item: len(item[1]))
-    shown = ", ".join(names[:6]) + (f" and {len(names) - 6} more" if len(names) > 6 else "")
+    shown = ", ".join(names[:SHOWN]) + (f" and {len(names) - SHOWN} more" if len(names) > SHOWN else "")
     raise UserError(f"The folder {folder} lacks {shown} of the task {task.name}{_wanted(task)}.")
 
 

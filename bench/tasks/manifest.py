@@ -139,10 +139,11 @@ def _without_rare(frame: pd.DataFrame, task: TaskConfig) -> tuple[pd.DataFrame, 
     if rare and task.rare is Rare.error:
         unit = "tiles" if bool((frame["group"] == frame["id"]).all()) else "groups"
         listed = "; ".join(f"{name}: {counts}" for name, counts in rare.items())
+        on_both = bool((groups.loc[list(rare)] > 0).all(axis=None))
+        as_they_are = f", or take them as they are with tasks.{task.name}.min_groups=1" if on_both else ""
         raise UserError(
             f"The task {task.name} has classes with fewer than {task.min_groups} {unit} in train or in test "
-            f"({listed}): give it more, leave them out with tasks.{task.name}.rare=drop, or take them as they are "
-            f"with tasks.{task.name}.min_groups=1."
+            f"({listed}): add {unit} of them, or leave them out with tasks.{task.name}.rare=drop{as_they_are}."
         )
     return _without(frame, rare, task)
 

@@ -217,6 +217,9 @@ def test_rare_classes_are_named_with_counts_and_the_way_out(read: Callable[..., 
     assert "lone: 0 in train, 1 in test; rare: 1 in train, 1 in test" in message
     assert "fewer than 2 groups" in message
     assert "tasks.tiles.rare=drop" in message
+    assert "min_groups=1" not in message, "it would not help a class that test has and train has not"
+    message = sentence(read, csv(data, rare_rows(data)[:-1]))
+    assert "(rare: 1 in train, 1 in test)" in message
     assert "tasks.tiles.min_groups=1" in message
 
 

@@ -41,9 +41,8 @@ def read(task: TaskConfig, root: Path | None, cache: Path) -> Table:
     rows, notes = _matched(task, base, pattern) if pattern else _tree(task, base, splits)
     if not rows:
         raise UserError(
-            f"The folder {base} holds no tiles of the task {task.name}: expected is "
-            f"{task.layout or '{class}/* or {train,val,test}/{class}/*'} "
-            f"with images of the kinds {', '.join(sorted(IMAGE_SUFFIXES))}."
+            f"The folder {base} holds no tiles of the task {task.name}, which are images of the kinds "
+            f"{', '.join(sorted(IMAGE_SUFFIXES))}; expected is {task.layout or '{class}/* or {train,test}/{class}/*'}."
         )
     frame = pd.DataFrame(rows)
     if task.options.get("group"):
