@@ -42,6 +42,9 @@ def load(
     trust_remote_code: bool,
 ) -> FeatureExtractor | SlideEncoder:
     """See `registry.load`."""
+    _among("weights", weights, ("pretrained", "random"))
+    _among("preprocess", preprocess, ("device", "exact"))
+    _among("precision", precision, (None, "float32", "bfloat16", "float16"))
     card = find_card(name, options, revision=revision, offline=offline, token=token)
     if weights == "random" and card.weights.layout not in ("random", "none"):
         card = random_twin(card)
@@ -64,6 +67,11 @@ def load(
     else:
         model = FeatureExtractor(card, network, loaded, precision=precision, preprocess=preprocess)
     return model.eval().to(_device(device))
+
+
+def _among(argument: str, value: str | None, known: tuple[str | None, ...]) -> None:
+    if value not in known:
+        raise UserError(f"{argument}={value} is unknown; choose one of {', '.join(filter(None, known))}")
 
 
 def _device(device: str | torch.device) -> torch.device:
