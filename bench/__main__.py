@@ -19,7 +19,7 @@ def main() -> None:
     from omegaconf import DictConfig, OmegaConf
     from omegaconf.errors import OmegaConfBaseException
 
-    from bench import config as schema
+    from bench import config, tasks
     from registry.errors import UserError
 
     @hydra.main(
@@ -30,7 +30,8 @@ def main() -> None:
 
         run(OmegaConf.to_object(composed))  # type: ignore[arg-type]
 
-    schema.register()
+    config.register()
+    tasks.register()
     sys.argv[1:] = _overrides(sys.argv[1:])
     debug = bool(os.environ.get("PFMBENCH_DEBUG"))
     os.environ["HYDRA_FULL_ERROR"] = "1"  # errors come here, to be said in a sentence

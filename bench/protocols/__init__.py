@@ -1,0 +1,76 @@
+"""The heads: features and labels in, predictions out. One file each, with its `Config` and `fit_predict`."""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from types import ModuleType
+from typing import Any
+
+from bench.protocols.base import Predictions, Samples
+from registry.errors import UserError
+
+__all__ = ["Head", "Predictions", "Samples", "configured", "get", "kinds"]
+
+
+def kinds() -> list[str]:
+    """Names of all heads."""
+    return sorted(m.name for m in pkgutil.iter_modules(__path__) if hasattr(_module(m.name), "fit_predict"))
+
+
+def get(kind: str) -> ModuleType:
+    """The module of a head, with its `Config` and `fit_predict`.
+
+    Raises
+    ------
+    UserError
+        If there is none of that name.
+    """
+    if kind not in kinds():
+        raise UserError(f"There is no protocol of kind '{kind}': choose one of {', '.join(kinds())}.")
+    return _module(kind)
+
+
+@dataclass(frozen=True)
+class Head:
+    """A head with its settings."""
+
+    kind: str
+    config: Any
+
+    def fit_predict(self, train: Samples, val: Samples | None, test: Samples, seed: int) -> Predictions:
+        """Fit on `train` and `val`, choose without seeing `test`, predict `test`."""
+        predictions: Predictions = get(self.kind).fit_predict(train, val, test, self.config, seed)
+        return predictions
+
+
+def configured(settings: Mapping[str, Any]) -> Head:
+    """The head that a protocol's YAML describes: its `kind` and the fields of that kind's `Config`.
+
+    Raises
+    ------
+    UserError
+        If the kind or a field is unknown, or a value of the wrong type.
+    """
+    from omegaconf import OmegaConf
+    from omegaconf.errors import OmegaConfBaseException
+
+    given = dict(settings)
+    kind = given.pop("kind", None)
+    if kind is None:
+        raise UserError(f"A protocol is given without its kind: add kind=NAME, one of {', '.join(kinds())}.")
+    schema = get(kind).Config
+    try:
+        config = OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(schema), given))
+    except OmegaConfBaseException as error:
+        known = ", ".join(f.name for f in fields(schema))
+        raise UserError(
+            f"The protocol {kind} is not well described ({str(error).splitlines()[0]}): its settings are {known}."
+        ) from error
+    return Head(kind, config)
+
+
+def _module(name: str) -> ModuleType:
+    return importlib.import_module(f"bench.protocols.{name}")

@@ -1,0 +1,273 @@
+"""The whole command, in a process of its own, on small real work."""
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+
+from bench.demo import make_tiles
+
+REPO = Path(__file__).resolve().parents[2]
+LONG = (
+    "task,model,frontend,protocol,seed,metric,value,ci_low,ci_high,n_train,n_test,n_groups,null_value,feature_dim,"
+    "params_m,tiles_per_s,status,error,config_digest,version"
+)
+PLUGIN = """
+from registry.card import Architecture, ModelCard, Preprocessing, Pretraining
+
+CARDS = (
+    ModelCard(
+        name="tiny", family="tiny", title="Tiny", dim=192, params=5_524_416, paper="none", url="none", licence="none",
+        architecture=Architecture(builder="timm:vit_tiny_patch16_224", kwargs={"num_classes": 0}),
+        preprocessing=Preprocessing(size=224, mpp=None, tile_size=224, resize=224),
+        pretraining=Pretraining(method="none", data="none"),
+    ),
+)
+"""
+
+
+def bench(folder, *arguments, module="bench", **environment):
+    return subprocess.run(
+        [sys.executable, "-m", module, *arguments],
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": str(REPO), **environment},
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+
+
+def refused(done, *parts):
+    """Exit code 2, one sentence or more on stderr, no traceback."""
+    assert done.returncode == 2, done.stderr
+    assert "Traceback" not in done.stderr
+    said = [line for line in done.stderr.splitlines() if line.startswith("pfmbench: ")]
+    assert said
+    for part in parts:
+        assert part in " ".join(said)
+
+
+@pytest.fixture(scope="module")
+def cohort(tmp_path_factory):
+    """The manifest of a small phantom cohort."""
+    return make_tiles(tmp_path_factory.mktemp("cohort") / "tiles", patients=12, tiles_per_patient=6)
+
+
+@pytest.fixture(scope="module")
+def finished(cohort, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("run")
+    done = bench(folder, "task=tiles", f"data={cohort}", "null=same", "bootstrap=200")
+    assert done.returncode == 0, done.stderr
+    return folder, done
+
+
+def files(folder, pattern):
+    return {p.relative_to(folder): (p.stat().st_mtime_ns, p.read_bytes()) for p in sorted(folder.glob(pattern))}
+
+
+def test_rows_floors_and_tables(finished):
+    folder, done = finished
+    table = pd.read_csv(folder / "results/leaderboard.csv", keep_default_na=False)
+    assert ",".join(table.columns) == LONG
+    assert set(table.model) == {"efficientnet_lite0", "efficientnet_lite0@random", "random_vit_s16", "colour"}
+    assert set(table.protocol) == {"linear", "knn"}
+    assert {"accuracy", "balanced_accuracy", "f1_macro", "auroc"} <= set(table.metric)
+    assert set(table.status) == {"ok"}
+    own = table[(table.model == "efficientnet_lite0") & (table.metric == "balanced_accuracy")]
+    assert (own.ci_low <= own.value).all()
+    assert (own.value <= own.ci_high).all()
+    wide = pd.read_csv(folder / "results/leaderboard_wide.csv")
+    assert "tiles" in wide.columns
+    assert "efficientnet_lite0" in done.stdout
+    assert "leaderboard.csv" in done.stdout
+
+
+def test_every_score_is_that_of_the_saved_predictions(finished):
+    from sklearn.metrics import balanced_accuracy_score
+
+    folder, _ = finished
+    for path in (folder / "results/rows").glob("*/*/*.json"):
+        row = json.loads(path.read_text())
+        saved = pd.read_parquet(folder / "results" / row["predictions"])
+        guess = saved.filter(like="score_").to_numpy().argmax(1)
+        assert row["metrics"]["balanced_accuracy"]["value"] == pytest.approx(
+            balanced_accuracy_score(saved.y_true, guess), abs=1e-9
+        )
+
+
+def test_a_second_run_does_nothing_again(finished, cohort):
+    folder, _ = finished
+    before = files(folder, "cache/features/**/*.h5"), files(folder, "results/rows/**/*.json")
+    tables = {name: data for name, (_, data) in files(folder, "results/*.csv").items()}
+    done = bench(folder, "task=tiles", f"data={cohort}", "null=same", "bootstrap=200")
+    assert done.returncode == 0, done.stderr
+    assert (files(folder, "cache/features/**/*.h5"), files(folder, "results/rows/**/*.json")) == before
+    assert {name: data for name, (_, data) in files(folder, "results/*.csv").items()} == tables
+    rebuilt = bench(folder, module="bench.leaderboard")
+    assert rebuilt.returncode == 0, rebuilt.stderr
+    assert {name: data for name, (_, data) in files(folder, "results/*.csv").items()} == tables
+
+
+def test_a_changed_setting_is_a_new_row_from_the_same_features(finished, cohort):
+    folder, _ = finished
+    features = files(folder, "cache/features/**/*.h5")
+    done = bench(folder, "task=tiles", f"data={cohort}", "protocol=knn", "null=none", "bootstrap=300", "results=other")
+    assert done.returncode == 0, done.stderr
+    assert files(folder, "cache/features/**/*.h5") == features
+    assert len(list((folder / "other/rows").glob("*/*/*.json"))) == 1
+
+
+def test_batches_workers_and_company_change_no_feature(finished, cohort):
+    """The tolerance: one unit in the last place of the stored float16."""
+    from bench.embed import read_features
+
+    folder, _ = finished
+    done = bench(
+        folder,
+        "task=tiles",
+        f"data={cohort}",
+        "model=[efficientnet_lite2,efficientnet_lite0]",
+        "null=none",
+        "batch_size=5",
+        "workers=3",
+        "cache=other_cache",
+        "results=order",
+    )
+    assert done.returncode == 0, done.stderr
+    own, other = (
+        read_features(next((folder / cache / "features/efficientnet_lite0").glob("*/*.h5")))[0]
+        for cache in ("cache", "other_cache")
+    )
+    np.testing.assert_allclose(own.astype(np.float32), other.astype(np.float32), rtol=1e-3, atol=1e-4)
+
+
+def test_exact_preprocessing_gives_the_same_features(finished, cohort):
+    from bench.embed import read_features
+
+    folder, _ = finished
+    done = bench(
+        folder, "task=tiles", f"data={cohort}", "preprocess=exact", "null=none", "protocol=knn", "results=exact"
+    )
+    assert done.returncode == 0, done.stderr
+    one, two = (read_features(p)[0] for p in (folder / "cache/features/efficientnet_lite0").glob("*/*.h5"))
+    np.testing.assert_allclose(one.astype(np.float32), two.astype(np.float32), rtol=1e-3, atol=1e-4)
+
+
+def test_a_sweep_is_a_job_a_model(cohort, tmp_path):
+    done = bench(
+        tmp_path, "-m", "model=efficientnet_lite0,colour", "task=tiles", f"data={cohort}", "null=none", "protocol=knn"
+    )
+    assert done.returncode == 0, done.stderr
+    assert {p.parent.name for p in (tmp_path / "results/rows").glob("*/*/*.json")} == {"efficientnet_lite0", "colour"}
+
+
+def test_a_task_is_one_yaml_and_a_model_is_one_card(cohort, tmp_path):
+    (tmp_path / "conf/task").mkdir(parents=True)
+    (tmp_path / "conf/task/mine.yaml").write_text(
+        f"# @package tasks.mine\nname: mine\ndata: {cohort}\nmetric: accuracy\n"
+    )
+    (tmp_path / "my_models.py").write_text(PLUGIN)
+    done = bench(
+        tmp_path,
+        f"--config-dir={tmp_path / 'conf'}",
+        "task=mine",
+        "plugins=[my_models.py]",
+        "model=tiny",
+        "weights=random",
+        "null=none",
+        "protocol=knn",
+    )
+    assert done.returncode == 0, done.stderr
+    row = json.loads((tmp_path / "results/rows/mine/tiny@random/knn-0.json").read_text())
+    assert row["status"] == "ok"
+    assert row["primary_metric"] == "accuracy"
+    assert row["feature_dim"] == 192
+
+
+def test_one_failing_model_is_a_row_and_the_others_finish(cohort, tmp_path):
+    (tmp_path / "broken.pth").write_bytes(b"not a checkpoint")
+    arguments = ("task=tiles", f"data={cohort}", "null=none", "protocol=knn", "offline=true", "model=[uni,colour]")
+    done = bench(tmp_path, *arguments, "checkpoints.uni=broken.pth")
+    refused(done, "broken.pth")
+    rows = {p.parent.name: json.loads(p.read_text()) for p in (tmp_path / "results/rows").glob("*/*/*.json")}
+    assert rows["colour"]["status"] == "ok"
+    assert rows["uni"]["status"] == "failed"
+    assert "broken.pth" in rows["uni"]["error"]
+    table = pd.read_csv(tmp_path / "results/leaderboard.csv", keep_default_na=False)
+    assert (table[table.model == "uni"].status == "failed").all()
+    refused(bench(tmp_path, *arguments, HF_HOME=str(tmp_path / "hub")), "uni", "checkpoint")
+
+
+def test_bad_words_are_refused_in_a_sentence(cohort, tmp_path):
+    data = f"data={cohort}"
+    refused(bench(tmp_path, "model=unni", "task=tiles", data), "unni", "uni")
+    refused(bench(tmp_path, "task=tilez", data), "tilez", "tiles")
+    refused(bench(tmp_path, "task=tiles", "data=nowhere"), "nowhere")
+    refused(bench(tmp_path, "task=tiles", data, "batch_sice=3"), "batch_sice")
+    refused(bench(tmp_path, "task=tiles", data, "model=[uni,colour]", "checkpoint=x.bin"), "checkpoints.uni")
+    (tmp_path / "file").write_text("")
+    refused(bench(tmp_path, "task=tiles", data, "results=file"), "results=DIR")
+    refused(bench(tmp_path, "task=tiles", data, "cache=file/x"), "cache=DIR")
+
+
+def test_a_truncated_tile_stops_it_or_is_counted(cohort, tmp_path):
+    frame = pd.read_csv(cohort)
+    broken = tmp_path / "broken.png"
+    whole = (cohort.parent / frame.path[0]).read_bytes()
+    broken.write_bytes(whole[: len(whole) // 2])
+    frame["path"] = [str(broken), *(str(cohort.parent / p) for p in frame.path[1:])]
+    frame.to_csv(tmp_path / "manifest.csv", index=False)
+    arguments = ("task=tiles", "data=manifest.csv", "model=colour", "null=none", "protocol=knn")
+    refused(bench(tmp_path, *arguments), "broken.png", "on_corrupt=skip")
+    done = bench(tmp_path, *arguments, "on_corrupt=skip")
+    assert done.returncode == 0, done.stderr
+    row = json.loads((tmp_path / "results/rows/tiles/colour/knn-0.json").read_text())
+    assert row["n_skipped"] == 1
+
+
+def test_what_a_floor_can_and_cannot_tell(tmp_path):
+    """Two classes that differ in colour alone: the colour floor finds them."""
+    rng = np.random.default_rng(0)
+    for side, n in (("train", 8), ("test", 6)):
+        for name, shift in (("pale", 40), ("dark", -40)):
+            (tmp_path / "data" / side / name).mkdir(parents=True)
+            for i in range(n):
+                pixels = np.clip(rng.normal(128 + shift, 30, (32, 32, 3)), 0, 255).astype(np.uint8)
+                Image.fromarray(pixels).save(tmp_path / "data" / side / name / f"{i}.png")
+    done = bench(tmp_path, "task=tiles", "data=data", "model=colour", "null=none", "protocol=linear")
+    assert done.returncode == 0, done.stderr
+    row = json.loads((tmp_path / "results/rows/tiles/colour/linear-0.json").read_text())
+    assert row["floor"]
+    assert row["metrics"]["auroc"]["value"] == 1.0
+
+
+@pytest.mark.slow
+def test_killed_ten_times_the_features_are_those_of_an_undisturbed_run(cohort, tmp_path):
+    arguments = ["task=tiles", f"data={cohort}", "null=none", "protocol=knn", "shard_tiles=8", "batch_size=4"]
+    began = time.monotonic()
+    assert bench(tmp_path, *arguments, "cache=plain", "results=plain_results").returncode == 0
+    lasts = time.monotonic() - began
+    rng = random.Random(0)
+    for _ in range(10):
+        command = [sys.executable, "-m", "bench", *arguments]
+        child = subprocess.Popen(
+            command, cwd=tmp_path, env={**os.environ, "PYTHONPATH": str(REPO)}, stderr=subprocess.DEVNULL
+        )
+        time.sleep(rng.uniform(lasts / 3, lasts))
+        child.send_signal(signal.SIGKILL)
+        child.wait()
+    done = bench(tmp_path, *arguments)
+    assert done.returncode == 0, done.stderr
+    plain, killed = (
+        {p.name: p.read_bytes() for p in (tmp_path / c).glob("features/**/*.h5")} for c in ("plain", "cache")
+    )
+    assert plain == killed
