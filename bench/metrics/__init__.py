@@ -1,4 +1,4 @@
-"""Scores of predictions, with bootstrap intervals by group and paired differences. Plain numpy."""
+"""Scores of predictions, with bootstrap intervals by group and paired differences."""
 
 from bench.metrics.bootstrap import Interval, Replicates
 from bench.metrics.scores import METRICS, paired, resample, score

@@ -92,27 +92,23 @@ def replicate(
 class WeightSums:
     """Sums the weights of the samples that share a key, for many resamples at once.
 
-    Samples of one group and key are counted beforehand, so that the cost is that of the distinct (key, group) pairs:
-    at most the number of samples, far fewer when groups are large.
+    One product of a sparse count matrix [key, group] with the weights: its cost is that of the distinct pairs of key
+    and group, at most the number of samples and far fewer when groups are large.
 
     Parameters
     ----------
     keys : int [sample]
         Any integers; the sums come in the order of `self.keys`, the distinct ones, ascending.
     groups : int [sample]
-        Row of each sample's group in the weights.
+        Row of each sample's group in the weights, 0..G-1, none of them empty.
     """
 
     def __init__(self, keys: Int[np.ndarray, " sample"], groups: Int[np.ndarray, " sample"]) -> None:
+        from scipy.sparse import csr_array
+
         self.keys, cell = np.unique(keys, return_inverse=True)
-        width = int(groups.max()) + 1
-        pairs, counts = np.unique(cell.astype(np.int64) * width + groups, return_counts=True)
-        self._group = pairs % width
-        self._counts = None if (counts == 1).all() else counts.astype(np.int32)[:, None]
-        self._starts = np.searchsorted(pairs, np.arange(len(self.keys)) * width)
+        once = np.ones(len(keys), np.int32)
+        self._counts = csr_array((once, (cell, groups)), shape=(len(self.keys), int(groups.max()) + 1))
 
     def __call__(self, weights: Weights) -> Float[np.ndarray, "key resample"]:
-        terms = weights[self._group]
-        if self._counts is not None:
-            terms *= self._counts
-        return np.add.reduceat(terms, self._starts, axis=0).astype(np.float64)
+        return (self._counts @ weights).astype(np.float64)

@@ -60,13 +60,13 @@ def _one_against_rest(
     run, is_positive = np.divmod(cells.keys, 2)
     positives, negatives = np.flatnonzero(is_positive), np.flatnonzero(is_positive == 0)
     negatives_up_to = np.searchsorted(negatives, positives) - 1
+    started = negatives_up_to >= 0
     tied = np.flatnonzero(np.diff(run, prepend=-1) == 0)
 
     def statistic(weights: Weights) -> Float[np.ndarray, " resample"]:
         counts = cells(weights)
         below = np.cumsum(counts[negatives], axis=0)
         above = counts[positives]
-        started = negatives_up_to >= 0
         wins = np.einsum("cr,cr->r", above[started], below[negatives_up_to[started]])
         wins -= np.einsum("cr,cr->r", counts[tied], counts[tied - 1]) / 2
         pairs = above.sum(axis=0) * below[-1]

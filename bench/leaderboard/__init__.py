@@ -1,0 +1,19 @@
+"""Rows and predictions in, tables out: a pure function of the results folder, without a network in sight."""
+
+from bench.leaderboard.predictions import SavedPredictions, read_predictions
+from bench.leaderboard.rows import Row, predictions_path, read_row, read_rows, row_path, write
+from bench.leaderboard.show import table_text
+from bench.leaderboard.tables import rebuild
+
+__all__ = [
+    "Row",
+    "SavedPredictions",
+    "predictions_path",
+    "read_predictions",
+    "read_row",
+    "read_rows",
+    "rebuild",
+    "row_path",
+    "table_text",
+    "write",
+]

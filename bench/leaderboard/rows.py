@@ -1,0 +1,209 @@
+"""One JSON file a run: what was measured, or why nothing could be. A row is written once its predictions stand."""
+
+from __future__ import annotations
+
+import functools
+import json
+import math
+import sys
+import types
+import typing
+import urllib.parse
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, field, fields, replace
+from pathlib import Path
+from typing import Any
+
+from bench.files import whole_file
+from bench.leaderboard.predictions import PredictionArrays, write_predictions
+
+Run = tuple[str, str, str, str, int]
+"""Task, model, frontend, protocol, seed."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """One result of one run: a task, a model, a protocol and a seed. `None` stands for not known.
+
+    Attributes
+    ----------
+    frontend : str
+        What stood between tile and encoder; empty for nothing.
+    status : str
+        "ok" or "failed"; a failed row says why in `error`, in one sentence.
+    metrics : dict
+        name -> {"value", "ci_low", "ci_high"}, each a float or None where undefined.
+    n_train, n_val, n_test, n_skipped : int
+        Samples on each side, and those left out as unreadable.
+    n_groups : int
+        Groups (patients) of the test side.
+    params_m : float
+        Millions of parameters.
+    tiles_per_s : float
+        Of the embedding; None when the features stood in the cache.
+    floor : bool
+        Whether this run says what a head does without a pretrained model.
+    config_digest : str
+        Digest of all that can change the metrics.
+    classes : list of str
+        In the order of the class indices.
+    predictions : str
+        Path of the Parquet file, relative to the results folder; empty when there is none.
+    """
+
+    task: str
+    model: str
+    frontend: str
+    protocol: str
+    seed: int
+    status: str
+    primary_metric: str
+    error: str = ""
+    metrics: dict[str, dict[str, float | None]] = field(default_factory=dict)
+    n_train: int | None = None
+    n_val: int | None = None
+    n_test: int | None = None
+    n_groups: int | None = None
+    n_skipped: int | None = None
+    feature_dim: int | None = None
+    params_m: float | None = None
+    tiles_per_s: float | None = None
+    floor: bool = False
+    config_digest: str = ""
+    version: str = ""
+    classes: list[str] = field(default_factory=list)
+    info: dict[str, Any] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+    predictions: str = ""
+
+    @property
+    def ok(self) -> bool:
+        return self.status == "ok"
+
+    @property
+    def run(self) -> Run:
+        """What tells this row from every other."""
+        return self.task, self.model, self.frontend, self.protocol, self.seed
+
+    def value(self, metric: str) -> float | None:
+        """Point estimate of a metric; None for a failed row or where it is undefined."""
+        return self.metrics.get(metric, {}).get("value") if self.ok else None
+
+
+def row_path(results: Path, task: str, model: str, frontend: str, protocol: str, seed: int) -> Path:
+    """``results/rows/TASK/MODEL[+FRONTEND]/PROTOCOL-SEED.json``; what a file name cannot hold is percent-encoded."""
+    return results / "rows" / _run_name(task, model, frontend, protocol, seed, "json")
+
+
+def predictions_path(results: Path, task: str, model: str, frontend: str, protocol: str, seed: int) -> Path:
+    """``results/predictions/TASK/MODEL[+FRONTEND]/PROTOCOL-SEED.parquet``."""
+    return results / "predictions" / _run_name(task, model, frontend, protocol, seed, "parquet")
+
+
+def write(results: Path, row: Row, predictions: PredictionArrays | None) -> Row:
+    """Write the predictions, if any, then the row that names them; gives the row as written.
+
+    Raises
+    ------
+    OSError
+        If the folder cannot be written or the disk is full. A row that stood there before stands still.
+    """
+    if predictions is not None:
+        path = predictions_path(results, *row.run)
+        write_predictions(path, predictions, row.classes)
+        row = replace(row, predictions=path.relative_to(results).as_posix())
+    text = json.dumps(_json_value(asdict(row)), sort_keys=True, indent=1, allow_nan=False, ensure_ascii=False)
+    with whole_file(row_path(results, *row.run)) as temporary:
+        temporary.write_text(text + "\n", encoding="utf-8")
+    return row
+
+
+def read_row(results: Path, task: str, model: str, frontend: str, protocol: str, seed: int) -> Row | None:
+    """The row of one run; None when there is none or it is not whole."""
+    try:
+        return _read(results, row_path(results, task, model, frontend, protocol, seed))
+    except (OSError, ValueError):
+        return None
+
+
+def read_rows(results: Path) -> list[Row]:
+    """All rows, ordered by run. Files that hold no whole row are left out, with one warning that names them."""
+    rows, unread = [], []
+    for path in sorted((results / "rows").glob("*/*/*.json")):
+        try:
+            rows.append(_read(results, path))
+        except (OSError, ValueError) as error:
+            unread.append(f"{path} ({error})")
+    if unread:
+        warn_once(f"Left out of the tables, run again or delete: {'; '.join(unread)}.")
+    return sorted(rows, key=lambda row: row.run)
+
+
+@functools.cache
+def warn_once(sentence: str) -> None:
+    """Say it on stderr the first time; the tables of one command are built from the same files more than once."""
+    print(f"pfmbench: {sentence}", file=sys.stderr)
+
+
+def _run_name(task: str, model: str, frontend: str, protocol: str, seed: int, suffix: str) -> Path:
+    folder = _file_name(model) + (f"+{_file_name(frontend)}" if frontend else "")
+    return Path(_file_name(task), folder, f"{_file_name(protocol)}-{seed}.{suffix}")
+
+
+def _file_name(name: str) -> str:
+    quoted = urllib.parse.quote(name, safe="@")
+    return "%2E" + quoted[1:] if quoted.startswith(".") else quoted
+
+
+def _read(results: Path, path: Path) -> Row:
+    """Read a row file; ValueError with the reason if it holds no whole row of the run that its name says."""
+    try:
+        record = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise ValueError("it is not whole JSON") from error
+    if not isinstance(record, dict):
+        raise ValueError("it is not a record")
+    faults = list(_faults(record))
+    if faults:
+        raise ValueError(", ".join(faults))
+    row = Row(**record)
+    if row_path(results, *row.run) != path:
+        raise ValueError("it holds the row of another run than its name says")
+    return row
+
+
+def _faults(record: dict[str, Any]) -> Iterator[str]:
+    hints = typing.get_type_hints(Row)
+    yield from (f"{f.name} is missing" for f in fields(Row) if f.name not in record)
+    yield from (f"{name} is unknown" for name in record if name not in hints)
+    for name, value in record.items():
+        if name in hints and not _fits(value, hints[name]):
+            yield f"{name} is {value!r}"
+    if record.get("status") not in ("ok", "failed"):
+        yield "status is neither ok nor failed"
+    if isinstance(metrics := record.get("metrics"), dict):
+        for name, interval in metrics.items():
+            if not isinstance(interval, dict) or set(interval) != {"value", "ci_low", "ci_high"}:
+                yield f"metric {name} is not a value with its interval"
+            elif not all(_fits(bound, float | None) for bound in interval.values()):
+                yield f"metric {name} is not a number"
+
+
+def _fits(value: Any, hint: Any) -> bool:
+    """Whether a JSON value is of the annotated kind; the items of containers are not looked at."""
+    kinds = typing.get_args(hint) if isinstance(hint, types.UnionType) else (hint,)
+    kinds = tuple(typing.get_origin(kind) or kind for kind in kinds)
+    if isinstance(value, bool):
+        return bool in kinds
+    return isinstance(value, (*kinds, int) if float in kinds else kinds)
+
+
+def _json_value(value: Any) -> Any:
+    """Plain JSON: numpy scalars and arrays become Python's, numbers that are not finite become null."""
+    if hasattr(value, "tolist"):
+        value = value.tolist()
+    if isinstance(value, dict):
+        return {str(key): _json_value(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_json_value(item) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value

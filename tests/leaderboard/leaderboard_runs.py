@@ -1,0 +1,36 @@
+"""Runs to fill a results folder with."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from bench.leaderboard import Row
+
+CLASSES = ["normal", "stroma", "tumour"]
+
+
+@dataclass(frozen=True)
+class Predicted:
+    ids: np.ndarray
+    groups: np.ndarray
+    y_true: np.ndarray
+    scores: np.ndarray
+
+
+def predicted(skill: float, *, n: int = 60, seed: int = 0) -> Predicted:
+    """Predictions on one and the same test set; a higher skill is right more often."""
+    truth = np.random.default_rng(99)
+    y = truth.integers(0, 3, n)
+    logits = np.random.default_rng(seed).normal(size=(n, 3))
+    logits[np.arange(n), y] += skill
+    scores = np.exp(logits)
+    return Predicted(
+        ids=np.array([f"tile-{i}" for i in range(n)]),
+        groups=np.array([f"patient-{i % 10}" for i in range(n)]),
+        y_true=y,
+        scores=scores / scores.sum(axis=1, keepdims=True),
+    )
+
+
+AddRun = Callable[..., Row]

@@ -1,0 +1,169 @@
+"""Rows and predictions on disk: whole or not there, and said by name when not."""
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+from leaderboard_runs import CLASSES, AddRun, predicted
+
+from bench.leaderboard import Row, predictions_path, read_predictions, read_row, read_rows, row_path, write
+from registry.errors import UserError
+
+FIXED_KEYS = {
+    *("task", "model", "frontend", "protocol", "seed", "status", "error", "metrics", "n_train", "n_val", "n_test"),
+    *("n_groups", "n_skipped", "feature_dim", "params_m", "tiles_per_s", "floor", "primary_metric", "config_digest"),
+    *("version", "classes", "info", "notes", "predictions"),
+}
+
+
+def test_a_row_is_json_with_the_fixed_keys_at_its_place(results: Path, add_run: AddRun) -> None:
+    row = add_run("uni", predicted(1.0), frontend="lpfm", notes=["half the mpp"], info={"k": 5})
+    text = (results / "rows/demo/uni+lpfm/linear-0.json").read_text(encoding="utf-8")
+    record = json.loads(text)
+    assert set(record) == FIXED_KEYS
+    assert list(record) == sorted(record)
+    assert text.endswith("}\n")
+    assert record["predictions"] == "predictions/demo/uni+lpfm/linear-0.parquet"
+    assert read_rows(results) == [row]
+    assert read_row(results, "demo", "uni", "lpfm", "linear", 0) == row
+    assert read_row(results, "demo", "uni", "", "linear", 0) is None
+
+
+def test_numpy_values_and_undefined_numbers_become_json(results: Path, add_run: AddRun) -> None:
+    info = {"strength": np.float64(0.5), "gradient": float("nan"), "path": np.arange(3), "bound": (1, float("inf"))}
+    add_run("uni", values={"auroc": float("nan"), "accuracy": np.float32(0.5)}, info=info)
+    (row,) = read_rows(results)
+    assert row.info == {"strength": 0.5, "gradient": None, "path": [0, 1, 2], "bound": [1, None]}
+    assert row.metrics["auroc"]["value"] is None
+    assert row.metrics["accuracy"]["value"] == 0.5
+
+
+@pytest.mark.parametrize(
+    "model", ["hf-hub:bioptimus/H-optimus-0", "timm:vit.x", "../../escape", "..", ".hidden", "a+b", "ü", "uni@random"]
+)
+def test_any_model_name_stays_in_its_folder_and_comes_back(results: Path, add_run: AddRun, model: str) -> None:
+    row = add_run(model, predicted(1.0))
+    assert read_rows(results) == [row]
+    assert row_path(results, *row.run).parent.parent.resolve() == (results / "rows" / "demo").resolve()
+    assert predictions_path(results, *row.run).parent.parent.resolve() == (results / "predictions" / "demo").resolve()
+
+
+def test_model_with_plus_is_not_a_model_behind_a_frontend(results: Path) -> None:
+    assert row_path(results, "t", "a+b", "", "knn", 0) != row_path(results, "t", "a", "b", "knn", 0)
+
+
+def test_reading_does_not_depend_on_the_order_of_files(filled: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    expected = read_rows(filled)
+    listed = Path.glob
+    monkeypatch.setattr(Path, "glob", lambda self, pattern: reversed(list(listed(self, pattern))))
+    assert read_rows(filled) == expected
+
+
+def broken(record: dict[str, Any], **changes: Any) -> str:
+    return json.dumps({**record, **changes})
+
+
+def test_unreadable_rows_are_left_out_and_named_in_one_warning(
+    results: Path, add_run: AddRun, capsys: pytest.CaptureFixture[str]
+) -> None:
+    good = add_run("good", values={"auroc": 0.9})
+    whole = row_path(results, *good.run).read_text(encoding="utf-8")
+    record = json.loads(whole)
+    without_seed = {name: value for name, value in record.items() if name != "seed"}
+    faults = {
+        "half": whole[: len(whole) // 2],
+        "empty": "",
+        "binary": "\x00\x01",
+        "list": "[]",
+        "seedless": json.dumps({**without_seed, "model": "seedless"}),
+        "stranger": broken(record, model="stranger", colour="red"),
+        "word": broken(record, model="word", n_test="many"),
+        "unfinished": broken(record, model="unfinished", status="running"),
+        "pair": broken(record, model="pair", metrics={"auroc": [0.5, 0.6]}),
+        "text": broken(record, model="text", metrics={"auroc": {"value": "high", "ci_low": None, "ci_high": None}}),
+        "copy": whole,
+    }
+    for name, text in faults.items():
+        path = results / "rows" / "demo" / name / "linear-0.json"
+        path.parent.mkdir()
+        path.write_text(text, encoding="utf-8")
+    assert read_rows(results) == [good]
+    assert read_rows(results) == [good]
+    warned = capsys.readouterr().err
+    assert warned.count("\n") == 1
+    for name in faults:
+        assert f"rows/demo/{name}/linear-0.json (" in warned
+        assert read_row(results, "demo", name, "", "linear", 0) is None
+    assert "seed is missing" in warned
+    assert "colour is unknown" in warned
+    assert "n_test is 'many'" in warned
+
+
+def test_what_a_killed_writer_leaves_is_not_read(filled: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    expected = read_rows(filled)
+    (filled / "rows/demo/uni/.linear-1.json.123.tmp").write_text("{")
+    assert read_rows(filled) == expected
+    assert not capsys.readouterr().err
+
+
+def test_a_write_that_fails_leaves_the_row_that_stood(
+    results: Path, add_run: AddRun, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    row = add_run("uni", predicted(1.0), seed=3)
+    before = {path: path.read_bytes() for path in results.rglob("*") if path.is_file()}
+
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "replace", full)
+    with pytest.raises(OSError, match="No space left"):
+        write(results, row, predicted(2.0, seed=8))
+    assert {path: path.read_bytes() for path in results.rglob("*") if path.is_file()} == before
+
+
+def test_predictions_come_back_bit_for_bit(results: Path, add_run: AddRun) -> None:
+    given = predicted(1.0)
+    row = add_run("uni", given)
+    path = results / row.predictions
+    saved = read_predictions(path)
+    assert saved.classes == CLASSES
+    for name in ("ids", "groups", "y_true", "scores"):
+        assert np.array_equal(getattr(saved, name), getattr(given, name)), name
+    schema = pq.read_schema(path)
+    assert schema.names == ["id", "group", "y_true", "score_0", "score_1", "score_2"]
+    assert json.loads(schema.metadata[b"classes"]) == CLASSES
+    assert {str(schema.field(f"score_{i}").type) for i in range(3)} == {"double"}
+    content = path.read_bytes()
+    write(results, row, given)
+    assert path.read_bytes() == content
+
+
+def test_scores_must_have_a_column_a_class(results: Path, add_run: AddRun) -> None:
+    with pytest.raises(ValueError, match="do not fit 2 classes"):
+        add_run("uni", predicted(1.0), classes=["a", "b"])
+    assert read_rows(results) == []
+
+
+def test_unreadable_predictions_are_a_sentence(results: Path, add_run: AddRun) -> None:
+    path = results / add_run("uni", predicted(1.0)).predictions
+    content = path.read_bytes()
+    for damaged in (content[: len(content) // 2], b"", None):
+        if damaged is None:
+            path.unlink()
+        else:
+            path.write_bytes(damaged)
+        with pytest.raises(UserError, match=r"linear-0.parquet holds no whole predictions"):
+            read_predictions(path)
+
+
+def test_no_folder_is_no_rows(results: Path) -> None:
+    assert read_rows(results) == []
+
+
+def test_row_value_of_a_failed_run_is_unknown() -> None:
+    row = Row("t", "m", "", "knn", 0, "failed", "auroc", metrics={"auroc": {"value": 1.0}})
+    assert row.value("auroc") is None

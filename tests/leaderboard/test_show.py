@@ -1,0 +1,116 @@
+"""What the terminal shows, and the command that shows it."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from leaderboard_runs import AddRun, predicted
+
+from bench.leaderboard import rebuild, table_text
+from bench.leaderboard.__main__ import main
+
+
+def block(results: Path, task: str) -> list[str]:
+    return table_text(results, [task]).split("\n\n")[0].splitlines()
+
+
+def test_best_first_floors_marked_failures_last(filled: Path) -> None:
+    title, heading, *rows, failure = block(filled, "demo")
+    assert title == "demo  primary metric balanced_accuracy, 60 test samples, 10 groups"
+    assert heading.split("  ")[1].strip() == "model"
+    values = [float(row.split("[")[0].split()[-1]) for row in rows]
+    assert values == sorted(values, reverse=True)
+    assert [row.split()[0] for row in rows][:2] == ["uni", "resnet50"]
+    assert {row.split()[0] for row in rows if "(floor)" in row} == {"colour", "random_vit_s16", "uni@random"}
+    assert failure == "  failed: virchow2, linear, seed 0: virchow2 is gated: ask at its page, or checkpoint=FILE."
+    assert len({row.index("  linear") for row in rows}) == 1
+
+
+def test_difference_is_the_one_to_the_best_floor_of_the_paired_table(filled: Path) -> None:
+    rebuild(filled)
+    best = max(
+        (line.split(",") for line in (filled / "leaderboard.csv").read_text().splitlines() if "balanced" in line),
+        key=lambda line: float(line[6]) if line[0] == "demo" and line[1] in ("colour", "random_vit_s16") else -1,
+    )[1]
+    (line,) = [
+        line.split(",")
+        for line in (filled / "leaderboard_paired.csv").read_text().splitlines()
+        if line.startswith(f"demo,linear,balanced_accuracy,0,resnet50,,{best},")
+    ]
+    difference, low, high = map(float, line[8:11])
+    (row,) = [row for row in block(filled, "demo") if row.startswith("  resnet50")]
+    mark = " *" if low > 0 or high < 0 else "  "
+    assert f"{difference:+.3f} [{low:+.3f}, {high:+.3f}]{mark}" in row
+
+
+def test_star_marks_intervals_that_exclude_nought(add_run: AddRun, results: Path) -> None:
+    add_run("clear", predicted(4.0, seed=1))
+    add_run("same", predicted(0.0, seed=3))
+    add_run("worse", predicted(-4.0, seed=2))
+    add_run("colour", predicted(0.0, seed=3))
+    marked = {row.split()[0]: "] *" in row for row in block(results, "demo")[2:]}
+    assert marked == {"clear": True, "same": False, "worse": True, "colour": False}
+
+
+def test_only_the_named_tasks(filled: Path) -> None:
+    assert "other  primary" not in table_text(filled, ["demo"])
+    assert "other  primary" in table_text(filled)
+    assert table_text(filled, ["pcam"]) == "No rows of pcam."
+
+
+def test_seeds_stand_in_a_column_once_there_are_several(add_run: AddRun, results: Path) -> None:
+    add_run("uni", predicted(1.0), seed=0)
+    assert "seed" not in block(results, "demo")[1]
+    add_run("uni", predicted(1.0), seed=1)
+    assert block(results, "demo")[1].split()[:3] == ["model", "protocol", "seed"]
+
+
+def test_unknown_values_are_dashes(add_run: AddRun, results: Path) -> None:
+    add_run("uni", values={"balanced_accuracy": None, "auroc": None}, tiles_per_s=None)
+    add_run("dino", values={"balanced_accuracy": 0.5}, tiles_per_s=None)
+    _, _, dino, uni = block(results, "demo")
+    assert dino.split() == ["dino", "linear", "0.500", "[-,", "-]", "-", "-", "-"]
+    assert uni.split() == ["uni", "linear", "-", "-", "-", "-"]
+
+
+def test_a_task_where_all_failed_still_shows(add_run: AddRun, results: Path) -> None:
+    add_run("uni", status="failed", error="Out of memory.")
+    assert block(results, "demo")[1:] == ["  failed: uni, linear, seed 0: Out of memory."]
+
+
+def test_notes_are_said_once_with_their_models(add_run: AddRun, results: Path) -> None:
+    add_run("a", predicted(1.0), notes=["synthetic"])
+    add_run("b", predicted(1.0), notes=["synthetic", "seen at half the mpp"])
+    assert block(results, "demo")[-2:] == ["  note: b: seen at half the mpp", "  note: a, b: synthetic"]
+
+
+def test_command_rebuilds_and_prints(filled: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([f"results={filled}"]) == 0
+    out = capsys.readouterr().out
+    assert "virchow2 is gated" in out
+    for name in ("leaderboard.csv", "leaderboard_wide.csv", "leaderboard_paired.csv"):
+        assert str(filled / name) in out
+        assert (filled / name).is_file()
+
+
+def test_command_help(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--help"]) == 0
+    assert "results=DIR" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("arguments", [["results=nowhere"], ["result=x"], ["results="], ["--verbose"]])
+def test_command_says_one_sentence_and_exits_with_two(
+    arguments: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert main(arguments) == 2
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert captured.err.count("\n") == 1
+    assert "results=DIR" in captured.err
+
+
+def test_no_torch_for_a_table() -> None:
+    code = "import bench.leaderboard, sys; sys.exit(bool({'torch', 'sklearn', 'pandas', 'pyarrow'} & set(sys.modules)))"
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=Path(__file__).resolve().parents[2])

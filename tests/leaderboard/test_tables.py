@@ -1,0 +1,276 @@
+"""The CSV files: fixed columns, sorted, failures visible, floors where they belong, the same bytes again."""
+
+import csv
+import os
+import random
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from leaderboard_runs import AddRun, predicted
+
+from bench.leaderboard import read_predictions, read_rows, rebuild, row_path
+from bench.metrics import paired
+from registry.errors import UserError
+
+COLUMNS = (
+    "task", "model", "frontend", "protocol", "seed", "metric", "value", "ci_low", "ci_high", "n_train", "n_test",
+    "n_groups", "null_value", "feature_dim", "params_m", "tiles_per_s", "status", "error", "config_digest", "version",
+)  # fmt: skip
+METRICS = ["accuracy", "auroc", "balanced_accuracy", "f1_macro"]
+
+
+def lines(path: Path) -> list[dict[str, str]]:
+    with open(path, newline="", encoding="utf-8") as handle:
+        return list(csv.DictReader(handle))
+
+
+def contents(results: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in results.glob("leaderboard*.csv")}
+
+
+def test_long_table_has_the_fixed_columns_sorted(filled: Path) -> None:
+    written = rebuild(filled)
+    assert [path.name for path in written.values()] == [
+        "leaderboard.csv",
+        "leaderboard_wide.csv",
+        "leaderboard_paired.csv",
+    ]
+    table = lines(filled / "leaderboard.csv")
+    assert tuple(table[0]) == COLUMNS
+    keys = [(r["task"], r["protocol"], r["metric"], r["model"], r["frontend"], int(r["seed"])) for r in table]
+    assert keys == sorted(keys)
+    assert len(table) == 2 * 5 * 4 + 1
+    rows = {row.run: row for row in read_rows(filled)}
+    for line in table[1:]:
+        row = rows[line["task"], line["model"], "", "linear", 0]
+        for name in ("value", "ci_low", "ci_high"):
+            assert line[name] == f"{row.metrics[line['metric']][name]:.6f}"
+        assert (line["n_train"], line["n_test"], line["n_groups"], line["feature_dim"]) == ("100", "60", "10", "384")
+        assert (line["params_m"], line["tiles_per_s"]) == ("22.06", "41.3")
+        assert (line["status"], line["error"]) == ("ok", "")
+        assert (line["config_digest"], line["version"]) == ("0123456789abcdef", "0.1.0")
+
+
+def test_pandas_reads_it(filled: Path) -> None:
+    rebuild(filled)
+    frame = pd.read_csv(filled / "leaderboard.csv")
+    assert frame.loc[frame.status == "ok", ["value", "ci_low", "ci_high", "null_value"]].notna().all().all()
+
+
+def test_a_failed_run_is_one_line_with_its_sentence(filled: Path) -> None:
+    rebuild(filled)
+    (failed,) = [line for line in lines(filled / "leaderboard.csv") if line["status"] == "failed"]
+    assert failed["model"] == "virchow2"
+    assert failed["error"] == "virchow2 is gated: ask at its page, or checkpoint=FILE."
+    assert {failed[name] for name in ("metric", "value", "ci_low", "ci_high", "null_value", "n_test")} == {""}
+
+
+def null_values(results: Path, **where: str) -> dict[str, str]:
+    rebuild(results)
+    table = [r for r in lines(results / "leaderboard.csv") if all(r[k] == v for k, v in where.items())]
+    return {line["model"]: line["null_value"] for line in table}
+
+
+def test_null_value_is_the_better_floor_of_its_own_comparison(add_run: AddRun, results: Path) -> None:
+    add_run("uni", values={"auroc": 0.9, "accuracy": 0.8})
+    add_run("colour", values={"auroc": 0.7, "accuracy": 0.4})
+    add_run("random_vit_s16", values={"auroc": 0.6, "accuracy": 0.5})
+    add_run("colour", values={"auroc": 0.99}, task="other")
+    add_run("colour", values={"auroc": 0.99}, protocol="knn")
+    add_run("colour", values={"auroc": 0.99}, seed=1)
+    add_run("dinov2_vits14", values={"auroc": 0.99})
+    assert null_values(results, task="demo", protocol="linear", metric="auroc", seed="0") == {
+        "uni": "0.700000",
+        "colour": "0.700000",
+        "random_vit_s16": "0.700000",
+        "dinov2_vits14": "0.700000",
+    }
+    assert null_values(results, task="demo", metric="accuracy")["uni"] == "0.500000"
+
+
+def test_a_twin_counts_for_its_own_model_only(add_run: AddRun, results: Path) -> None:
+    add_run("uni", values={"auroc": 0.9})
+    add_run("resnet50", values={"auroc": 0.8})
+    add_run("uni@random", values={"auroc": 0.75})
+    add_run("colour", values={"auroc": 0.7})
+    assert null_values(results) == {
+        "uni": "0.750000",
+        "resnet50": "0.700000",
+        "uni@random": "0.700000",
+        "colour": "0.700000",
+    }
+
+
+def test_null_value_passes_over_floors_that_failed_or_are_undefined(add_run: AddRun, results: Path) -> None:
+    add_run("uni", values={"auroc": 0.9})
+    add_run("colour", status="failed", error="no")
+    add_run("random_vit_s16", values={"auroc": None})
+    assert null_values(results, metric="auroc") == {"uni": "", "random_vit_s16": ""}
+
+
+def test_null_value_behind_a_frontend_knows_the_floors_before_and_behind_it(add_run: AddRun, results: Path) -> None:
+    add_run("uni", values={"auroc": 0.9})
+    add_run("uni", values={"auroc": 0.9}, frontend="restored")
+    add_run("uni", values={"auroc": 0.9}, frontend="blurred")
+    add_run("colour", values={"auroc": 0.6})
+    add_run("colour", values={"auroc": 0.7}, frontend="restored")
+    assert null_values(results, model="uni", frontend="") == {"uni": "0.600000"}
+    assert null_values(results, model="uni", frontend="restored") == {"uni": "0.700000"}
+    assert null_values(results, model="uni", frontend="blurred") == {"uni": "0.600000"}
+
+
+def test_wide_table_is_the_primary_metric_averaged_over_seeds(add_run: AddRun, results: Path) -> None:
+    for seed, value in enumerate((0.5, 0.6, 0.8)):
+        add_run("uni", values={"balanced_accuracy": value, "auroc": 0.1}, seed=seed)
+    add_run("uni", values={"balanced_accuracy": 0.9}, protocol="knn")
+    add_run("uni", values={"balanced_accuracy": 0.25}, frontend="blurred")
+    add_run("resnet50", values={"auroc": 0.5}, task="abc", primary_metric="auroc")
+    add_run("resnet50", status="failed", error="no")
+    rebuild(results)
+    assert (results / "leaderboard_wide.csv").read_text() == (
+        "protocol,model,frontend,abc,demo\n"
+        "knn,uni,,,0.900000\n"
+        "linear,resnet50,,0.500000,\n"
+        "linear,uni,,,0.633333\n"
+        "linear,uni,blurred,,0.250000\n"
+    )
+
+
+def test_paired_table_holds_each_model_against_its_floors_and_each_pair_once(filled: Path) -> None:
+    rebuild(filled)
+    table = lines(filled / "leaderboard_paired.csv")
+    assert list(table[0])[:8] == [
+        *("task", "protocol", "metric", "seed", "model_a", "frontend_a", "model_b", "frontend_b"),
+    ]
+    found = [(line["task"], line["metric"], line["model_a"], line["model_b"]) for line in table]
+    pairs = [
+        ("resnet50", "colour"),
+        ("resnet50", "random_vit_s16"),
+        ("resnet50", "uni"),
+        ("uni", "colour"),
+        ("uni", "random_vit_s16"),
+        ("uni", "uni@random"),
+    ]
+    assert found == [(task, metric, *pair) for task in ("demo", "other") for metric in METRICS for pair in pairs]
+
+
+def test_paired_intervals_are_those_of_the_metrics(filled: Path) -> None:
+    rebuild(filled)
+    for line in lines(filled / "leaderboard_paired.csv"):
+        a, b = (
+            read_predictions(filled / f"predictions/{line['task']}/{line[model]}/linear-0.parquet")
+            for model in ("model_a", "model_b")
+        )
+        order = np.argsort(a.ids)
+        expected = paired(a.y_true[order], a.scores[order], b.scores[order], a.groups[order])[line["metric"]]
+        assert [line["difference"], line["ci_low"], line["ci_high"]] == [
+            f"{round(x, 6) + 0.0:.6f}" for x in (expected.value, expected.ci_low, expected.ci_high)
+        ]
+        assert (line["n_test"], line["n_groups"]) == ("60", "10")
+
+
+def test_samples_are_aligned_by_id(add_run: AddRun, results: Path) -> None:
+    one, order = predicted(1.0), np.random.default_rng(0).permutation(60)
+    shuffled = type(one)(one.ids[order], one.groups[order], one.y_true[order], one.scores[order])
+    add_run("a", one)
+    add_run("b", shuffled)
+    rebuild(results)
+    table = lines(results / "leaderboard_paired.csv")
+    assert {(line["difference"], line["ci_low"], line["ci_high"]) for line in table} == {("0.000000",) * 3}
+
+
+def test_pairs_on_other_samples_are_left_out(add_run: AddRun, results: Path) -> None:
+    add_run("a", predicted(1.0, n=60))
+    add_run("b", predicted(1.0, n=60))
+    add_run("fewer", predicted(1.0, n=59))
+    one = predicted(1.0)
+    add_run("regrouped", type(one)(one.ids, one.ids, one.y_true, one.scores))
+    add_run("relabelled", type(one)(one.ids, one.groups, (one.y_true + 1) % 3, one.scores))
+    add_run("renamed", one, classes=["x", "y", "z"])
+    rebuild(results)
+    table = lines(results / "leaderboard_paired.csv")
+    assert {(line["model_a"], line["model_b"]) for line in table} == {("a", "b")}
+
+
+def test_pairs_differ_in_the_model_or_the_frontend_and_not_in_both(add_run: AddRun, results: Path) -> None:
+    for model in ("a", "b"):
+        for frontend in ("", "blurred"):
+            add_run(model, predicted(1.0), frontend=frontend)
+    rebuild(results)
+    table = lines(results / "leaderboard_paired.csv")
+    assert {(r["model_a"], r["frontend_a"], r["model_b"], r["frontend_b"]) for r in table} == {
+        ("a", "", "b", ""),
+        ("a", "blurred", "b", "blurred"),
+        ("a", "", "a", "blurred"),
+        ("b", "", "b", "blurred"),
+    }
+
+
+def test_lost_predictions_leave_out_their_pairs_and_say_so(filled: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (filled / "predictions/demo/uni/linear-0.parquet").write_bytes(b"PAR1")
+    rebuild(filled)
+    assert "predictions/demo/uni/linear-0.parquet holds no whole predictions" in capsys.readouterr().err
+    table = lines(filled / "leaderboard_paired.csv")
+    assert {r["task"] for r in table if "uni" in (r["model_a"], r["model_b"])} == {"other"}
+    assert any(r["model"] == "uni" and r["task"] == "demo" for r in lines(filled / "leaderboard.csv"))
+
+
+def test_rebuild_gives_the_same_bytes(filled: Path, tmp_path: Path) -> None:
+    rebuild(filled)
+    before = contents(filled)
+    assert len(before) == 3
+    rebuild(filled)
+    assert contents(filled) == before
+
+    # the same files made in another order, elsewhere, and read by another process with another hash seed
+    moved = tmp_path / "moved"
+    files = [path for kind in ("rows", "predictions") for path in (filled / kind).rglob("*") if path.is_file()]
+    random.Random(0).shuffle(files)
+    for path in files:
+        target = moved / path.relative_to(filled)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(path, target)
+    subprocess.run(
+        [sys.executable, "-m", "bench.leaderboard", f"results={moved}"],
+        check=True,
+        capture_output=True,
+        env={**os.environ, "PYTHONHASHSEED": "7"},
+        cwd=Path(__file__).resolve().parents[2],
+    )
+    assert contents(moved) == before
+
+
+def test_a_half_written_row_costs_its_own_line_only(filled: Path) -> None:
+    rebuild(filled)
+    before = lines(filled / "leaderboard.csv")
+    path = row_path(filled, "demo", "resnet50", "", "linear", 0)
+    path.write_bytes(path.read_bytes()[:200])
+    rebuild(filled)
+    assert lines(filled / "leaderboard.csv") == [
+        line for line in before if (line["task"], line["model"]) != ("demo", "resnet50")
+    ]
+
+
+def test_no_rows_is_a_sentence(tmp_path: Path) -> None:
+    for folder in (tmp_path, tmp_path / "nowhere"):
+        with pytest.raises(UserError, match=r"No rows .* results=DIR"):
+            rebuild(folder)
+    assert not (tmp_path / "leaderboard.csv").exists()
+
+
+def test_a_full_disk_is_a_sentence_and_the_old_table_stands(filled: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    rebuild(filled)
+    before = contents(filled)
+
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "replace", full)
+    with pytest.raises(UserError, match="is full"):
+        rebuild(filled)
+    assert contents(filled) == before
