@@ -1,0 +1,84 @@
+"""Pixels of a slide through OpenSlide: the general path, and the oracle of the direct one."""
+
+from __future__ import annotations
+
+import threading
+from typing import Protocol
+
+import numpy as np
+import openslide
+from jaxtyping import UInt8
+from PIL import Image
+
+from registry.errors import UserError
+
+CACHE_BYTES = 128 << 20  # OpenSlide's own 32 MiB do not hold two rows of tiles of a wide slide
+
+
+class UnreadableRegion(UserError):
+    """A place of a slide that cannot be decoded."""
+
+    def __init__(self, path: str, level: int, x: int, y: int, width: int, height: int, reason: object):
+        what = str(reason).splitlines()[0].rstrip(". ") if str(reason) else type(reason).__name__
+        super().__init__(
+            f"The slide {path} is corrupt at pixel ({x}, {y}) of level {level}, {width} x {height} px ({what}): mend "
+            "or remove it, or set on_corrupt=skip to leave such tiles out."
+        )
+
+
+class PixelSource(Protocol):
+    """Where the pixels of a slide come from."""
+
+    def read_into(self, out: UInt8[np.ndarray, "height width 3"], x: int, y: int, level: int) -> None:
+        """Fill `out` with the window whose top left pixel is (x, y) of `level`; white outside the level."""
+
+    def close(self) -> None:
+        """Give back files and memory."""
+
+
+class OpenSlidePixels:
+    """Any slide that OpenSlide opens.
+
+    OpenSlide takes whole level-0 pixels. Where the factor of a level is no whole number, the window starts up to half a
+    level-0 pixel beside the wanted place and OpenSlide interpolates; level 0 and whole factors are exact.
+    """
+
+    def __init__(self, path: str):
+        self.path = path
+        self._cache = openslide.OpenSlideCache(CACHE_BYTES)
+        self.handle = self._open()
+        self._lock = threading.Lock()
+
+    def _open(self) -> openslide.OpenSlide:
+        handle = openslide.OpenSlide(self.path)
+        handle.set_cache(self._cache)
+        return handle
+
+    def read_into(self, out: UInt8[np.ndarray, "height width 3"], x: int, y: int, level: int) -> None:
+        """Fill `out`; what is transparent (outside, or never scanned) is laid over white."""
+        height, width = out.shape[:2]
+        factor = self.handle.level_downsamples[level]
+        place = (round(x * factor), round(y * factor))
+        try:
+            image = self.handle.read_region(place, level, (width, height))
+        except openslide.OpenSlideError:
+            image = self._read_again(place, x, y, level, width, height)
+        rgba = np.asarray(image)
+        if rgba[..., 3].min() < 255:
+            rgba = np.asarray(Image.alpha_composite(Image.new("RGBA", image.size, "white"), image))
+        out[...] = rgba[..., :3]
+
+    def _read_again(self, place: tuple[int, int], x: int, y: int, level: int, width: int, height: int) -> Image.Image:
+        """Read through a new handle: one that has failed once, perhaps in another thread, answers nothing any more."""
+        with self._lock:
+            self.handle = fresh = self._open()
+        try:
+            return fresh.read_region(place, level, (width, height))
+        except openslide.OpenSlideError as error:
+            with self._lock:
+                self.handle = self._open()
+            raise UnreadableRegion(self.path, level, x, y, width, height, error) from error
+
+    def close(self) -> None:
+        """Close the file."""
+        self.handle.close()
