@@ -36,9 +36,9 @@ def pairs(rows: list[Row]) -> Iterator[tuple[Row, Row]]:
 
     Two models are compared behind the same frontend, and one model with itself behind two: never both at once.
     """
-    models = [row for row in rows if row.ok and not row.floor]
+    models, floors = [row for row in rows if row.ok and not row.floor], [row for row in rows if row.floor]
     for row in models:
-        yield from ((row, floor) for floor in floors_of(row, rows))
+        yield from ((row, floor) for floor in floors_of(row, floors))
     for _, block in itertools.groupby(sorted(models, key=_block), key=_block):
         for a, b in itertools.combinations(block, 2):
             if a.frontend == b.frontend or a.model == b.model:
@@ -51,8 +51,8 @@ def compare(
     """The paired differences of the wanted pairs, in their order, metric by metric.
 
     Each run is resampled once, and all runs of a task, protocol and seed on the same resamples, so a further pair costs
-    a subtraction. Left out are pairs whose runs were not tested on the same samples, metrics that are undefined, and
-    runs whose predictions cannot be read (with one warning that names them).
+    a subtraction. Left out are pairs whose runs were not tested on the same samples, metrics that a run does not have
+    or that are undefined, and runs without predictions (those that cannot be read are named in one warning).
     """
     wanted = list(wanted)
     blocks: dict[tuple[str, str, int], dict[Run, Row]] = defaultdict(dict)
@@ -66,6 +66,7 @@ def compare(
         for a, b in wanted
         if a.run in found and b.run in found and found[a.run].samples == found[b.run].samples
         for metric in metrics
+        if metric in found[a.run].replicates and metric in found[b.run].replicates
         if not np.isnan((difference := found[a.run].replicates[metric] - found[b.run].replicates[metric]).value)
     ]
 
@@ -83,22 +84,25 @@ def _block(row: Row) -> tuple[str, str, int]:
 
 
 def _resampled(results: Path, rows: list[Row], metrics: Collection[str]) -> Iterator[tuple[Run, _Resampled]]:
-    """Every metric of every row, those on the same samples in one go."""
-    alike: dict[str, dict[Run, SavedPredictions]] = defaultdict(dict)
+    """The metrics that each row has, of all rows on the same samples in one go."""
+    alike: dict[tuple[str, tuple[str, ...]], dict[Run, SavedPredictions]] = defaultdict(dict)
     unread = []
     for row in rows:
+        if not row.predictions:
+            continue
         try:
             saved = _by_id(read_predictions(results / row.predictions))
         except UserError as error:
             unread.append(str(error))
             continue
-        alike[_samples(saved)][row.run] = saved
+        own = tuple(metric for metric in metrics if metric in row.metrics and metric in METRICS)
+        alike[_samples(saved), own][row.run] = saved
     if unread:
         warn_once("Left out of the paired comparisons: " + " ".join(unread))
-    for samples, runs in alike.items():
+    for (samples, own), runs in alike.items():
         one = next(iter(runs.values()))
         scores = {run: saved.scores for run, saved in runs.items()}
-        for run, replicates in resample(one.y_true, scores, one.groups, metrics=metrics).items():
+        for run, replicates in resample(one.y_true, scores, one.groups, metrics=own).items():
             yield run, _Resampled(samples, len(one.ids), len(np.unique(one.groups)), replicates)
 
 

@@ -53,7 +53,12 @@ def _cells(results: Path, rows: list[Row], primary: str) -> Iterator[list[str]]:
     over_floor = _over_floor(results, rows, primary)
     seeds = len({row.seed for row in rows}) > 1
     yield ["model", "protocol", *(["seed"] * seeds), f"{primary} [95 %]", *others, "over floor [95 %]", "tiles/s"]
-    for row in sorted(rows, key=lambda row: (-(row.value(primary) or 0.0), row.run)):
+
+    def best_first(row: Row) -> tuple[bool, float, Run]:
+        value = row.value(primary)
+        return value is None, -(value or 0.0), row.run
+
+    for row in sorted(rows, key=best_first):
         value, low, high = (row.metrics.get(primary, {}).get(name) for name in ("value", "ci_low", "ci_high"))
         yield [
             f"{_label(row)} (floor)" if row.floor else _label(row),

@@ -70,10 +70,11 @@ def rows_or_error(results: Path) -> list[Row]:
 
 def long_records(rows: list[Row]) -> list[Record]:
     """A line a run and metric, a line a failed run; `null_value` is the better floor of that line."""
+    floors = [row for row in rows if row.floor]
     records = []
     for row in rows:
         for metric, interval in (row.metrics if row.ok and row.metrics else {"": {}}).items():
-            floor = best_floor(row, metric, rows)
+            floor = best_floor(row, metric, floors)
             record = {
                 "task": row.task,
                 "model": row.model,

@@ -220,6 +220,18 @@ def test_lost_predictions_leave_out_their_pairs_and_say_so(filled: Path, capsys:
     assert any(r["model"] == "uni" and r["task"] == "demo" for r in lines(filled / "leaderboard.csv"))
 
 
+def test_only_metrics_that_both_runs_have_are_compared(
+    add_run: AddRun, results: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    add_run("a", predicted(1.0))
+    add_run("b", predicted(1.5), values={"auroc": 0.9, "of_another_version": 0.3})
+    add_run("c", values={"auroc": 0.9})
+    rebuild(results)
+    table = lines(results / "leaderboard_paired.csv")
+    assert [(line["model_a"], line["model_b"], line["metric"]) for line in table] == [("a", "b", "auroc")]
+    assert not capsys.readouterr().err
+
+
 def test_rebuild_gives_the_same_bytes(filled: Path, tmp_path: Path) -> None:
     rebuild(filled)
     before = contents(filled)
