@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Float, Shaped
 
 
 @dataclass(frozen=True)
@@ -17,18 +17,25 @@ class Samples:
     ----------
     ids, groups : str arrays [N]
         Identity of each sample, and the unit (patient) that must not be split.
-    features : float32 [N, D]
+    features : float32 or float16 [N, D]
     labels : int64 [N]
-        Class indices, 0..C-1.
+        Class indices, 0..C-1. Regression: float [N, T]. Survival: float [N, 2], time and event (1) or censoring (0).
+        Multi-label: int [N, L] of 0 and 1.
+    classes : names of the classes, if known, for messages
     """
 
     ids: np.ndarray
     groups: np.ndarray
     features: Float[np.ndarray, "sample feature"]
-    labels: Int[np.ndarray, " sample"]
+    labels: Shaped[np.ndarray, "sample ..."]
+    classes: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.labels)
+
+    def take(self, rows: Shaped[np.ndarray, " row"]) -> Samples:
+        """The samples at these rows (indices or mask), in their order."""
+        return Samples(self.ids[rows], self.groups[rows], self.features[rows], self.labels[rows], self.classes)
 
 
 @dataclass(frozen=True)
@@ -39,22 +46,37 @@ class Predictions:
     ----------
     ids, groups : str arrays [N]
     y_true : int64 [N]
+        As `Samples.labels`, by `kind`.
     scores : float64 [N, C]
-        Class probabilities or votes, rows sum to 1.
+        Class probabilities or votes, rows sum to 1. Regression: values [N, T]. Survival: risk [N, 1], higher is
+        earlier. Multi-label: probabilities [N, L], each for itself.
     info : dict
         What was chosen and how it went, JSON values (strength, k, gradient norm).
+    kind : "classes", "regression", "survival" or "multilabel"
+    calibrated : float64 [N, C] or None
+        Class probabilities after temperature scaling on validation data, where there was any.
+    attention : dict of id -> float32 [tiles of the bag]
+        What an attention head looked at; sums to 1 in a bag.
     """
 
     ids: np.ndarray
     groups: np.ndarray
-    y_true: Int[np.ndarray, " sample"]
+    y_true: Shaped[np.ndarray, "sample ..."]
     scores: Float[np.ndarray, "sample class"]
     info: dict[str, Any] = field(default_factory=dict)
+    kind: str = "classes"
+    calibrated: Float[np.ndarray, "sample class"] | None = None
+    attention: dict[str, Float[np.ndarray, " tile"]] = field(default_factory=dict)
+
+    @classmethod
+    def of(
+        cls, test: Samples, scores: Float[np.ndarray, "sample class"], info: dict[str, Any], **more: Any
+    ) -> Predictions:
+        """Predictions for the samples of the test side, whose labels are passed through."""
+        return cls(test.ids, test.groups, test.labels, np.asarray(scores, dtype=np.float64), info, **more)
 
 
 class FitPredict(Protocol):
     """The one function of a protocol: pure, deterministic, the test labels are only passed through."""
 
-    def __call__(
-        self, train: Samples, val: Samples | None, test: Samples, config: Any, seed: int
-    ) -> Predictions: ...
+    def __call__(self, train: Samples, val: Samples | None, test: Samples, config: Any, seed: int) -> Predictions: ...

@@ -1,0 +1,94 @@
+"""k nearest neighbours: every k swept in one pass over the neighbours, k chosen like a strength of the linear probe."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+from jaxtyping import Float, Int
+
+from bench.protocols.base import Predictions, Samples
+from bench.protocols.checks import check_classes
+from bench.protocols.neighbours import nearest
+from bench.protocols.selection import balanced_accuracy, inner, pool
+from registry.errors import UserError
+
+
+@dataclass
+class Config:
+    """Settings of the kNN head.
+
+    Attributes
+    ----------
+    k
+        Numbers of neighbours to choose from; the default is THUNDER's (Marza et al. 2025).
+    metric
+        "cosine" or "l2".
+    memory_gib
+        Bound of the working arrays.
+    """
+
+    k: list[int] = field(default_factory=lambda: [1, 3, 5, 10, 20, 30, 40, 50])
+    metric: str = "cosine"
+    memory_gib: float = 1.0
+    device: str = "auto"
+
+
+def fit_predict(train: Samples, val: Samples | None, test: Samples, config: Config, seed: int) -> Predictions:
+    """Choose k by balanced accuracy (of equals, the largest), vote among train and validation; scores are vote shares.
+
+    Every neighbour has one vote and equal votes go to the first class. Of neighbours at the same distance, the one
+    whose id sorts first is the nearer.
+
+    Raises
+    ------
+    UserError
+        Samples that cannot be classified, folds that cannot be made, or fewer samples than k.
+    """
+    n_classes = check_classes(train, val, test)
+    ks = np.unique(config.k)
+    if not len(ks) or ks[0] < 1:
+        raise UserError(f"k={list(config.k)} of the knn head must name whole numbers from 1 up.")
+    choice = inner(train, val, seed) if len(ks) > 1 else None
+    samples = choice.samples if choice else pool(train, val)
+    fewest = min(fit.sum() for fit in choice.fit) if choice else len(samples)
+    if fewest < ks[-1]:
+        fitting = ",".join(str(k) for k in ks if k <= fewest)
+        raise UserError(
+            f"There are {fewest} samples to look for neighbours in, fewer than k={ks[-1]}: "
+            + (f"set protocols.knn.k=[{fitting}]." if fitting else "give more samples.")
+        )
+
+    def votes(query: Samples, database: Samples) -> Float[np.ndarray, "candidate sample class"]:
+        found = nearest(
+            query.features, database.features, int(ks[-1]), config.metric, int(config.memory_gib * 2**30), config.device
+        )
+        return vote_shares(database.labels[found], ks, n_classes)
+
+    info: dict[str, object] = {"k": int(ks[-1])}
+    best = len(ks) - 1
+    if choice:
+        y = samples.labels
+        predicted = np.full((len(ks), len(y)), -1)
+        for fit, held_out in zip(choice.fit, choice.held_out, strict=True):
+            predicted[:, held_out] = votes(samples.take(held_out), samples.take(fit)).argmax(-1)
+        validation = balanced_accuracy(y[choice.judged], predicted[:, choice.judged])
+        best = int(np.flatnonzero(validation == validation.max())[-1])
+        info = {
+            "k": int(ks[best]),
+            "chosen_by": choice.by,
+            "candidates": ks.tolist(),
+            "validation_balanced_accuracy": validation.tolist(),
+        }
+    return Predictions.of(test, votes(test, samples)[best], info)
+
+
+def vote_shares(
+    labels: Int[np.ndarray, "sample neighbour"], ks: Int[np.ndarray, " candidate"], n_classes: int
+) -> Float[np.ndarray, "candidate sample class"]:
+    """Share of each class among the k nearest, for all k at once; neighbours are ordered from the nearest on."""
+    shares = np.empty((len(ks), len(labels), n_classes))
+    for c in range(n_classes):
+        counts = np.cumsum(labels == c, axis=1, dtype=np.int32)
+        shares[:, :, c] = (counts[:, ks - 1] / ks).T
+    return shares

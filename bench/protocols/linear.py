@@ -1,0 +1,135 @@
+"""Linear probe: L2 logistic regression, its strength chosen among many, refitted on train and validation."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from bench.protocols.base import Predictions, Samples
+from bench.protocols.checks import check_classes
+from bench.protocols.selection import balanced_accuracy, inner, pool
+from registry.errors import UserError
+
+
+@dataclass
+class Config:
+    """Settings of the linear probe.
+
+    Attributes
+    ----------
+    c_min, c_max, n_strengths
+        scikit-learn's C (inverse strength): this many values, evenly spaced in the logarithm. The default 45 from
+        1e-6 to 1e5 are those of the DINOv2 linear evaluation (Oquab et al. 2023). One value needs no choosing.
+    standardise
+        Divide each feature by its deviation over train and validation, after taking off its mean.
+    class_weight
+        "balanced" weighs each class by N / (C N_c); null weighs all samples alike.
+    tol
+        Norm of the gradient of the mean objective at which a fit ends.
+    device
+        "cpu", "cuda", or "auto": a GPU where there is one.
+    """
+
+    c_min: float = 1e-6
+    c_max: float = 1e5
+    n_strengths: int = 45
+    standardise: bool = False
+    class_weight: str | None = None
+    tol: float = 1e-6
+    max_iter: int = 2000
+    memory_gib: float = 1.0
+    device: str = "auto"
+
+
+def fit_predict(train: Samples, val: Samples | None, test: Samples, config: Config, seed: int) -> Predictions:
+    """Choose C by balanced accuracy (of equals, the strongest regularisation), refit, predict probabilities.
+
+    The validation predictions of all inner folds are judged together. `info` holds C, the gradient norm and objective
+    of the refit, the largest gradient norm of the sweep, and the balanced accuracy of each strength.
+
+    Raises
+    ------
+    UserError
+        Samples that cannot be classified (`check_classes`) or folds that cannot be made (`inner`).
+    """
+    import torch
+
+    from bench.protocols.logistic import Design, solve
+
+    strengths = _strengths(config)
+    n_classes = check_classes(train, val, test)
+    device = ("cuda" if torch.cuda.is_available() else "cpu") if config.device == "auto" else config.device
+    choice = inner(train, val, seed) if len(strengths) > 1 else None
+    samples = choice.samples if choice else pool(train, val)
+    features, test_features = samples.features.astype(np.float32), test.features.astype(np.float32)
+    if config.standardise:
+        features, test_features = _standardised(features, test_features)
+    y = samples.labels
+    design = Design.of(features, device)
+    solver = partial(
+        solve,
+        design,
+        y,
+        n_classes,
+        tol=config.tol,
+        max_iter=config.max_iter,
+        memory_bytes=int(config.memory_gib * 2**30),
+    )
+    info: dict[str, Any] = {"c": float(strengths[0])}
+    if choice:
+        folds, count = len(choice.fit), len(strengths)
+        weightings = np.stack([_weights(y, fit, n_classes, config.class_weight) for fit in choice.fit])
+        sweep = solver(np.tile(strengths, folds), weightings, np.repeat(np.arange(folds), count))
+        predicted = np.full((count, len(y)), -1)
+        for fold in range(folds):
+            rows = np.flatnonzero(choice.held_out[fold])
+            for part, scores in sweep.probabilities(features[rows], slice(fold * count, (fold + 1) * count)):
+                predicted[:, rows[part]] = scores.argmax(-1)
+        judged = choice.judged
+        validation = balanced_accuracy(y[judged], predicted[:, judged])
+        best = int(validation.argmax())
+        info = {
+            "c": float(strengths[best]),
+            "c_at_edge": best in (0, count - 1),
+            "chosen_by": choice.by,
+            "strengths": strengths.tolist(),
+            "validation_balanced_accuracy": validation.tolist(),
+            "sweep_gradient_norm": float(sweep.gradient_norm.max()),
+        }
+    weights = _weights(y, np.ones(len(y), dtype=bool), n_classes, config.class_weight)
+    final = solver(np.array([info["c"]]), weights[None])
+    info |= {
+        "gradient_norm": float(final.gradient_norm[0]),
+        "objective": float(final.objective[0]),
+        "iterations": int(final.iterations[0]),
+        "converged": bool(final.gradient_norm[0] <= config.tol),
+    }
+    return Predictions.of(test, np.concatenate([s[0] for _, s in final.probabilities(test_features)]), info)
+
+
+def _strengths(config: Config) -> np.ndarray:
+    if not 0 < config.c_min <= config.c_max or config.n_strengths < 1:
+        raise UserError(
+            f"The strengths c_min={config.c_min}, c_max={config.c_max}, n_strengths={config.n_strengths} of the linear "
+            "head are not a range: 0 < c_min <= c_max and n_strengths >= 1 are needed."
+        )
+    return np.logspace(np.log10(config.c_min), np.log10(config.c_max), config.n_strengths)
+
+
+def _weights(y: np.ndarray, fit: np.ndarray, n_classes: int, class_weight: str | None) -> np.ndarray:
+    """Weight of each row, 0 outside the rows to fit."""
+    if class_weight is None:
+        return fit.astype(np.float64)
+    if class_weight != "balanced":
+        raise UserError(f"class_weight={class_weight} of the linear head is unknown: it is 'balanced' or null.")
+    counts = np.bincount(y[fit], minlength=n_classes)
+    return np.asarray(fit * (fit.sum() / (n_classes * np.maximum(counts, 1)))[y])
+
+
+def _standardised(features: np.ndarray, test_features: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    mean, deviation = features.mean(axis=0, dtype=np.float64), features.std(axis=0, dtype=np.float64)
+    deviation[deviation == 0] = 1
+    return ((features - mean) / deviation).astype(np.float32), ((test_features - mean) / deviation).astype(np.float32)

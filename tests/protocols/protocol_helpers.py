@@ -1,0 +1,29 @@
+"""Synthetic samples for the tests of the heads."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from bench.protocols import Samples
+
+
+def cohort(
+    n: int,
+    *,
+    classes: int = 3,
+    dim: int = 24,
+    seed: int = 0,
+    separation: float = 1.0,
+    per_group: int = 3,
+    prefix: str = "",
+) -> Samples:
+    """Gaussian classes about means that depend on the number of classes and the dimension only."""
+    means = np.random.default_rng(classes * 1000 + dim).normal(size=(classes, dim)) * separation
+    rng = np.random.default_rng(seed)
+    labels = np.arange(n) % classes
+    rng.shuffle(labels)
+    spread = 1 / np.sqrt(1 + np.arange(dim))
+    features = (means[labels] * spread + rng.normal(size=(n, dim)) * spread * 2 + 3).astype(np.float32)
+    ids = np.array([f"{prefix}{seed}-{i:05d}" for i in range(n)])
+    groups = np.array([f"{prefix}{seed}-g{i // per_group:04d}" for i in range(n)])
+    return Samples(ids, groups, features, labels.astype(np.int64))

@@ -1,0 +1,199 @@
+"""The linear probe against scikit-learn, and what a head must never do."""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from protocol_helpers import cohort
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import balanced_accuracy_score
+
+from bench import protocols
+from bench.protocols import Samples, linear
+from bench.protocols.logistic import Design, solve
+from bench.protocols.selection import inner
+from registry.errors import UserError
+
+
+def oracle(features: np.ndarray, labels: np.ndarray, c: float, weights: np.ndarray | None = None) -> LogisticRegression:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return LogisticRegression(C=c, tol=1e-8, max_iter=20000).fit(features.astype(np.float64), labels, weights)
+
+
+def objective(w: np.ndarray, b: np.ndarray, c: float, x: np.ndarray, y: np.ndarray, weights: np.ndarray) -> float:
+    """scikit-learn's, divided by C times the weights' sum, in float64 from its definition."""
+    logits = x.astype(np.float64) @ w.T + b
+    if logits.shape[1] == 1:
+        logits = np.concatenate([np.zeros_like(logits), logits], axis=1)
+    entropy = np.logaddexp.reduce(logits, axis=1) - logits[np.arange(len(y)), y]
+    return float((weights * entropy).sum() / weights.sum() + (w**2).sum() / (2 * c * weights.sum()))
+
+
+@pytest.mark.parametrize(("n", "classes", "dim"), [(300, 3, 24), (300, 2, 24), (40, 4, 90), (600, 5, 12)])
+def test_objective_reaches_sklearn_at_every_strength(n: int, classes: int, dim: int) -> None:
+    data = cohort(n, classes=classes, dim=dim)
+    strengths = np.logspace(-6, 5, 12)
+    ones = np.ones(n)
+    solution = solve(Design.of(data.features), data.labels, classes, strengths)
+    for i, c in enumerate(strengths):
+        own = objective(solution.weights[i].numpy(), solution.bias[i].numpy(), c, data.features, data.labels, ones)
+        fitted = oracle(data.features, data.labels, c)
+        best = objective(fitted.coef_, fitted.intercept_, c, data.features, data.labels, ones)
+        assert own <= best * (1 + 1e-6)
+        assert solution.objective[i] == pytest.approx(own, rel=1e-6)
+    assert solution.gradient_norm.max() <= 1e-6
+
+
+def test_reported_gradient_is_the_gradient_of_the_definition() -> None:
+    data = cohort(200)
+    c = 3.0
+    solution = solve(Design.of(data.features), data.labels, 3, np.array([c]), tol=1e-3)
+    w = solution.weights[0].numpy()
+    p = np.concatenate([s[0] for _, s in solution.probabilities(data.features)])
+    residual = (p - np.eye(3)[data.labels]) / len(data)
+    centred = residual.T @ (data.features - data.features.mean(0, dtype=np.float64)) + w / (c * len(data))
+    norm = np.sqrt((centred**2).sum() + (residual.sum(0) ** 2).sum())
+    assert solution.gradient_norm[0] == pytest.approx(norm, rel=1e-3)
+
+
+def test_weightings_are_folds_and_class_weights() -> None:
+    data = cohort(240)
+    rng = np.random.default_rng(1)
+    weightings = np.stack([rng.integers(0, 2, 240).astype(float), rng.uniform(0.1, 3, 240), np.ones(240)])
+    strengths, which = np.array([0.01, 1.0, 10.0, 0.1]), np.array([0, 1, 1, 2])
+    solution = solve(Design.of(data.features), data.labels, 3, strengths, weightings, which)
+    for i, (c, weighting) in enumerate(zip(strengths, weightings[which], strict=True)):
+        fitted = oracle(data.features, data.labels, c, weighting)
+        own = next(solution.probabilities(data.features, slice(i, i + 1)))[1][0]
+        np.testing.assert_allclose(own, fitted.predict_proba(data.features), atol=2e-4)
+
+
+def test_problems_solved_in_turns_are_the_same() -> None:
+    data = cohort(200)
+    strengths = np.logspace(-3, 2, 6)
+    together = solve(Design.of(data.features), data.labels, 3, strengths)
+    in_turns = solve(Design.of(data.features), data.labels, 3, strengths, memory_bytes=1)
+    np.testing.assert_allclose(in_turns.weights, together.weights, atol=1e-2)
+    np.testing.assert_allclose(in_turns.objective, together.objective, rtol=1e-7)
+
+
+def test_inner_folds_choose_what_sklearn_would_choose() -> None:
+    train, test = cohort(240, separation=0.7), cohort(400, seed=1, separation=0.7)
+    config = linear.Config(c_min=1e-5, c_max=1e3, n_strengths=9)
+    predictions = linear.fit_predict(train, None, test, config, seed=3)
+    choice = inner(train, None, seed=3)
+    assert choice.fit.shape[0] == 5
+    x, y = choice.samples.features, choice.samples.labels
+    scores = []
+    for c in np.logspace(-5, 3, 9):
+        out = np.full(len(y), -1)
+        for fit, held_out in zip(choice.fit, choice.held_out, strict=True):
+            assert not set(choice.samples.groups[fit]) & set(choice.samples.groups[held_out])
+            out[held_out] = oracle(x[fit], y[fit], c).predict(x[held_out].astype(np.float64))
+        scores.append(balanced_accuracy_score(y, out))
+    np.testing.assert_allclose(predictions.info["validation_balanced_accuracy"], scores, atol=0.002)
+    c = np.logspace(-5, 3, 9)[int(np.argmax(scores))]
+    assert predictions.info["c"] == pytest.approx(c)
+    fitted = oracle(x, y, c).predict(test.features.astype(np.float64))
+    own = balanced_accuracy_score(test.labels, predictions.scores.argmax(1))
+    assert own == pytest.approx(balanced_accuracy_score(test.labels, fitted), abs=0.002)
+
+
+def test_validation_side_chooses_and_is_then_fitted() -> None:
+    train, val, test = cohort(120), cohort(90, seed=1), cohort(60, seed=2)
+    config = linear.Config(c_min=1e-4, c_max=1e2, n_strengths=7)
+    predictions = linear.fit_predict(train, val, test, config, seed=0)
+    scores = [
+        balanced_accuracy_score(val.labels, oracle(train.features, train.labels, c).predict(val.features))
+        for c in np.logspace(-4, 2, 7)
+    ]
+    np.testing.assert_allclose(predictions.info["validation_balanced_accuracy"], scores, atol=1e-12)
+    c = np.logspace(-4, 2, 7)[int(np.argmax(scores))]
+    both = np.concatenate([train.features, val.features]), np.concatenate([train.labels, val.labels])
+    np.testing.assert_allclose(predictions.scores, oracle(*both, c).predict_proba(test.features), atol=1e-3)
+
+
+@pytest.mark.parametrize("kind", ["linear", "knn"])
+def test_heads_are_deterministic_blind_to_test_labels_and_to_row_order(kind: str) -> None:
+    train, test = cohort(200, separation=0.6), cohort(80, seed=1, separation=0.6)
+    head = protocols.get(kind)
+    config = linear.Config(n_strengths=6) if kind == "linear" else head.Config(metric="l2")
+    first = head.fit_predict(train, None, test, config, 5)
+    again = head.fit_predict(train, None, test, config, 5)
+    assert first.scores.tobytes() == again.scores.tobytes()
+    assert first.info == again.info
+    assert first.scores.dtype == np.float64
+    np.testing.assert_allclose(first.scores.sum(1), 1)
+
+    other = np.random.default_rng(0).permutation(test.labels)
+    assert (
+        head.fit_predict(train, None, replace(test, labels=other), config, 5).scores.tobytes() == first.scores.tobytes()
+    )
+
+    order = np.random.default_rng(1).permutation(len(train))
+    permuted = head.fit_predict(train.take(order), None, test, config, 5)
+    np.testing.assert_allclose(permuted.scores, first.scores, atol=1e-9)
+
+
+def test_options_standardise_and_balance() -> None:
+    train, test = cohort(150, classes=2), cohort(50, seed=1, classes=2)
+    few = train.take((train.labels == 0) | (np.arange(150) < 40))
+    config = linear.Config(c_min=0.5, c_max=0.5, n_strengths=1, standardise=True, class_weight="balanced")
+    predictions = linear.fit_predict(few, None, test, config, 0)
+    mean, deviation = few.features.mean(0, dtype=float), few.features.std(0, dtype=float)
+    fitted = LogisticRegression(C=0.5, tol=1e-8, max_iter=1000, class_weight="balanced")
+    fitted.fit((few.features - mean) / deviation, few.labels)
+    np.testing.assert_allclose(predictions.scores, fitted.predict_proba((test.features - mean) / deviation), atol=1e-4)
+    assert predictions.info["converged"]
+
+
+def spoilt(samples: Samples, **changes: np.ndarray) -> Samples:
+    return replace(samples, **changes)
+
+
+@pytest.mark.parametrize("kind", ["linear", "knn"])
+@pytest.mark.parametrize(
+    ("case", "says"),
+    [
+        ("absent_train", "training set has no sample of class 'stroma'"),
+        ("absent_test", "test set has no sample of class 'stroma'"),
+        ("one_class", "one class only"),
+        ("nan", "1 of 60 test samples are not finite \\(0-00004\\)"),
+        ("constant", "all 90 training samples are the same"),
+        ("one_group", "class 'stroma' come from one group"),
+        ("width", "24 columns|23 columns"),
+    ],
+)
+def test_bad_input_is_one_sentence(kind: str, case: str, says: str) -> None:
+    names = ("tumour", "stroma", "lymph")
+    train, test = replace(cohort(90, seed=7), classes=names), replace(cohort(60), classes=names)
+    if case == "absent_train":
+        train = train.take(train.labels != 1)
+    elif case == "absent_test":
+        test = test.take(test.labels != 1)
+    elif case == "one_class":
+        train = train.take(train.labels == 0)
+    elif case == "nan":
+        broken = test.features.copy()
+        broken[4, 2] = np.nan
+        test = replace(test, features=broken)
+    elif case == "constant":
+        train = replace(train, features=np.ones_like(train.features))
+    elif case == "one_group":
+        train = replace(train, groups=np.where(train.labels == 1, "one", train.groups))
+    elif case == "width":
+        test = replace(test, features=test.features[:, 1:])
+    head = protocols.get(kind)
+    with pytest.raises(UserError, match=says) as raised:
+        head.fit_predict(train, None, test, head.Config(), 0)
+    assert "\n" not in str(raised.value)
+
+
+def test_config_that_is_no_range_is_refused() -> None:
+    for config in (linear.Config(c_min=0), linear.Config(n_strengths=0), linear.Config(class_weight="some")):
+        with pytest.raises(UserError):
+            linear.fit_predict(cohort(90), None, cohort(60, seed=1), config, 0)
