@@ -16,7 +16,11 @@ class Fetched:
 
 
 class NoSuchFile(UserError):
-    """The repository, or its local copy where the network is not to be used, lacks the file."""
+    """The repository lacks the file."""
+
+
+class NotAtHand(UserError):
+    """The hub is not asked or not reached, and its local cache lacks the file."""
 
 
 def fetch(
@@ -31,53 +35,58 @@ def fetch(
 
     Raises
     ------
-    NoSuchFile, UserError
+    NoSuchFile, NotAtHand, UserError
     """
     import huggingface_hub
     from huggingface_hub import errors
 
     page = card.weights.page or f"https://huggingface.co/{repository}"
-    way_out = f"or give the file as checkpoint= (or {card.name}{Path(file).suffix} in weights_dir=)"
+    or_local = _way_out(card, file)
     try:
         path = huggingface_hub.hf_hub_download(
             repository, file, revision=revision, token=token, local_files_only=offline
         )
     except errors.GatedRepoError as problem:
         raise UserError(
-            f"{repository} is gated: ask for access at {page}, then `hf auth login` (or token=), {way_out}"
+            f"{repository} is gated: ask for access at {page}, then `hf auth login` or give token={or_local}"
         ) from problem
     except errors.RevisionNotFoundError as problem:
         raise UserError(f"{repository} has no revision '{revision}'; choose one at {page}") from problem
     except errors.RepositoryNotFoundError as problem:
         raise UserError(
             f"the hub shows no repository {repository} to you: it does not exist, or it is private or gated and the "
-            f"token is missing or wrong (`hf auth login`); see {page}, {way_out}"
+            f"token is missing or wrong; see {page}, log in with `hf auth login`{or_local}"
         ) from problem
     except errors.LocalEntryNotFoundError as problem:
-        why = (
-            "offline=true and the hub's local cache lacks it"
-            if offline or huggingface_hub.constants.HF_HUB_OFFLINE
-            else "the hub cannot be reached and its local cache lacks it"
-        )
-        raise NoSuchFile(
-            f"{file} of {repository} is not at hand: {why}; get it at {page} on a machine with network, {way_out}"
+        forbidden = offline or huggingface_hub.constants.HF_HUB_OFFLINE
+        why = "the network is not to be used (offline)" if forbidden else "the hub cannot be reached"
+        raise NotAtHand(
+            f"{file} of {repository} is not at hand: {why} and the hub's local cache lacks it; get it from {page} on a "
+            f"machine with network{or_local}"
         ) from problem
     except errors.EntryNotFoundError as problem:
         raise NoSuchFile(
-            f"{repository} has no file {file}" + (f" at {revision}" if revision else "") + f"; see {page}"
+            f"{repository} has no file {file} at {revision or 'its default branch'}; see {page}"
         ) from problem
     except errors.HfHubHTTPError as problem:
         raise UserError(
-            f"the hub refused {file} of {repository} ({_line(problem)}); check the token and {page}, {way_out}"
+            f"the hub refused {file} of {repository} ({_line(problem)}); check the token and {page}{or_local}"
         ) from problem
     except errors.HFValidationError as problem:
         raise UserError(f"'{repository}' is no name of a hub repository (OWNER/NAME): {_line(problem)}") from problem
     except Exception as problem:
         raise UserError(
-            f"{file} of {repository} could not be downloaded ({type(problem).__name__}: {_line(problem)}); "
-            f"try again, {way_out}"
+            f"{file} of {repository} could not be downloaded ({type(problem).__name__}: {_line(problem)}); try again"
+            f"{or_local}"
         ) from problem
     return Fetched(Path(path), _commit(Path(path)))
+
+
+def _way_out(card: ModelCard, file: str) -> str:
+    if file.endswith(".json"):
+        return ""
+    folder = "" if ":" in card.name else f" (or as {card.name}{Path(file).suffix} in weights_dir=)"
+    return f", or give the file as checkpoint={folder}"
 
 
 def _commit(path: Path) -> str | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any, Literal
 
@@ -168,11 +169,15 @@ def _takes(card: ModelCard, content: Content) -> bool:
     if card.weights.layout in ("random", "none") or card.weights.files:
         return False
     try:
-        state = layout(card)(content)
-        with torch.device("meta"):
-            return not files.differences(build(card.architecture), state)
-    except Exception:
+        return not files.differences(_on_meta(card.name), layout(card)(content))
+    except Exception:  # whatever a layout makes of another model's file, it is not this card's
         return False
+
+
+@cache
+def _on_meta(name: str) -> nn.Module:
+    with torch.device("meta"):
+        return build(find_card(name).architecture)
 
 
 def _where(found: Located) -> str:

@@ -178,12 +178,12 @@ def _remote(
     blank: ModelCard, facts: Mapping[str, Any], weights: Weights, revision: str | None, offline: bool, token: str | None
 ) -> ModelCard:
     """A transformers repository with its own code; what it takes is read from its preprocessor's configuration."""
-    from .hub import NoSuchFile, fetch
+    from .hub import NoSuchFile, NotAtHand, fetch
 
     assert weights.hub is not None
     try:
         recipe = _json(fetch(blank, weights.hub, "preprocessor_config.json", revision, offline, token).path, blank.url)
-    except NoSuchFile:
+    except (NoSuchFile, NotAtHand):
         recipe = {}
     size = _side(recipe.get("crop_size")) or _side(recipe.get("size")) or _side(facts.get("image_size")) or 224
     return replace(

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from .card import ModelCard
 from .errors import UserError
-from .hub import Fetched, NoSuchFile, fetch
+from .hub import Fetched, NoSuchFile, NotAtHand, fetch
 
 SUFFIXES = (".safetensors", ".bin", ".pth", ".pt", ".torch", ".ckpt")
 _HUB_DEFAULTS = ("model.safetensors", "pytorch_model.bin")
@@ -159,11 +159,11 @@ def _from_hub(card: ModelCard, repository: str, revision: str | None, offline: b
 def _first(
     card: ModelCard, repository: str, revision: str | None, offline: bool, token: str | None
 ) -> tuple[str, Fetched]:
-    problems = []
+    problems: list[UserError] = []
     for name in _HUB_DEFAULTS:
         try:
             return name, fetch(card, repository, name, revision, offline, token)
-        except NoSuchFile as problem:
+        except (NoSuchFile, NotAtHand) as problem:
             problems.append(problem)
     raise problems[0]
 
