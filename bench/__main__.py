@@ -22,31 +22,35 @@ def main() -> None:
     from bench import config, tasks
     from registry.errors import UserError
 
+    debug = bool(os.environ.get("PFMBENCH_DEBUG"))
+    complaints: list[int] = []
+
     @hydra.main(
         version_base="1.3", config_path=str(REPO_CONF if REPO_CONF.is_dir() else WHEEL_CONF), config_name="bench"
     )
     def job(composed: DictConfig) -> None:
         from bench.run import run
 
-        run(OmegaConf.to_object(composed))  # type: ignore[arg-type]
+        try:
+            run(OmegaConf.to_object(composed))  # type: ignore[arg-type]
+        except UserError as error:  # here, so that the other jobs of a sweep go on and Hydra adds no words
+            if debug:
+                raise
+            complaints.append(_complain(str(error)))
 
     config.register()
     tasks.register()
     sys.argv[1:] = _overrides(sys.argv[1:])
-    debug = bool(os.environ.get("PFMBENCH_DEBUG"))
     os.environ["HYDRA_FULL_ERROR"] = "1"  # errors come here, to be said in a sentence
     try:
         job()
-    except UserError as error:
-        if debug:
-            raise
-        sys.exit(_complain(str(error)))
     except (HydraException, OmegaConfBaseException) as error:
         if debug:
             raise
         sys.exit(_complain(_plain(error)))
     except KeyboardInterrupt:
         sys.exit(_complain("Stopped; what is computed stays and is not done again."))
+    sys.exit(max(complaints, default=0))
 
 
 def _overrides(arguments: list[str]) -> list[str]:
@@ -68,7 +72,7 @@ def _plain(error: Exception) -> str:
 
     if isinstance(error, MissingConfigException) and error.options:
         kind, _, name = str(error.missing_cfg_file).rpartition("/")
-        return f"There is no {kind} '{name}': choose one of {', '.join(error.options)}."
+        return f"There is no {kind} '{name}': choose one of {', '.join(o for o in error.options if o != 'schema')}."
     cause = str(error.__cause__).splitlines()[0] if error.__cause__ else ""
     said = " ".join([str(error).splitlines()[0].rstrip("."), *([f"({cause})"] if cause else [])])
     return f"{said}: python -m bench --help shows what can be set."

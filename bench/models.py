@@ -69,7 +69,13 @@ def models(config: BenchConfig, device: str) -> list[Model]:
         named = [n if _is_floor(n) else n + RANDOM for n in named]
     registry.load_plugins(list(config.plugins))
     _check_checkpoints(config, named)
-    return [_model(config, name, device) for name in dict.fromkeys([*named, *_floors(config.null, named)])]
+    found = [_model(config, name, device) for name in dict.fromkeys([*named, *_floors(config.null, named)])]
+    for option in config.options:
+        if not any(option in model.card.options for model in found):
+            raise UserError(
+                f"No model of this run has the option {option}: `python -m registry NAME` shows what there is."
+            )
+    return found
 
 
 def _floors(null: Null, named: list[str]) -> Iterator[str]:
@@ -98,7 +104,8 @@ def _check_checkpoints(config: BenchConfig, named: list[str]) -> None:
 
 
 def _model(config: BenchConfig, name: str, device: str) -> Model:
-    options = dict(config.options) if name in (config.model, config.model + RANDOM) else {}
+    known = registry.card(name, revision=config.revision, offline=config.offline).options
+    options = {option: value for option, value in config.options.items() if option in known}
     card = registry.card(name, options, revision=config.revision, offline=config.offline)
     precision = config.precision.value
     if precision == "auto":

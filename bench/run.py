@@ -223,7 +223,7 @@ def _samples(manifest: Manifest, embedding: Embedding, features: np.ndarray) -> 
 
     def side(name: str) -> Samples:
         at = split == name
-        return Samples(ids=ids[at], groups=groups[at], features=features[at], labels=labels[at])
+        return Samples(ids[at], groups[at], features[at], labels[at], tuple(manifest.classes))
 
     return side("train"), side("val") if (split == "val").any() else None, side("test")
 

@@ -21,7 +21,8 @@ class Config:
     Attributes
     ----------
     k
-        Numbers of neighbours to choose from; the default is THUNDER's (Marza et al. 2025).
+        Numbers of neighbours to choose from, as far as there are so many samples; the default is THUNDER's (Marza et
+        al. 2025).
     metric
         "cosine" or "l2".
     memory_gib
@@ -52,12 +53,12 @@ def fit_predict(train: Samples, val: Samples | None, test: Samples, config: Conf
     choice = inner(train, val, seed) if len(ks) > 1 else None
     samples = choice.samples if choice else pool(train, val)
     fewest = min(fit.sum() for fit in choice.fit) if choice else len(samples)
-    if fewest < ks[-1]:
-        fitting = ",".join(str(k) for k in ks if k <= fewest)
+    if fewest < ks[0]:
         raise UserError(
-            f"There are {fewest} samples to look for neighbours in, fewer than k={ks[-1]}: "
-            + (f"set protocols.knn.k=[{fitting}]." if fitting else "give more samples.")
+            f"There are {fewest} samples to look for neighbours in, fewer than k={ks[0]}: set a smaller "
+            "protocols.knn.k, or give more samples."
         )
+    ks = ks[ks <= fewest]
 
     def votes(query: Samples, database: Samples) -> Float[np.ndarray, "candidate sample class"]:
         found = nearest(

@@ -78,9 +78,12 @@ def test_vote_shares_count_the_nearest() -> None:
     assert shares[1, 0].argmax() == 0
 
 
-def test_fewer_samples_than_k_says_what_to_set() -> None:
-    with pytest.raises(UserError, match=r"fewer than k=50: set protocols\.knn\.k=\[1,3,5,10\]"):
-        knn.fit_predict(cohort(24, classes=2), None, cohort(20, seed=1, classes=2), knn.Config(), 0)
+def test_of_a_sweep_only_what_there_are_samples_for_is_tried() -> None:
+    made = knn.fit_predict(cohort(24, classes=2), None, cohort(20, seed=1, classes=2), knn.Config(), 0)
+    assert made.info["candidates"] == [1, 3, 5, 10]
+
+
+def test_fewer_samples_than_k_is_said() -> None:
     with pytest.raises(UserError, match="fewer than k=50"):
         knn.fit_predict(cohort(24, classes=2), None, cohort(20, seed=1, classes=2), knn.Config(k=[50]), 0)
 
