@@ -103,6 +103,6 @@ def _layer(value: Any) -> Any:
         arguments = dict(value)
         return partial(_layer(arguments.pop("layer")), **arguments)
     for home in (timm.layers, nn):
-        if isinstance(getattr(home, str(value), None), type):
+        if callable(getattr(home, str(value), None)):  # SwiGLUPacked is a partial, not a class
             return getattr(home, value)
     return value
