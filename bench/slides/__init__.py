@@ -1,6 +1,31 @@
 """Whole slides: pixels at the true resolution, tissue, and the tiles of a grid."""
 
+from bench.slides.cohort import read_cohort
+from bench.slides.interop import coords_attributes, read_bag, read_coords
+from bench.slides.masks import read_mask
 from bench.slides.pixels import UnreadableRegion
+from bench.slides.preview import write_contact_sheet, write_preview
+from bench.slides.reader import SlideTiles
 from bench.slides.slide import Slide, open_slide
+from bench.slides.tiling import Grid, from_coords, plan
+from bench.slides.tissue import Tissue
+from bench.slides.tissue import find as find_tissue
 
-__all__ = ["Slide", "UnreadableRegion", "open_slide"]
+__all__ = [
+    "Grid",
+    "Slide",
+    "SlideTiles",
+    "Tissue",
+    "UnreadableRegion",
+    "coords_attributes",
+    "find_tissue",
+    "from_coords",
+    "open_slide",
+    "plan",
+    "read_bag",
+    "read_cohort",
+    "read_coords",
+    "read_mask",
+    "write_contact_sheet",
+    "write_preview",
+]

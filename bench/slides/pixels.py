@@ -39,6 +39,16 @@ class PixelSource(Protocol):
 class OpenSlidePixels:
     """Any slide that OpenSlide opens.
 
+    Attributes
+    ----------
+    properties : dict of str to str
+    sizes : list of (int, int)
+        Width and height of each level, px.
+    factors : list of float
+        Level-0 pixels per pixel of each level, as OpenSlide takes them.
+
+    Notes
+    -----
     OpenSlide takes whole level-0 pixels. Where the factor of a level is no whole number, the window starts up to half a
     level-0 pixel beside the wanted place and OpenSlide interpolates; level 0 and whole factors are exact.
     """
@@ -46,8 +56,12 @@ class OpenSlidePixels:
     def __init__(self, path: str):
         self.path = path
         self._cache = openslide.OpenSlideCache(CACHE_BYTES)
-        self.handle = self._open()
+        self._handle = self._open()
         self._lock = threading.Lock()
+        # asked once: a handle that has failed does not even say this any more
+        self.properties = dict(self._handle.properties)
+        self.sizes = list(self._handle.level_dimensions)
+        self.factors = list(self._handle.level_downsamples)
 
     def _open(self) -> openslide.OpenSlide:
         handle = openslide.OpenSlide(self.path)
@@ -57,10 +71,10 @@ class OpenSlidePixels:
     def read_into(self, out: UInt8[np.ndarray, "height width 3"], x: int, y: int, level: int) -> None:
         """Fill `out`; what is transparent (outside, or never scanned) is laid over white."""
         height, width = out.shape[:2]
-        factor = self.handle.level_downsamples[level]
+        factor = self.factors[level]
         place = (round(x * factor), round(y * factor))
         try:
-            image = self.handle.read_region(place, level, (width, height))
+            image = self._handle.read_region(place, level, (width, height))
         except openslide.OpenSlideError:
             image = self._read_again(place, x, y, level, width, height)
         rgba = np.asarray(image)
@@ -71,14 +85,14 @@ class OpenSlidePixels:
     def _read_again(self, place: tuple[int, int], x: int, y: int, level: int, width: int, height: int) -> Image.Image:
         """Read through a new handle: one that has failed once, perhaps in another thread, answers nothing any more."""
         with self._lock:
-            self.handle = fresh = self._open()
+            self._handle = fresh = self._open()
         try:
             return fresh.read_region(place, level, (width, height))
         except openslide.OpenSlideError as error:
             with self._lock:
-                self.handle = self._open()
+                self._handle = self._open()
             raise UnreadableRegion(self.path, level, x, y, width, height, error) from error
 
     def close(self) -> None:
         """Close the file."""
-        self.handle.close()
+        self._handle.close()

@@ -79,8 +79,8 @@ def refuse_unless_brightfield(path: str, series: TiffPageSeries) -> None:
         )
 
 
-def refuse_truncated(path: str, pages: list[TiffPage]) -> None:
-    """Raise where the tile tables point beyond the end of the file.
+def refuse_truncated(path: str, tiff: TiffFile) -> None:
+    """Raise where a page, or the pixels of one, lie beyond the end of the file.
 
     Raises
     ------
@@ -88,15 +88,32 @@ def refuse_truncated(path: str, pages: list[TiffPage]) -> None:
         With the bytes that are there and the bytes that should be.
     """
     there = os.path.getsize(path)
-    should = max(
-        (
-            int((np.asarray(p.dataoffsets, np.int64) + np.asarray(p.databytecounts, np.int64)).max(initial=0))
-            for p in pages
-        ),
-        default=0,
-    )
+    should = _last_page(tiff, there)
+    for page in tiff.pages:
+        if isinstance(page, TiffPage):
+            ends = np.asarray(page.dataoffsets, np.int64) + np.asarray(page.databytecounts, np.int64)
+            should = max(should, int(ends.max(initial=0)))
     if should > there:
         raise UserError(f"The slide {path} is truncated: it has {there:,} of at least {should:,} bytes; copy it again.")
+
+
+def _last_page(tiff: TiffFile, there: int) -> int:
+    """Where the chain of pages ends, or breaks off because the next one lies beyond the end of the file."""
+    file, form = tiff.filehandle, tiff.tiff
+    place, seen = 8 if form.version == 43 else 4, set[int]()
+    while True:
+        file.seek(place)
+        offset = struct.unpack(form.offsetformat, file.read(form.offsetsize))[0]
+        if offset == 0 or offset in seen:
+            return 0
+        seen.add(offset)
+        if offset + form.tagnosize > there:
+            return int(offset + form.tagnosize)
+        file.seek(offset)
+        tags = struct.unpack(form.tagnoformat, file.read(form.tagnosize))[0]
+        place = offset + form.tagnosize + tags * form.tagsize
+        if place + form.offsetsize > there:
+            return int(place + form.offsetsize)
 
 
 def _pixels(series: TiffPageSeries) -> str:

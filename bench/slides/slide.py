@@ -205,9 +205,10 @@ def open_slide(path: str | Path, mpp: float | tuple[float, float] | None = None,
     try:
         series = screening.full_series(path, tiff) if tiff else None
         pages = screening.levels(series) if series else []
+        if tiff and vendor in (None, *DIRECT_VENDORS):
+            screening.refuse_truncated(path, tiff)
         if series:
             screening.refuse_unless_brightfield(path, series)
-            screening.refuse_truncated(path, pages)
         if vendor is None:
             return _with_tifffile(path, pages, mpp)
         tiled = screening.tiled_pages(tiff) if tiff and direct and vendor in DIRECT_VENDORS else []
@@ -243,9 +244,9 @@ def _with_openslide(
             f"The slide {path} ({vendor}) cannot be opened ({error}): it may be damaged; copy it again."
         ) from error
     try:
-        properties = dict(oracle.handle.properties)
+        properties = oracle.properties
         scale, source = true_mpp(path, properties, pages[0] if pages else None, mpp)
-        sizes = list(oracle.handle.level_dimensions)
+        sizes = oracle.sizes
         own = [(p.imagewidth, p.imagelength) for p in pages]
         if tiled and vendor == "generic-tiff" and len(own) > len(sizes) == 1 and all(map(is_fast, pages)):
             # OpenSlide does not see the pyramid of an OME-TIFF, which hangs below its first page.
@@ -281,7 +282,7 @@ def _proven(pixels: TiffPixels, oracle: OpenSlidePixels, level: int, table: Tile
     """
     if vendor == "aperio" and (table.counts == 0).any():
         return False  # OpenSlide paints such tiles from another level
-    exact = oracle.handle.level_downsamples[level].is_integer()
+    exact = oracle.factors[level].is_integer()
     order = np.flatnonzero(table.counts)
     if exact:
         order = np.roll(order, -(len(order) // 2))

@@ -1,0 +1,126 @@
+"""The slide manifest: a CSV with one row a slide."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from registry.errors import UserError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+REQUIRED = ("slide", "label")
+OPTIONAL = ("id", "patient", "split", "mpp", "mask", "centre")
+
+
+def read_cohort(path: Path, root: Path | None = None, *, check_files: bool = True) -> pd.DataFrame:
+    """Read and check a slide manifest.
+
+    Parameters
+    ----------
+    path : Path
+        CSV with the columns ``slide`` (path) and ``label``, and where known ``patient``, ``split``, ``mpp`` (microns
+        per level-0 px, for slides that do not say or say it wrong), ``mask`` (GeoJSON or image of the tissue),
+        ``centre`` and ``id``. Several slides may be of one patient.
+    root : Path or None
+        Folder that relative paths start from; None is the manifest's own.
+    check_files : bool
+        Whether slides and masks must be there; not so where their features are given.
+
+    Returns
+    -------
+    DataFrame
+        ``id`` (the file's name without its ending, if the manifest does not say), ``path``, ``label``, ``group`` (the
+        patient, or the slide where none is known), ``mpp`` (float, NaN where not given), ``mask`` ("" where not given),
+        and ``split`` and ``centre`` where the manifest has them.
+
+    Raises
+    ------
+    UserError
+        For a missing column, an empty cell, an id twice, a patient on two sides, an mpp that is no number, a missing
+        file.
+    """
+    import pandas as pd
+
+    try:
+        table = pd.read_csv(path, dtype=str, keep_default_na=False, skipinitialspace=True, encoding="utf-8-sig")
+    except FileNotFoundError:
+        raise UserError(f"The slide manifest {path} does not exist: check data=FILE.") from None
+    except (OSError, ValueError) as error:
+        raise UserError(f"The slide manifest {path} is no CSV that can be read ({error}): save it as CSV.") from error
+    table.columns = [str(c).strip().lower() for c in table.columns]
+    table = table.apply(lambda column: column.str.strip())
+    table = table[(table != "").any(axis=1)].reset_index(drop=True)
+    for column in REQUIRED:
+        if column not in table:
+            raise UserError(
+                f"The slide manifest {path} has no column {column}: it needs slide and label, and may have "
+                f"{', '.join(OPTIONAL)}; its columns are {', '.join(table.columns)}."
+            )
+        empty = table.index[table[column] == ""]
+        if len(empty):
+            raise UserError(
+                f"Row {empty[0] + 1} below the header of the slide manifest {path} has no {column}: fill it in."
+            )
+    if table.empty:
+        raise UserError(f"The slide manifest {path} lists no slide.")
+    base = (root or path.parent).resolve()
+    frame = pd.DataFrame({"path": [str(base / p) for p in table["slide"]], "label": table["label"]})
+    stems = pd.Series([Path(p).stem for p in table["slide"]])
+    frame.insert(0, "id", table["id"].where(table["id"] != "", stems) if "id" in table else stems)
+    frame["group"] = table["patient"].where(table["patient"] != "", frame["id"]) if "patient" in table else frame["id"]
+    frame["mpp"] = _numbers(table["mpp"], path) if "mpp" in table else float("nan")
+    frame["mask"] = [str(base / m) if m else "" for m in table["mask"]] if "mask" in table else ""
+    for column in ("split", "centre"):
+        if column in table:
+            frame[column] = table[column]
+    _check(frame, path)
+    if check_files:
+        _check_files(frame, path)
+    return frame
+
+
+def _numbers(column: pd.Series, path: Path) -> pd.Series:
+    import pandas as pd
+
+    numbers = pd.to_numeric(column, errors="coerce")
+    wrong = column.index[(column != "") & ~(numbers > 0)]
+    if len(wrong):
+        raise UserError(
+            f"Row {wrong[0] + 1} below the header of the slide manifest {path} has the mpp {column[wrong[0]]!r}: give "
+            "microns per pixel, such as 0.25, or nothing."
+        )
+    return numbers.astype(float)
+
+
+def _check(frame: pd.DataFrame, path: Path) -> None:
+    twice = frame[frame["id"].duplicated(keep=False)]
+    if len(twice):
+        name = twice["id"].iloc[0]
+        rows = ", ".join(str(i + 1) for i in twice.index[twice["id"] == name])
+        raise UserError(
+            f"Two slides of the manifest {path} have the id {name} (rows {rows} below the header): remove one, or give "
+            "each its own in a column `id`."
+        )
+    same = frame[frame["path"].duplicated(keep=False)]
+    if len(same):
+        raise UserError(f"The slide {same['path'].iloc[0]} stands twice in the manifest {path}: keep one row of it.")
+    if "split" in frame:
+        sides = frame["split"].str.lower().groupby(frame["group"]).unique()
+        both = sides[sides.map(len) > 1]
+        if len(both):
+            raise UserError(
+                f"The patient {both.index[0]} of the slide manifest {path} stands on both sides of the split "
+                f"({' and '.join(sorted(both.iloc[0]))}): put all slides of a patient on one."
+            )
+
+
+def _check_files(frame: pd.DataFrame, path: Path) -> None:
+    for column, name in (("path", "slide"), ("mask", "mask")):
+        missing = [p for p in frame[column] if p and not Path(p).exists()]
+        if missing:
+            raise UserError(
+                f"{len(missing)} of {len(frame)} {name} files of the manifest {path} are not there, the first is "
+                f"{missing[0]}: mend the column `{name}`."
+            )

@@ -1,0 +1,202 @@
+"""Where the tiles of a slide lie: a grid at the true resolution."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from jaxtyping import Float, Int
+
+from bench.slides.slide import Slide
+from registry.errors import UserError
+
+if TYPE_CHECKING:
+    from bench.slides.tissue import Tissue
+
+MPP_TOLERANCE = 0.005  # the scale of a tile may be off by this; below it pixels are taken as they are, unresampled
+FINER_TOLERANCE = 0.05  # a slide may be this much coarser than asked before its tiles would be made up
+
+
+@dataclass(frozen=True, eq=False)
+class Grid:
+    """The tiles of one slide.
+
+    Attributes
+    ----------
+    coords : int64 [N, 2]
+        Top left corner (x, y) of each tile in level-0 px, row by row.
+    tissue : float32 [N]
+        Share of each tile that is tissue, 0..1.
+    level : int
+        That the tiles are read from.
+    window : (int, int)
+        Width and height that is read, px of `level`.
+    window_level0 : (float, float)
+        The same in level-0 px.
+    size, overlap : int
+        Side of a tile as it is given out, and what neighbours share, px.
+    mpp_asked : float
+    mpp_true : (float, float)
+        Microns per px of a tile given out, x and y.
+    candidates : int
+        Tiles on the slide before tissue and number were looked at.
+    """
+
+    coords: Int[np.ndarray, "tile 2"]
+    tissue: Float[np.ndarray, " tile"]
+    level: int
+    window: tuple[int, int]
+    window_level0: tuple[float, float]
+    size: int
+    overlap: int
+    mpp_asked: float
+    mpp_true: tuple[float, float]
+    candidates: int
+
+    def __len__(self) -> int:
+        return len(self.coords)
+
+    @property
+    def factor(self) -> tuple[float, float]:
+        """Pixels of the level per pixel of a tile in x and y; 1 is not resampled."""
+        return self.window[0] / self.size, self.window[1] / self.size
+
+    def digest(self) -> str:
+        """Digest of what the tiles are: places, level, window and size."""
+        geometry = f"{self.level} {self.window} {self.size} ".encode()
+        return hashlib.sha256(geometry + np.ascontiguousarray(self.coords, np.int64).tobytes()).hexdigest()[:16]
+
+
+def plan(
+    slide: Slide,
+    tile_size: int,
+    mpp: float,
+    *,
+    overlap: int = 0,
+    tissue: Tissue | None = None,
+    min_tissue: float = 0.25,
+    max_tiles: int | None = None,
+    seed: int = 0,
+    upsample: bool = False,
+) -> Grid:
+    """Lay a grid over a slide and keep the tiles that show tissue.
+
+    The grid starts at the top left corner; only tiles that lie wholly on the slide count. The window is a whole number
+    of pixels of the level, so the scale of a tile is off by at most half a pixel in `tile_size`, and what it is comes
+    out in `mpp_true`.
+
+    Parameters
+    ----------
+    tile_size : int
+        Side of a tile, px at `mpp`.
+    mpp : float
+        Microns per px asked for.
+    overlap : int
+        What neighbouring tiles share, px at `mpp`.
+    tissue : Tissue or None
+        None keeps all tiles.
+    min_tissue : float
+        Least share of a tile that must be tissue, 0..1.
+    max_tiles : int or None
+        At most so many tiles, chosen by `seed` without replacement and kept in order.
+    upsample : bool
+        Whether tiles may be made from a slide that is coarser than `mpp`.
+
+    Raises
+    ------
+    UserError
+        If the slide is coarser than `mpp` and `upsample` is off, or a number is out of range.
+    """
+    if tile_size < 1 or not 0 <= overlap < tile_size or mpp <= 0 or not 0 <= min_tissue <= 1:
+        raise UserError(
+            f"Tiles of {tile_size} px at {mpp} mpp with an overlap of {overlap} px and a least tissue share of "
+            f"{min_tissue} cannot be cut: the overlap is less than the size, the share between 0 and 1."
+        )
+    if not upsample and max(slide.mpp) > mpp * (1 + FINER_TOLERANCE):
+        raise UserError(
+            f"The slide {slide.path} has {max(slide.mpp):.4g} microns per pixel and tiles of {mpp} are wanted: detail "
+            "would be made up; ask for a coarser mpp, or set upsample=true."
+        )
+    level, window = _reading(slide, (tile_size * mpp / slide.mpp[0], tile_size * mpp / slide.mpp[1]), tile_size)
+    width, height = slide.level_dimensions[level]
+    step = [(tile_size - overlap) * mpp / m for m in slide.level_mpp(level)]
+    columns = _starts(width, window[0], step[0])
+    rows = _starts(height, window[1], step[1])
+    fx, fy = slide.downsample(level)
+    x, y = np.meshgrid(np.rint(columns * fx).astype(np.int64), np.rint(rows * fy).astype(np.int64))
+    coords = np.stack([x.ravel(), y.ravel()], axis=1)
+    window_level0 = (window[0] * fx, window[1] * fy)
+    share = np.ones(len(coords), np.float32) if tissue is None else tissue.share(coords, window_level0)
+    kept = (
+        np.flatnonzero(share >= min_tissue) if tissue is None else np.flatnonzero((share >= min_tissue) & (share > 0))
+    )
+    if max_tiles is not None and len(kept) > max_tiles:
+        kept = np.sort(np.random.default_rng(seed).choice(kept, max_tiles, replace=False))
+    true = [w * m / tile_size for w, m in zip(window, slide.level_mpp(level), strict=True)]
+    return Grid(
+        coords[kept],
+        share[kept],
+        level,
+        window,
+        window_level0,
+        tile_size,
+        overlap,
+        mpp,
+        (true[0], true[1]),
+        len(coords),
+    )
+
+
+def from_coords(
+    slide: Slide,
+    coords: Int[np.ndarray, "tile 2"],
+    window_level0: tuple[float, float],
+    tile_size: int,
+    overlap: int = 0,
+) -> Grid:
+    """The grid of tiles that another program has laid.
+
+    Parameters
+    ----------
+    coords : int64 [N, 2]
+        Top left corners, level-0 px.
+    window_level0 : (float, float)
+        Width and height of a tile, level-0 px.
+    tile_size : int
+        Side to which the tiles are brought.
+    """
+    level, window = _reading(slide, window_level0, tile_size)
+    fx, fy = slide.downsample(level)
+    true = [w * m / tile_size for w, m in zip(window, slide.level_mpp(level), strict=True)]
+    coords = np.asarray(coords, np.int64).reshape(-1, 2)
+    asked = window_level0[0] * slide.mpp[0] / tile_size
+    unknown = np.ones(len(coords), np.float32)
+    whole = (window[0] * fx, window[1] * fy)
+    return Grid(coords, unknown, level, window, whole, tile_size, overlap, asked, (true[0], true[1]), len(coords))
+
+
+def _reading(slide: Slide, window_level0: tuple[float, float], tile_size: int) -> tuple[int, tuple[int, int]]:
+    """The coarsest level that still has the detail, and the window in its pixels."""
+    fits = [
+        level
+        for level in range(len(slide.level_dimensions))
+        if all(
+            length / factor >= tile_size * (1 - MPP_TOLERANCE)
+            for length, factor in zip(window_level0, slide.downsample(level), strict=True)
+        )
+    ]
+    level = max(fits, default=0)
+    fx, fy = slide.downsample(level)
+    wide, high = window_level0[0] / fx, window_level0[1] / fy
+    if all(abs(length / tile_size - 1) <= MPP_TOLERANCE for length in (wide, high)):
+        return level, (tile_size, tile_size)
+    return level, (max(1, round(wide)), max(1, round(high)))
+
+
+def _starts(length: int, window: int, step: float) -> Int[np.ndarray, " start"]:
+    """Whole pixels nearest to the multiples of `step` at which a window lies wholly inside; errors do not add up."""
+    count = int(max(length - window, -1) // step) + 2
+    starts = np.rint(np.arange(max(count, 0)) * step).astype(np.int64)
+    return starts[starts + window <= length]
