@@ -28,10 +28,19 @@ class Patient:
     stain: Stain
 
 
-def enrol(seed: int, labels: Sequence[str]) -> list[Patient]:
+def enrol(seed: int, stream: int, prefix: str, labels: Sequence[str]) -> list[Patient]:
     """Make one patient a label, so that every label and scanner is in every split.
 
     The patients of one label and scanner go to train, test and val in the ratio 3 : 2 : 1.
+
+    Parameters
+    ----------
+    stream
+        Number of the random stream, so that two cohorts of one seed share no patient.
+    prefix
+        What the patients' names begin with.
+    labels
+        One a patient; the empty string where patients have none.
 
     Raises
     ------
@@ -52,11 +61,11 @@ def enrol(seed: int, labels: Sequence[str]) -> list[Patient]:
         of_label[label] += 1
         place = seen[label, scanner]
         seen[label, scanner] += 1
-        rng = np.random.default_rng([seed, 0, number])
+        rng = np.random.default_rng([seed, stream, number])
         people.append(
             Patient(
                 number=number,
-                name=f"phantom{number:03d}",
+                name=f"{prefix}{number:03d}",
                 label=label,
                 split=_ROUND[place % len(_ROUND)],
                 traits=Traits.of(rng),

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import contextlib
+import csv
+import io
 import json
 import os
 import shutil
 import tempfile
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from bench.files import unwritable
 from registry.errors import UserError
 
-GENERATOR = 1
+GENERATOR = 2
 """Version of the phantom; a new number whenever a pixel or a table of the cohort changes."""
 
 MARKER = "synthetic.json"
@@ -68,6 +70,15 @@ def write(path: Path, content: bytes) -> None:
         handle.write(content)
         handle.flush()
         os.fsync(handle.fileno())
+
+
+def write_csv(path: Path, rows: Sequence[Mapping[str, str]]) -> None:
+    """Write a table, the same bytes on every system; the first row's keys are the columns."""
+    text = io.StringIO(newline="")
+    writer = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    write(path, text.getvalue().encode())
 
 
 def _marker(root: Path) -> str | None:

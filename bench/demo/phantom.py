@@ -20,6 +20,9 @@ from bench.demo.nuclei import Nucleus, Stamp, draw, paint, scatter
 
 Field = Float[np.ndarray, "high wide"]
 
+_REACH = 2  # elements of the region map by which the soft border of a region sticks out
+_EDGE = 2.0  # micrometres over which one tissue gives way to the next
+
 
 class Tissue(IntEnum):
     """The classes; the numbers are the values of a truth mask."""
@@ -323,30 +326,22 @@ def render(
     nuclei = []
     for tissue, texture in _TEXTURES.items():
         pieces, count = ndimage.label(regions == tissue)
-        padded = np.pad(pieces, 1, mode="edge")
         for number, (rows, columns) in enumerate(ndimage.find_objects(pieces, count), start=1):
-            own = padded[rows.start : rows.stop + 2, columns.start : columns.stop + 2] == number
-            top, left = rows.start * downsample, columns.start * downsample
-            window = min(shape[0], rows.stop * downsample) - top, min(shape[1], columns.stop * downsample) - left
-            top0, left0 = max(0, top - downsample), max(0, left - downsample)
-            bottom0 = min(shape[0], top + window[0] + downsample)
-            right0 = min(shape[1], left + window[1] + downsample)
-            box = (
-                1 + (left0 - left) / downsample,
-                1 + (top0 - top) / downsample,
-                1 + (right0 - left) / downsample,
-                1 + (bottom0 - top) / downsample,
-            )
-            size = (right0 - left0, bottom0 - top0)
-            mask = Image.fromarray(own.astype(np.float32)).resize(size, Image.Resampling.BILINEAR, box=box)
-            weight = _smooth_step(np.asarray(mask), 0.5, min(1.0, 2.0 / (mpp * downsample)))
-            layer = texture((size[1], size[0]), mpp, traits, rng)
-            where = np.s_[top0:bottom0, left0:right0]
+            near = np.s_[
+                max(0, rows.start - _REACH) : rows.stop + _REACH, max(0, columns.start - _REACH) : columns.stop + _REACH
+            ]
+            where = tuple(slice(part.start * downsample, part.stop * downsample) for part in near)
+            high, wide = haematoxylin[where].shape
+            own = ndimage.gaussian_filter((pieces[near] == number).astype(np.float32), 1.0, mode="nearest")
+            box = (0, 0, wide / downsample, high / downsample)
+            own = np.asarray(Image.fromarray(own).resize((wide, high), Image.Resampling.BILINEAR, box=box))
+            weight = _smooth_step(own, 0.5, min(1.0, _EDGE / (np.sqrt(2 * np.pi) * mpp * downsample)))
+            layer = texture((high, wide), mpp, traits, rng)
             haematoxylin[where] += weight * layer.haematoxylin
             eosin[where] += weight * layer.eosin
             for centres, which, stamps in layer.nuclei:
                 keep = _at(weight, centres) > 0.5
-                nuclei.append((centres[keep] + (top0, left0), which[keep], stamps))
+                nuclei.append((centres[keep] + (where[0].start, where[1].start), which[keep], stamps))
     for centres, which, stamps in nuclei:
         paint(haematoxylin, eosin, centres, which, stamps)
     return haematoxylin.clip(0), eosin.clip(0)

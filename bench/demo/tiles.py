@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import csv
 import io
 import os
-from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -14,7 +12,7 @@ from jaxtyping import UInt8
 from PIL import Image
 
 from bench.demo.cohort import SYNTHETIC, Patient, enrol
-from bench.demo.folder import build_folder, write
+from bench.demo.folder import build_folder, write, write_csv
 from bench.demo.phantom import Tissue, noise, render
 from bench.demo.scanner import scan
 from registry.errors import UserError
@@ -23,7 +21,7 @@ SIZE = 224
 MPP = 0.5
 CLASSES = tuple(tissue for tissue in Tissue if tissue is not Tissue.GLASS)
 _DOWNSAMPLE = 4
-_COLUMNS = ("id", "path", "label", "group", "split", "centre", "mpp", "synthetic")
+_PATIENTS, _TILES = 0, 1  # random streams
 
 
 def make_tiles(root: Path, seed: int = 0, patients: int = 30, tiles_per_patient: int = 20) -> Path:
@@ -54,7 +52,7 @@ def make_tiles(root: Path, seed: int = 0, patients: int = 30, tiles_per_patient:
     """
     if tiles_per_patient < len(CLASSES):
         raise UserError(f"The built-in cohort needs at least {len(CLASSES)} tiles a patient, one for every class.")
-    people = enrol(seed, [""] * patients)
+    people = enrol(seed, _PATIENTS, "phantom", [""] * patients)
 
     def fill(folder: Path) -> None:
         jobs = [(person, number) for person in people for number in range(tiles_per_patient)]
@@ -64,7 +62,7 @@ def make_tiles(root: Path, seed: int = 0, patients: int = 30, tiles_per_patient:
 
         with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
             rows = list(pool.map(make, jobs))
-        write(folder / "manifest.csv", as_csv(rows, _COLUMNS))
+        write_csv(folder / "manifest.csv", rows)
         write(folder / "README.md", _README.encode())
 
     recipe = {"kind": "tiles", "seed": seed, "patients": patients, "tiles_per_patient": tiles_per_patient}
@@ -72,18 +70,9 @@ def make_tiles(root: Path, seed: int = 0, patients: int = 30, tiles_per_patient:
     return Path(root) / "manifest.csv"
 
 
-def as_csv(rows: Sequence[Mapping[str, str]], columns: Sequence[str]) -> bytes:
-    """A table as the bytes of a CSV file, the same on every system."""
-    text = io.StringIO(newline="")
-    writer = csv.DictWriter(text, columns, lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    return text.getvalue().encode()
-
-
 def _write_tile(folder: Path, seed: int, person: Patient, number: int) -> dict[str, str]:
     tissue = CLASSES[(number + person.number) % len(CLASSES)]
-    pixels = _tile(tissue, person, np.random.default_rng([seed, 1, person.number, number]))
+    pixels = _tile(tissue, person, np.random.default_rng([seed, _TILES, person.number, number]))
     name = f"{person.name}_{number:03d}_{tissue.label}"
     path = Path("tiles") / person.name / f"{name}.jpg"
     buffer = io.BytesIO()
@@ -112,7 +101,7 @@ def _tile(tissue: Tissue, person: Patient, rng: np.random.Generator) -> UInt8[np
         regions[front > np.quantile(front, 1 - rng.uniform(0.15, 0.48))] = other
     haematoxylin, eosin = render(regions, _DOWNSAMPLE, (SIZE, SIZE), MPP, person.traits, rng)
     defocus = abs(rng.normal(0, 0.5))
-    return scan(haematoxylin, eosin, MPP, person.stain.restained(0.24, rng), rng, defocus)
+    return scan(haematoxylin, eosin, MPP, person.stain.restained(0.32, rng), rng, defocus)
 
 
 _README = f"""# Synthetic tissue tiles
