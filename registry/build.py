@@ -103,6 +103,6 @@ def _layer(value: Any) -> Any:
         arguments = dict(value)
         return partial(_layer(arguments.pop("layer")), **arguments)
     for home in (timm.layers, nn):
-        if callable(getattr(home, str(value), None)):  # SwiGLUPacked is a partial, not a class
+        if str(value)[:1].isupper() and callable(getattr(home, str(value), None)):  # SwiGLUPacked is a partial
             return getattr(home, value)
-    return value
+    return value  # one of timm's own short names, such as "silu"
