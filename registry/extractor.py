@@ -10,6 +10,7 @@ from jaxtyping import Float, Int, UInt8
 from torch import Tensor, nn
 
 from .card import ModelCard, Pooling
+from .errors import UserError
 from .preprocess import ExactPreprocess, Preprocess
 from .weights import LoadedWeights
 
@@ -98,6 +99,20 @@ class FeatureExtractor(_Encoder):
             output = self.network(inputs)
         return pool(output, self.card.pooling)
 
+    def restore(self, tiles: UInt8[Tensor, "tile 3 height width"]) -> UInt8[Tensor, "tile 3 height width"]:
+        """Images as the network restores them, of their own size; only of models that are restorers (``lpfm``).
+
+        Raises
+        ------
+        UserError
+            If the network is no restorer.
+        """
+        restore = getattr(self.network, "restore", None)
+        if not callable(restore):
+            raise UserError(f"{self.card.name} gives features and restores no images; use lpfm")
+        with self._numerics(next(self.network.parameters()).device):
+            return restore(tiles)
+
 
 class SlideEncoder(_Encoder):
     """Features of a slide's tiles in, one vector of the slide out.
@@ -108,11 +123,14 @@ class SlideEncoder(_Encoder):
         Its `tile_encoder` names the model whose features are taken.
     weights : LoadedWeights
     network : nn.Module
-        Maps features [slide, tile, feature] and coordinates [slide, tile, 2] to [slide, feature].
+        Maps features [slide, tile, feature], coordinates [slide, tile, 2] and the tiles' side to [slide, feature].
     """
 
     def forward(
-        self, features: Float[Tensor, "*slide tile feature_in"], coords: Int[Tensor, "*slide tile 2"]
+        self,
+        features: Float[Tensor, "*slide tile feature_in"],
+        coords: Int[Tensor, "*slide tile 2"],
+        tile_size: float | None = None,
     ) -> Float[Tensor, "slide feature"]:
         """The slide's vector.
 
@@ -122,6 +140,9 @@ class SlideEncoder(_Encoder):
             Of the card's `tile_encoder`.
         coords : tensor [N, 2] or [B, N, 2]
             Of the tiles' upper left corners, x and y, level-0 px.
+        tile_size : float, optional
+            Side of a tile, level-0 px: the card's tile size times its mpp over the slide's. Given none, the card's tile
+            size is taken, which is right where level 0 has the card's mpp.
 
         Returns
         -------
@@ -132,4 +153,5 @@ class SlideEncoder(_Encoder):
             features, coords = features[None], coords[None]
         device = next((p.device for p in self.network.parameters()), features.device)
         with self._numerics(device):
-            return self.network(features.to(device).float(), coords.to(device)).float()
+            side = float(tile_size or self.card.preprocessing.tile_size)
+            return self.network(features.to(device).float(), coords.to(device), side).float()

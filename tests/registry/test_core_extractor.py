@@ -140,7 +140,7 @@ def test_pooling_by_hand():
 
 def test_slide_encoder_takes_one_slide_or_a_batch():
     class Weighted(torch.nn.Module):
-        def forward(self, features, coords):
+        def forward(self, features, coords, tile_size):
             return (features * coords[..., :1]).mean(1)
 
     card = dataclasses.replace(registry.card("uni"), unit="slide", dim=4)
