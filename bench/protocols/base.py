@@ -57,6 +57,8 @@ class Predictions:
         Class probabilities after temperature scaling on validation data, where there was any.
     attention : dict of id -> float32 [tiles of the bag]
         What an attention head looked at; sums to 1 in a bag.
+    metrics : dict of name -> {"value", "ci_low", "ci_high"}
+        What only the head can compute: over few-shot episodes, retrieved neighbours, shares of the labels.
     """
 
     ids: np.ndarray
@@ -67,6 +69,7 @@ class Predictions:
     kind: str = "classes"
     calibrated: Float[np.ndarray, "sample class"] | None = None
     attention: dict[str, Float[np.ndarray, " tile"]] = field(default_factory=dict)
+    metrics: dict[str, dict[str, float]] = field(default_factory=dict)
 
     @classmethod
     def of(

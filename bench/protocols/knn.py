@@ -61,7 +61,7 @@ def fit_predict(train: Samples, val: Samples | None, test: Samples, config: Conf
     ks = ks[ks <= fewest]
 
     def votes(query: Samples, database: Samples) -> Float[np.ndarray, "candidate sample class"]:
-        found = nearest(
+        found, _ = nearest(
             query.features, database.features, int(ks[-1]), config.metric, int(config.memory_gib * 2**30), config.device
         )
         return vote_shares(database.labels[found], ks, n_classes)

@@ -20,8 +20,8 @@ def nearest(
     metric: str = "cosine",
     memory_bytes: int = 2**30,
     device: str = "auto",
-) -> Int[np.ndarray, "query neighbour"]:
-    """Rows of the database nearest to each query, from the nearest on; of equal distances the lower row first.
+) -> tuple[Int[np.ndarray, "query neighbour"], Float[np.ndarray, "query neighbour"]]:
+    """Rows of the database nearest to each query and their distances, from the nearest on; of equals the lower row.
 
     Distances are float64: one minus the cosine, or the squared Euclidean distance divided by the largest squared norm
     about the database's mean. They are equal if they agree to `DECIMALS` decimals. All-zero vectors have cosine 0.
@@ -47,6 +47,7 @@ def nearest(
     margin = 4 * np.finfo(np.float32).eps * np.sqrt(dim)
     size = max(1, min(memory_bytes // (4 * len(items) * 4), memory_bytes // (wanted * dim * 32)))
     found = np.empty((len(queries), k), dtype=np.int64)
+    distances = np.empty((len(queries), k))
     for start in range(0, len(queries), size):
         rows = queries[start : start + size]
         compared = _single(rows, centre, scale)
@@ -57,19 +58,20 @@ def nearest(
         candidates = candidates.sort(dim=1).values
         distance = _distance(rows, items[candidates], centre, scale)
         order = distance.sort(dim=1, stable=True)
-        kept = candidates.gather(1, order.indices)[:, :k]
+        kept, near = candidates.gather(1, order.indices)[:, :k], order.values[:, :k]
         if wanted < len(items):
             # The worst kept distance against the best that any item outside the candidates can have.
             squares = compared.double().square().sum(1)
             outside = (squares - 2 * best[:, -1] if half_norms is not None else 1 - best[:, -1]).double()
-            doubt = outside - margin * (1 + squares) * 2 <= order.values[:, k - 1]
+            doubt = outside - margin * (1 + squares) * 2 <= near[:, k - 1]
             for row in torch.nonzero(doubt)[:, 0]:
                 whole = torch.cat(
                     [_distance(rows[row, None], part[None], centre, scale)[0] for part in items.split(8192)]
                 )
-                kept[row] = whole.sort(stable=True).indices[:k]
-        found[start : start + size] = kept.cpu().numpy()
-    return found
+                all_of_them = whole.sort(stable=True)
+                kept[row], near[row] = all_of_them.indices[:k], all_of_them.values[:k]
+        found[start : start + size], distances[start : start + size] = kept.cpu().numpy(), near.cpu().numpy()
+    return found, distances
 
 
 def _placed(x: np.ndarray, device: str) -> Tensor:

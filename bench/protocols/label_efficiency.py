@@ -1,0 +1,107 @@
+"""Label efficiency: the linear probe on growing shares of the labelled groups, all subsets solved together."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+from jaxtyping import Bool
+
+from bench.protocols.base import Predictions, Samples
+from bench.protocols.checks import check_classes
+from bench.protocols.intervals import over_draws
+from bench.protocols.selection import balanced_accuracy, pool
+from registry.errors import UserError
+
+
+@dataclass
+class Config:
+    """Settings of the label-efficiency head; the defaults are PRISM-bench's, with its C of scikit-learn.
+
+    Attributes
+    ----------
+    percent
+        Shares of the labelled samples, reached by adding whole groups.
+    repeats
+        Random orders of the groups; a smaller share is part of a larger one.
+    """
+
+    percent: list[float] = field(default_factory=lambda: [1, 5, 10, 25, 50, 100])
+    repeats: int = 3
+    c: float = 1.0
+    memory_gib: float = 1.0
+    device: str = "auto"
+
+
+def fit_predict(train: Samples, val: Samples | None, test: Samples, config: Config, seed: int) -> Predictions:
+    """Fit each share of train and validation, in each repeat.
+
+    The metrics `balanced_accuracy_{p}pct` are the mean over repeats and the interval that holds 95 % of them. Scores
+    are those of the largest share, averaged over repeats.
+
+    Raises
+    ------
+    UserError
+        Samples that cannot be classified, or settings out of range.
+    """
+    import torch
+
+    from bench.protocols.logistic import Design, solve
+
+    n_classes = check_classes(train, val, test)
+    shares = sorted(set(config.percent))
+    if not shares or not 0 < shares[0] <= shares[-1] <= 100 or config.repeats < 1 or config.c <= 0:
+        raise UserError(
+            "The label_efficiency head needs percent above 0 up to 100, repeats of 1 or more and c above 0."
+        )
+    samples = pool(train, val)
+    subsets = [
+        subset
+        for repeat in range(config.repeats)
+        for subset in nested_subsets(samples, [p / 100 for p in shares], np.random.default_rng([seed, repeat]))
+    ]
+    device = ("cuda" if torch.cuda.is_available() else "cpu") if config.device == "auto" else config.device
+    fitted = solve(
+        Design.of(samples.features, device),
+        samples.labels,
+        n_classes,
+        np.full(len(subsets), config.c),
+        np.stack(subsets).astype(np.float64),
+        np.arange(len(subsets)),
+        memory_bytes=int(config.memory_gib * 2**30),
+    )
+    scores = np.concatenate([s for _, s in fitted.probabilities(test.features)], axis=1)
+    values = balanced_accuracy(test.labels, scores.argmax(-1)).reshape(config.repeats, len(shares))
+    metrics = {f"balanced_accuracy_{p:g}pct": over_draws(values[:, i]) for i, p in enumerate(shares)}
+    used = np.array([s.sum() for s in subsets]).reshape(config.repeats, len(shares))
+    info = {
+        "percent": [float(p) for p in shares],
+        "samples": used.tolist(),
+        "gradient_norm": float(fitted.gradient_norm.max()),
+    }
+    largest = scores.reshape(config.repeats, len(shares), *scores.shape[1:])[:, -1].mean(axis=0)
+    return Predictions.of(test, largest, info, metrics=metrics)
+
+
+def nested_subsets(
+    samples: Samples, shares: list[float], rng: np.random.Generator
+) -> list[Bool[np.ndarray, " sample"]]:
+    """Whole groups in a random order until a share of the samples is reached; the first ones hold every class."""
+    groups, group = np.unique(samples.groups, return_inverse=True)
+    order = list(rng.permutation(len(groups)))
+    first: list[int] = []
+    seen: set[int] = set()
+    for g in order:
+        new = set(samples.labels[group == g].tolist()) - seen
+        if new:
+            first.append(g)
+            seen |= new
+    place = np.empty(len(groups), dtype=np.int64)
+    place[first + [g for g in order if g not in set(first)]] = np.arange(len(groups))
+    counts = np.bincount(place[group])
+    reached = np.cumsum(counts)
+    subsets = []
+    for share in shares:
+        last = max(int(np.searchsorted(reached, share * len(group) - 1e-9)), len(first) - 1)
+        subsets.append(place[group] <= last)
+    return subsets
