@@ -241,7 +241,7 @@ def _with_openslide(
         if vendor == "generic-tiff" and "compression" in str(error):
             return _with_tifffile(path, pages, mpp)  # WebP, JPEG XL
         raise UserError(
-            f"The slide {path} ({vendor}) cannot be opened ({error}): it may be damaged; copy it again."
+            f"The slide {path} ({vendor}) cannot be opened ({error}): it is damaged, or no slide but its label."
         ) from error
     try:
         properties = oracle.properties

@@ -1,0 +1,220 @@
+"""Tissue, masks and pictures."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+import tifffile
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image, ImageDraw, ImageFilter
+from scipy import ndimage
+
+from bench.slides import Tissue, find_tissue, open_slide, plan, read_mask, write_contact_sheet, write_preview
+from bench.slides.tissue import segment
+from registry.errors import UserError
+
+HAEMATOXYLIN, EOSIN, DAB = (0.65, 0.70, 0.29), (0.07, 0.99, 0.11), (0.27, 0.57, 0.78)  # Ruifrok & Johnston 2001
+INKS = {"black": (20, 20, 25), "blue": (40, 60, 170), "green": (30, 140, 60), "pale green": (80, 170, 90),
+        "red": (200, 30, 40)}  # fmt: skip
+
+
+def section(stains: dict[tuple[float, float, float], float], glass: tuple[int, int, int] = (243, 241, 244)):
+    """A thumbnail of 400 x 600 px with one piece of tissue, and where it is."""
+    rng = np.random.default_rng(0)
+    y, x = np.mgrid[:400, :600]
+    wavy = 0.12 * np.sin(9 * np.arctan2(y - 190, x - 280))
+    there = np.hypot((y - 190) / 130, (x - 280) / 190) < 1 + wavy
+    density = np.zeros((400, 600, 3))
+    for colour, strength in stains.items():
+        amount = ndimage.gaussian_filter(rng.normal(size=(400, 600)), 1.3)
+        amount = np.clip(1 + 0.5 * amount / amount.std(), 0.1, None) * strength
+        density += amount[..., None] * colour
+    rgb = np.array(glass) * 10 ** -(density * there[..., None]) + rng.normal(0, 1.5, (400, 600, 3))
+    return np.clip(rgb, 0, 255).astype(np.uint8), there
+
+
+def overlap(found: np.ndarray, there: np.ndarray) -> float:
+    return float((found & there).sum() / (found | there).sum())
+
+
+@pytest.mark.parametrize(
+    ("stains", "glass"),
+    [
+        ({HAEMATOXYLIN: 0.2, EOSIN: 0.25}, (243, 241, 244)),
+        ({HAEMATOXYLIN: 0.06, EOSIN: 0.08}, (243, 241, 244)),  # faded
+        ({HAEMATOXYLIN: 0.2, EOSIN: 0.25}, (225, 222, 208)),  # yellowish glass
+        ({HAEMATOXYLIN: 0.12, DAB: 0.35}, (240, 240, 238)),
+        ({HAEMATOXYLIN: 0.14}, (240, 240, 238)),  # IHC without a positive cell
+    ],
+)
+def test_stains(stains, glass) -> None:
+    image, there = section(stains, glass)
+    assert overlap(segment(image, 8.0), there) > 0.95
+
+
+@pytest.mark.parametrize("ink", INKS)
+def test_pen_marks_are_not_tissue(ink) -> None:
+    image, there = section({HAEMATOXYLIN: 0.2, EOSIN: 0.25})
+    drawn = Image.fromarray(image)
+    ImageDraw.Draw(drawn).line([(20, 350), (300, 372), (580, 345)], fill=INKS[ink], width=9)
+    drawn = drawn.filter(ImageFilter.GaussianBlur(0.7))
+    assert overlap(segment(np.asarray(drawn), 8.0), there) > 0.95
+
+
+def test_black_borders_bubbles_and_shadows_are_not_tissue() -> None:
+    image, there = section({HAEMATOXYLIN: 0.2, EOSIN: 0.25})
+    drawn = Image.fromarray(image)
+    draw = ImageDraw.Draw(drawn)
+    draw.rectangle([0, 0, 30, 400], fill=(9, 7, 8))
+    draw.rectangle([0, 380, 600, 400], fill=(0, 0, 0))
+    draw.ellipse([500, 20, 590, 110], outline=(120, 119, 121), width=4)
+    pixels = np.array(drawn)
+    pixels[330:375, 200:500] = (pixels[330:375, 200:500] * 0.85).astype(np.uint8)
+    assert overlap(segment(pixels, 8.0), there) > 0.93
+
+
+def test_nothing_on_empty_glass() -> None:
+    rng = np.random.default_rng(0)
+    for glass in ((243, 241, 244), (225, 222, 208), (255, 255, 255)):
+        noise = np.clip(np.array(glass) + rng.normal(0, 2, (300, 400, 3)), 0, 255).astype(np.uint8)
+        assert not segment(noise, 8.0).any()
+
+
+def test_small_pieces_go_and_small_holes_fill() -> None:
+    image, _ = section({HAEMATOXYLIN: 0.2, EOSIN: 0.25})
+    image[150:165, 250:265] = 243  # 120 um wide
+    image[200:260, 300:360] = 243  # 480 um
+    image[10:14, 560:564] = (180, 90, 150)
+    found = segment(image, 8.0)
+    assert found[150:165, 250:265].all()
+    assert not found[210:250, 310:350].any()
+    assert not found[:30, 540:].any()
+
+
+def test_real_slide(shared) -> None:
+    with open_slide(shared / "data/slides/CMU-1-Small-Region.svs") as slide:
+        tissue = find_tissue(slide)
+        assert 0.3 < tissue.mask.mean() < 0.5
+        thumbnail = slide.thumbnail(8.0)
+        assert thumbnail[tissue.mask].mean() < 200 < 235 < thumbnail[~tissue.mask].mean()
+        grid = plan(slide, 256, 0.5, tissue=tissue)
+        assert grid.candidates == 88
+        assert 35 <= len(grid) <= 60
+
+
+def test_a_segmenter_can_be_plugged_in(tmp_path, tissue, write_pyramid) -> None:
+    with open_slide(write_pyramid(tmp_path / "a.tif", tissue[:1024, :2048])) as slide:
+        seen = []
+
+        def left_half(thumbnail: np.ndarray, mpp: float) -> np.ndarray:
+            seen.append((thumbnail.shape, mpp))
+            return np.arange(thumbnail.shape[1])[None] < thumbnail.shape[1] / 2 * np.ones((thumbnail.shape[0], 1))
+
+        found = find_tissue(slide, segmenter=left_half)
+        assert seen == [((32, 64, 3), 8.0)]
+        assert plan(slide, 256, 0.25, tissue=found).coords[:, 0].max() == 768
+        with pytest.raises(UserError, match="must give one bool a pixel"):
+            find_tissue(slide, segmenter=lambda thumbnail, mpp: np.ones((3, 3), bool))
+
+
+@given(st.data())
+@settings(max_examples=60, deadline=None)
+def test_share_is_the_area(data) -> None:
+    """Against counting whole pixels, on a mask stretched by a whole factor."""
+    rng = np.random.default_rng(data.draw(st.integers(0, 99)))
+    mask = rng.random((9, 13)) < 0.5
+    tissue = Tissue(mask, (13 * 20, 9 * 20), (0.5, 0.5))
+    width, height = data.draw(st.integers(1, 130)), data.draw(st.integers(1, 90))
+    x, y = data.draw(st.integers(0, 260 - width)), data.draw(st.integers(0, 180 - height))
+    counted = mask.repeat(20, 0).repeat(20, 1)[y : y + height, x : x + width].mean()
+    assert tissue.share(np.array([[x, y]]), (width, height))[0] == pytest.approx(counted, abs=1e-5)
+    assert tissue.area_um2 == pytest.approx(mask.sum() * 100)
+
+
+# masks that are given
+
+
+@pytest.fixture
+def slide(tmp_path, tissue, write_pyramid):
+    with open_slide(write_pyramid(tmp_path / "a.tif", tissue[:1600, :2000])) as opened:
+        yield opened
+
+
+def polygon(x0: int, y0: int, x1: int, y1: int) -> list[list[int]]:
+    return [[x0, y0], [x1, y0], [x1, y1], [x0, y1], [x0, y0]]
+
+
+def test_geojson(tmp_path, slide) -> None:
+    with_hole = {"type": "Polygon", "coordinates": [polygon(0, 0, 1000, 800), polygon(256, 256, 512, 512)]}
+    other = {"type": "MultiPolygon", "coordinates": [[polygon(1504, 1120, 2000, 1600)]]}
+    features = [{"type": "Feature", "properties": {}, "geometry": g} for g in (with_hole, other)]
+    path = tmp_path / "mask.geojson"
+    for content in ({"type": "FeatureCollection", "features": features}, features):
+        path.write_text(json.dumps(content))
+        tissue = read_mask(path, slide)
+        expected = (1000 * 800 - 256 * 256 + 496 * 480) * 0.25**2
+        assert tissue.area_um2 == pytest.approx(expected, rel=0.06)
+        share = tissue.share(np.array([[600, 300], [320, 320], [1200, 900], [1600, 1200]]), (128, 128))
+        assert share.tolist() == [1, 0, 0, 1]
+
+
+@pytest.mark.parametrize("name", ["mask.png", "mask.tif", "levels.tif"])
+def test_image_mask(tmp_path, slide, name) -> None:
+    mask = np.zeros((400, 500), np.uint8)
+    mask[:200, :250] = 1
+    if name == "levels.tif":
+        with tifffile.TiffWriter(tmp_path / name) as out:
+            out.write(mask.repeat(4, 0).repeat(4, 1), subifds=1, tile=(256, 256))
+            out.write(mask, subfiletype=1, tile=(256, 256))
+    elif name == "mask.tif":
+        tifffile.imwrite(tmp_path / name, mask)
+    else:
+        Image.fromarray(np.stack([mask * 255, mask * 0, mask * 0], axis=-1)).save(tmp_path / name)
+    tissue = read_mask(tmp_path / name, slide)
+    assert tissue.area_um2 == pytest.approx(1000 * 800 * 0.25**2)
+    assert tissue.share(np.array([[0, 0], [900, 0], [1000, 0]]), (200, 200)) == pytest.approx([1, 0.5, 0], abs=1e-6)
+
+
+def test_bad_masks(tmp_path, slide) -> None:
+    def refused(name: str, content: str | bytes, match: str) -> None:
+        path = tmp_path / name
+        path.write_bytes(content if isinstance(content, bytes) else content.encode())
+        with pytest.raises(UserError, match=match):
+            read_mask(path, slide)
+
+    with pytest.raises(UserError, match="does not exist"):
+        read_mask(tmp_path / "none.png", slide)
+    refused("a.geojson", "{", "no GeoJSON")
+    refused("a.geojson", '{"a": 1}', "no GeoJSON")
+    refused("a.geojson", '{"type": "FeatureCollection", "features": []}', "holds no polygon")
+    far = json.dumps({"type": "Polygon", "coordinates": [polygon(50_000, 0, 60_000, 900)]})
+    refused("a.geojson", far, "outside the slide")
+    refused("a.png", b"none", "cannot be read")
+    Image.new("L", (100, 300)).save(tmp_path / "b.png")
+    with pytest.raises(UserError, match="has not the shape of the slide"):
+        read_mask(tmp_path / "b.png", slide)
+
+
+# pictures
+
+
+def test_preview_shows_outline_and_tiles(tmp_path, tissue, write_pyramid) -> None:
+    with open_slide(write_pyramid(tmp_path / "a.tif", tissue)) as slide:
+        found = find_tissue(slide)
+        grid = plan(slide, 256, 0.5, tissue=found)
+        write_preview(tmp_path / "p/a.jpg", slide, found, grid)
+        write_preview(tmp_path / "p/b.jpg", slide, None, plan(slide, 256, 0.5, tissue=None, max_tiles=0))
+    marked, plain = (np.asarray(Image.open(tmp_path / "p" / n)).astype(int) for n in ("a.jpg", "b.jpg"))
+    assert marked.shape == plain.shape
+    assert max(marked.shape) <= 1600
+    changed = np.abs(marked - plain).max(axis=2) > 60
+    x, y = (grid.coords[0] * marked.shape[1] / 2220).astype(int)
+    assert changed[y : y + 3, x + 3 : x + 10].any()
+    assert 0.005 < changed.mean() < 0.3
+    assert not list((tmp_path / "p").glob(".*"))
+    write_contact_sheet(tmp_path / "sheet.jpg", [(tmp_path / "p/a.jpg", f"slide {i}\n12 tiles " * 9) for i in range(7)])
+    with Image.open(tmp_path / "sheet.jpg") as sheet:
+        assert sheet.size == (5 * 320, 2 * 354)
