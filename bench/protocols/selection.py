@@ -91,3 +91,15 @@ def balanced_accuracy(
     """Mean recall over the classes that occur, of each candidate."""
     hits = predicted == y_true
     return np.asarray(np.mean([hits[:, y_true == c].mean(axis=1) for c in np.unique(y_true)], axis=0))
+
+
+def f1_macro(
+    y_true: Int[np.ndarray, " sample"], predicted: Int[np.ndarray, "candidate sample"]
+) -> Float[np.ndarray, " candidate"]:
+    """Mean F1 over the classes that occur or are predicted, of each candidate."""
+    scores = np.empty(len(predicted))
+    for i, guess in enumerate(predicted):
+        classes = np.union1d(y_true, guess)
+        sizes = np.array([(y_true == c).sum() + (guess == c).sum() for c in classes])
+        scores[i] = np.mean([2 * ((y_true == c) & (guess == c)).sum() for c in classes] / sizes)
+    return scores

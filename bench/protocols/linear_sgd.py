@@ -1,0 +1,165 @@
+"""Linear heads trained in mini-batches and kept at their best validation epoch: the probes of eva and of THUNDER."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from itertools import product
+
+import numpy as np
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from bench.protocols.base import Predictions, Samples
+from bench.protocols.checks import check_classes
+from bench.protocols.selection import balanced_accuracy, f1_macro, inner
+from registry.errors import UserError
+
+BETAS, EPSILON = (0.9, 0.999), 1e-8  # torch.optim's defaults, which both peers use
+
+
+@dataclass
+class Config:
+    """Settings of the mini-batch probe; the defaults are eva's.
+
+    Attributes
+    ----------
+    learning_rates, weight_decays
+        One head for each pair, all trained together on the same batches.
+    decoupled
+        Weight decay of AdamW (Loshchilov and Hutter 2019); else it is added to the gradient, as in Adam.
+    steps, epochs
+        Length of the training: the one that is not null.
+    patience_share
+        Training ends after this share of all epochs without improvement (eva's values by dataset are a fifth, rounded
+        up); null never ends early.
+    metric
+        "balanced_accuracy" or "f1_macro" of the validation samples, after each epoch; the first of equals is kept.
+    """
+
+    learning_rates: list[float] = field(default_factory=lambda: [3e-4])
+    weight_decays: list[float] = field(default_factory=lambda: [0.01])
+    decoupled: bool = True
+    batch_size: int = 256
+    steps: int | None = 12_500
+    epochs: int | None = None
+    patience_share: float | None = 0.2
+    metric: str = "balanced_accuracy"
+    device: str = "auto"
+
+
+def fit_predict(train: Samples, val: Samples | None, test: Samples, config: Config, seed: int) -> Predictions:
+    """Train on the training side, keep the head and epoch that are best on validation; there is no refit.
+
+    Without a validation side, the first inner fold by group is it. Two classes share one logit.
+
+    Raises
+    ------
+    UserError
+        Samples that cannot be classified, or settings out of range.
+    """
+    n_classes = check_classes(train, val, test)
+    if (config.steps is None) == (config.epochs is None) or config.metric not in METRICS:
+        raise UserError(
+            "The mini-batch probe needs either steps or epochs, the other null, and as its metric "
+            f"{' or '.join(METRICS)}."
+        )
+    choice = inner(train, val, seed)
+    fit, held_out = choice.samples.take(choice.fit[0]), choice.samples.take(choice.held_out[0])
+    where = ("cuda" if torch.cuda.is_available() else "cpu") if config.device == "auto" else config.device
+    steps_an_epoch = math.ceil(len(fit) / config.batch_size)
+    steps = config.steps if config.steps is not None else (config.epochs or 0) * steps_an_epoch
+    epochs = math.ceil(steps / steps_an_epoch)
+    patience = math.inf if config.patience_share is None else math.ceil(config.patience_share * steps / steps_an_epoch)
+    pairs = list(product(config.learning_rates, config.weight_decays))
+    heads = _Heads(fit.features.shape[1], 1 if n_classes == 2 else n_classes, pairs, config.decoupled, seed, where)
+    x = torch.from_numpy(fit.features.astype(np.float32)).to(where)
+    y = torch.from_numpy(fit.labels).to(where)
+    shuffle = torch.Generator().manual_seed(seed)
+    best = np.full(len(pairs), -1.0)
+    best_epoch = np.zeros(len(pairs), dtype=np.int64)
+    kept = [heads.weight.clone(), heads.bias.clone()]
+    done = 0
+    for epoch in range(epochs):
+        for rows in torch.randperm(len(x), generator=shuffle).to(where).split(config.batch_size):
+            if done < steps:
+                heads.step(x[rows], y[rows])
+                done += 1
+        scores = METRICS[config.metric](held_out.labels, _probabilities(heads.logits(held_out.features)).argmax(-1))
+        better = np.flatnonzero(scores > best)
+        best[better], best_epoch[better] = scores[better], epoch
+        kept[0][better], kept[1][better] = heads.weight[better], heads.bias[better]
+        if epoch - best_epoch.max() >= patience:
+            break
+    heads.weight, heads.bias = kept
+    chosen = int(best.argmax())
+    info = {
+        "chosen_by": choice.by,
+        "learning_rate": pairs[chosen][0],
+        "weight_decay": pairs[chosen][1],
+        "best_epoch": int(best_epoch[chosen]),
+        "epochs": epoch + 1,
+        f"validation_{config.metric}": best.tolist(),
+    }
+    return Predictions.of(test, _probabilities(heads.logits(test.features))[chosen], info)
+
+
+METRICS = {"balanced_accuracy": balanced_accuracy, "f1_macro": f1_macro}
+
+
+class _Heads:
+    """Linear heads stacked in one array, each with its own learning rate and weight decay (Kingma and Ba 2015)."""
+
+    def __init__(
+        self, dim: int, logits: int, pairs: list[tuple[float, float]], decoupled: bool, seed: int, device: str
+    ) -> None:
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            layers = [torch.nn.Linear(dim, logits) for _ in pairs]
+        self.weight = torch.stack([layer.weight.detach() for layer in layers]).to(device)
+        self.bias = torch.stack([layer.bias.detach() for layer in layers]).to(device)
+        self.rate, self.decay = (torch.tensor(v, device=device) for v in zip(*pairs, strict=True))
+        self.decoupled = decoupled
+        self.moments = [torch.zeros_like(p) for p in (self.weight, self.weight, self.bias, self.bias)]
+        self.steps = 0
+
+    def logits(self, features: Float[np.ndarray, "sample feature"]) -> Float[Tensor, "head sample logit"]:
+        x = torch.from_numpy(features.astype(np.float32)).to(self.weight.device)
+        return self._forward(x)
+
+    def _forward(self, x: Tensor) -> Tensor:
+        heads, k, _ = self.weight.shape
+        return (x @ self.weight.flatten(0, 1).T).view(-1, heads, k).transpose(0, 1) + self.bias[:, None]
+
+    def step(self, x: Float[Tensor, "sample feature"], y: Int[Tensor, " sample"]) -> None:
+        logits = self._forward(x)
+        if logits.shape[2] == 1:
+            error = torch.sigmoid(logits) - y[:, None]
+        else:
+            error = torch.softmax(logits, 2) - torch.nn.functional.one_hot(y, logits.shape[2])
+        error /= len(x)
+        heads, k, dim = self.weight.shape
+        of_weight = (error.transpose(1, 2).reshape(heads * k, -1) @ x).view(heads, k, dim)
+        self.steps += 1
+        self._update(self.weight, of_weight, *self.moments[:2])
+        self._update(self.bias, error.sum(1), *self.moments[2:])
+
+    def _update(self, parameter: Tensor, gradient: Tensor, mean: Tensor, square: Tensor) -> None:
+        shape = (-1,) + (1,) * (parameter.ndim - 1)
+        rate, decay = self.rate.view(shape), self.decay.view(shape)
+        if self.decoupled:
+            parameter *= 1 - rate * decay
+        else:
+            gradient = gradient + decay * parameter
+        mean.lerp_(gradient, 1 - BETAS[0])
+        square.mul_(BETAS[1]).addcmul_(gradient, gradient, value=1 - BETAS[1])
+        scale = square.sqrt() / math.sqrt(1 - BETAS[1] ** self.steps) + EPSILON
+        parameter -= rate / (1 - BETAS[0] ** self.steps) * mean / scale
+
+
+def _probabilities(logits: Float[Tensor, "head sample logit"]) -> Float[np.ndarray, "head sample class"]:
+    logits = logits.double()
+    if logits.shape[2] == 1:
+        logits = torch.cat([torch.zeros_like(logits), logits], 2)
+    return np.asarray(torch.softmax(logits, 2).cpu().numpy())

@@ -1,0 +1,69 @@
+"""The linear probe of the UNI repository, its unsquared penalty included."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from bench.protocols.base import Predictions, Samples
+from bench.protocols.checks import check_classes
+from bench.protocols.selection import pool
+
+
+@dataclass
+class Config:
+    """Settings of UNI's probe.
+
+    Attributes
+    ----------
+    c
+        Inverse strength; null is the repository's D K / 100 for D features and K classes.
+    max_iter
+        Iterations of L-BFGS.
+    """
+
+    c: float | None = None
+    max_iter: int = 1000
+    device: str = "auto"
+
+
+def fit_predict(train: Samples, val: Samples | None, test: Samples, config: Config, seed: int) -> Predictions:
+    """Minimise mean cross-entropy + |W| / (2 C) over train and validation, with the norm itself and not its square.
+
+    Full-batch L-BFGS with strong Wolfe line search from zero, float32, bias not penalised, features as they are; one
+    logit a class, for two classes too. `c` is therefore not scikit-learn's.
+
+    Raises
+    ------
+    UserError
+        Samples that cannot be classified.
+    """
+    import torch
+
+    n_classes = check_classes(train, val, test)
+    samples = pool(train, val)
+    where = ("cuda" if torch.cuda.is_available() else "cpu") if config.device == "auto" else config.device
+    x = torch.from_numpy(samples.features.astype(np.float32)).to(where)
+    y = torch.from_numpy(samples.labels).to(where)
+    c = config.c if config.c is not None else x.shape[1] * n_classes / 100
+    head = torch.nn.Linear(x.shape[1], n_classes, device=where)
+    torch.nn.init.zeros_(head.weight)
+    torch.nn.init.zeros_(head.bias)
+    optimiser = torch.optim.LBFGS(head.parameters(), line_search_fn="strong_wolfe", max_iter=config.max_iter)
+
+    def closure() -> float:
+        optimiser.zero_grad()
+        objective = torch.nn.functional.cross_entropy(head(x), y) + 0.5 / c * head.weight.norm()
+        objective.backward()
+        return float(objective.detach())
+
+    optimiser.step(closure)
+    objective = closure()
+    gradient = torch.cat([p.grad.flatten() for p in head.parameters() if p.grad is not None])
+    with torch.inference_mode():
+        logits = head(torch.from_numpy(test.features.astype(np.float32)).to(where)).double()
+        scores = torch.softmax(logits, 1).cpu().numpy()
+    return Predictions.of(
+        test, scores, {"c": float(c), "objective": objective, "gradient_norm": float(gradient.norm())}
+    )
