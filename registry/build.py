@@ -15,30 +15,21 @@ from torch.overrides import TorchFunctionMode
 from .card import Architecture, ModelCard
 from .errors import UserError
 
-_FILLS = {
-    Tensor.uniform_,
-    Tensor.normal_,
-    Tensor.erfinv_,
-    nn.init.uniform_,
-    nn.init.normal_,
-    nn.init.trunc_normal_,
-    nn.init.kaiming_uniform_,
-    nn.init.kaiming_normal_,
-    nn.init.xavier_uniform_,
-    nn.init.xavier_normal_,
-}
+_FILLS = {Tensor.uniform_, Tensor.normal_, Tensor.erfinv_, Tensor.mul_, Tensor.add_, Tensor.clamp_}
+_FILLS |= {function for name, function in vars(nn.init).items() if name.endswith("_") and callable(function)}
 _OFF = 1e-3  # a scale this small at the start leaves its branch without effect
 
 
 class _NoFill(TorchFunctionMode):
-    """Leaves out random initialisation, which costs most of the time of building a network that is loaded next."""
+    """Leaves parameters as they were allocated: filling them is most of the time of building what is loaded next."""
 
     def __torch_function__(
         self, func: Callable[..., Any], types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
     ) -> Any:
         kwargs = kwargs or {}
-        if func in _FILLS:
-            return args[0] if args else kwargs["tensor"]
+        target = args[0] if args else kwargs.get("tensor")
+        if func in _FILLS and isinstance(target, nn.Parameter):
+            return target
         return func(*args, **kwargs)
 
 
