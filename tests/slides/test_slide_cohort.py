@@ -1,0 +1,86 @@
+"""The slide manifest."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+
+from bench.slides import read_cohort
+from registry.errors import UserError
+
+
+@pytest.fixture
+def write(tmp_path):
+    for name in ("a.svs", "b.svs", "c.tif", "deep/a.svs", "mask.png"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+
+    def write(text: str):
+        (tmp_path / "cohort.csv").write_text(text)
+        return tmp_path / "cohort.csv"
+
+    return write
+
+
+def test_two_columns_suffice(write, tmp_path) -> None:
+    frame = read_cohort(write("slide,label\na.svs,x\ndeep/../b.svs , y\n\n"))
+    assert frame["id"].tolist() == frame["group"].tolist() == ["a", "b"]
+    assert frame["path"].tolist() == [str(tmp_path / "a.svs"), str(tmp_path / "deep/../b.svs")]
+    assert frame["label"].tolist() == ["x", "y"]
+    assert frame["mpp"].isna().all()
+    assert frame["mask"].tolist() == ["", ""]
+    assert "split" not in frame
+
+
+def test_all_columns(write, tmp_path) -> None:
+    frame = read_cohort(
+        write(
+            "Slide,label,patient,split,mpp,mask,centre,extra\n"
+            f"{tmp_path}/a.svs,x,p1,train,0.25,mask.png,A,1\nb.svs,y,p1,Train,,,B,2\nc.tif,y,,test,,,A,3\n"
+        )
+    )
+    assert frame["group"].tolist() == ["p1", "p1", "c"]
+    assert frame["mpp"].tolist()[0] == 0.25
+    assert math.isnan(frame["mpp"].tolist()[1])
+    assert frame["mask"].tolist() == [str(tmp_path / "mask.png"), "", ""]
+    assert frame["centre"].tolist() == ["A", "B", "A"]
+    assert frame["split"].tolist() == ["train", "Train", "test"]
+
+
+def test_same_names_need_ids(write) -> None:
+    with pytest.raises(UserError, match=r"have the id a \(rows 1, 3 below the header\).* column `id`"):
+        read_cohort(write("slide,label\na.svs,x\nb.svs,y\ndeep/a.svs,y\n"))
+    assert read_cohort(write("id,slide,label\n1,a.svs,x\n2,deep/a.svs,y\n"))["id"].tolist() == ["1", "2"]
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("slide,class\na.svs,x\n", "no column label: it needs slide and label"),
+        ("label\nx\n", "no column slide"),
+        ("slide,label\na.svs,\n", "Row 1 below the header of .* has no label"),
+        ("slide,label\n", "lists no slide"),
+        ("slide,label\na.svs,x\nz.svs,y\n", "1 of 2 slide files .*z.svs"),
+        ("slide,label,mask\na.svs,x,z.png\n", "1 of 1 mask files .*z.png"),
+        ("slide,label,mpp\na.svs,x,40x\n", "has the mpp '40x'"),
+        ("slide,label,mpp\na.svs,x,-0.25\n", "has the mpp '-0.25'"),
+        ("id,slide,label\n1,a.svs,x\n2,a.svs,x\n", "stands twice"),
+        ("slide,label,patient,split\na.svs,x,p,train\nb.svs,y,p,test\n", "patient p .* both sides .*test and train"),
+    ],
+)
+def test_wrong_manifests(write, text, said) -> None:
+    with pytest.raises(UserError, match=said):
+        read_cohort(write(text))
+
+
+def test_no_manifest(tmp_path) -> None:
+    with pytest.raises(UserError, match="does not exist"):
+        read_cohort(tmp_path / "none.csv")
+    (tmp_path / "a.csv").write_bytes(b"\xff\xfe\x00" * 50)
+    with pytest.raises(UserError, match="no CSV"):
+        read_cohort(tmp_path / "a.csv")
+
+
+def test_features_alone_need_no_slides(write) -> None:
+    assert len(read_cohort(write("slide,label\nz.svs,x\n"), check_files=False)) == 1
