@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -89,6 +90,12 @@ def test_as_a_program():
     wrong = subprocess.run([*command, "unii"], capture_output=True, text=True)
     assert (wrong.returncode, wrong.stdout) == (2, "")
     assert "Traceback" not in wrong.stderr
+
+
+def test_the_document_is_fresh():
+    path = Path(__file__).parents[2] / "docs" / "MODELS.md"
+    fresh = table.document(map(registry.card, registry.names()))
+    assert path.read_text() == fresh, "docs/MODELS.md is stale: run `python -m registry docs`"
 
 
 def test_cohorts_in_words():
