@@ -78,3 +78,32 @@ def some(ids: np.ndarray) -> str:
     """The first ids, and how many more."""
     more = len(ids) - NAMED_AT_MOST
     return ", ".join(map(str, ids[:NAMED_AT_MOST])) + (f" and {more} more" if more > 0 else "")
+
+
+def check_targets(train: Samples, val: Samples | None, test: Samples) -> None:
+    """Check features, and that targets are finite numbers that vary over the training set.
+
+    Raises
+    ------
+    UserError
+        The sentence names the first samples or the targets concerned.
+    """
+    check_features(train, val, test)
+    for side, name in ((train, "training"), (val, "validation"), (test, "test")):
+        if side is None:
+            continue
+        values = side.labels.reshape(len(side), -1)
+        if not np.issubdtype(values.dtype, np.number):
+            raise UserError("This head predicts numbers, but the task's labels are not: choose a head of their kind.")
+        bad = ~np.isfinite(values).all(axis=1)
+        if bad.any():
+            raise UserError(
+                f"The targets of {bad.sum()} {name} samples are not finite ({some(side.ids[bad])}): mend them."
+            )
+    values = train.labels.reshape(len(train), -1)
+    same = np.flatnonzero((values == values[0]).all(axis=0))
+    if len(same):
+        raise UserError(
+            f"Of {values.shape[1]} targets, number {some(same)} has the same value in all training samples: "
+            "leave it out."
+        )

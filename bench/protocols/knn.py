@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -11,6 +12,7 @@ from bench.protocols.base import Predictions, Samples
 from bench.protocols.checks import check_classes
 from bench.protocols.neighbours import nearest
 from bench.protocols.selection import balanced_accuracy, inner, pool
+from bench.protocols.temperature import fit_temperature, scaled
 from registry.errors import UserError
 
 
@@ -66,22 +68,26 @@ def fit_predict(train: Samples, val: Samples | None, test: Samples, config: Conf
         )
         return vote_shares(database.labels[found], ks, n_classes)
 
-    info: dict[str, object] = {"k": int(ks[-1])}
+    info: dict[str, Any] = {"k": int(ks[-1])}
     best = len(ks) - 1
     if choice:
         y = samples.labels
-        predicted = np.full((len(ks), len(y)), -1)
+        unseen = np.zeros((len(ks), len(y), n_classes))
         for fit, held_out in zip(choice.fit, choice.held_out, strict=True):
-            predicted[:, held_out] = votes(samples.take(held_out), samples.take(fit)).argmax(-1)
-        validation = balanced_accuracy(y[choice.judged], predicted[:, choice.judged])
+            unseen[:, held_out] = votes(samples.take(held_out), samples.take(fit))
+        judged = choice.judged
+        validation = balanced_accuracy(y[judged], unseen[:, judged].argmax(-1))
         best = int(np.flatnonzero(validation == validation.max())[-1])
         info = {
             "k": int(ks[best]),
             "chosen_by": choice.by,
             "candidates": ks.tolist(),
             "validation_balanced_accuracy": validation.tolist(),
+            "temperature": fit_temperature(unseen[best, judged], y[judged]),
         }
-    return Predictions.of(test, votes(test, samples)[best], info)
+    scores = votes(test, samples)[best]
+    calibrated = scaled(scores, info["temperature"]) if choice else None
+    return Predictions.of(test, scores, info, calibrated=calibrated)
 
 
 def vote_shares(

@@ -11,6 +11,7 @@ import numpy as np
 from bench.protocols.base import Predictions, Samples
 from bench.protocols.checks import check_classes
 from bench.protocols.selection import balanced_accuracy, inner, pool
+from bench.protocols.temperature import fit_temperature, scaled
 from registry.errors import UserError
 
 
@@ -47,8 +48,9 @@ class Config:
 def fit_predict(train: Samples, val: Samples | None, test: Samples, config: Config, seed: int) -> Predictions:
     """Choose C by balanced accuracy (of equals, the strongest regularisation), refit, predict probabilities.
 
-    The validation predictions of all inner folds are judged together. `info` holds C, the gradient norm and objective
-    of the refit, the largest gradient norm of the sweep, and the balanced accuracy of each strength.
+    The validation predictions of all inner folds are judged together; those at the chosen C, which their samples did
+    not help to fit, also give the temperature of `Predictions.calibrated`. `info` holds C, the gradient norm and
+    objective of the refit, the largest gradient norm of the sweep, and the balanced accuracy of each strength.
 
     Raises
     ------
@@ -99,6 +101,14 @@ def fit_predict(train: Samples, val: Samples | None, test: Samples, config: Conf
             "validation_balanced_accuracy": validation.tolist(),
             "sweep_gradient_norm": float(sweep.gradient_norm.max()),
         }
+        unseen = np.zeros((len(y), n_classes))
+        for fold in range(folds):
+            rows = np.flatnonzero(choice.held_out[fold])
+            for part, scores in sweep.probabilities(
+                features[rows], slice(fold * count + best, fold * count + best + 1)
+            ):
+                unseen[rows[part]] = scores[0]
+        info["temperature"] = fit_temperature(unseen[judged], y[judged])
     weights = _weights(y, np.ones(len(y), dtype=bool), n_classes, config.class_weight)
     final = solver(np.array([info["c"]]), weights[None])
     info |= {
@@ -107,7 +117,9 @@ def fit_predict(train: Samples, val: Samples | None, test: Samples, config: Conf
         "iterations": int(final.iterations[0]),
         "converged": bool(final.gradient_norm[0] <= config.tol),
     }
-    return Predictions.of(test, np.concatenate([s[0] for _, s in final.probabilities(test_features)]), info)
+    scores = np.concatenate([s[0] for _, s in final.probabilities(test_features)])
+    calibrated = scaled(scores, info["temperature"]) if choice else None
+    return Predictions.of(test, scores, info, calibrated=calibrated)
 
 
 def _strengths(config: Config) -> np.ndarray:

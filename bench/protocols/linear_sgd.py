@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, field
 from itertools import product
+from typing import Any
 
 import numpy as np
 import torch
@@ -14,6 +15,7 @@ from torch import Tensor
 from bench.protocols.base import Predictions, Samples
 from bench.protocols.checks import check_classes
 from bench.protocols.selection import balanced_accuracy, f1_macro, inner
+from bench.protocols.temperature import fit_temperature, scaled
 from registry.errors import UserError
 
 BETAS, EPSILON = (0.9, 0.999), 1e-8  # torch.optim's defaults, which both peers use
@@ -94,7 +96,7 @@ def fit_predict(train: Samples, val: Samples | None, test: Samples, config: Conf
             break
     heads.weight, heads.bias = kept
     chosen = int(best.argmax())
-    info = {
+    info: dict[str, Any] = {
         "chosen_by": choice.by,
         "learning_rate": pairs[chosen][0],
         "weight_decay": pairs[chosen][1],
@@ -102,7 +104,9 @@ def fit_predict(train: Samples, val: Samples | None, test: Samples, config: Conf
         "epochs": epoch + 1,
         f"validation_{config.metric}": best.tolist(),
     }
-    return Predictions.of(test, _probabilities(heads.logits(test.features))[chosen], info)
+    info["temperature"] = fit_temperature(_probabilities(heads.logits(held_out.features))[chosen], held_out.labels)
+    scores = _probabilities(heads.logits(test.features))[chosen]
+    return Predictions.of(test, scores, info, calibrated=scaled(scores, info["temperature"]))
 
 
 METRICS = {"balanced_accuracy": balanced_accuracy, "f1_macro": f1_macro}

@@ -49,6 +49,8 @@ def inner(train: Samples, val: Samples | None, seed: int) -> Inner:
     if val is not None:
         held_out = np.isin(samples.ids, val.ids)[None]
         return Inner(samples, ~held_out, held_out, "validation")
+    if samples.labels.ndim > 1 or not np.issubdtype(samples.labels.dtype, np.integer):
+        return _plain_folds(samples, seed)
     from sklearn.model_selection import StratifiedGroupKFold
 
     y = samples.labels
@@ -69,6 +71,23 @@ def inner(train: Samples, val: Samples | None, seed: int) -> Inner:
     raise UserError(
         "No inner folds by group leave every class in every training part: give a validation split or more groups."
     )
+
+
+def _plain_folds(samples: Samples, seed: int) -> Inner:
+    """Folds by group for targets that are no classes."""
+    from sklearn.model_selection import GroupKFold
+
+    folds = min(INNER_FOLDS, len(np.unique(samples.groups)))
+    if folds < 2:
+        raise UserError(
+            "All training samples come from one group, so nothing can be chosen by inner folds: "
+            "give a validation split or more groups."
+        )
+    held_out = np.zeros((folds, len(samples)), dtype=bool)
+    splitter = GroupKFold(folds, shuffle=True, random_state=seed)
+    for fold, (_, rows) in enumerate(splitter.split(samples.features, groups=samples.groups)):
+        held_out[fold, rows] = True
+    return Inner(samples, ~held_out, held_out, f"{folds} inner folds by group")
 
 
 def pool(train: Samples, val: Samples | None) -> Samples:

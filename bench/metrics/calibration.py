@@ -1,0 +1,85 @@
+"""How far class probabilities can be trusted: calibration errors, Brier score and negative log-likelihood.
+
+With n_b samples in bin b of the confidence (the probability of the predicted class, the first one of equals), of which
+h_b are predicted rightly, and s_b the sum of their confidences:
+
+    ECE    sum_b |h_b - s_b| / sum_b n_b                    (Naeini et al. 2015; Guo et al. 2017)
+    Brier  mean of sum_k (p_k - [y = k])^2                  (Brier 1950; 0 to 2)
+    NLL    mean of -log p_y
+
+Bins are 15, equally wide and closed above as in Guo et al., or equally full: cuts at the quantiles of the confidences
+of all samples, equal confidences in one bin. A resample keeps the bins of the whole.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+from jaxtyping import Float, Int
+
+from bench.metrics.bootstrap import Statistic, Weights
+from bench.metrics.checks import check_class_scores
+
+BINS = 15
+SMALLEST = 1e-12  # a probability of 0 counts as this in the logarithm
+
+
+def ece(
+    y_true: Int[np.ndarray, " sample"], scores: Float[np.ndarray, "sample class"], groups: Int[np.ndarray, " sample"]
+) -> Statistic:
+    """Expected calibration error over equally wide bins, 0..1."""
+    return _calibration_error(y_true, scores, groups, lambda confidence: np.linspace(0, 1, BINS + 1)[1:-1])
+
+
+def ece_mass(
+    y_true: Int[np.ndarray, " sample"], scores: Float[np.ndarray, "sample class"], groups: Int[np.ndarray, " sample"]
+) -> Statistic:
+    """Expected calibration error over equally full bins, 0..1."""
+    cuts = np.arange(1, BINS) / BINS
+    return _calibration_error(y_true, scores, groups, lambda c: np.quantile(c, cuts, method="inverted_cdf"))
+
+
+def brier(
+    y_true: Int[np.ndarray, " sample"], scores: Float[np.ndarray, "sample class"], groups: Int[np.ndarray, " sample"]
+) -> Statistic:
+    """Brier score over all classes, 0..2."""
+    check_class_scores(y_true, scores)
+    own = scores[np.arange(len(y_true)), y_true]
+    return _mean((scores**2).sum(axis=1) - 2 * own + 1, groups)
+
+
+def nll(
+    y_true: Int[np.ndarray, " sample"], scores: Float[np.ndarray, "sample class"], groups: Int[np.ndarray, " sample"]
+) -> Statistic:
+    """Negative log-likelihood in nats."""
+    check_class_scores(y_true, scores)
+    return _mean(-np.log(np.maximum(scores[np.arange(len(y_true)), y_true], SMALLEST)), groups)
+
+
+CALIBRATION = {"ece": ece, "ece_mass": ece_mass, "brier": brier, "nll": nll}
+
+
+def _calibration_error(
+    y_true: np.ndarray, scores: np.ndarray, groups: np.ndarray, cuts: Callable[[np.ndarray], np.ndarray]
+) -> Statistic:
+    check_class_scores(y_true, scores)
+    confidence = scores.max(axis=1)
+    bins = np.searchsorted(cuts(confidence), confidence, side="left")
+    gaps = np.zeros((BINS, int(groups.max()) + 1))
+    np.add.at(gaps, (bins, groups), (scores.argmax(axis=1) == y_true) - confidence)
+    sizes = np.bincount(groups)
+
+    def statistic(weights: Weights) -> Float[np.ndarray, " resample"]:
+        return np.asarray(np.abs(gaps @ weights).sum(axis=0) / (sizes @ weights))
+
+    return statistic
+
+
+def _mean(values: Float[np.ndarray, " sample"], groups: Int[np.ndarray, " sample"]) -> Statistic:
+    sums, sizes = np.bincount(groups, values), np.bincount(groups)
+
+    def statistic(weights: Weights) -> Float[np.ndarray, " resample"]:
+        return np.asarray((sums @ weights) / (sizes @ weights))
+
+    return statistic

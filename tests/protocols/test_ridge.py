@@ -1,0 +1,93 @@
+"""Ridge regression and the HEST recipe against scikit-learn."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from protocol_helpers import cohort
+from sklearn.decomposition import PCA
+from sklearn.linear_model import Ridge as SkRidge
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from bench.protocols import Samples, ridge, ridge_hest
+from bench.protocols.selection import inner
+from registry.errors import UserError
+
+
+def regression(n: int, *, dim: int = 24, targets: int = 3, seed: int = 0) -> Samples:
+    samples = cohort(n, dim=dim, seed=seed)
+    mix = np.random.default_rng(9).normal(size=(dim, targets))
+    noise = np.random.default_rng(seed + 50).normal(size=(n, targets))
+    return replace(samples, labels=samples.features @ mix + 2 * noise + 7)
+
+
+@pytest.mark.parametrize(("n", "dim"), [(90, 24), (30, 60)])
+def test_fit_is_sklearns(n: int, dim: int) -> None:
+    train = regression(n, dim=dim)
+    x, y = train.features.astype(float), train.labels
+    alphas = np.array([0.1, 10.0, 1e4])
+    for intercept in (True, False):
+        own = ridge.Ridge.fit(x, y, alphas, intercept=intercept).predict(x)
+        for i, alpha in enumerate(alphas):
+            expected = SkRidge(alpha=alpha, fit_intercept=intercept, solver="svd").fit(x, y).predict(x)
+            np.testing.assert_allclose(own[i], expected, rtol=1e-6, atol=1e-6)
+
+
+@pytest.mark.parametrize("with_val", [False, True])
+def test_strength_is_chosen_on_held_out_samples(with_val: bool) -> None:
+    train, val, test = regression(90), regression(60, seed=1) if with_val else None, regression(40, seed=2)
+    config = ridge.Config(n_strengths=10)
+    predictions = ridge.fit_predict(train, val, test, config, 0)
+    choice = inner(train, val, 0)
+    x, y = choice.samples.features.astype(float), choice.samples.labels
+    scores = []
+    for alpha in np.logspace(-3, 6, 10):
+        out = np.zeros_like(y)
+        for fit, held_out in zip(choice.fit, choice.held_out, strict=True):
+            model = make_pipeline(StandardScaler(), SkRidge(alpha=alpha)).fit(x[fit], y[fit])
+            out[held_out] = model.predict(x[held_out])
+        j = choice.judged
+        scores.append((1 - ((out - y)[j] ** 2).sum(0) / ((y[j] - y[j].mean(0)) ** 2).sum(0)).mean())
+    np.testing.assert_allclose(predictions.info["validation_r2"], scores, rtol=1e-6)
+    alpha = np.logspace(-3, 6, 10)[int(np.argmax(scores))]
+    model = make_pipeline(StandardScaler(), SkRidge(alpha=alpha)).fit(x, y)
+    np.testing.assert_allclose(predictions.scores, model.predict(test.features.astype(float)), rtol=1e-6)
+    assert predictions.kind == "regression"
+    assert predictions.scores.shape == test.labels.shape
+
+
+@pytest.mark.parametrize(("pca", "intercept"), [(8, True), (8, False), (None, True)])
+def test_hest_recipe_is_the_pipeline(pca: int | None, intercept: bool) -> None:
+    train, test = regression(90), regression(40, seed=2)
+    predictions = ridge_hest.fit_predict(train, None, test, ridge_hest.Config(pca, intercept), 0)
+    dims = pca or 24
+    steps = [StandardScaler(), PCA(pca, svd_solver="full")] if pca else [StandardScaler()]
+    model = make_pipeline(
+        *steps, SkRidge(alpha=100 / (dims * 3), fit_intercept=intercept, solver="lsqr", tol=1e-12, max_iter=1000)
+    )
+    model.fit(train.features.astype(float), train.labels)
+    np.testing.assert_allclose(predictions.scores, model.predict(test.features.astype(float)), rtol=1e-5, atol=1e-5)
+
+
+def test_grades_are_numbers() -> None:
+    train, test = cohort(120, classes=4), cohort(60, seed=1, classes=4)
+    predictions = ridge.fit_predict(train, None, test, ridge.Config(), 0)
+    assert predictions.scores.shape == (60, 1)
+    assert np.corrcoef(predictions.scores[:, 0], test.labels)[0, 1] > 0.3
+
+
+def test_targets_that_cannot_be_fitted_are_named() -> None:
+    train, test = regression(60), regression(30, seed=1)
+    broken = train.labels.copy()
+    broken[3, 1] = np.nan
+    with pytest.raises(UserError, match="0-00003"):
+        ridge.fit_predict(replace(train, labels=broken), None, test, ridge.Config(), 0)
+    flat = train.labels.copy()
+    flat[:, 2] = 1
+    with pytest.raises(UserError, match="Of 3 targets, number 2"):
+        ridge_hest.fit_predict(replace(train, labels=flat), None, test, ridge_hest.Config(), 0)
+    with pytest.raises(UserError, match="one group"):
+        ridge.fit_predict(replace(train, groups=np.full(60, "g")), None, test, ridge.Config(), 0)
