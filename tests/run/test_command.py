@@ -1,5 +1,7 @@
-"""The whole command, in a process of its own, on small real work."""
+"""The whole command on small real work."""
 
+import contextlib
+import io
 import json
 import os
 import random
@@ -7,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +17,9 @@ import pandas as pd
 import pytest
 from PIL import Image
 
+import bench.__main__ as command
 from bench.demo import make_tiles
+from bench.leaderboard.__main__ import main as leaderboard
 
 REPO = Path(__file__).resolve().parents[2]
 LONG = (
@@ -35,15 +40,26 @@ CARDS = (
 """
 
 
-def bench(folder, *arguments, module="bench", **environment):
-    return subprocess.run(
-        [sys.executable, "-m", module, *arguments],
-        cwd=folder,
-        env={**os.environ, "PYTHONPATH": str(REPO), **environment},
-        capture_output=True,
-        text=True,
-        timeout=300,
-    )
+@dataclass
+class Done:
+    returncode: int
+    stdout: str
+    stderr: str
+
+
+def bench(folder, *arguments, entry=command.main):
+    """The command in this process, as it is in one of its own: exit code and what it printed."""
+    out, err = io.StringIO(), io.StringIO()
+    before = Path.cwd(), sys.argv
+    try:
+        os.chdir(folder)
+        sys.argv = ["pfmbench", *arguments]
+        with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err), pytest.raises(SystemExit) as stop:
+            entry()
+    finally:
+        os.chdir(before[0])
+        sys.argv = before[1]
+    return Done(stop.value.code or 0, out.getvalue(), err.getvalue())
 
 
 def refused(done, *parts):
@@ -112,7 +128,7 @@ def test_a_second_run_does_nothing_again(finished, cohort):
     assert done.returncode == 0, done.stderr
     assert (files(folder, "cache/features/**/*.h5"), files(folder, "results/rows/**/*.json")) == before
     assert {name: data for name, (_, data) in files(folder, "results/*.csv").items()} == tables
-    rebuilt = bench(folder, module="bench.leaderboard")
+    rebuilt = bench(folder, entry=lambda: sys.exit(leaderboard([])))
     assert rebuilt.returncode == 0, rebuilt.stderr
     assert {name: data for name, (_, data) in files(folder, "results/*.csv").items()} == tables
 
@@ -193,7 +209,8 @@ def test_a_task_is_one_yaml_and_a_model_is_one_card(cohort, tmp_path):
     assert row["feature_dim"] == 192
 
 
-def test_one_failing_model_is_a_row_and_the_others_finish(cohort, tmp_path):
+def test_one_failing_model_is_a_row_and_the_others_finish(cohort, tmp_path, monkeypatch):
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "hub"))
     (tmp_path / "broken.pth").write_bytes(b"not a checkpoint")
     arguments = ("task=tiles", f"data={cohort}", "null=none", "protocol=knn", "offline=true", "model=[uni,colour]")
     done = bench(tmp_path, *arguments, "checkpoints.uni=broken.pth")
@@ -204,7 +221,7 @@ def test_one_failing_model_is_a_row_and_the_others_finish(cohort, tmp_path):
     assert "broken.pth" in rows["uni"]["error"]
     table = pd.read_csv(tmp_path / "results/leaderboard.csv", keep_default_na=False)
     assert (table[table.model == "uni"].status == "failed").all()
-    refused(bench(tmp_path, *arguments, HF_HOME=str(tmp_path / "hub")), "uni", "checkpoint")
+    refused(bench(tmp_path, *arguments), "uni", "checkpoint")
 
 
 def test_bad_words_are_refused_in_a_sentence(cohort, tmp_path):
