@@ -16,7 +16,7 @@ from pathlib import Path
 from bench.files import unwritable
 from registry.errors import UserError
 
-GENERATOR = 2
+GENERATOR = 3
 """Version of the phantom; a new number whenever a pixel or a table of the cohort changes."""
 
 MARKER = "synthetic.json"
