@@ -17,13 +17,12 @@ import numpy as np
 
 from bench import leaderboard, metrics, protocols, tasks
 from bench.config import BenchConfig
-from bench.embed import Embedding, Job, embed, feature_folder, shards
+from bench.embed import Embedding, Job, embed, feature_folder
 from bench.files import unwritable
 from bench.leaderboard import Row
 from bench.models import Model, models
-from bench.protocols import Samples
-from bench.tasks import Manifest, TaskConfig
-from bench.tiles import TileSource
+from bench.tasks import TaskConfig
+from bench.tile_data import Sides, TileData
 from registry.errors import UserError
 
 MPP_TOLERANCE = 0.1  # relative; beyond it the row says what the network sees
@@ -69,51 +68,52 @@ def _run_task(
     device: str,
 ) -> list[str]:
     """Run all models on one task; gives the sentences of what failed."""
-    manifest = tasks.read(task, Path(config.data) if config.data else None, cache)
-    frame = manifest.frame
-    source = TileSource(frame["id"].tolist(), frame["path"].tolist(), frame["index"].tolist())
-    sides = frame["split"].value_counts()
-    counts = ", ".join(f"{side} {n}" for side, n in sides.items())
-    _say(f"{task.name}: {len(frame)} tiles ({counts}), {frame['group'].nunique()} groups")
-    content = source.digest()
-    data_digest = _digest([content, frame[["id", "label", "group", "split"]].to_csv(index=False)])
-    runs = [
-        _Run(config, task, manifest, data_digest, model, name, head, seed, results)
-        for model in entries
-        for name, head in heads.items()
-        for seed in config.seeds
-    ]
+    data = _data(config, task, cache)
+    frame = data.manifest.frame
+    counts = ", ".join(f"{side} {n}" for side, n in frame["split"].value_counts().items())
+    _say(f"{task.name}: {len(frame)} {data.noun} ({counts}), {frame['group'].nunique()} groups")
     failures = []
-    jobs: dict[str, Job] = {}
-    for model in entries:
-        try:
-            jobs[model.name] = _job(model, task, content, cache)
-        except Exception as error:
-            failures += [r.fail(error) for r in runs if r.model is model]
-    pending = [r for r in runs if r.model.name in jobs and not r.is_done(jobs[r.model.name])]
-    wanted = [jobs[name] for name in dict.fromkeys(r.model.name for r in pending)]
-    embeddings = embed(
-        shards(source, config.shard_tiles),
-        wanted,
-        batch_size=config.batch_size or (256 if device.startswith("cuda") else 32),
-        workers=config.workers or os.cpu_count() or 1,
-        on_corrupt=config.on_corrupt.value,
-        label=task.name,
-    )
-    for model in entries:
-        own = [r for r in pending if r.model is model]
-        if own:
-            embedding = embeddings[model.name]
+    for part in data.passes(entries):
+        runs = [
+            _Run(config, task, data, model, name, head, seed, results)
+            for model in part.models
+            for name, head in heads.items()
+            for seed in config.seeds
+        ]
+        jobs: dict[str, Job] = {}
+        for model in part.models:
+            try:
+                jobs[model.name] = _job(model, task, part.key, cache)
+            except Exception as error:
+                failures += [r.fail(error) for r in runs if r.model is model]
+        pending = [r for r in runs if r.model.name in jobs and not r.is_done(jobs[r.model.name])]
+        if not pending:
+            continue
+        embeddings = embed(
+            part.units(),
+            [jobs[name] for name in dict.fromkeys(r.model.name for r in pending)],
+            batch_size=config.batch_size or (256 if device.startswith("cuda") else 32),
+            workers=config.workers or os.cpu_count() or 1,
+            on_corrupt=config.on_corrupt.value,
+            label=task.name,
+        )
+        for name, embedding in embeddings.items():
+            own = [r for r in pending if r.model.name == name]
             if embedding.error is not None:
                 failures += [r.fail(embedding.error) for r in own]
                 continue
-            features = embedding.features()
-            failures += [sentence for r in own if (sentence := r.finish(jobs[model.name], embedding, features))]
+            samples = data.samples(embedding)
+            failures += [sentence for r in own if (sentence := r.finish(jobs[name], embedding, samples))]
     return failures
 
 
-def _job(model: Model, task: TaskConfig, content: str, cache: Path) -> Job:
-    key = {**model.key(), "frontend": "", "source": content}
+def _data(config: BenchConfig, task: TaskConfig, cache: Path) -> TileData:
+    manifest = tasks.read(task, Path(config.data) if config.data else None, cache)
+    return TileData(manifest, config.shard_tiles)
+
+
+def _job(model: Model, task: TaskConfig, read: dict[str, str], cache: Path) -> Job:
+    key = {**model.key(), "frontend": "", **read}
     attributes: dict[str, str | int | float] = {
         **key,
         "model": model.name,
@@ -130,8 +130,7 @@ class _Run:
 
     config: BenchConfig
     task: TaskConfig
-    manifest: Manifest
-    data_digest: str
+    data: TileData
     model: Model
     protocol: str
     head: protocols.Head
@@ -140,16 +139,17 @@ class _Run:
 
     def digest(self, job: Job) -> str:
         head = [self.head.kind, dataclasses.asdict(self.head.config), self.seed, self.config.bootstrap]
-        return _digest([self.data_digest, job.folder.name, head, self.task.metric, version("pfmbench")])
+        labels = self.data.manifest.frame[["id", "label", "group", "split"]].to_csv(index=False)
+        return _digest([self.data.content, labels, job.folder.name, head, self.task.metric, version("pfmbench")])
 
     def is_done(self, job: Job) -> bool:
         row = leaderboard.read_row(self.results, self.task.name, self.model.name, "", self.protocol, self.seed)
         return row is not None and row.status == "ok" and row.config_digest == self.digest(job)
 
-    def finish(self, job: Job, embedding: Embedding, features: np.ndarray) -> str:
+    def finish(self, job: Job, embedding: Embedding, samples: Sides) -> str:
         """Fit, predict, score and write the row; gives the sentence of a failure, or nothing."""
         try:
-            train, val, test = _samples(self.manifest, embedding, features)
+            train, val, test = samples
             predictions = self.head.fit_predict(train, val, test, self.seed)
             row = dataclasses.replace(
                 self._row(),
@@ -164,8 +164,8 @@ class _Run:
                 n_val=len(val) if val is not None else 0,
                 n_test=len(test),
                 n_groups=len(np.unique(test.groups)),
-                n_skipped=len(self.manifest.frame) - len(embedding.rows),
-                feature_dim=features.shape[1],
+                n_skipped=len(self.data.manifest) - sum(map(len, filter(None, samples))),
+                feature_dim=test.features.shape[1],
                 tiles_per_s=embedding.tiles_per_s(),
                 config_digest=self.digest(job),
                 info=predictions.info,
@@ -210,22 +210,9 @@ class _Run:
             floor=self.model.floor,
             primary_metric=self.task.metric,
             version=version("pfmbench"),
-            classes=list(self.manifest.classes),
-            notes=[*self.manifest.notes, *_notes(self.task, self.model)],
+            classes=list(self.data.manifest.classes),
+            notes=[*self.data.manifest.notes, *_notes(self.task, self.model)],
         )
-
-
-def _samples(manifest: Manifest, embedding: Embedding, features: np.ndarray) -> tuple[Samples, Samples | None, Samples]:
-    frame = manifest.frame.iloc[embedding.rows]
-    code = {name: i for i, name in enumerate(manifest.classes)}
-    labels = frame["label"].map(code).to_numpy(np.int64)
-    ids, groups, split = (frame[c].to_numpy(str) for c in ("id", "group", "split"))
-
-    def side(name: str) -> Samples:
-        at = split == name
-        return Samples(ids[at], groups[at], features[at], labels[at], tuple(manifest.classes))
-
-    return side("train"), side("val") if (split == "val").any() else None, side("test")
 
 
 def _notes(task: TaskConfig, model: Model) -> Iterator[str]:
