@@ -25,7 +25,7 @@ from registry.errors import UserError
 if TYPE_CHECKING:
     from tifffile import TiffPage
 
-CACHE_BYTES = 256 << 20  # two rows of 256 px tiles of a slide of 170,000 px
+CACHE_BYTES = 256 << 20  # at most; two rows of 256 px tiles of a slide of 170,000 px
 LARGEST_SEGMENT = 256 << 20  # bytes decoded at once
 JPEG, J2K = (7,), (33005, 34712)  # TIFF compressions; 33005 is Aperio's JPEG 2000 in RGB
 RGB, YCBCR = 2, 6  # TIFF photometric interpretations
@@ -159,7 +159,7 @@ class TiffPixels:
     def __init__(self, path: str, tables: list[TileTable | None], oracle: PixelSource | None):
         self.path, self.tables, self.oracle = path, tables, oracle
         self._file = os.open(path, os.O_RDONLY)
-        self._decoded = _Cache(CACHE_BYTES)
+        self._decoded = _Cache(0)
 
     def read_into(self, out: UInt8[np.ndarray, "height width 3"], x: int, y: int, level: int) -> None:
         """Fill `out` with the window whose top left pixel is (x, y) of `level`; white outside the level."""
@@ -175,7 +175,10 @@ class TiffPixels:
             out[...] = 255
         if right <= left or bottom <= top:
             return
-        for row in range(top // table.tile_height, -(-bottom // table.tile_height)):
+        rows = range(top // table.tile_height, -(-bottom // table.tile_height))
+        # Windows come row by row, so what the next row needs is kept, and no more: memory used again is fast memory.
+        self._decoded.hold((len(rows) + 1) * table.across * table.tile_width * table.tile_height * 3)
+        for row in rows:
             tile_y = row * table.tile_height
             y0, y1 = max(top, tile_y), min(bottom, tile_y + table.tile_height)
             for column in range(left // table.tile_width, -(-right // table.tile_width)):
@@ -234,12 +237,17 @@ class TiffPixels:
 
 
 class _Cache:
-    """Least recently used decoded tiles, up to a number of bytes."""
+    """The decoded tiles used last, up to a number of bytes."""
 
     def __init__(self, limit: int):
         self._limit, self._held = limit, 0
         self._tiles: OrderedDict[tuple[int, int], np.ndarray] = OrderedDict()
         self._lock = threading.Lock()
+
+    def hold(self, wanted: int) -> None:
+        """Raise the limit to what is wanted, as far as it may be."""
+        if wanted > self._limit:
+            self._limit = min(wanted, CACHE_BYTES)
 
     def get(self, key: tuple[int, int]) -> np.ndarray | None:
         with self._lock:
