@@ -41,7 +41,8 @@ class _Encoder(nn.Module):
         if device.type != "cuda":
             return nullcontext()
         if self.precision == "float32":  # convolutions take TF32 unless told
-            return torch.backends.cudnn.flags(enabled=True, benchmark=torch.backends.cudnn.benchmark, allow_tf32=False)
+            now = torch.backends.cudnn
+            return now.flags(now.enabled, now.benchmark, deterministic=now.deterministic, allow_tf32=False)
         return torch.autocast("cuda", dtype=getattr(torch, self.precision))
 
 
@@ -129,7 +130,7 @@ class SlideEncoder(_Encoder):
     def forward(
         self,
         features: Float[Tensor, "*slide tile feature_in"],
-        coords: Int[Tensor, "*slide tile 2"],
+        coords: Int[Tensor, "*slide tile 2"] | None = None,
         tile_size: float | None = None,
     ) -> Float[Tensor, "slide feature"]:
         """The slide's vector.
@@ -138,8 +139,9 @@ class SlideEncoder(_Encoder):
         ----------
         features : float tensor [N, F] or [B, N, F]
             Of the card's `tile_encoder`.
-        coords : tensor [N, 2] or [B, N, 2]
-            Of the tiles' upper left corners, x and y, level-0 px.
+        coords : tensor [N, 2] or [B, N, 2], optional
+            Of the tiles' upper left corners, x and y, level-0 px. Only encoders that look at no places (``chief``) do
+            without.
         tile_size : float, optional
             Side of a tile, level-0 px: the card's tile size times its mpp over the slide's. Given none, the card's tile
             size is taken, which is right where level 0 has the card's mpp.
@@ -148,10 +150,20 @@ class SlideEncoder(_Encoder):
         -------
         float32 tensor [B, D]
             B is 1 where the inputs had no slide axis.
+
+        Raises
+        ------
+        UserError
+            If the slide has no tiles, or has no `coords` where they are needed.
         """
         if features.ndim == 2:
-            features, coords = features[None], coords[None]
+            features = features[None]
+        if coords is not None and coords.ndim == 2:
+            coords = coords[None]
+        if features.shape[1] == 0:
+            raise UserError(f"{self.card.name} was given a slide without tiles; leave the slide out")
         device = next((p.device for p in self.network.parameters()), features.device)
         with self._numerics(device):
             side = float(tile_size or self.card.preprocessing.tile_size)
-            return self.network(features.to(device).float(), coords.to(device), side).float()
+            places = None if coords is None else coords.to(device)
+            return self.network(features.to(device).float(), places, side).float()

@@ -12,7 +12,7 @@ from registry.card import IMAGENET_MEAN, IMAGENET_STD, Preprocessing
 from registry.preprocess import ExactPreprocess, Preprocess
 from registry.resize import resize
 
-sides = st.integers(1, 130)
+sides = st.integers(1, 90)
 
 
 def pixels(height, width, seed, binary=False):
@@ -25,7 +25,7 @@ def by_pillow(tile, height, width, filter):
     return np.asarray(image.resize((width, height), Image.Resampling[filter.upper()])).transpose(2, 0, 1)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(sides, sides, sides, sides, st.sampled_from(["bilinear", "bicubic"]), st.integers(0, 99), st.booleans())
 def test_any_resize_is_pillows_bit_for_bit(height, width, to_height, to_width, filter, seed, binary):
     tile = pixels(height, width, seed, binary)
@@ -45,7 +45,7 @@ def test_the_sizes_of_the_field(source, target, filter):
 @pytest.mark.parametrize(("height", "width"), [(60, 20), (20, 60), (90, 80), (61, 41)])
 def test_order_of_the_passes_follows_pillow(height, width):
     """Pillow 13 goes down first where more than twice as many rows as columns are lost: both sides of that line."""
-    for lost in range(1, 20):
+    for lost in range(1, 20, 3):
         for rows in (2 * lost - 1, 2 * lost, 2 * lost + 1):
             if rows < height and lost < width:
                 tile = pixels(height, width, lost, binary=True)
@@ -53,7 +53,7 @@ def test_order_of_the_passes_follows_pillow(height, width):
                 assert np.array_equal(ours, by_pillow(tile, height - rows, width - lost, "bicubic"))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(
     st.integers(40, 120),
     st.integers(40, 120),
