@@ -16,6 +16,8 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from ..errors import UserError
+
 Output = Literal["mean", "cls", "mean_layer11"]
 
 # 2 ** linspace(log2 1024, log2 1024**2, 5) truncated: upstream's rule for slides of 262,144 px and tiles of 256 px
@@ -199,7 +201,7 @@ class LongNetSlideEncoder(nn.Module):
     def forward(
         self,
         features: Float[Tensor, "slide tile feature_in"],
-        coords: Float[Tensor, "slide tile 2"],
+        coords: Float[Tensor, "slide tile 2"] | None,
         tile_size: float = 256.0,
     ) -> Float[Tensor, "slide feature"]:
         """The slide's vector.
@@ -212,6 +214,8 @@ class LongNetSlideEncoder(nn.Module):
         tile_size : float
             Side of a tile, level-0 px, so that neighbours lie one cell apart.
         """
+        if coords is None:
+            raise UserError("LongNet needs to know where the tiles lie; give coords, upper left corners in level-0 px")
         states = self.states(features, coords, tile_size)
         last = 11 if self.output == "mean_layer11" else len(self.encoder.layers) + 1
         return self.pool(next(islice(states, last, None)))
