@@ -8,7 +8,7 @@ import pytest
 import torch
 
 import registry
-from registry import catalogue
+from registry import _torchvision, catalogue
 
 PLUGIN = """
 import torch
@@ -66,6 +66,14 @@ def test_listing_imports_no_heavy_package():
 def test_importing_the_registry_first_makes_timm_importable():
     code = "import registry, timm, torchvision.transforms.v2; print(timm.is_model('resnet18'))"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "True\n"
+
+
+def test_matching_builds_are_left_alone(monkeypatch):
+    """Where torchvision's own library loads, nothing is declared in its place."""
+    before = list(_torchvision._declared)
+    monkeypatch.setattr(torch.ops, "load_library", lambda path: None)
+    assert _torchvision.mend() is False
+    assert _torchvision._declared == before
 
 
 @pytest.mark.parametrize(
