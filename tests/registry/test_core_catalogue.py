@@ -70,6 +70,8 @@ def test_importing_the_registry_first_makes_timm_importable():
 
 def test_matching_builds_are_left_alone(monkeypatch):
     """Where torchvision's own library loads, nothing is declared in its place."""
+    import torchvision  # noqa: F401
+
     before = list(_torchvision._declared)
     monkeypatch.setattr(torch.ops, "load_library", lambda path: None)
     assert _torchvision.mend() is False
