@@ -21,7 +21,8 @@ from bench.embed import Embedding, Job, embed, feature_folder
 from bench.files import unwritable
 from bench.leaderboard import Row
 from bench.models import Model, models
-from bench.tasks import TaskConfig
+from bench.slide_data import SlideData
+from bench.tasks import TaskConfig, Unit
 from bench.tile_data import Sides, TileData
 from registry.errors import UserError
 
@@ -68,7 +69,7 @@ def _run_task(
     device: str,
 ) -> list[str]:
     """Run all models on one task; gives the sentences of what failed."""
-    data = _data(config, task, cache)
+    data = _data(config, task, cache, results)
     frame = data.manifest.frame
     counts = ", ".join(f"{side} {n}" for side, n in frame["split"].value_counts().items())
     _say(f"{task.name}: {len(frame)} {data.noun} ({counts}), {frame['group'].nunique()} groups")
@@ -89,10 +90,11 @@ def _run_task(
         pending = [r for r in runs if r.model.name in jobs and not r.is_done(jobs[r.model.name])]
         if not pending:
             continue
+        batch = config.batch_size or _batch_size(device, part.models)
         embeddings = embed(
             part.units(),
             [jobs[name] for name in dict.fromkeys(r.model.name for r in pending)],
-            batch_size=config.batch_size or (256 if device.startswith("cuda") else 32),
+            batch_size=batch,
             workers=config.workers or os.cpu_count() or 1,
             on_corrupt=config.on_corrupt.value,
             label=task.name,
@@ -107,9 +109,18 @@ def _run_task(
     return failures
 
 
-def _data(config: BenchConfig, task: TaskConfig, cache: Path) -> TileData:
+def _data(config: BenchConfig, task: TaskConfig, cache: Path, results: Path) -> TileData | SlideData:
     manifest = tasks.read(task, Path(config.data) if config.data else None, cache)
-    return TileData(manifest, config.shard_tiles)
+    if task.unit is Unit.tile:
+        return TileData(manifest, config.shard_tiles)
+    coords = Path(config.coords) if config.coords else None
+    return SlideData(manifest, cache, results, config.on_corrupt.value, coords)
+
+
+def _batch_size(device: str, models: list[Model]) -> int:
+    """As many pixels as 256 tiles of 256 px on a GPU, an eighth of it on a CPU: one region of 4,096 px is a batch."""
+    side = max(model.card.preprocessing.tile_size for model in models)
+    return max(1, round((256 if device.startswith("cuda") else 32) * min(1.0, (256 / side) ** 2)))
 
 
 def _job(model: Model, task: TaskConfig, read: dict[str, str], cache: Path) -> Job:
@@ -130,7 +141,7 @@ class _Run:
 
     config: BenchConfig
     task: TaskConfig
-    data: TileData
+    data: TileData | SlideData
     model: Model
     protocol: str
     head: protocols.Head
@@ -211,7 +222,7 @@ class _Run:
             primary_metric=self.task.metric,
             version=version("pfmbench"),
             classes=list(self.data.manifest.classes),
-            notes=[*self.data.manifest.notes, *_notes(self.task, self.model)],
+            notes=[*self.data.manifest.notes, *self.data.notes, *_notes(self.task, self.model)],
         )
 
 

@@ -43,6 +43,7 @@ class TileData:
     def __init__(self, manifest: Manifest, shard_tiles: int):
         frame = manifest.frame
         self.manifest = manifest
+        self.notes: list[str] = []
         self.source = TileSource(frame["id"].tolist(), frame["path"].tolist(), frame["index"].tolist())
         self.content = self.source.digest()
         self._shard_tiles = shard_tiles

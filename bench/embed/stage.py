@@ -8,7 +8,7 @@ from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -50,12 +50,15 @@ class Unit:
         Written to the file beside the job's; the file is current when it carries the same.
     coords : int64 [N, 2] or None
         Level-0 position of each tile of a slide, px.
+    coords_attributes : mapping
+        Written to the dataset `coords`: what its numbers mean.
     """
 
     name: str
     tiles: Tiles
     attributes: Mapping[str, str | int | float] = field(default_factory=dict)
     coords: Int[np.ndarray, "tile 2"] | None = None
+    coords_attributes: Mapping[str, Any] = field(default_factory=dict)
 
 
 def shards(source: TileSource, tiles: int) -> list[Unit]:
@@ -239,7 +242,8 @@ def _finish(job: Job, unit: Unit, maker: _Maker, skipped: list[int], waited: flo
         )
     path = _path(job, unit)
     attributes = {**job.attributes, **unit.attributes, "skipped": json.dumps(sorted(skipped))}
-    write_features(path, features, attributes, None if unit.coords is None else unit.coords[rows])
+    coords = None if unit.coords is None else unit.coords[rows]
+    write_features(path, features, attributes, coords, unit.coords_attributes)
     with whole_file(_timing(path)) as temporary:
         temporary.write_text(json.dumps({"tiles": len(rows), "seconds": round(maker.seconds + waited, 4)}) + "\n")
 

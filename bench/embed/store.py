@@ -44,6 +44,7 @@ def write_features(
     features: Float[np.ndarray, "tile feature"],
     attributes: Mapping[str, str | int | float],
     coords: Int[np.ndarray, "tile 2"] | None = None,
+    coords_attributes: Mapping[str, Any] | None = None,
 ) -> None:
     """Write one whole feature file, or none.
 
@@ -55,6 +56,8 @@ def write_features(
         Where the features come from.
     coords : int64 [N, 2] or None
         Level-0 position of each tile of a slide, px.
+    coords_attributes : mapping or None
+        What the coordinates mean, written to their dataset.
 
     Raises
     ------
@@ -66,7 +69,9 @@ def write_features(
         with whole_file(path) as temporary, h5py.File(temporary, "w", libver="v110") as file:
             file.create_dataset("features", data=features.astype(np.float16 if fits else np.float32), track_times=False)
             if coords is not None:
-                file.create_dataset("coords", data=coords.astype(np.int64), track_times=False)
+                places = file.create_dataset("coords", data=coords.astype(np.int64), track_times=False)
+                for name, value in sorted((coords_attributes or {}).items()):
+                    places.attrs[name] = value
             for name in sorted(attributes):
                 file.attrs[name] = attributes[name]
             file.attrs["format_version"] = FORMAT_VERSION

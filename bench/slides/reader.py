@@ -47,15 +47,13 @@ class SlideTiles:
 
     def batches(
         self,
-        start: int = 0,
-        stop: int | None = None,
         batch_size: int = 64,
         *,
         workers: int = 1,
         pin: bool = False,
         skipped: list[int] | None = None,
     ) -> Iterator[Batch]:
-        """Read the tiles `start` to `stop` in order, `batch_size` at a time.
+        """Read the tiles in order, `batch_size` at a time.
 
         Parameters
         ----------
@@ -78,13 +76,12 @@ class SlideTiles:
         """
         import torch
 
-        stop = len(self) if stop is None else stop
         side = self.grid.size
         with ThreadPoolExecutor(workers, thread_name_prefix="slide") as pool:
             ahead: deque[tuple[range, torch.Tensor, list[Future[list[tuple[int, UnreadableRegion]]]]]] = deque()
             try:
-                for first in range(start, stop, batch_size):
-                    rows = range(first, min(first + batch_size, stop))
+                for first in range(0, len(self), batch_size):
+                    rows = range(first, min(first + batch_size, len(self)))
                     tiles = torch.empty((len(rows), side, side, 3), dtype=torch.uint8, pin_memory=pin)
                     runs = [rows[i : i + RUN] for i in range(0, len(rows), RUN)]
                     ahead.append((rows, tiles, [pool.submit(self._read_run, tiles.numpy(), rows, run) for run in runs]))

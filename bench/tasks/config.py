@@ -39,6 +39,42 @@ class Split:
     seed: int = 0
 
 
+class Unit(Enum):
+    """What has a label and is a sample."""
+
+    tile = "tile"
+    slide = "slide"
+
+
+@dataclass
+class Tiling:
+    """How a slide becomes tiles.
+
+    Attributes
+    ----------
+    size : int or None
+        Side of a tile, px at `mpp`; None takes what each model's authors mean.
+    mpp : float or None
+        Microns per px asked for; None takes what each model's authors mean, or 0.5 where they mean none.
+    overlap : int
+        What neighbouring tiles share, px at `mpp`.
+    min_tissue : float
+        Least share of a tile that must be tissue, 0..1.
+    max_tiles : int or None
+        At most so many tiles a slide, chosen by `seed`.
+    upsample : bool
+        Whether tiles may be made from a slide that is coarser than asked.
+    """
+
+    size: int | None = None
+    mpp: float | None = None
+    overlap: int = 0
+    min_tissue: float = 0.25
+    max_tiles: int | None = None
+    seed: int = 0
+    upsample: bool = False
+
+
 @dataclass
 class TaskConfig:
     """One dataset and the question asked of it.
@@ -57,12 +93,16 @@ class TaskConfig:
         Names under which the dataset may lie in the data folder, tried in order, before the data folder itself.
     layout : str
         What is expected there, as told to a user who has it otherwise.
+    unit : Unit
+        Whether a sample is a tile or a slide.
     options : dict
         What the reader wants to know; documented in the reader.
     mpp : float or None
         Resolution of the tiles, microns per px; None where unknown.
     tile_size : int or None
         Shorter side of the tiles, px; None where they differ or are unknown.
+    tiling : Tiling
+        How slides become tiles.
     classes : list of str
         Class names in the order of their indices; empty takes the labels found, sorted.
     metric : str
@@ -91,9 +131,11 @@ class TaskConfig:
     folder: list[str] = field(default_factory=list)
     layout: str = ""
     options: dict[str, Any] = field(default_factory=dict)
+    unit: Unit = Unit.tile
     # what a tile is
     mpp: float | None = None
     tile_size: int | None = None
+    tiling: Tiling = field(default_factory=Tiling)
     # what is asked
     classes: list[str] = field(default_factory=list)
     metric: str = "balanced_accuracy"

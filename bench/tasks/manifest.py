@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from bench.tasks import checks
-from bench.tasks.config import Rare, TaskConfig
+from bench.tasks.config import Rare, TaskConfig, Unit
 from bench.tasks.readers import Table
 from bench.tasks.split import NAMES, assign_split
 from registry.errors import UserError
@@ -54,23 +54,24 @@ class Manifest:
         frame = _completed(frame, table.origin)
         checks.cells(frame, table.origin)
         checks.labels(frame, task, table.origin)
-        tiles_as_groups = bool((frame["group"] == frame["id"]).all())
+        samples_as_groups = bool((frame["group"] == frame["id"]).all())
         if "split" not in frame:
             if task.rare is Rare.drop:
                 frame, left_out = _without_few(frame, task)
                 notes += left_out
             frame["split"] = _drawn(frame, task)
-            notes.append(f"the split was drawn by {'tile' if tiles_as_groups else 'group'}, seed {task.split.seed}")
+            notes.append(f"the split was drawn by {'tile' if samples_as_groups else 'group'}, seed {task.split.seed}")
         else:
             frame["split"] = _named(frame, table.origin)
             checks.sides(frame, task, table.origin)
             checks.one_side(frame, table.origin)
             if task.split.val > 0 and not (frame["split"] == "val").any():
                 frame["split"] = _drawn(frame, task, frame["split"] == "test")
-        if tiles_as_groups:
-            notes.append("no patient is known: every tile is its own group")
+        if samples_as_groups:
+            notes.append(f"no patient is known: every {task.unit.value} is its own group")
         frame, left_out = _without_rare(frame, task)
-        checks.files(frame, table.origin)
+        if task.unit is Unit.tile:
+            checks.files(frame, table.origin)
         order = ["id", "path", "index", "label", "group", "split"]
         frame = frame[[*order, *(c for c in frame.columns if c not in order)]].reset_index(drop=True)
         present = set(frame["label"])

@@ -43,15 +43,6 @@ def test_the_same_whatever_the_threads_and_batches(path) -> None:
         np.testing.assert_array_equal(gathered(general, grid, batch_size=16, workers=2), expected)
 
 
-def test_part_of_the_tiles(path) -> None:
-    with open_slide(path) as slide:
-        grid = plan(slide, 256, 0.25)
-        whole = gathered(slide, grid)
-        parts = list(SlideTiles(slide, grid).batches(5, 23, 8))
-        assert [len(b.rows) for b in parts] == [8, 8, 2]
-        np.testing.assert_array_equal(np.concatenate([b.tiles.numpy() for b in parts]), whole[5:23])
-
-
 def test_stopping_early_leaves_no_thread(path) -> None:
     import threading
 
