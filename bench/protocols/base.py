@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 import numpy as np
@@ -22,6 +22,7 @@ class Samples:
         Class indices, 0..C-1. Regression: float [N, T]. Survival: float [N, 2], time and event (1) or censoring (0).
         Multi-label: int [N, L] of 0 and 1.
     classes : names of the classes, if known, for messages
+    kind : "classes", "regression", "survival" or "multilabel"
     """
 
     ids: np.ndarray
@@ -29,13 +30,20 @@ class Samples:
     features: Float[np.ndarray, "sample feature"]
     labels: Shaped[np.ndarray, "sample ..."]
     classes: tuple[str, ...] = ()
+    kind: str = "classes"
 
     def __len__(self) -> int:
         return len(self.labels)
 
     def take(self, rows: Shaped[np.ndarray, " row"]) -> Samples:
         """The samples at these rows (indices or mask), in their order."""
-        return Samples(self.ids[rows], self.groups[rows], self.features[rows], self.labels[rows], self.classes)
+        return replace(
+            self,
+            ids=self.ids[rows],
+            groups=self.groups[rows],
+            features=self.features[rows],
+            labels=self.labels[rows],
+        )
 
 
 @dataclass(frozen=True)

@@ -19,6 +19,11 @@ def check_classes(train: Samples, val: Samples | None, test: Samples) -> int:
         If a side is empty, features are not finite or all the same, or a class is absent from train or test.
     """
     check_features(train, val, test)
+    return check_labels(train, val, test)
+
+
+def check_labels(train: Samples, val: Samples | None, test: Samples) -> int:
+    """Check class indices only; gives the number of classes. Raises as `check_classes`."""
     labels = [side.labels for side in (train, val, test) if side is not None]
     if any(y.ndim != 1 or not np.issubdtype(y.dtype, np.integer) for y in labels):
         raise UserError(

@@ -1,0 +1,136 @@
+"""Multiple-instance heads on bags of tiles: ABMIL, mean and max pooling, CLAM-SB, DSMIL and TransMIL in one frame."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from bench.protocols.abmil_losses import objective
+from bench.protocols.abmil_networks import ClamSB, Pooling
+from bench.protocols.abmil_training import Schedule, predict, train
+from bench.protocols.bags import Bags
+from bench.protocols.base import Predictions
+from bench.protocols.dsmil import DSMIL
+from bench.protocols.selection import inner
+from bench.protocols.temperature import fit_temperature, scaled
+from bench.protocols.transmil import TransMIL
+from registry.errors import UserError
+
+NETWORKS = ("abmil", "mean", "max", "clam_sb", "dsmil", "transmil")
+
+
+@dataclass
+class Config(Schedule):
+    """Settings of the network, and of its training (`Schedule`).
+
+    Attributes
+    ----------
+    network : one of `NETWORKS`
+    dim, attention_dim, gated, relu, dropout_input, dropout, hidden
+        As in `Pooling`; DSMIL and TransMIL have dim and dropout only.
+    instances, instance_share, subtyping
+        CLAM's clustering: tiles at each end, its share of the loss, whether classes exclude each other.
+    class_weight
+        "balanced" or null.
+    survival_loss, intervals
+        "cox" over the bags of a step, or "discrete" with this many time intervals.
+    """
+
+    network: str = "abmil"
+    dim: int = 512
+    attention_dim: int = 384
+    gated: bool = True
+    relu: bool = True
+    dropout_input: float = 0.0
+    dropout: float = 0.25
+    hidden: list[int] = field(default_factory=list)
+    instances: int = 8
+    instance_share: float = 0.3
+    subtyping: bool = False
+    class_weight: str | None = None
+    survival_loss: str = "cox"
+    intervals: int = 4
+    device: str = "auto"
+
+
+def fit_predict(train_bags: Bags, val: Bags | None, test: Bags, config: Config, seed: int) -> Predictions:
+    """Train, keep the epoch that validation likes best (or the last), predict whole bags with their attention.
+
+    Where validation is needed and there is none, the first inner fold by group is it.
+
+    Raises
+    ------
+    UserError
+        Labels that cannot be learned, bags without usable features, unknown settings.
+    """
+    sides = [side.table() if side is not None else None for side in (train_bags, val, test)]
+    goal = objective(sides[0], sides[1], sides[2], config.class_weight, config.survival_loss, config.intervals)  # type: ignore[arg-type]
+    widths = {int(f.shape[1]) for side in (train_bags, val, test) if side is not None for f in side.features}
+    if len(widths) > 1:
+        raise UserError(f"The bags have features of {sorted(widths)} columns: embed all slides with the same model.")
+    fitted = train_bags.take(np.argsort(train_bags.ids, kind="stable"))
+    by = "validation" if val is not None else "nothing"
+    if val is None and config.keep == "best":
+        choice = inner(fitted.table(), None, seed)
+        fitted, val, by = fitted.take(choice.fit[0]), fitted.take(choice.held_out[0]), f"one of {choice.by}"
+    device = torch.device(
+        ("cuda" if torch.cuda.is_available() else "cpu") if config.device == "auto" else config.device
+    )
+    with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
+        torch.manual_seed(seed)
+        network = build(config, fitted.dim, goal.logits).to(device)
+        history = train(network, fitted, val, goal, config, seed, device)
+        logits, attention = _everything(network, test, config, device)
+        info: dict[str, Any] = {
+            "chosen_by": by if config.keep == "best" else "nothing",
+            "kept_epoch": history.kept_epoch,
+            "training_loss": history.training_loss,
+            "validation": history.validation,
+        }
+        scores = goal.scores(logits)
+        calibrated = None
+        if val is not None and goal.kind == "classes":
+            info["temperature"] = fit_temperature(goal.scores(_everything(network, val, config, device)[0]), val.labels)
+            calibrated = scaled(scores, info["temperature"])
+    return Predictions.of(test.table(), scores, info, kind=goal.kind, calibrated=calibrated, attention=attention)
+
+
+def build(config: Config, features: int, logits: int) -> nn.Module:
+    """The network of the settings, with fresh weights."""
+    if config.network not in NETWORKS:
+        raise UserError(f"The network '{config.network}' is unknown: choose one of {', '.join(NETWORKS)}.")
+    if config.network in ("dsmil", "transmil"):
+        kind = {"dsmil": DSMIL, "transmil": TransMIL}[config.network]
+        return kind(features, logits, dim=config.dim, dropout=config.dropout)
+    options: dict[str, Any] = {
+        "pool": config.network if config.network in ("mean", "max") else "attention",
+        "dim": config.dim,
+        "attention_dim": config.attention_dim,
+        "gated": config.gated,
+        "relu": config.relu,
+        "dropout_input": config.dropout_input,
+        "dropout": config.dropout,
+        "hidden": config.hidden,
+    }
+    if config.network == "clam_sb":
+        clustering: dict[str, Any] = {
+            "instances": config.instances,
+            "share": config.instance_share,
+            "subtyping": config.subtyping,
+        }
+        return ClamSB(features, logits, **clustering, **options)
+    return Pooling(features, logits, **options)
+
+
+def _everything(
+    network: nn.Module, bags: Bags, config: Config, device: torch.device
+) -> tuple[torch.Tensor, dict[str, np.ndarray]]:
+    logits, attention = [], {}
+    for slide, of_bag, of_tiles in predict(network, bags, config, device):
+        logits.append(of_bag)
+        attention[str(bags.ids[slide])] = of_tiles.cpu().numpy()
+    return torch.stack(logits), attention

@@ -1,0 +1,210 @@
+"""Training a MIL network: bags in steps, a schedule, and the epoch that validation likes best."""
+
+from __future__ import annotations
+
+import contextlib
+import copy
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from bench.protocols.abmil_losses import Objective
+from bench.protocols.bags import Bags
+from bench.protocols.selection import balanced_accuracy
+from registry.errors import UserError
+
+
+@dataclass
+class Schedule:
+    """How a network is trained.
+
+    Attributes
+    ----------
+    optimiser : "adam" or "adamw"
+    schedule : "constant", or "cosine" to `final_rate` step by step after `warmup_epochs` of linear rise
+    batch : bags a step
+    bag_size : tiles drawn anew from a larger bag each time; null takes all
+    keep : "best" epoch on validation, or the "last" one
+    monitor : "loss" or "balanced_accuracy" of the validation bags
+    patience, min_epochs : epochs without improvement that end the training, never before min_epochs; null never does
+    pack_tiles : bags are packed together up to this many tiles; 0 takes one bag at a time
+    precision : "float32", "bfloat16" autocast, or "auto": bfloat16 on a GPU
+    """
+
+    optimiser: str = "adamw"
+    learning_rate: float = 1e-4
+    weight_decay: float = 1e-5
+    schedule: str = "cosine"
+    warmup_epochs: int = 1
+    final_rate: float = 0.0
+    epochs: int = 20
+    batch: int = 1
+    bag_size: int | None = None
+    keep: str = "best"
+    monitor: str = "loss"
+    patience: int | None = 10
+    min_epochs: int = 15
+    pack_tiles: int = 0
+    precision: str = "auto"
+
+
+@dataclass
+class History:
+    """What happened: losses of each epoch, and the epoch that was kept."""
+
+    training_loss: list[float] = field(default_factory=list)
+    validation: list[float] = field(default_factory=list)
+    kept_epoch: int = 0
+
+
+def train(
+    network: nn.Module,
+    bags: Bags,
+    val: Bags | None,
+    objective: Objective,
+    how: Schedule,
+    seed: int,
+    device: torch.device,
+) -> History:
+    """Train in place; the network ends with the weights that are kept.
+
+    Raises
+    ------
+    UserError
+        If a setting is unknown, or the loss is no longer finite.
+    """
+    kinds = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}
+    for setting, known in (
+        (how.optimiser, kinds),
+        (how.schedule, ("constant", "cosine")),
+        (how.keep, ("best", "last")),
+        (how.monitor, ("loss", "balanced_accuracy")),
+    ):
+        if setting not in known:
+            raise UserError(f"The abmil head does not know '{setting}': it is one of {', '.join(known)}.")
+    if how.epochs < 1 or how.batch < 1 or (how.bag_size is not None and how.bag_size < 1):
+        raise UserError("The abmil head needs epochs, batch and bag_size of 1 or more.")
+    rng = np.random.default_rng(seed)
+    optimiser = kinds[how.optimiser](network.parameters(), lr=how.learning_rate, weight_decay=how.weight_decay)
+    steps_an_epoch = math.ceil(len(bags) / how.batch)
+    history, best, state, since = History(), math.inf, None, 0
+    for epoch in range(how.epochs):
+        network.train()
+        losses = []
+        order = rng.permutation(len(bags))
+        for step, rows in enumerate(np.split(order, range(how.batch, len(order), how.batch))):
+            for settings in optimiser.param_groups:
+                settings["lr"] = learning_rate(how, epoch * steps_an_epoch + step, steps_an_epoch)
+            optimiser.zero_grad()
+            losses.append(_step(network, bags, rows, objective, how, rng, device))
+            optimiser.step()
+        history.training_loss.append(float(np.mean(losses)))
+        if not math.isfinite(history.training_loss[-1]):
+            raise UserError(f"The loss is not finite in epoch {epoch + 1}: lower protocols.abmil.learning_rate.")
+        if val is not None and how.keep == "best":
+            value = _validate(network, val, objective, how, device)
+            history.validation.append(value)
+            since += 1
+            if value < best:
+                best, since, history.kept_epoch = value, 0, epoch
+                state = copy.deepcopy(network.state_dict())
+            if how.patience is not None and since >= how.patience and epoch + 1 >= how.min_epochs:
+                break
+    if state is not None:
+        network.load_state_dict(state)
+    else:
+        history.kept_epoch = len(history.training_loss) - 1
+    return history
+
+
+def learning_rate(how: Schedule, step: int, steps_an_epoch: int) -> float:
+    """Rate at a step: linear rise over the warm-up, then constant or half a cosine down to the final rate."""
+    warmup, total = how.warmup_epochs * steps_an_epoch, how.epochs * steps_an_epoch
+    if step < warmup:
+        return how.learning_rate * (step + 1) / warmup
+    if how.schedule == "constant":
+        return how.learning_rate
+    progress = (step - warmup) / max(1, total - warmup)
+    return how.final_rate + (how.learning_rate - how.final_rate) * 0.5 * (1 + math.cos(math.pi * progress))
+
+
+def predict(
+    network: nn.Module, bags: Bags, how: Schedule, device: torch.device
+) -> Iterator[tuple[int, Tensor, Tensor]]:
+    """Slide, logits [K] and attention [T] of each bag, whole."""
+    network.eval()
+    for slide in range(len(bags)):
+        x = torch.from_numpy(bags.read(slide)).to(device)
+        with torch.inference_mode(), _autocast(how, device):
+            out = network(x, torch.zeros(len(x), dtype=torch.int64, device=device), 1)
+        yield slide, out.logits[0].float(), out.attention.float()
+
+
+def _step(
+    network: nn.Module,
+    bags: Bags,
+    rows: np.ndarray,
+    objective: Objective,
+    how: Schedule,
+    rng: np.random.Generator,
+    device: torch.device,
+) -> float:
+    """Gradients of one step; the loss is a mean over its bags, or joint where the objective is not separable."""
+    total = 0.0
+    for part in _packs(bags, rows, objective, how):
+        pieces = [_drawn(bags, int(slide), how.bag_size, rng) for slide in part]
+        x = torch.from_numpy(np.concatenate(pieces)).to(device)
+        bag = torch.repeat_interleave(torch.arange(len(part)), torch.tensor([len(p) for p in pieces])).to(device)
+        target = objective.target(bags.labels[part], device)
+        with _autocast(how, device):
+            out = network(x, bag, len(part), target if objective.kind == "classes" else None)
+        loss = objective.loss(out.logits, target)
+        if out.own_loss is not None:
+            loss = (1 - out.own_share) * loss + out.own_share * out.own_loss
+        loss = loss * (len(part) / len(rows))
+        loss.backward()
+        total += float(loss.detach())
+    return total
+
+
+def _packs(bags: Bags, rows: np.ndarray, objective: Objective, how: Schedule) -> Iterator[np.ndarray]:
+    """Rows that go through the network together."""
+    if not objective.separable:
+        yield rows
+        return
+    pack: list[int] = []
+    tiles = 0
+    for row in rows:
+        size = min(len(bags.features[row]), how.bag_size or len(bags.features[row]))
+        if pack and tiles + size > how.pack_tiles:
+            yield np.array(pack)
+            pack, tiles = [], 0
+        pack.append(row)
+        tiles += size
+    yield np.array(pack)
+
+
+def _drawn(bags: Bags, slide: int, bag_size: int | None, rng: np.random.Generator) -> np.ndarray:
+    n = len(bags.features[slide])
+    if bag_size is None or n <= bag_size:
+        return bags.read(slide)
+    return bags.read(slide, np.sort(rng.choice(n, bag_size, replace=False)))
+
+
+def _validate(network: nn.Module, val: Bags, objective: Objective, how: Schedule, device: torch.device) -> float:
+    """What is to be small: the loss of all validation bags, or minus their balanced accuracy."""
+    logits = torch.stack([logits for _, logits, _ in predict(network, val, how, device)])
+    if how.monitor == "balanced_accuracy" and objective.kind == "classes":
+        return -float(balanced_accuracy(val.labels, logits.argmax(1)[None].cpu().numpy())[0])
+    return float(objective.loss(logits, objective.target(val.labels, device)))
+
+
+def _autocast(how: Schedule, device: torch.device) -> contextlib.AbstractContextManager[object]:
+    if how.precision not in ("auto", "float32", "bfloat16"):
+        raise UserError(f"precision={how.precision} of the abmil head is unknown: auto, float32 or bfloat16.")
+    reduced = how.precision == "bfloat16" or (how.precision == "auto" and device.type == "cuda")
+    return torch.autocast(device.type, torch.bfloat16, enabled=reduced)

@@ -1,0 +1,88 @@
+"""Slides as bags of tile features that stay on disk until they are wanted."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+from jaxtyping import Float, Int, Shaped
+
+from bench.protocols.base import Samples
+from registry.errors import UserError
+
+
+@dataclass(frozen=True)
+class Bags:
+    """The labelled bags of one side of a split.
+
+    Attributes
+    ----------
+    ids, groups : str arrays [S]
+        Identity of each slide, and the unit (patient) that must not be split.
+    features : one [T_s, D] array a slide
+        Memory maps, float16 or float32: a bag is read when it is used.
+    labels, classes, kind
+        As in `Samples`, one row a slide.
+    """
+
+    ids: np.ndarray
+    groups: np.ndarray
+    features: Sequence[Float[np.ndarray, "tile feature"]]
+    labels: Shaped[np.ndarray, "slide ..."]
+    classes: tuple[str, ...] = ()
+    kind: str = "classes"
+
+    @classmethod
+    def sliced(
+        cls,
+        features: Float[np.ndarray, "tile feature"],
+        offsets: Int[np.ndarray, " slide_and_one"],
+        ids: np.ndarray,
+        groups: np.ndarray,
+        labels: Shaped[np.ndarray, "slide ..."],
+        classes: tuple[str, ...] = (),
+        kind: str = "classes",
+    ) -> Bags:
+        """Bags that lie one after the other in one array: slide s is rows offsets[s] to offsets[s + 1]."""
+        slices = [features[a:b] for a, b in pairwise(offsets)]
+        return cls(ids, groups, slices, labels, classes, kind)
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    @property
+    def dim(self) -> int:
+        return int(self.features[0].shape[1])
+
+    def table(self) -> Samples:
+        """The slides without their features."""
+        return Samples(self.ids, self.groups, np.empty((len(self), 0)), self.labels, self.classes, self.kind)
+
+    def take(self, rows: Shaped[np.ndarray, " row"]) -> Bags:
+        """The bags at these rows (indices or mask), in their order."""
+        where = np.arange(len(self))[rows]
+        chosen = [self.features[i] for i in where]
+        return Bags(self.ids[where], self.groups[where], chosen, self.labels[where], self.classes, self.kind)
+
+    def read(self, slide: int, tiles: Int[np.ndarray, " tile"] | None = None) -> Float[np.ndarray, "tile feature"]:
+        """Features of one slide, or of some of its tiles, as float32.
+
+        Raises
+        ------
+        UserError
+            If the slide has no tiles, or its features are not finite or all the same.
+        """
+        bag = self.features[slide]
+        x = np.asarray(bag if tiles is None else bag[tiles], dtype=np.float32)
+        if not len(x):
+            raise UserError(f"The slide {self.ids[slide]} has no tiles: leave it out, or look at its tissue mask.")
+        if not np.isfinite(x).all():
+            raise UserError(f"The features of the slide {self.ids[slide]} are not finite: embed it again in float32.")
+        if len(x) > 1 and (x == x[0]).all():
+            raise UserError(
+                f"The features of all {len(x)} tiles of the slide {self.ids[slide]} are the same: "
+                "the model does not see its input; look at the tiles and the weights."
+            )
+        return x

@@ -1,0 +1,99 @@
+"""Elastic-net Cox regression on vectors, by scikit-survival, its strength chosen without the test set."""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from bench.protocols.base import Predictions, Samples
+from bench.protocols.checks import check_features
+from bench.protocols.selection import inner, pool
+from bench.protocols.survival import check_survival, concordance
+from registry.errors import UserError
+
+
+@dataclass
+class Config:
+    """Settings of the Cox head; the defaults are Patho-Bench's.
+
+    Attributes
+    ----------
+    alphas
+        Strengths of the penalty to choose from.
+    l1_ratio
+        Share of the absolute penalty, above 0 to 1.
+    standardise
+        Divide each feature by its deviation over the samples that are fitted.
+    """
+
+    alphas: list[float] = field(default_factory=lambda: [0.01, 0.02, 0.07])
+    l1_ratio: float = 0.5
+    standardise: bool = False
+    max_iter: int = 100_000
+
+
+def fit_predict(train: Samples, val: Samples | None, test: Samples, config: Config, seed: int) -> Predictions:
+    """Choose alpha by the C-index, averaged over inner folds (of equals, the largest), refit, predict log risks.
+
+    Raises
+    ------
+    UserError
+        Features or labels that cannot be used, folds without events, or scikit-survival not installed.
+    """
+    check_features(train, val, test)
+    check_survival(train, val, test)
+    if not config.alphas or min(config.alphas) <= 0 or not 0 < config.l1_ratio <= 1:
+        raise UserError("The cox head needs alphas above 0 and an l1_ratio above 0 and up to 1.")
+    alphas = np.unique(config.alphas)[::-1]
+    samples = pool(train, val)
+    x, y = samples.features.astype(np.float64), samples.labels
+    info: dict[str, Any] = {"alpha": float(alphas[0])}
+    if len(alphas) > 1:
+        choice = inner(train, val, seed)
+        values = []
+        for fit, held_out in zip(choice.fit, choice.held_out, strict=True):
+            time, event = y[held_out].T
+            risks = [_risks(x[fit], y[fit], x[held_out], alpha, config) for alpha in alphas]
+            values.append([concordance(time, event > 0, risk) for risk in risks])
+        usable = ~np.isnan(values).any(axis=1)
+        if not usable.any():
+            raise UserError(
+                "No inner fold has two samples whose survival can be compared: give more samples with events."
+            )
+        c_index = np.array(values)[usable].mean(axis=0)
+        best = int(c_index.argmax())
+        info = {
+            "alpha": float(alphas[best]),
+            "chosen_by": choice.by,
+            "alphas": alphas.tolist(),
+            "validation_c_index": c_index.tolist(),
+        }
+    risk = _risks(x, y, test.features.astype(np.float64), info["alpha"], config)
+    return Predictions.of(test, risk[:, None], info, kind="survival")
+
+
+def _risks(x: np.ndarray, y: np.ndarray, queries: np.ndarray, alpha: float, config: Config) -> np.ndarray:
+    try:
+        from sksurv.linear_model import CoxnetSurvivalAnalysis
+    except ImportError as error:
+        raise UserError("The cox head needs scikit-survival: pip install 'pfmbench[survival]'.") from error
+    if not y[:, 1].any():
+        raise UserError("A training fold of the cox head has no event: give a validation split or more samples.")
+    scale = np.ones(x.shape[1])
+    if config.standardise:
+        scale = x.std(axis=0)
+        scale[scale == 0] = 1
+    outcome = np.array([(e > 0, t) for t, e in y], dtype=[("event", bool), ("time", float)])
+    model = CoxnetSurvivalAnalysis(alphas=[alpha], l1_ratio=config.l1_ratio, max_iter=config.max_iter)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            model.fit(x / scale, outcome)
+    except (ArithmeticError, ValueError) as error:
+        raise UserError(
+            f"The Cox regression at alpha={alpha} failed ({error}): raise protocols.cox.alphas or standardise."
+        ) from error
+    return np.asarray(model.predict(queries / scale))

@@ -1,0 +1,54 @@
+"""Slide vectors: each bag becomes the mean or maximum of its tiles, and a head for vectors does the rest."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from bench.protocols.bags import Bags
+from bench.protocols.base import Predictions, Samples
+from registry.errors import UserError
+
+
+@dataclass
+class Config:
+    """Settings of the pooled head.
+
+    Attributes
+    ----------
+    pool : "mean" or "max"
+    head, settings
+        Kind of the head that gets the vectors, and its settings.
+    """
+
+    pool: str = "mean"
+    head: str = "linear"
+    settings: dict[str, Any] = field(default_factory=dict)
+
+
+def fit_predict(train: Bags, val: Bags | None, test: Bags, config: Config, seed: int) -> Predictions:
+    """Pool every bag, then fit and predict with the head.
+
+    Raises
+    ------
+    UserError
+        Bags without usable features, or what the head raises.
+    """
+    from bench.protocols import configured
+
+    head = configured({"kind": config.head, **config.settings})
+    pooled = pool_bags(train, config.pool), None if val is None else pool_bags(val, config.pool)
+    return head.fit_predict(*pooled, pool_bags(test, config.pool), seed)
+
+
+def pool_bags(bags: Bags, pool: str) -> Samples:
+    """One float32 vector a slide."""
+    if pool not in ("mean", "max"):
+        raise UserError(f"pool={pool} of the pooled head is unknown: it is 'mean' or 'max'.")
+    vectors = []
+    for slide in range(len(bags)):
+        x = bags.read(slide)
+        vectors.append(x.mean(axis=0, dtype=np.float64) if pool == "mean" else x.max(axis=0))
+    return Samples(bags.ids, bags.groups, np.stack(vectors).astype(np.float32), bags.labels, bags.classes, bags.kind)

@@ -1,0 +1,51 @@
+"""What survival labels must satisfy, and how well risks order them."""
+
+from __future__ import annotations
+
+import numpy as np
+from jaxtyping import Bool, Float
+
+from bench.protocols.base import Samples
+from bench.protocols.checks import some
+from registry.errors import UserError
+
+
+def check_survival(train: Samples, val: Samples | None, test: Samples) -> None:
+    """Check that labels are times above 0 and events of 0 or 1, and that training and test have events.
+
+    Raises
+    ------
+    UserError
+        The sentence names the first samples concerned.
+    """
+    for side, name in ((train, "training"), (val, "validation"), (test, "test")):
+        if side is None:
+            continue
+        if side.labels.ndim != 2 or side.labels.shape[1] != 2:
+            raise UserError("This head predicts survival, but the task's labels are not pairs of time and event.")
+        time, event = side.labels[:, 0], side.labels[:, 1]
+        bad = ~(np.isfinite(time) & (time > 0) & np.isin(event, (0, 1)))
+        if bad.any():
+            raise UserError(
+                f"{bad.sum()} {name} samples have a time that is not above 0 or an event that is not 0 or 1 "
+                f"({some(side.ids[bad])}): mend their labels."
+            )
+        if side is not val and not event.any():
+            raise UserError(f"No {name} sample has an event: survival cannot be learned or judged from censored times.")
+
+
+def concordance(
+    time: Float[np.ndarray, " sample"], event: Bool[np.ndarray, " sample"], risk: Float[np.ndarray, " sample"]
+) -> float:
+    """Harrell's C-index: the share of comparable pairs whose earlier event has the higher risk; equal risks count half.
+
+    A pair is comparable if the earlier of two times is an event, or at equal times one of them is. NaN without pairs.
+    """
+    event = event.astype(bool)
+    concordant = tied = comparable = 0
+    for i in np.flatnonzero(event):
+        later = (time > time[i]) | ((time == time[i]) & ~event)
+        comparable += later.sum()
+        concordant += (risk[i] > risk[later]).sum()
+        tied += (risk[i] == risk[later]).sum()
+    return float((concordant + 0.5 * tied) / comparable) if comparable else float("nan")

@@ -1,0 +1,129 @@
+"""Cox and discrete-time survival against scikit-survival and their definitions."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from protocol_helpers import cohort
+
+from bench.protocols import Samples, abmil, cox
+from bench.protocols.abmil_losses import Cox, DiscreteTime
+from bench.protocols.bags import Bags
+from bench.protocols.selection import inner
+from bench.protocols.survival import concordance
+from registry.errors import UserError
+
+sksurv_metrics = pytest.importorskip("sksurv.metrics")
+
+
+def survivors(n: int, *, seed: int = 0, dim: int = 8) -> Samples:
+    samples = cohort(n, dim=dim, seed=seed)
+    x = samples.features - samples.features.mean(0)
+    rng = np.random.default_rng(seed + 9)
+    time = np.ceil(rng.exponential(np.exp(-x[:, 0] * 2)) * 20)
+    event = rng.random(n) < 0.7
+    return replace(samples, labels=np.stack([time, event.astype(float)], axis=1), kind="survival")
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(0, 10**6), st.integers(4, 30))
+def test_c_index_is_scikit_survivals_with_ties_and_censoring(seed: int, n: int) -> None:
+    rng = np.random.default_rng(seed)
+    time, event = rng.integers(1, 8, n).astype(float), rng.random(n) < 0.6
+    risk = rng.integers(0, 5, n).astype(float)
+    try:
+        expected = sksurv_metrics.concordance_index_censored(event, time, risk)[0]
+    except Exception:
+        assert np.isnan(concordance(time, event, risk))
+        return
+    assert concordance(time, event, risk) == pytest.approx(expected, abs=1e-12)
+
+
+def test_cox_head_is_coxnet() -> None:
+    from sksurv.linear_model import CoxnetSurvivalAnalysis
+
+    train, test = survivors(150), survivors(60, seed=1)
+    predictions = cox.fit_predict(train, None, test, cox.Config(), 0)
+    choice = inner(train, None, 0)
+    x, y = choice.samples.features.astype(float), choice.samples.labels
+
+    def fitted(rows: np.ndarray, alpha: float) -> CoxnetSurvivalAnalysis:
+        outcome = np.array([(bool(e), t) for t, e in y[rows]], dtype=[("e", bool), ("t", float)])
+        return CoxnetSurvivalAnalysis(alphas=[alpha], l1_ratio=0.5).fit(x[rows], outcome)
+
+    scores = {}
+    for alpha in (0.07, 0.02, 0.01):
+        folds = [
+            sksurv_metrics.concordance_index_censored(y[h, 1] > 0, y[h, 0], fitted(f, alpha).predict(x[h]))[0]
+            for f, h in zip(choice.fit, choice.held_out, strict=True)
+        ]
+        scores[alpha] = np.mean(folds)
+    np.testing.assert_allclose(predictions.info["validation_c_index"], list(scores.values()), atol=1e-9)
+    best = max(scores, key=lambda a: (scores[a], a))
+    expected = fitted(np.ones(len(y), dtype=bool), best).predict(test.features.astype(float))
+    np.testing.assert_allclose(predictions.scores[:, 0], expected, atol=1e-5)
+    assert predictions.kind == "survival"
+    assert concordance(test.labels[:, 0], test.labels[:, 1] > 0, predictions.scores[:, 0]) > 0.6
+
+
+def test_cox_loss_is_the_partial_likelihood_by_hand() -> None:
+    risk = torch.tensor([[0.3], [-0.2], [0.5], [0.1]])
+    labels = np.array([[2.0, 1], [2.0, 1], [1.0, 0], [5.0, 1]])
+    r = np.exp(risk[:, 0].numpy())
+    at_two = r[[0, 1, 3]].sum()
+    expected = -(np.log(r[0] / at_two) + np.log(r[1] / at_two) + np.log(1.0)) / 3
+    goal = Cox(1)
+    assert goal.loss(risk, goal.target(labels, torch.device("cpu"))).item() == pytest.approx(expected, rel=1e-5)
+    censored = labels * [1, 0]
+    assert goal.loss(risk, goal.target(censored, torch.device("cpu"))).item() == 0
+
+
+def test_discrete_time_loss_by_hand() -> None:
+    goal = DiscreteTime(3, cuts=np.array([10.0, 20.0]))
+    labels = np.array([[5.0, 1], [10.0, 0], [25.0, 1]])
+    target = goal.target(labels, torch.device("cpu"))
+    np.testing.assert_array_equal(target.numpy(), [[0, 1], [1, 0], [2, 1]])
+    logits = torch.tensor([[0.2, -0.4, 1.0], [0.0, 0.3, -0.2], [-1.0, 0.1, 0.6]])
+    h = 1 / (1 + np.exp(-logits.numpy().astype(float)))
+    s = np.cumprod(1 - h, axis=1)
+    expected = -(np.log(h[0, 0]) + np.log(s[1, 1]) + np.log(s[2, 1]) + np.log(h[2, 2])) / 3
+    assert goal.loss(logits, target).item() == pytest.approx(expected, rel=1e-5)
+    np.testing.assert_allclose(goal.scores(logits)[:, 0], -s.sum(1), rtol=1e-6)
+
+
+@pytest.mark.parametrize("loss", ["cox", "discrete"])
+def test_abmil_learns_who_dies_first(loss: str) -> None:
+    rng = np.random.default_rng(0)
+
+    def bags(samples: Samples) -> Bags:
+        tiles = [x + 0.3 * rng.normal(size=(6, len(x))).astype(np.float32) for x in samples.features]
+        return Bags(samples.ids, samples.groups, tiles, samples.labels, kind="survival")
+
+    train, val, test = (bags(survivors(n, seed=s)) for n, s in ((120, 0), (40, 2), (60, 1)))
+    config = abmil.Config(
+        dim=16, attention_dim=8, epochs=12, batch=24, learning_rate=1e-2, survival_loss=loss, dropout=0.0
+    )
+    predictions = abmil.fit_predict(train, val, test, config, 0)
+    assert predictions.scores.shape == (60, 1)
+    assert concordance(test.labels[:, 0], test.labels[:, 1] > 0, predictions.scores[:, 0]) > 0.65
+
+
+@pytest.mark.parametrize(
+    ("spoil", "says"),
+    [
+        (lambda y: y * [1, 0], "No training sample has an event"),
+        (lambda y: y * [0, 1], "time that is not above 0"),
+        (lambda y: y + np.array([0, 1]), "event that is not 0 or 1"),
+        (lambda y: y[:, 0], "not pairs of time and event"),
+    ],
+)
+def test_labels_that_are_no_survival_are_named(spoil: object, says: str) -> None:
+    train, test = survivors(40), survivors(20, seed=1)
+    broken = replace(train, labels=spoil(train.labels))  # type: ignore[operator]
+    with pytest.raises(UserError, match=says):
+        cox.fit_predict(broken, None, test, cox.Config(), 0)
