@@ -51,7 +51,14 @@ class Model:
         }
 
     def load(self) -> FeatureExtractor:
-        return registry.load(self.name, **self.source, **self.how)
+        from registry.extractor import FeatureExtractor
+
+        loaded = registry.load(self.name, **self.source, **self.how)
+        if not isinstance(loaded, FeatureExtractor):
+            raise UserError(
+                f"{self.name} takes the features of a slide's tiles, not tiles: use it on a task of slides."
+            )
+        return loaded
 
 
 def models(config: BenchConfig, device: str) -> list[Model]:

@@ -101,10 +101,13 @@ class SlideData:
         return {"task": self.manifest.task.name, "tiling": json.dumps(tiling, sort_keys=True)}
 
     def _units(self, cut: Cut) -> list[Unit]:
-        units, unusable, empty, previews = [], [], [], []
+        units: list[Unit] = []
+        unusable: list[tuple[str, str]] = []
+        empty: list[str] = []
+        previews: list[tuple[Path, str]] = []
         self.notes = []
         folder = self._cache / "grids" / self.manifest.task.name / _digest(self._key(cut))
-        rows = list(self.manifest.frame.itertuples())
+        rows: list[Any] = list(self.manifest.frame.itertuples())
         for slide in tqdm(rows, desc=f"{self.manifest.task.name}: tissue", unit=" slides", dynamic_ncols=True):
             name = _file_name(slide.id)
             preview = self._previews / str(cut) / f"{name}.jpg"
@@ -201,7 +204,8 @@ def _read_grid(path: Path, source: str) -> tuple[Grid, dict[str, Any]] | None:
         with h5py.File(path, "r") as file:
             if file.attrs["source"] != source:
                 return None
-            rest = {k: tuple(v) if isinstance(v, list) else v for k, v in json.loads(file.attrs["grid"]).items()}
+            stored = json.loads(file.attrs["grid"])
+            rest: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in stored.items()}
             return Grid(coords=file["coords"][:], tissue=file["tissue"][:], **rest), dict(file["coords"].attrs)
     except (OSError, KeyError):
         return None
