@@ -22,7 +22,7 @@ from .extractor import FeatureExtractor, Precision, SlideEncoder
 from .identity import of_files
 from .layouts import LAYOUTS, Layout
 from .outside import REMOTE
-from .weights import LoadedWeights, Located, locate, published_files
+from .weights import HUB_DEFAULTS, LoadedWeights, Located, locate, published_files
 
 Content = Mapping[str, Any]
 
@@ -96,6 +96,7 @@ def _without_file(card: ModelCard) -> tuple[nn.Module, LoadedWeights]:
 def _with_files(card: ModelCard, found: Located) -> tuple[nn.Module, LoadedWeights]:
     hashes = {name: files.sha256(path) for name, path in found.files.items()}
     notes = _check_hashes(card, found, hashes)
+    _check_names(card, found)
     contents = {name: files.read(path) for name, path in found.files.items()}
     content: Content = contents if card.weights.files else next(iter(contents.values()))
     network = build(card.architecture)
@@ -127,6 +128,20 @@ def _check_hashes(card: ModelCard, found: Located, hashes: Mapping[str, str]) ->
             )
         notes.append(f"{name}: sha256 {hashes[name]} is not that of the published file ({expected})")
     return notes
+
+
+def _check_names(card: ModelCard, found: Located) -> None:
+    """Twins differ in numbers alone: only the published names of their files tell them apart."""
+    own = set(published_files(card)) | set(HUB_DEFAULTS)
+    for path in found.files.values():
+        for name in names() if path.name not in own else ():
+            other = find_card(name)
+            twins = (other.architecture, other.weights.layout) == (card.architecture, card.weights.layout)
+            if twins and path.name in published_files(other):
+                raise UserError(
+                    f"{path} is {name}'s file by its name, and only the name tells it from {card.name}'s; use "
+                    f"model={name}, or rename the file if you mean it"
+                )
 
 
 def layout(card: ModelCard) -> Layout:

@@ -12,7 +12,7 @@ from .errors import UserError
 from .hub import Fetched, NoSuchFile, NotAtHand, fetch
 
 SUFFIXES = (".safetensors", ".bin", ".pth", ".pt", ".torch", ".ckpt")
-_HUB_DEFAULTS = ("model.safetensors", "pytorch_model.bin")
+HUB_DEFAULTS = ("model.safetensors", "pytorch_model.bin")
 
 
 @dataclass(frozen=True)
@@ -160,7 +160,7 @@ def _first(
     card: ModelCard, repository: str, revision: str | None, offline: bool, token: str | None
 ) -> tuple[str, Fetched]:
     problems: list[UserError] = []
-    for name in _HUB_DEFAULTS:
+    for name in HUB_DEFAULTS:
         try:
             return name, fetch(card, repository, name, revision, offline, token)
         except (NoSuchFile, NotAtHand) as problem:

@@ -150,6 +150,16 @@ def test_another_models_file_is_named(tmp_path):
     assert "\n" not in str(refusal.value)
 
 
+def test_twins_are_told_apart_by_the_name_of_the_file(tmp_path):
+    """CTransPath as CHIEF tuned it has the same keys and shapes."""
+    path = tmp_path / "CHIEF_CTransPath.pth"
+    torch.save({"model": {}}, path)
+    with pytest.raises(UserError, match=r"chief_ctranspath's file by its name.*use model=chief_ctranspath"):
+        registry.load("ctranspath", checkpoint=path)
+    with pytest.raises(UserError, match="is not chief_ctranspath's weight file"):
+        registry.load("chief_ctranspath", checkpoint=path)
+
+
 def test_unknown_names_of_rudolfv2_are_listed_not_guessed(tmp_path):
     with torch.device("meta"):
         own = network(registry.card("rudolfv2_s")).state_dict()
