@@ -12,7 +12,7 @@ from scipy import ndimage
 from bench.files import whole_file
 from bench.slides.slide import Slide
 from bench.slides.tiling import Grid
-from bench.slides.tissue import MPP, Tissue
+from bench.slides.tissue import Tissue
 
 LONGEST = 1600  # px of a preview
 CONTOUR, TILE = (0, 160, 60), (30, 60, 220)
@@ -30,7 +30,7 @@ def write_preview(path: Path, slide: Slide, tissue: Tissue | None, grid: Grid) -
         None draws no outline.
     """
     extent = max(n * m for n, m in zip(slide.dimensions, slide.mpp, strict=True))
-    image = Image.fromarray(slide.thumbnail(max(MPP / 2, extent / LONGEST, *slide.mpp), unreadable=[]))
+    image = Image.fromarray(slide.thumbnail(max(extent / LONGEST, *slide.mpp), unreadable=[]))
     scale = np.array(image.size) / slide.dimensions
     draw = ImageDraw.Draw(image)
     window = np.array(grid.window_level0) * scale

@@ -218,3 +218,20 @@ def test_preview_shows_outline_and_tiles(tmp_path, tissue, write_pyramid) -> Non
     write_contact_sheet(tmp_path / "sheet.jpg", [(tmp_path / "p/a.jpg", f"slide {i}\n12 tiles " * 9) for i in range(7)])
     with Image.open(tmp_path / "sheet.jpg") as sheet:
         assert sheet.size == (5 * 320, 2 * 354)
+
+
+@pytest.mark.parametrize(
+    ("kind", "least", "most"),
+    [("ADI", 0.85, 1), ("MUC", 0.9, 1), ("STR", 0.97, 1), ("NORM", 0.97, 1), ("BACK", 0, 0.05)],
+)
+def test_real_tissue_of_every_kind(shared, kind, least, most) -> None:
+    """A piece on glass, put together from tiles of one class at 8 mpp; fat and mucus are pale."""
+    files = sorted((shared / "data/nct_crc_sample" / kind).iterdir())
+    image = np.clip(243 + np.random.default_rng(0).normal(0, 1.5, (200, 300, 3)), 0, 255).astype(np.uint8)
+    for i in range(48):
+        y, x = 50 + i // 8 * 14, 80 + i % 8 * 14
+        with Image.open(files[i % len(files)]) as tile:
+            image[y : y + 14, x : x + 14] = np.asarray(tile.convert("RGB").reduce(16))
+    found = segment(image, 8.0)
+    assert least <= found[50:134, 80:192].mean() <= most
+    assert found.sum() - found[48:136, 78:194].sum() < 20
