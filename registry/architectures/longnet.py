@@ -89,16 +89,22 @@ def _branch(
             hs = slice(offset * group, (offset + 1) * group)
             kept = _Kept(slice(start + offset, stop, ratio), hs)
             queries, ks, vs = (kept(t).transpose(0, 1).float() for t in (q, k, v))
+            if not ks.shape[1]:
+                continue
             empty = keys - ks.shape[1]  # keys of zeros: a logit of 0 each, and nothing added to the sum
-            rows = max(1, _LOGITS // (group * keys))
             outs, lses = [], []
-            for some in queries.split(rows, dim=1):
-                logits = F.pad(some @ ks.transpose(1, 2) * dim**-0.5, (0, empty))
-                lse = logits.logsumexp(dim=-1, keepdim=True)
-                outs.append((logits[..., : ks.shape[1]] - lse).exp() @ vs)
-                lses.append(lse)
-            if outs:
-                yield kept, torch.cat(outs, 1).transpose(0, 1), torch.cat(lses, 1).transpose(0, 1)
+            for some in (queries * dim**-0.5).split(max(1, _LOGITS // (group * keys)), dim=1):
+                logits = some @ ks.transpose(1, 2)
+                top = logits.amax(dim=-1, keepdim=True)
+                if empty:
+                    top = top.clamp(min=0.0)
+                weights = logits.sub_(top).exp_()
+                total = weights.sum(dim=-1, keepdim=True)
+                if empty:
+                    total += empty * (-top).exp()
+                outs.append(weights @ vs / total)
+                lses.append(top + total.log())
+            yield kept, torch.cat(outs, 1).transpose(0, 1), torch.cat(lses, 1).transpose(0, 1)
 
 
 class _Kept:
