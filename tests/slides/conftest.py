@@ -24,8 +24,10 @@ def tissue(request: pytest.FixtureRequest) -> np.ndarray:
             return np.asarray(slide.read_region((0, 0), 0, slide.dimensions).convert("RGB"))
     rng = np.random.default_rng(0)
     stains = np.array([[0.65, 0.70, 0.29], [0.07, 0.99, 0.11]])
-    fields = [ndimage.gaussian_filter(rng.normal(size=(2967, 2220)), s) * s for s in (2.0, 6.0)]
-    amount = np.stack([np.clip(f, 0, None) for f in fields], axis=-1)
+    fields = [ndimage.gaussian_filter(rng.normal(size=(2967, 2220)), s) for s in (3.0, 9.0)]
+    amount = np.stack([np.clip(0.25 + 0.12 * f / f.std(), 0, None) for f in fields], axis=-1)
+    y, x = np.mgrid[:2967, :2220]
+    amount[np.hypot((y - 1500) / 1300, (x - 1000) / 750) > 1] = 0
     return np.clip(243 * 10 ** -(amount @ stains), 0, 255).astype(np.uint8)
 
 

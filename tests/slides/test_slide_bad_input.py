@@ -20,7 +20,7 @@ def damage(path: Path, tile: int, kind: str, page: int = 0) -> None:
     noise = np.random.default_rng(0).bytes(200)
     start, junk = {
         "zeros": (offset, bytes(count)),
-        "noise": (offset + count // 2, noise[: count // 4]),
+        "noise": (offset + count // 2, b"\xff\xd9" + noise[: count // 4]),  # ends the picture too early
         "half": (offset + count // 2, bytes(count - count // 2)),
     }[kind]
     with open(path, "r+b") as file:
