@@ -1,4 +1,7 @@
-"""The heads: features and labels in, predictions out. One file each, with its `Config` and `fit_predict`."""
+"""The heads: features and labels in, predictions out. One file each, with its `Config` and `fit_predict`.
+
+A head takes `Samples`, one vector each, unless its module says ``TAKES = "bags"``: then it takes `Bags` of tiles.
+"""
 
 from __future__ import annotations
 
@@ -9,10 +12,11 @@ from dataclasses import dataclass, fields
 from types import ModuleType
 from typing import Any
 
+from bench.protocols.bags import Bags
 from bench.protocols.base import Predictions, Samples
 from registry.errors import UserError
 
-__all__ = ["Head", "Predictions", "Samples", "configured", "get", "kinds"]
+__all__ = ["Bags", "Head", "Predictions", "Samples", "configured", "get", "kinds"]
 
 
 def kinds() -> list[str]:
@@ -40,7 +44,14 @@ class Head:
     kind: str
     config: Any
 
-    def fit_predict(self, train: Samples, val: Samples | None, test: Samples, seed: int) -> Predictions:
+    @property
+    def takes_bags(self) -> bool:
+        """Whether it takes `Bags`, not `Samples`."""
+        return getattr(_module(self.kind), "TAKES", "samples") == "bags"
+
+    def fit_predict(
+        self, train: Samples | Bags, val: Samples | Bags | None, test: Samples | Bags, seed: int
+    ) -> Predictions:
         """Fit on `train` and `val`, choose without seeing `test`, predict `test`."""
         predictions: Predictions = get(self.kind).fit_predict(train, val, test, self.config, seed)
         return predictions

@@ -20,6 +20,7 @@ from bench.protocols.temperature import fit_temperature, scaled
 from bench.protocols.transmil import TransMIL
 from registry.errors import UserError
 
+TAKES = "bags"
 NETWORKS = ("abmil", "mean", "max", "clam_sb", "dsmil", "transmil")
 
 

@@ -35,6 +35,10 @@ class Samples:
     def __len__(self) -> int:
         return len(self.labels)
 
+    @property
+    def dim(self) -> int:
+        return int(self.features.shape[1])
+
     def take(self, rows: Shaped[np.ndarray, " row"]) -> Samples:
         """The samples at these rows (indices or mask), in their order."""
         return replace(

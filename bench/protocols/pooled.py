@@ -11,6 +11,8 @@ from bench.protocols.bags import Bags
 from bench.protocols.base import Predictions, Samples
 from registry.errors import UserError
 
+TAKES = "bags"
+
 
 @dataclass
 class Config:
