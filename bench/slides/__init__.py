@@ -1,7 +1,7 @@
 """Whole slides: pixels at the true resolution, tissue, and the tiles of a grid."""
 
 from bench.slides.cohort import read_cohort
-from bench.slides.interop import coords_attributes, read_bag, read_coords
+from bench.slides.interop import coords_attributes, find_bag, find_coords, read_bag, read_coords
 from bench.slides.masks import read_mask
 from bench.slides.pixels import UnreadableRegion
 from bench.slides.preview import write_contact_sheet, write_preview
@@ -18,6 +18,8 @@ __all__ = [
     "Tissue",
     "UnreadableRegion",
     "coords_attributes",
+    "find_bag",
+    "find_coords",
     "find_tissue",
     "from_coords",
     "open_slide",

@@ -52,6 +52,16 @@ def coords_attributes(slide: Slide, grid: Grid) -> dict[str, Any]:
     return attributes
 
 
+def find_bag(folder: Path, slide_id: str) -> Path:
+    """The file of a slide's features; UserError if there is none."""
+    return _find(folder, slide_id, FEATURES, "features")
+
+
+def find_coords(folder: Path, slide_id: str) -> Path:
+    """The file of a slide's coordinates; UserError if there is none."""
+    return _find(folder, slide_id, COORDS, "coordinates")
+
+
 def read_bag(
     folder: Path, slide_id: str
 ) -> tuple[Float[np.ndarray, "tile feature"], Int[np.ndarray, "tile 2"] | None, dict[str, Any]]:
@@ -71,7 +81,7 @@ def read_bag(
     UserError
         If there is no file of the slide, or it holds no features.
     """
-    path = _find(folder, slide_id, FEATURES, "features")
+    path = find_bag(folder, slide_id)
     if path.suffix == ".pt":
         return _tensor(path), None, {}
     try:
@@ -103,7 +113,7 @@ def read_coords(folder: Path, slide_id: str, slide: Slide, tile_size: int) -> Gr
     UserError
         If there is no file of the slide, it does not say how large a tile is, or it is of another slide.
     """
-    path = _find(folder, slide_id, COORDS, "coordinates")
+    path = find_coords(folder, slide_id)
     try:
         with h5py.File(path, "r") as file:
             if "coords" not in file:
