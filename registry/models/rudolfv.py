@@ -1,6 +1,6 @@
 """RudolfV, from Aignostics with Charité and LMU: the second generation, and the first, which is not public."""
 
-from ..card import Architecture, ModelCard, Pooling, Preprocessing, Pretraining, Weights
+from ..card import Architecture, Cohort, ModelCard, Pooling, Preprocessing, Pretraining, Weights
 
 _MEAN, _STD = (0.7072, 0.5787, 0.7036), (0.2119, 0.2301, 0.1775)
 
@@ -83,9 +83,10 @@ CARDS = (
         pretraining=Pretraining(
             method="DINOv2",
             data=(
-                "1.2 billion tiles of 134,000 slides, TCGA among them by the paper's title of its sources; not "
-                "checked here"
+                "1.2 billion tiles of 134,000 slides, H&E and others, of more than 15 laboratories; whether TCGA is "
+                "among them is not checked here"
             ),
+            cohorts=(Cohort(name="TCGA", evidence="unknown"),),
             evidence="unknown",
         ),
         notes=(
