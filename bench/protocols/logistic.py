@@ -24,6 +24,7 @@ from torch import Tensor
 HISTORY = 12
 SINGLE_ITERATIONS = 150  # a problem that needs more is ill-conditioned, and float32 products no longer help it
 GAIN = 2e-8  # a problem is solved when the next step would lower the objective by less than this share of it
+COARSE = 4
 SLOPE_LEFT = 0.4
 LINE_SEARCH_TRIALS = 16
 ROWS_PER_CHUNK = 8192
@@ -149,24 +150,51 @@ def solve(
 
     a_problem = logits * (n * 32 + columns * (8 * HISTORY + 64))
     at_once = max(1, memory_bytes // a_problem)
-    weights, objective, norm, iterations = [], [], [], []
-    for start in range(0, len(strengths), at_once):
-        turn = slice(start, start + at_once)
-        search = _Search(design, target, shares, which[turn], penalty[turn], tol)
-        search.run(max_iter)
-        weights.append(search.weights)
-        objective.append(search.objective)
-        norm.append(search.gradient_norm)
-        iterations.append(search.iterations)
-    rotated = torch.cat(weights)
+    search = _Search(design, target, shares, which, penalty, tol)
+    first, later = _coarse(np.asarray(strengths, dtype=np.float64), np.asarray(weighting))
+    for problems in np.split(first, range(at_once, len(first), at_once)):
+        search.run(torch.from_numpy(problems).to(device), max_iter)
+    for problem, neighbours, shares_of in later:
+        mixed = torch.tensordot(torch.from_numpy(shares_of).to(device), search.weights[neighbours.tolist()], 1)
+        search.weights[problem] = mixed
+    rest = np.array([problem for problem, _, _ in later], dtype=np.int64)
+    for problems in np.split(rest, range(at_once, len(rest), at_once)):
+        search.run(torch.from_numpy(problems).to(device), max_iter)
+    rotated = search.weights
     original = rotated[..., :-1] @ design.basis.T
     return Solution(
         original,
         rotated[..., -1] - original @ design.centre,
-        torch.cat(objective).cpu().numpy(),
-        torch.cat(norm).cpu().numpy(),
-        torch.cat(iterations).cpu().numpy(),
+        search.objective.cpu().numpy(),
+        search.gradient_norm.cpu().numpy(),
+        search.iterations.cpu().numpy(),
     )
+
+
+def _coarse(
+    strengths: Float[np.ndarray, " problem"], weighting: Int[np.ndarray, " problem"]
+) -> tuple[Int[np.ndarray, " problem"], list[tuple[int, np.ndarray, np.ndarray]]]:
+    """Problems to solve first, and for each other one, which of those it starts from and in what shares.
+
+    Along the strengths of one weighting the solution is smooth in log C. Every COARSE-th strength is solved from zero,
+    the others start from the cubic through the four nearest of them.
+    """
+    first: list[int] = []
+    later: list[tuple[int, np.ndarray, np.ndarray]] = []
+    for one in np.unique(weighting):
+        own = np.flatnonzero(weighting == one)
+        own = own[np.argsort(strengths[own], kind="stable")]
+        at = np.log(strengths[own])
+        nodes = np.unique(np.append(np.arange(0, len(own), COARSE), len(own) - 1))
+        if len(nodes) < 4 or len(np.unique(at)) < len(at):
+            first += own.tolist()
+            continue
+        first += own[nodes].tolist()
+        for i in np.setdiff1d(np.arange(len(own)), nodes):
+            near = nodes[np.argsort(np.abs(at[nodes] - at[i]), kind="stable")[:4]]
+            shares = [np.prod([(at[i] - at[m]) / (at[j] - at[m]) for m in near if m != j]) for j in near]
+            later.append((int(own[i]), own[near], np.array(shares)))
+    return np.array(first, dtype=np.int64), later
 
 
 class _Search:
@@ -186,10 +214,11 @@ class _Search:
         self.penalised = torch.ones(columns, dtype=torch.float64, device=device)
         self.penalised[-1] = 0
 
-    def run(self, max_iter: int) -> None:
-        everyone = torch.arange(len(self.penalty), device=self.penalty.device)
-        self._descend(everyone, torch.float32, min(max_iter, SINGLE_ITERATIONS))
-        self._descend(everyone, torch.float64, max_iter)
+    def run(self, problems: Tensor, max_iter: int) -> None:
+        """Solve these problems, each from its weights as they stand."""
+        if len(problems):
+            self._descend(problems, torch.float32, min(max_iter, SINGLE_ITERATIONS))
+            self._descend(problems, torch.float64, max_iter)
 
     def _descend(self, active: Tensor, dtype: torch.dtype, max_iter: int) -> None:
         """Run L-BFGS with products in `dtype` until each problem is solved or can go no further in this precision."""

@@ -10,6 +10,7 @@ from torch import Tensor
 from registry.errors import UserError
 
 SPARE = 16  # candidates beyond k, so that float32 order rarely matters
+GATHERED = 2**20  # elements of items that are turned to float64 at a time
 DECIMALS = 12  # distances that agree to this many decimals are equal
 
 
@@ -35,60 +36,90 @@ def nearest(
     if metric not in ("cosine", "l2"):
         raise UserError(f"metric={metric} of the neighbours is unknown: it is 'cosine' or 'l2'.")
     where = ("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else device
-    items = _placed(database, where)
-    queries = _placed(query, where)
-    centre = items.mean(0, dtype=torch.float64) if metric == "l2" else None
-    scale = 1.0 if centre is None else float((items.double() - centre).square().sum(1).max()) or 1.0
-    single = _single(items, centre, scale)
-    half_norms = 0.5 * single.square().sum(1) if metric == "l2" else None
+    items, queries = (torch.from_numpy(np.ascontiguousarray(x, dtype=np.float32)).to(where) for x in (database, query))
+    geometry = _Cosine(items) if metric == "cosine" else _Euclidean(items)
+    single = geometry.single(items)
     wanted = min(k + SPARE, len(items))
-    dim = items.shape[1]
-    # Products of vectors of norm |q| and at most 1, and rounding of the vectors themselves.
-    margin = 4 * np.finfo(np.float32).eps * np.sqrt(dim)
-    size = max(1, min(memory_bytes // (4 * len(items) * 4), memory_bytes // (wanted * dim * 32)))
+    # Rounding of vectors and products of length one, as a share of their lengths.
+    margin = 4 * np.finfo(np.float32).eps * np.sqrt(items.shape[1])
+    size = max(1, memory_bytes // (16 * len(items)))
     found = np.empty((len(queries), k), dtype=np.int64)
     distances = np.empty((len(queries), k))
     for start in range(0, len(queries), size):
         rows = queries[start : start + size]
-        compared = _single(rows, centre, scale)
-        closeness = compared @ single.T
-        if half_norms is not None:
-            closeness -= half_norms
-        best, candidates = closeness.topk(wanted, dim=1)
+        compared = geometry.single(rows)
+        best, candidates = (compared @ single.T - geometry.offset).topk(wanted, dim=1)
         candidates = candidates.sort(dim=1).values
-        distance = _distance(rows, items[candidates], centre, scale)
-        order = distance.sort(dim=1, stable=True)
+        order = _distances(geometry, rows, items, candidates).sort(dim=1, stable=True)
         kept, near = candidates.gather(1, order.indices)[:, :k], order.values[:, :k]
         if wanted < len(items):
             # The worst kept distance against the best that any item outside the candidates can have.
             squares = compared.double().square().sum(1)
-            outside = (squares - 2 * best[:, -1] if half_norms is not None else 1 - best[:, -1]).double()
-            doubt = outside - margin * (1 + squares) * 2 <= near[:, k - 1]
-            for row in torch.nonzero(doubt)[:, 0]:
-                whole = torch.cat(
-                    [_distance(rows[row, None], part[None], centre, scale)[0] for part in items.split(8192)]
-                )
-                all_of_them = whole.sort(stable=True)
-                kept[row], near[row] = all_of_them.indices[:k], all_of_them.values[:k]
+            outside = geometry.least(squares, best[:, -1]) - 2 * margin * (1 + squares)
+            for row in torch.nonzero(outside <= near[:, k - 1])[:, 0]:
+                everything = torch.arange(len(items), device=where)[None]
+                whole = _distances(geometry, rows[row, None], items, everything)[0].sort(stable=True)
+                kept[row], near[row] = whole.indices[:k], whole.values[:k]
         found[start : start + size], distances[start : start + size] = kept.cpu().numpy(), near.cpu().numpy()
     return found, distances
 
 
-def _placed(x: np.ndarray, device: str) -> Tensor:
-    return torch.from_numpy(np.ascontiguousarray(x, dtype=np.float32)).to(device)
+class _Cosine:
+    """One minus the cosine."""
 
+    def __init__(self, items: Tensor) -> None:
+        self.norms = torch.cat([part.double().norm(dim=1) for part in items.split(8192)]).clamp_min(1e-300)
+        self.offset = torch.zeros(len(items), device=items.device)
 
-def _single(x: Tensor, centre: Tensor | None, scale: float) -> Tensor:
-    """What the float32 products compare: unit vectors, or centred vectors of norm about one at most."""
-    if centre is None:
+    def single(self, x: Tensor) -> Tensor:
+        """What the float32 products compare: the higher product minus `offset`, the nearer."""
         return torch.nn.functional.normalize(x, dim=1)
-    return ((x.double() - centre) / scale**0.5).float()
+
+    def least(self, squares: Tensor, closeness: Tensor) -> Tensor:
+        """The distance that belongs to a float32 closeness."""
+        return 1 - closeness.double()
+
+    def probe(self, query: Tensor) -> Tensor:
+        """The float64 vector whose products with items give the distance."""
+        return query
+
+    def distance(self, probe: Tensor, products: Tensor, rows: Tensor) -> Tensor:
+        return 1 - products / self.norms[rows] / probe.norm(dim=1, keepdim=True).clamp_min(1e-300)
 
 
-def _distance(query: Tensor, items: Tensor, centre: Tensor | None, scale: float) -> Tensor:
-    """Distances [Q, M] of queries [Q, D] to their items [Q, M, D], in float64."""
-    q, x = query.double()[:, None], items.double()
-    if centre is not None:
-        return ((q - x).square().sum(2) / scale).round(decimals=DECIMALS)
-    q = q / q.norm(dim=2, keepdim=True).clamp_min(1e-300)
-    return (1 - (q * x).sum(2) / x.norm(dim=2).clamp_min(1e-300)).round(decimals=DECIMALS)
+class _Euclidean:
+    """The squared distance over the largest squared norm about the mean."""
+
+    def __init__(self, items: Tensor) -> None:
+        self.centre = items.mean(0, dtype=torch.float64)
+        self.squares = torch.cat([(part.double() - self.centre).square().sum(1) for part in items.split(8192)])
+        self.scale = float(self.squares.max()) or 1.0
+        self.offset = (0.5 * self.squares / self.scale).float()
+
+    def single(self, x: Tensor) -> Tensor:
+        return torch.cat([((part.double() - self.centre) / self.scale**0.5).float() for part in x.split(8192)])
+
+    def least(self, squares: Tensor, closeness: Tensor) -> Tensor:
+        return squares - 2 * closeness.double()
+
+    def probe(self, query: Tensor) -> Tensor:
+        return query - self.centre
+
+    def distance(self, probe: Tensor, products: Tensor, rows: Tensor) -> Tensor:
+        inner = products - (probe @ self.centre)[:, None]
+        return (probe.square().sum(1, keepdim=True) + self.squares[rows] - 2 * inner) / self.scale
+
+
+def _distances(geometry: _Cosine | _Euclidean, query: Tensor, items: Tensor, rows: Tensor) -> Tensor:
+    """Distances [Q, M] of queries [Q, D] to their rows [Q, M] of the items, in float64, a few at a time."""
+    out = torch.empty(rows.shape, dtype=torch.float64, device=items.device)
+    queries_at_once = max(1, GATHERED // (rows.shape[1] * items.shape[1]))
+    items_at_once = max(1, GATHERED // items.shape[1])
+    for start in range(0, len(query), queries_at_once):
+        part = slice(start, start + queries_at_once)
+        probe = geometry.probe(query[part].double())
+        for first in range(0, rows.shape[1], items_at_once):
+            some = rows[part, first : first + items_at_once]
+            products = torch.bmm(items[some].double(), probe[:, :, None])[:, :, 0]
+            out[part, first : first + items_at_once] = geometry.distance(probe, products, some)
+    return out.round(decimals=DECIMALS)
