@@ -59,6 +59,7 @@ class BenchConfig:
     null: Null = Null.floors
     # where things are
     data: str | None = None  # the dataset's folder or manifest, or a folder that holds the datasets' folders
+    features: str | None = None  # folder of CLAM's or TRIDENT's feature files, which model=precomputed takes
     coords: str | None = None  # folder of CLAM's or TRIDENT's coordinates of the slides, taken instead of a grid
     results: str = "results"
     cache: str = "cache"

@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING, Any
 import registry
 from bench.config import BenchConfig, Null, Precision, WeightsChoice
 from registry import ModelCard
+from registry.card import Architecture, Preprocessing, Pretraining, Weights
 from registry.errors import UserError
 
 if TYPE_CHECKING:
-    from registry.extractor import FeatureExtractor
+    from registry.extractor import FeatureExtractor, SlideEncoder
 
+PRECOMPUTED = "precomputed"
 FLOORS = ("colour", "random_vit_s16")
 RANDOM = "@random"
 
@@ -33,6 +35,8 @@ class Model:
         Arguments of `registry.load` and `registry.fingerprint` that say which weights.
     how : dict
         Arguments of `registry.load` alone.
+    tile_encoder : Model or None
+        Of a slide encoder: the model whose features it takes.
     """
 
     name: str
@@ -40,9 +44,17 @@ class Model:
     floor: bool
     source: dict[str, Any]
     how: dict[str, Any]
+    tile_encoder: Model | None = None
+
+    @property
+    def sees_pixels(self) -> bool:
+        """Not so where a user gives the features."""
+        return self.name != PRECOMPUTED
 
     def key(self) -> dict[str, str]:
         """All of the model that can change a feature."""
+        if not self.sees_pixels:
+            return {}
         return {
             "card": self.card.digest(),
             "weights": registry.fingerprint(self.name, **self.source),
@@ -54,10 +66,14 @@ class Model:
         from registry.extractor import FeatureExtractor
 
         loaded = registry.load(self.name, **self.source, **self.how)
-        if not isinstance(loaded, FeatureExtractor):
-            raise UserError(
-                f"{self.name} takes the features of a slide's tiles, not tiles: use it on a task of slides."
-            )
+        assert isinstance(loaded, FeatureExtractor)
+        return loaded
+
+    def load_slide_encoder(self) -> SlideEncoder:
+        from registry.extractor import SlideEncoder
+
+        loaded = registry.load(self.name, **self.source, **self.how)
+        assert isinstance(loaded, SlideEncoder)
         return loaded
 
 
@@ -72,11 +88,16 @@ def models(config: BenchConfig, device: str) -> list[Model]:
     named = [config.model] if isinstance(config.model, str) else list(config.model)
     if not named:
         raise UserError("No model is named: set model=NAME; `python -m registry` lists them.")
+    if (PRECOMPUTED in named) != bool(config.features):
+        raise UserError(
+            f"model={PRECOMPUTED} and features=DIR belong together: DIR is the folder of CLAM's or TRIDENT's feature "
+            "files."
+        )
     if config.weights is WeightsChoice.random:
-        named = [n if _is_floor(n) else n + RANDOM for n in named]
+        named = [n if _is_floor(n) or n == PRECOMPUTED else n + RANDOM for n in named]
     registry.load_plugins(list(config.plugins))
-    _check_checkpoints(config, named)
     found = [_model(config, name, device) for name in dict.fromkeys([*named, *_floors(config.null, named)])]
+    _check_checkpoints(config, named, [model.tile_encoder.name for model in found if model.tile_encoder])
     for option in config.options:
         if not any(option in model.card.options for model in found):
             raise UserError(
@@ -86,10 +107,11 @@ def models(config: BenchConfig, device: str) -> list[Model]:
 
 
 def _floors(null: Null, named: list[str]) -> Iterator[str]:
-    if null is Null.none:
+    """None beside given features alone, which spare the slides."""
+    if null is Null.none or named == [PRECOMPUTED]:
         return
     if null is Null.same:
-        yield from (name + RANDOM for name in named if not _is_floor(name))
+        yield from (name + RANDOM for name in named if not _is_floor(name) and name != PRECOMPUTED)
     yield from FLOORS
 
 
@@ -97,34 +119,41 @@ def _is_floor(name: str) -> bool:
     return name in FLOORS or name.endswith(RANDOM)
 
 
-def _check_checkpoints(config: BenchConfig, named: list[str]) -> None:
+def _check_checkpoints(config: BenchConfig, named: list[str], tile_encoders: list[str]) -> None:
     if config.checkpoint and len(named) > 1:
         raise UserError(
             f"checkpoint= belongs to one model and {len(named)} are named: give each its own, "
             f"checkpoints.{named[0]}=FILE."
         )
     for name in config.checkpoints:
-        if name not in named:
+        if name not in [*named, *tile_encoders]:
             raise UserError(
                 f"checkpoints.{name} is given but model= does not name {name}: add it, or drop the checkpoint."
             )
 
 
-def _model(config: BenchConfig, name: str, device: str) -> Model:
+def _model(config: BenchConfig, name: str, device: str, *, tile_encoder: bool = False) -> Model:
+    if name == PRECOMPUTED:
+        return Model(name, _PRECOMPUTED_CARD, False, {}, {})
     known = registry.card(name, revision=config.revision, offline=config.offline).options
     options = {option: value for option, value in config.options.items() if option in known}
     card = registry.card(name, options, revision=config.revision, offline=config.offline)
     precision = config.precision.value
     if precision == "auto":
         precision = card.precision if device.startswith("cuda") else Precision.float32.value
+    own = None if tile_encoder else config.checkpoint
+    below = None
+    if card.unit == "slide":
+        twin = RANDOM if name.endswith(RANDOM) else ""
+        below = _model(config, card.tile_encoder + twin, device, tile_encoder=True)
     return Model(
         name=name,
         card=card,
         floor=_is_floor(name),
         source={
-            "checkpoint": None if _is_floor(name) else config.checkpoints.get(name, config.checkpoint),
+            "checkpoint": None if _is_floor(name) else config.checkpoints.get(name, own),
             "weights_dir": config.weights_dir,
-            "revision": config.revision,
+            "revision": None if tile_encoder else config.revision,
             "offline": config.offline,
         },
         how={
@@ -134,4 +163,21 @@ def _model(config: BenchConfig, name: str, device: str) -> Model:
             "precision": precision,
             "preprocess": config.preprocess.value,
         },
+        tile_encoder=below,
     )
+
+
+_PRECOMPUTED_CARD = ModelCard(
+    name=PRECOMPUTED,
+    family=PRECOMPUTED,
+    title="Features of features=DIR",
+    dim=0,
+    params=0,
+    paper="",
+    url="",
+    licence="",
+    architecture=Architecture(builder=""),
+    preprocessing=Preprocessing(size=0, mpp=None, tile_size=0, resize=None),
+    weights=Weights(layout="none"),
+    pretraining=Pretraining(method="unknown", data="unknown"),
+)

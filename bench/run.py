@@ -3,30 +3,21 @@
 from __future__ import annotations
 
 import dataclasses
-import hashlib
-import json
+import functools
 import os
-import sys
-import traceback
-from collections.abc import Iterator
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from bench import leaderboard, metrics, protocols, tasks
+from bench import leaderboard, protocols, tasks
 from bench.config import BenchConfig
-from bench.embed import Embedding, Job, embed, feature_folder
+from bench.embed import Embedding, Job, embed, encode, feature_folder
 from bench.files import unwritable
-from bench.leaderboard import Row
 from bench.models import Model, models
-from bench.slide_data import SlideData
+from bench.run_head import Run, say
+from bench.slide_data import SidesOfBags, SlideData
 from bench.tasks import TaskConfig, Unit
-from bench.tile_data import Sides, TileData
+from bench.tile_data import Pass, Sides, TileData
 from registry.errors import UserError
-
-MPP_TOLERANCE = 0.1  # relative; beyond it the row says what the network sees
 
 
 def run(config: BenchConfig) -> None:
@@ -69,178 +60,155 @@ def _run_task(
     device: str,
 ) -> list[str]:
     """Run all models on one task; gives the sentences of what failed."""
-    data = _data(config, task, cache, results)
+    data = _data(config, task, entries, cache, results)
     frame = data.manifest.frame
     counts = ", ".join(f"{side} {n}" for side, n in frame["split"].value_counts().items())
-    _say(f"{task.name}: {len(frame)} {data.noun} ({counts}), {frame['group'].nunique()} groups")
+    fitting = {name: head for name, head in heads.items() if task.unit is Unit.slide or not head.takes_bags}
+    unfit = ", ".join(name for name in heads if name not in fitting)
+    if not fitting:
+        raise UserError(
+            f"The task {task.name} has single tiles and protocol={unfit} takes slides as bags of tiles: choose "
+            "another, such as protocol=linear."
+        )
+    say(
+        f"{task.name}: {len(frame)} {data.noun} ({counts}), {frame['group'].nunique()} groups"
+        + (f"; {unfit} is for slides and left out" if unfit else "")
+    )
     failures = []
     for part in data.passes(entries):
-        runs = [
-            _Run(config, task, data, model, name, head, seed, results)
-            for model in part.models
-            for name, head in heads.items()
-            for seed in config.seeds
-        ]
-        jobs: dict[str, Job] = {}
-        for model in part.models:
-            try:
-                jobs[model.name] = _job(model, task, part.key, cache)
-            except Exception as error:
-                failures += [r.fail(error) for r in runs if r.model is model]
-        pending = [r for r in runs if r.model.name in jobs and not r.is_done(jobs[r.model.name])]
-        if not pending:
-            continue
-        batch = config.batch_size or _batch_size(device, part.models)
-        embeddings = embed(
-            part.units(),
-            [jobs[name] for name in dict.fromkeys(r.model.name for r in pending)],
-            batch_size=batch,
-            workers=config.workers or os.cpu_count() or 1,
-            on_corrupt=config.on_corrupt.value,
-            label=task.name,
-        )
-        for name, embedding in embeddings.items():
-            own = [r for r in pending if r.model.name == name]
-            if embedding.error is not None:
-                failures += [r.fail(embedding.error) for r in own]
-                continue
-            samples = data.samples(embedding)
-            failures += [sentence for r in own if (sentence := r.finish(jobs[name], embedding, samples))]
+        failures += _run_pass(config, task, data, part, fitting, results, cache, device)
     return failures
 
 
-def _data(config: BenchConfig, task: TaskConfig, cache: Path, results: Path) -> TileData | SlideData:
+def _run_pass(
+    config: BenchConfig,
+    task: TaskConfig,
+    data: TileData | SlideData,
+    part: Pass,
+    heads: dict[str, protocols.Head],
+    results: Path,
+    cache: Path,
+    device: str,
+) -> list[str]:
+    """Run the models that want the same tiles; gives the sentences of what failed."""
+    runs, failures, work = [], [], {}
+    for model in part.models:
+        own = [
+            Run(config, task, data, part, model, name, head, seed, results)
+            for name, head in heads.items()
+            if not (model.tile_encoder and head.takes_bags)
+            for seed in config.seeds
+        ]
+        if not own:
+            failures.append(
+                f"{model.name} gives one vector a slide and protocol={', '.join(heads)} takes bags of tiles: choose "
+                "another, such as protocol=linear."
+            )
+        try:
+            work[model.name] = _Work.of(model, task, part.key, cache)
+        except Exception as error:
+            failures += [r.fail(error) for r in own]
+            continue
+        runs += own
+    pending = [r for r in runs if not r.is_done(work[r.model.name].digest)]
+    if not pending:
+        return failures
+    wanted = {r.model.name: work[r.model.name] for r in pending}
+    try:
+        embeddings = _embed(config, part, [w.tiles for w in wanted.values()], device, task.name)
+    except UserError as error:  # of the data: the same for all models
+        return failures + [r.fail(error, of_model=False) for r in pending]
+    for name, doing in wanted.items():
+        embedding = embeddings[doing.tiles.name]
+        if doing.vectors is not None and embedding.error is None:
+            embedding = encode(embedding, doing.vectors, label=task.name)
+        sides = functools.cache(functools.partial(_sides, data, embedding))
+        for r in (r for r in pending if r.model.name == name):
+            sentence = r.fail(embedding.error) if embedding.error else r.finish(doing.digest, embedding, sides)
+            failures += [sentence] if sentence else []
+    return failures
+
+
+def _embed(config: BenchConfig, part: Pass, jobs: list[Job[Any]], device: str, label: str) -> dict[str, Embedding]:
+    jobs = list({job.name: job for job in jobs}.values())
+    if part.given is not None:
+        return {job.name: part.given(job) for job in jobs}
+    assert part.units is not None
+    units, left_out = part.units()
+    found = embed(
+        units,
+        jobs,
+        batch_size=config.batch_size or _batch_size(device, part.side),
+        workers=config.workers or os.cpu_count() or 1,
+        on_corrupt=config.on_corrupt.value,
+        label=label,
+    )
+    for embedding in found.values():
+        embedding.notes += left_out
+    return found
+
+
+def _data(
+    config: BenchConfig, task: TaskConfig, entries: list[Model], cache: Path, results: Path
+) -> TileData | SlideData:
+    if not any(model.sees_pixels for model in entries):
+        task = dataclasses.replace(task, options={**task.options, "check_files": False})
     manifest = tasks.read(task, Path(config.data) if config.data else None, cache)
     if task.unit is Unit.tile:
         return TileData(manifest, config.shard_tiles)
-    coords = Path(config.coords) if config.coords else None
-    return SlideData(manifest, cache, results, config.on_corrupt.value, coords)
+    coords, features = (Path(folder).expanduser() if folder else None for folder in (config.coords, config.features))
+    return SlideData(manifest, cache, results, config.on_corrupt.value, coords, features)
 
 
-def _batch_size(device: str, models: list[Model]) -> int:
+def _sides(data: TileData | SlideData, embedding: Embedding, bags: bool) -> Sides | SidesOfBags:
+    """What a head takes: bags of tiles, or a vector each."""
+    if bags:
+        assert isinstance(data, SlideData)
+        return data.bags(embedding)
+    return data.samples(embedding)
+
+
+def _batch_size(device: str, side: int) -> int:
     """As many pixels as 256 tiles of 256 px on a GPU, an eighth of it on a CPU: one region of 4,096 px is a batch."""
-    side = max(model.card.preprocessing.tile_size for model in models)
     return max(1, round((256 if device.startswith("cuda") else 32) * min(1.0, (256 / side) ** 2)))
 
 
-def _job(model: Model, task: TaskConfig, read: dict[str, str], cache: Path) -> Job:
-    key = {**model.key(), "frontend": "", **read}
-    attributes: dict[str, str | int | float] = {
-        **key,
-        "model": model.name,
-        "tile_size": task.tile_size or 0,
-        "mpp": task.mpp or 0.0,
-        "mpp_asked": model.card.preprocessing.mpp or 0.0,
-    }
-    return Job(model.name, feature_folder(cache, model.name, key), attributes, model.load)
-
-
 @dataclasses.dataclass(frozen=True)
-class _Run:
-    """One model, task, protocol and seed: what becomes one row."""
+class _Work:
+    """What is to be computed for a model: the features of tiles and, by a slide encoder, the vectors of slides."""
 
-    config: BenchConfig
-    task: TaskConfig
-    data: TileData | SlideData
-    model: Model
-    protocol: str
-    head: protocols.Head
-    seed: int
-    results: Path
+    tiles: Job[Any]
+    vectors: Job[Any] | None = None
 
-    def digest(self, job: Job) -> str:
-        head = [self.head.kind, dataclasses.asdict(self.head.config), self.seed, self.config.bootstrap]
-        labels = self.data.manifest.frame[["id", "label", "group", "split"]].to_csv(index=False)
-        return _digest([self.data.content, labels, job.folder.name, head, self.task.metric, version("pfmbench")])
-
-    def is_done(self, job: Job) -> bool:
-        row = leaderboard.read_row(self.results, self.task.name, self.model.name, "", self.protocol, self.seed)
-        return row is not None and row.status == "ok" and row.config_digest == self.digest(job)
-
-    def finish(self, job: Job, embedding: Embedding, samples: Sides) -> str:
-        """Fit, predict, score and write the row; gives the sentence of a failure, or nothing."""
-        try:
-            train, val, test = samples
-            predictions = self.head.fit_predict(train, val, test, self.seed)
-            row = dataclasses.replace(
-                self._row(),
-                status="ok",
-                metrics={
-                    name: dataclasses.asdict(interval)
-                    for name, interval in metrics.score(
-                        predictions.y_true, predictions.scores, predictions.groups, n_boot=self.config.bootstrap
-                    ).items()
-                },
-                n_train=len(train),
-                n_val=len(val) if val is not None else 0,
-                n_test=len(test),
-                n_groups=len(np.unique(test.groups)),
-                n_skipped=len(self.data.manifest) - sum(map(len, filter(None, samples))),
-                feature_dim=test.features.shape[1],
-                tiles_per_s=embedding.tiles_per_s(),
-                config_digest=self.digest(job),
-                info=predictions.info,
-            )
-            leaderboard.write(self.results, row, predictions)
-        except OSError as error:
-            return self.fail(unwritable(self.results, error, "results=DIR"))
-        except Exception as error:
-            return self.fail(error)
-        own = row.metrics[self.task.metric]
-        _say(
-            f"{self.task.name} · {self.model.name} · {self.protocol}: {self.task.metric} {own['value']:.3f} "
-            f"[{own['ci_low']:.3f}, {own['ci_high']:.3f}]"
+    @classmethod
+    def of(cls, model: Model, task: TaskConfig, read: dict[str, str], cache: Path) -> _Work:
+        if task.unit is Unit.tile and (model.tile_encoder or not model.sees_pixels):
+            raise UserError(f"{model.name} is for slides and the task {task.name} has single tiles: leave it out.")
+        below = model.tile_encoder or model
+        key = {**below.key(), "frontend": "", **read}
+        attributes: dict[str, str | int | float] = {
+            **key,
+            "model": below.name,
+            "tile_size": task.tile_size or 0,
+            "mpp": task.mpp or 0.0,
+            "mpp_asked": below.card.preprocessing.mpp or 0.0,
+        }
+        tiles = Job(below.name, feature_folder(cache, below.name, key), attributes, below.load)
+        if model.tile_encoder is None:
+            return cls(tiles)
+        key = {**model.key(), "tiles": tiles.folder.name}
+        vectors = Job(
+            model.name,
+            feature_folder(cache, model.name, key),
+            {**key, "model": model.name, "tile_encoder": below.name},
+            model.load_slide_encoder,
         )
-        return ""
+        return cls(tiles, vectors)
 
-    def fail(self, error: Exception) -> str:
-        """Write a failed row, unless a good one stands there; gives the sentence."""
-        if isinstance(error, UserError):
-            sentence = str(error)
-        else:
-            sentence = f"{type(error).__name__}: {error} (a fault of the harness or its libraries, please report it)"
-            if os.environ.get("PFMBENCH_DEBUG"):
-                traceback.print_exception(error)
-        sentence = sentence if self.model.name in sentence else f"{self.model.name}: {sentence}"
-        standing = leaderboard.read_row(self.results, self.task.name, self.model.name, "", self.protocol, self.seed)
-        if standing is None or standing.status != "ok":
-            leaderboard.write(self.results, dataclasses.replace(self._row(), status="failed", error=sentence), None)
-        return sentence
-
-    def _row(self) -> Row:
-        card = self.model.card
-        return Row(
-            task=self.task.name,
-            model=self.model.name,
-            frontend="",
-            protocol=self.protocol,
-            seed=self.seed,
-            status="failed",
-            feature_dim=card.dim,
-            params_m=round(card.params / 1e6, 2),
-            floor=self.model.floor,
-            primary_metric=self.task.metric,
-            version=version("pfmbench"),
-            classes=list(self.data.manifest.classes),
-            notes=[*self.data.manifest.notes, *self.data.notes, *_notes(self.task, self.model)],
-        )
-
-
-def _notes(task: TaskConfig, model: Model) -> Iterator[str]:
-    """What a reader of the row must know of this model on this task."""
-    wanted = model.card.preprocessing
-    if wanted.mpp and task.mpp and task.tile_size:
-        side = wanted.resize if isinstance(wanted.resize, int) else wanted.size
-        seen, meant = task.mpp * task.tile_size / side, wanted.mpp * wanted.tile_size / side
-        if abs(seen / meant - 1) > MPP_TOLERANCE:
-            yield f"the network sees {seen:.3g} um/px where its authors mean {meant:.3g}"
-    shared = {c.name: c.evidence for c in model.card.pretraining.cohorts if c.name in task.cohorts}
-    for cohort, evidence in sorted(shared.items()):
-        yield f"pretraining shares {cohort} with this task ({evidence})"
-
-
-def _digest(parts: Any) -> str:
-    return hashlib.sha256(json.dumps(parts, sort_keys=True, default=str).encode()).hexdigest()[:16]
+    @property
+    def digest(self) -> str:
+        """Of all that can change what a head is given."""
+        return (self.vectors or self.tiles).folder.name
 
 
 def _check_writable(folder: Path, option: str) -> None:
@@ -257,7 +225,3 @@ def _best_device() -> str:
     import torch
 
     return "cuda" if torch.cuda.is_available() else "cpu"
-
-
-def _say(line: str) -> None:
-    print(line, file=sys.stderr)

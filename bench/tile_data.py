@@ -2,34 +2,47 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
 
 import numpy as np
 
-from bench.embed import Embedding, Unit, shards
+from bench.embed import Embedding, Job, Unit, shards
 from bench.models import Model
-from bench.protocols import Samples
+from bench.protocols import Bags, Samples
 from bench.tasks import Manifest
 from bench.tiles import TileSource
+
+Kind = TypeVar("Kind", Samples, Bags)
 
 
 @dataclass(frozen=True, eq=False)
 class Pass:
-    """One reading of the pixels, for all models that want the same tiles.
+    """One reading of the pixels, for all models that want the same tiles; or features that are given.
 
     Attributes
     ----------
     models : list of Model
     key : dict
         All of what is read that can change a feature.
-    units : callable
-        Gives what is embedded; called only if something is to be done.
+    side : int
+        Of the tiles, px.
+    units : callable or None
+        Gives what is embedded, and notes on what is left out; called only if something is to be done.
+    given : callable or None
+        Gives the features of a job that needs no embedding.
+    pictures : Path or None
+        Folder of the slides' previews.
     """
 
     models: list[Model]
     key: dict[str, str]
-    units: Callable[[], list[Unit]]
+    side: int = 0
+    units: Callable[[], tuple[list[Unit], list[str]]] | None = None
+    given: Callable[[Job[Any]], Embedding] | None = None
+    pictures: Path | None = None
 
 
 Sides = tuple[Samples, Samples | None, Samples]
@@ -43,29 +56,32 @@ class TileData:
     def __init__(self, manifest: Manifest, shard_tiles: int):
         frame = manifest.frame
         self.manifest = manifest
-        self.notes: list[str] = []
         self.source = TileSource(frame["id"].tolist(), frame["path"].tolist(), frame["index"].tolist())
         self.content = self.source.digest()
         self._shard_tiles = shard_tiles
 
     def passes(self, models: list[Model]) -> list[Pass]:
         """All models see the same tiles, as they are stored."""
-        return [Pass(models, {"source": self.content}, lambda: shards(self.source, self._shard_tiles))]
+        side = max(model.card.preprocessing.tile_size for model in models)
+        return [Pass(models, {"source": self.content}, side, lambda: (shards(self.source, self._shard_tiles), []))]
 
     def samples(self, embedding: Embedding) -> Sides:
         """Train, validation (None where there is none) and test."""
-        return sides(self.manifest, embedding.rows, embedding.features())
+        return sides(self.manifest, embedding.rows, embedding.features(), Samples)
+
+    def notes(self, embedding: Embedding) -> list[str]:
+        """What a reader of the rows must know of tiles that were left out, beyond their number."""
+        return list(embedding.notes)
 
 
-def sides(manifest: Manifest, rows: np.ndarray, features: np.ndarray) -> Sides:
+def sides(
+    manifest: Manifest, rows: np.ndarray, features: Sequence[np.ndarray] | np.ndarray, of: Callable[..., Kind]
+) -> tuple[Kind, Kind | None, Kind]:
     """The samples at `rows` of the manifest, whose features are given in the same order, by side of the split."""
     frame = manifest.frame.iloc[rows]
     code = {name: i for i, name in enumerate(manifest.classes)}
     labels = frame["label"].map(code).to_numpy(np.int64)
     ids, groups, split = (frame[c].to_numpy(str) for c in ("id", "group", "split"))
-
-    def side(name: str) -> Samples:
-        at = split == name
-        return Samples(ids[at], groups[at], features[at], labels[at], tuple(manifest.classes))
-
-    return side("train"), side("val") if (split == "val").any() else None, side("test")
+    whole = of(ids, groups, features, labels, tuple(manifest.classes))
+    val = whole.take(split == "val") if (split == "val").any() else None
+    return whole.take(split == "train"), val, whole.take(split == "test")

@@ -1,6 +1,19 @@
-"""Tiles to features: the batch-embedding stage and the HDF5 store that caches what it makes."""
+"""Embedding: batches of tiles to feature files, slides' tiles to slide vectors, each unit of work once."""
 
+from bench.embed.slide_stage import encode
 from bench.embed.stage import Embedding, Job, Unit, embed, shards
-from bench.embed.store import feature_folder, read_features, write_features
+from bench.embed.store import feature_folder, is_whole, read_features, read_places, write_features
 
-__all__ = ["Embedding", "Job", "Unit", "embed", "feature_folder", "read_features", "shards", "write_features"]
+__all__ = [
+    "Embedding",
+    "Job",
+    "Unit",
+    "embed",
+    "encode",
+    "feature_folder",
+    "is_whole",
+    "read_features",
+    "read_places",
+    "shards",
+    "write_features",
+]

@@ -8,7 +8,7 @@ from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     import torch
 
     from registry.extractor import FeatureExtractor
+
+Network = TypeVar("Network", covariant=True)
 
 BATCHES_IN_FLIGHT = 4  # on a GPU, so that page-locked batches do not pile up
 
@@ -68,7 +70,7 @@ def shards(source: TileSource, tiles: int) -> list[Unit]:
 
 
 @dataclass(frozen=True, eq=False)
-class Job:
+class Job(Generic[Network]):
     """One model's features of all units.
 
     Attributes
@@ -80,13 +82,13 @@ class Job:
     attributes : mapping
         Written to every file; a file is current when it carries the same.
     load : callable
-        Gives the extractor, on its device. Called only if a unit is missing.
+        Gives the network, on its device. Called only if a unit is missing.
     """
 
     name: str
     folder: Path
     attributes: Mapping[str, str | int | float]
-    load: Callable[[], FeatureExtractor]
+    load: Callable[[], Network]
 
 
 @dataclass
@@ -99,12 +101,18 @@ class Embedding:
         One a unit, in their order.
     rows : int64 [N]
         Positions, counted over all units, of the tiles that could be read.
+    skipped : dict of str to int
+        Tiles that could not be read, by unit.
+    notes : list of str
+        What a reader of the rows must know of units that were left out.
     error : Exception or None
         Why the features are not whole; files that were written before it stay valid.
     """
 
     files: list[Path] = field(default_factory=list)
     rows: Int[np.ndarray, " tile"] = field(default_factory=lambda: np.zeros(0, np.int64))
+    skipped: dict[str, int] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
     error: Exception | None = None
 
     def features(self) -> Float[np.ndarray, "tile feature"]:
@@ -113,14 +121,14 @@ class Embedding:
 
     def tiles_per_s(self) -> float | None:
         """Rate at which the features were made, decoding included; None if nothing recorded it."""
-        timings = [json.loads(t.read_text()) for file in self.files if (t := _timing(file)).is_file()]
+        timings = [json.loads(t.read_text()) for file in self.files if (t := timing_path(file)).is_file()]
         seconds = sum(t["seconds"] for t in timings)
         return sum(t["tiles"] for t in timings) / seconds if seconds else None
 
 
 def embed(
     units: list[Unit],
-    jobs: list[Job],
+    jobs: list[Job[FeatureExtractor]],
     *,
     batch_size: int,
     workers: int,
@@ -224,7 +232,7 @@ class _Maker:
 
         began = time.perf_counter()
         if not self.rows:
-            raise UserError("None of the tiles can be read: check the data folder.")
+            return np.zeros(0, np.int64), np.zeros((0, self.extractor.card.dim), np.float32)
         rows = np.concatenate(self.rows)
         features = torch.cat(self.features).cpu().numpy()
         self.seconds += time.perf_counter() - began
@@ -232,7 +240,7 @@ class _Maker:
         return rows[order], features[order]
 
 
-def _finish(job: Job, unit: Unit, maker: _Maker, skipped: list[int], waited: float) -> None:
+def _finish(job: Job[FeatureExtractor], unit: Unit, maker: _Maker, skipped: list[int], waited: float) -> None:
     rows, features = maker.result()
     if not np.isfinite(features).all():
         bad = rows[~np.isfinite(features).all(axis=1)][0]
@@ -244,11 +252,11 @@ def _finish(job: Job, unit: Unit, maker: _Maker, skipped: list[int], waited: flo
     attributes = {**job.attributes, **unit.attributes, "skipped": json.dumps(sorted(skipped))}
     coords = None if unit.coords is None else unit.coords[rows]
     write_features(path, features, attributes, coords, unit.coords_attributes)
-    with whole_file(_timing(path)) as temporary:
+    with whole_file(timing_path(path)) as temporary:
         temporary.write_text(json.dumps({"tiles": len(rows), "seconds": round(maker.seconds + waited, 4)}) + "\n")
 
 
-def _gather(job: Job, units: list[Unit], on_corrupt: str) -> Embedding:
+def _gather(job: Job[Any], units: list[Unit], on_corrupt: str) -> Embedding:
     whole = Embedding()
     rows, offset = [], 0
     for unit in units:
@@ -260,18 +268,22 @@ def _gather(job: Job, units: list[Unit], on_corrupt: str) -> Embedding:
                 f"{offset + skipped[0]}: mend or remove them, or set on_corrupt=skip to leave such tiles out."
             )
             return whole
+        if skipped:
+            whole.skipped[unit.name] = len(skipped)
         rows.append(offset + np.setdiff1d(np.arange(len(unit.tiles)), skipped))
         offset += len(unit.tiles)
         whole.files.append(path)
     whole.rows = np.concatenate(rows)
+    if not len(whole.rows):
+        whole.error = UserError("None of the tiles can be read: check the data folder.")
     return whole
 
 
-def _path(job: Job, unit: Unit) -> Path:
+def _path(job: Job[Any], unit: Unit) -> Path:
     return job.folder / f"{unit.name}.h5"
 
 
-def _timing(file: Path) -> Path:
+def timing_path(file: Path) -> Path:
     """Beside the features, not in them: the same tiles give the same file, bit for bit, however long they took."""
     return file.with_suffix(".timing.json")
 

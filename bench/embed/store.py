@@ -89,6 +89,14 @@ def read_features(path: Path) -> tuple[np.ndarray, dict[str, Any]]:
     return np.memmap(path, dtype=dtype, mode="r", offset=offset, shape=shape), attributes
 
 
+def read_places(path: Path) -> tuple[Int[np.ndarray, "tile 2"] | None, dict[str, Any]]:
+    """Where the tiles of one file lie, level-0 px, and what these numbers mean; None for tiles that are files."""
+    with h5py.File(path, "r") as file:
+        if "coords" not in file:
+            return None, {}
+        return file["coords"][:], dict(file["coords"].attrs)
+
+
 def is_whole(path: Path, attributes: Mapping[str, str | int | float]) -> bool:
     """Whether the final name stands and what it says of itself is what is asked for."""
     if not path.is_file():

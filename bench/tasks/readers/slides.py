@@ -6,6 +6,8 @@ root : str
     Folder that the paths in the column ``slide`` start from; the manifest's own unless said otherwise.
 table : str
     Name of the file where ``data`` is a folder; ``slides.csv`` unless said otherwise.
+check_files : bool
+    False where slides need not be there, because their features are given.
 """
 
 from __future__ import annotations
@@ -30,4 +32,5 @@ def read(task: TaskConfig, root: Path | None, cache: Path) -> Table:
                 f"The folder {named.parent} holds no {named.name}: set data=FILE.csv; expected is {task.layout}."
             )
     base = task.options.get("root")
-    return Table(read_cohort(named, Path(base) if base else None), str(named))
+    check_files = task.options.get("check_files", True)
+    return Table(read_cohort(named, Path(base) if base else None, check_files=check_files), str(named))

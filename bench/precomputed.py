@@ -1,0 +1,82 @@
+"""Features that a user has already: CLAM's and TRIDENT's files, taken into the store."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from bench.embed import Embedding, Job, is_whole, read_features, write_features
+from bench.slide_units import SHOWN, digest, file_name, stamp
+from bench.slides import find_bag, read_bag
+from registry.errors import UserError
+
+
+def content(folder: Path, slides: Sequence[str]) -> str:
+    """Digest of what the slides' files are, by name, size and time."""
+    return digest([(slide, _stamp(folder, slide)) for slide in slides])
+
+
+def take_in(folder: Path, slides: Sequence[str], job: Job[Any], *, on_corrupt: str) -> Embedding:
+    """Copy the slides' features to the store's format, where they are mapped and not read again and again.
+
+    Parameters
+    ----------
+    folder : Path
+        Of CLAM or TRIDENT, see `bench.slides.read_bag`.
+    slides : sequence of str
+        Their ids.
+    job : Job
+        Says where to and with which attributes; nothing is loaded.
+    on_corrupt : {"error", "skip"}
+        Whether a slide without usable features is an error or is left out.
+
+    Returns
+    -------
+    Embedding
+        With an error if slides lack features, or their features differ in width.
+    """
+    taken = Embedding()
+    wrong: dict[str, str] = {}
+    widths: dict[int, str] = {}
+    for slide in slides:
+        path = job.folder / f"{file_name(slide)}.h5"
+        try:
+            source = stamp(str(find_bag(folder, slide)))
+            attributes = {**job.attributes, "source": source, "slide": slide, "skipped": "[]"}
+            if not is_whole(path, attributes):
+                features, coords, meaning = _checked(folder, slide)
+                write_features(path, features, attributes, coords, meaning if coords is not None else None)
+        except UserError as error:
+            wrong[slide] = str(error)
+            continue
+        widths.setdefault(read_features(path)[0].shape[1], slide)
+        taken.files.append(path)
+    taken.rows = np.arange(len(taken.files))
+    if wrong and (on_corrupt != "skip" or not taken.files):
+        more = f" and {len(wrong) - SHOWN} more slides lack theirs" if len(wrong) > SHOWN else ""
+        taken.error = UserError("\n".join([*list(wrong.values())[:SHOWN]]) + more)
+    elif len(widths) > 1:
+        named = ", ".join(f"{slide} {width}" for width, slide in widths.items())
+        taken.error = UserError(f"The features in {folder} are of several widths ({named}): take those of one model.")
+    elif wrong:
+        taken.notes.append(f"{len(wrong)} slides without usable features left out: {', '.join(wrong)}")
+    return taken
+
+
+def _checked(folder: Path, slide: str) -> tuple[np.ndarray, np.ndarray | None, dict[str, Any]]:
+    features, coords, meaning = read_bag(folder, slide)
+    if not len(features):
+        raise UserError(f"The features of the slide {slide} in {folder} are of no tile: make them again.")
+    if not np.isfinite(features).all():
+        raise UserError(f"The features of the slide {slide} in {folder} are not all finite numbers: make them again.")
+    return features, coords, meaning
+
+
+def _stamp(folder: Path, slide: str) -> str:
+    try:
+        return stamp(str(find_bag(folder, slide)))
+    except UserError:
+        return ""

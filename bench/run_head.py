@@ -1,0 +1,177 @@
+"""One model, task, protocol and seed: features in, one row out."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+import os
+import sys
+import traceback
+from collections.abc import Callable, Iterator
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from bench import leaderboard, metrics, protocols
+from bench.attention import draw_heatmap, write_attention
+from bench.config import BenchConfig
+from bench.embed import Embedding
+from bench.files import unwritable
+from bench.leaderboard import Row
+from bench.models import Model
+from bench.slide_data import SidesOfBags, SlideData
+from bench.slide_units import file_name
+from bench.tasks import TaskConfig, Unit
+from bench.tile_data import Pass, Sides, TileData
+from registry.card import Preprocessing
+from registry.errors import UserError
+
+MPP_TOLERANCE = 0.1  # relative; beyond it the row says what the network sees
+
+
+@dataclasses.dataclass(frozen=True)
+class Run:
+    """One model, task, protocol and seed: what becomes one row."""
+
+    config: BenchConfig
+    task: TaskConfig
+    data: TileData | SlideData
+    part: Pass
+    model: Model
+    protocol: str
+    head: protocols.Head
+    seed: int
+    results: Path
+
+    def digest(self, features: str) -> str:
+        """Of all that can change the row; `features` is that of what the head is given."""
+        head = [self.head.kind, dataclasses.asdict(self.head.config), self.seed, self.config.bootstrap]
+        labels = self.data.manifest.frame[["id", "label", "group", "split"]].to_csv(index=False)
+        return _digest([self.data.content, labels, features, head, self.task.metric, version("pfmbench")])
+
+    def is_done(self, features: str) -> bool:
+        row = leaderboard.read_row(self.results, self.task.name, self.model.name, "", self.protocol, self.seed)
+        return row is not None and row.status == "ok" and row.config_digest == self.digest(features)
+
+    def finish(self, features: str, embedding: Embedding, sides: Callable[[bool], Sides | SidesOfBags]) -> str:
+        """Fit, predict, score and write the row; gives the sentence of a failure, or nothing."""
+        try:
+            train, val, test = sides(self.head.takes_bags)
+            n_train, n_val, n_test = len(train), len(val) if val is not None else 0, len(test)
+            predictions = self.head.fit_predict(train, val, test, self.seed)
+            row = dataclasses.replace(
+                self._row(),
+                status="ok",
+                metrics={
+                    name: dataclasses.asdict(interval)
+                    for name, interval in metrics.score(
+                        predictions.y_true, predictions.scores, predictions.groups, n_boot=self.config.bootstrap
+                    ).items()
+                },
+                n_train=n_train,
+                n_val=n_val,
+                n_test=n_test,
+                n_groups=len(np.unique(test.groups)),
+                n_skipped=len(self.data.manifest) - n_train - n_val - n_test,
+                feature_dim=test.dim,
+                tiles_per_s=embedding.tiles_per_s(),
+                config_digest=self.digest(features),
+                info={**predictions.info, **self._show(predictions, embedding)},
+            )
+            row.notes.extend(self.data.notes(embedding))
+            leaderboard.write(self.results, row, predictions)
+        except OSError as error:
+            return self.fail(unwritable(self.results, error, "results=DIR"))
+        except Exception as error:
+            return self.fail(error)
+        own = row.metrics[self.task.metric]
+        say(
+            f"{self.task.name} · {self.model.name} · {self.protocol}: {self.task.metric} {own['value']:.3f} "
+            f"[{own['ci_low']:.3f}, {own['ci_high']:.3f}]"
+        )
+        return ""
+
+    def _show(self, predictions: protocols.Predictions, embedding: Embedding) -> dict[str, str]:
+        """Save what the head attended to and draw it over the previews; gives where the former is."""
+        if not predictions.attention:
+            return {}
+        named = {file_name(slide): slide for slide in predictions.attention}
+        files = {named[file.stem]: file for file in embedding.files if file.stem in named}
+        run = (self.task.name, self.model.name, "", self.protocol, self.seed)
+        path = leaderboard.predictions_path(self.results, *run).with_suffix(".attention.h5")
+        write_attention(path, predictions.attention, files)
+        if self.part.pictures is not None:
+            folder = self.part.pictures / "attention" / path.parent.name / f"{self.protocol}-{self.seed}"
+            for slide, attention in predictions.attention.items():
+                name = f"{file_name(slide)}.jpg"
+                draw_heatmap(folder / name, self.part.pictures / name, attention, files[slide])
+        return {"attention": path.relative_to(self.results).as_posix()}
+
+    def fail(self, error: Exception, *, of_model: bool = True) -> str:
+        """Write a failed row, unless a good one stands there; gives the sentence."""
+        if isinstance(error, UserError):
+            sentence = str(error)
+        else:
+            sentence = f"{type(error).__name__}: {error} (a fault of the harness or its libraries, please report it)"
+            if os.environ.get("PFMBENCH_DEBUG"):
+                traceback.print_exception(error)
+        if of_model and self.model.name not in sentence:
+            sentence = f"{self.model.name}: {sentence}"
+        standing = leaderboard.read_row(self.results, self.task.name, self.model.name, "", self.protocol, self.seed)
+        if standing is None or standing.status != "ok":
+            leaderboard.write(self.results, dataclasses.replace(self._row(), status="failed", error=sentence), None)
+        return sentence
+
+    def _row(self) -> Row:
+        card = self.model.card
+        below = self.model.tile_encoder.card.params if self.model.tile_encoder else 0
+        return Row(
+            task=self.task.name,
+            model=self.model.name,
+            frontend="",
+            protocol=self.protocol,
+            seed=self.seed,
+            status="failed",
+            feature_dim=card.dim,
+            params_m=round((card.params + below) / 1e6, 2) if self.model.sees_pixels else None,
+            floor=self.model.floor,
+            primary_metric=self.task.metric,
+            version=version("pfmbench"),
+            classes=list(self.data.manifest.classes),
+            notes=[*self.data.manifest.notes, *_notes(self.task, self.model)],
+        )
+
+
+def _notes(task: TaskConfig, model: Model) -> Iterator[str]:
+    """What a reader of the row must know of this model on this task."""
+    cards = [model.card, *([model.tile_encoder.card] if model.tile_encoder else [])]
+    wanted = cards[-1].preprocessing
+    if task.unit is Unit.slide:
+        size, mpp = task.tiling.size or wanted.tile_size, task.tiling.mpp or wanted.mpp
+    else:
+        size, mpp = task.tile_size or 0, task.mpp
+    if wanted.mpp and mpp and size and model.sees_pixels:
+        seen, meant = mpp * _shrinkage(wanted, size), wanted.mpp * _shrinkage(wanted, wanted.tile_size)
+        if abs(seen / meant - 1) > MPP_TOLERANCE:
+            yield f"the network sees {seen:.3g} um/px where its authors mean {meant:.3g}"
+    shared = {c.name: c.evidence for card in cards for c in card.pretraining.cohorts if c.name in task.cohorts}
+    for cohort, evidence in sorted(shared.items()):
+        yield f"pretraining shares {cohort} with this task ({evidence})"
+
+
+def _shrinkage(wanted: Preprocessing, size: int) -> float:
+    """By how much a tile of `size` px is made smaller before the network sees it."""
+    if wanted.resize is None:
+        return 1.0
+    return size / (wanted.resize if isinstance(wanted.resize, int) else min(wanted.resize))
+
+
+def _digest(parts: Any) -> str:
+    return hashlib.sha256(json.dumps(parts, sort_keys=True, default=str).encode()).hexdigest()[:16]
+
+
+def say(line: str) -> None:
+    print(line, file=sys.stderr)

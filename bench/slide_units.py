@@ -1,0 +1,222 @@
+"""From slides to units of embedding: tissue, grid and preview of each slide, made once and kept."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import urllib.parse
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+from tqdm import tqdm
+
+from bench.embed import Unit
+from bench.files import unwritable, whole_file
+from bench.slides import (
+    Grid,
+    SlideTiles,
+    coords_attributes,
+    find_coords,
+    find_tissue,
+    open_slide,
+    plan,
+    read_coords,
+    read_mask,
+    write_contact_sheet,
+    write_preview,
+)
+from bench.tasks import Manifest
+from bench.tiles import Batch
+from registry.errors import UserError
+
+SHOWN = 10  # sentences of unusable slides
+
+
+@dataclass(frozen=True)
+class Cut:
+    """The tiles that a model wants: side in px, microns per px."""
+
+    size: int
+    mpp: float
+
+    def __str__(self) -> str:
+        return f"{self.size}px-{self.mpp:g}mpp"
+
+
+class SlideUnits:
+    """The slides of a manifest, cut one way.
+
+    Parameters
+    ----------
+    manifest : Manifest
+        With the columns ``mpp`` (NaN where the slide is to say) and ``mask`` ("" where tissue is to be found).
+    cut : Cut
+    cache, previews : Path
+        Folders of the grids and of the pictures for people.
+    on_corrupt : {"error", "skip"}
+        Whether a slide that cannot be read stops the run or is left out.
+    coords : Path or None
+        Folder of CLAM's or TRIDENT's coordinates, which are taken instead of a grid.
+
+    Attributes
+    ----------
+    key : dict
+        All of how tiles are laid that can change a feature; with the task's name, which keeps cohorts apart.
+    pictures : Path
+        Folder of the previews, one ``NAME.jpg`` a slide.
+    """
+
+    def __init__(
+        self, manifest: Manifest, cut: Cut, cache: Path, previews: Path, on_corrupt: str, coords: Path | None
+    ) -> None:
+        self.manifest, self.cut = manifest, cut
+        given = str(coords.expanduser().absolute()) if coords else ""
+        tiling = {**asdict(manifest.task.tiling), **asdict(cut), "coords": given}
+        self.key = {"task": manifest.task.name, "tiling": json.dumps(tiling, sort_keys=True)}
+        self.pictures = previews / (f"{cut}-coords" if coords else str(cut))
+        self._grids = cache / "grids" / manifest.task.name / digest(self.key)
+        self._on_corrupt, self._coords = on_corrupt, coords
+
+    def make(self) -> tuple[list[Unit], list[str]]:
+        """The units of all usable slides, and what a reader of the rows must know of the others.
+
+        Raises
+        ------
+        UserError
+            If a slide cannot be used and `on_corrupt` is "error", or no slide gives a tile.
+        """
+        units: list[Unit] = []
+        unusable: list[tuple[str, str]] = []
+        empty: dict[str, list[str]] = {}
+        sheet: list[tuple[Path, str]] = []
+        task = self.manifest.task.name
+        rows: list[Any] = list(self.manifest.frame.itertuples())
+        drawn = False
+        for slide in tqdm(rows, desc=f"{task}: tissue", unit=" slides", dynamic_ncols=True):
+            name = file_name(slide.id)
+            preview = self.pictures / f"{name}.jpg"
+            try:
+                grid, attributes, new = self._grid(slide, self._grids / f"{name}.h5", preview)
+            except UserError as error:
+                unusable.append((slide.id, str(error)))
+                continue
+            except OSError as error:  # reading fails in a sentence, so this was writing
+                raise unwritable(Path(error.filename or preview), error, "cache=DIR or results=DIR") from error
+            drawn |= new
+            sheet.append((preview, f"{slide.id}\n{slide.label}, {len(grid)} tiles"))
+            if len(grid):
+                read = {"source": stamp(slide.path), "grid": grid.digest(), "slide": slide.id}
+                units.append(Unit(name, _Lazily(slide.path, slide.mpp, grid), read, grid.coords, attributes))
+            else:
+                why = "without tissue" if grid.candidates else f"smaller than a tile of {self.cut}"
+                empty.setdefault(why, []).append(slide.id)
+        contact_sheet = self.pictures.with_name(f"{self.pictures.name}.jpg")
+        if sheet and (drawn or not contact_sheet.is_file()):
+            write_contact_sheet(contact_sheet, sheet)
+        if unusable and self._on_corrupt == "error":
+            more = [f"{len(unusable) - SHOWN} more slides cannot be used."] if len(unusable) > SHOWN else []
+            raise UserError("\n".join([*(sentence for _, sentence in unusable[:SHOWN]), *more]))
+        if unusable:
+            empty["that cannot be read"] = [name for name, _ in unusable]
+        left_out = [f"{len(names)} slides {why} left out: {', '.join(names)}" for why, names in empty.items()]
+        if not units:
+            counts = ", ".join(f"{len(names)} {why}" for why, names in empty.items())
+            raise UserError(
+                f"None of the {len(rows)} slides of {task} gives a tile ({counts}): look at the pictures in "
+                f"{self.pictures}, give masks, or set a lower tasks.{task}.tiling.min_tissue or tiling.size."
+            )
+        return units, left_out
+
+    def _grid(self, slide: Any, path: Path, preview: Path) -> tuple[Grid, dict[str, Any], bool]:
+        """The tiles of one slide, what its coordinates mean, and whether they are new: the cache holds known ones."""
+        source = f"{stamp(slide.path)} {slide.mpp} {stamp(slide.mask)} {self._stamp_of_coords(slide.id)}"
+        known = _read_grid(path, source)
+        if known and preview.is_file():
+            return *known, False
+        tiling = self.manifest.task.tiling
+        with open_slide(slide.path, None if np.isnan(slide.mpp) else slide.mpp) as opened:
+            if self._coords:
+                tissue, grid = None, read_coords(self._coords, slide.id, opened, self.cut.size)
+            else:
+                tissue = (
+                    read_mask(slide.mask, opened) if slide.mask else find_tissue(opened, on_corrupt=self._on_corrupt)
+                )
+                grid = plan(
+                    opened,
+                    self.cut.size,
+                    self.cut.mpp,
+                    overlap=tiling.overlap,
+                    tissue=tissue,
+                    min_tissue=tiling.min_tissue,
+                    max_tiles=tiling.max_tiles,
+                    seed=tiling.seed,
+                    upsample=tiling.upsample,
+                )
+            attributes = coords_attributes(opened, grid)
+            write_preview(preview, opened, tissue, grid)
+        _write_grid(path, source, grid, attributes)
+        return grid, attributes, True
+
+    def _stamp_of_coords(self, slide: str) -> str:
+        return stamp(str(find_coords(self._coords, slide))) if self._coords else ""
+
+
+class _Lazily:
+    """The tiles of a slide, opened when they are read: a cohort would hold thousands of files open."""
+
+    def __init__(self, path: str, mpp: float, grid: Grid):
+        self.path, self.mpp, self.grid = path, mpp, grid
+
+    def __len__(self) -> int:
+        return len(self.grid)
+
+    def batches(
+        self, batch_size: int, *, workers: int, pin: bool = False, skipped: list[int] | None = None
+    ) -> Iterator[Batch]:
+        with open_slide(self.path, None if np.isnan(self.mpp) else self.mpp) as slide:
+            yield from SlideTiles(slide, self.grid).batches(batch_size, workers=workers, pin=pin, skipped=skipped)
+
+
+def _write_grid(path: Path, source: str, grid: Grid, attributes: Mapping[str, Any]) -> None:
+    with whole_file(path) as temporary, h5py.File(temporary, "w", libver="v110") as file:
+        coords = file.create_dataset("coords", data=grid.coords, track_times=False)
+        for name, value in attributes.items():
+            coords.attrs[name] = value
+        file.create_dataset("tissue", data=grid.tissue, track_times=False)
+        rest = {k: v for k, v in asdict(grid).items() if k not in ("coords", "tissue")}
+        file.attrs["grid"], file.attrs["source"] = json.dumps(rest), source
+
+
+def _read_grid(path: Path, source: str) -> tuple[Grid, dict[str, Any]] | None:
+    try:
+        with h5py.File(path, "r") as file:
+            if file.attrs["source"] != source:
+                return None
+            stored = json.loads(file.attrs["grid"])
+            rest: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in stored.items()}
+            return Grid(coords=file["coords"][:], tissue=file["tissue"][:], **rest), dict(file["coords"].attrs)
+    except (OSError, KeyError):
+        return None
+
+
+def stamp(path: str) -> str:
+    """Size and time of a file, as `bench.tiles` knows a file by; nothing for no path."""
+    if not path:
+        return ""
+    found = os.stat(path)
+    return f"{found.st_size}-{found.st_mtime_ns}"
+
+
+def file_name(slide: str) -> str:
+    """A slide's id as the stem of a file."""
+    return urllib.parse.quote(slide, safe=" ")
+
+
+def digest(value: Any) -> str:
+    """First 16 hex digits of the sha256 of a JSON value."""
+    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()[:16]
