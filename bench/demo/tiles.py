@@ -24,7 +24,7 @@ _DOWNSAMPLE = 4
 _PATIENTS, _TILES = 0, 1  # random streams
 
 
-def make_tiles(root: Path, seed: int = 0, patients: int = 30, tiles_per_patient: int = 20) -> Path:
+def make_tiles(root: Path, seed: int = 0, patients: int = 24, tiles_per_patient: int = 16) -> Path:
     """Write synthetic H&E-like tiles of 224 px at 0.5 mpp with their manifest; a folder that is whole is left alone.
 
     Every patient is scanned by one scanner, stands in one split and has every class. About half of the tiles hold a
