@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from bench.embed import Embedding, Job, is_whole, read_features, write_features
-from bench.slide_units import SHOWN, digest, file_name, stamp
+from bench.slide_units import SHOWN, counted, digest, file_name, stamp
 from bench.slides import find_bag, read_bag
 from registry.errors import UserError
 
@@ -56,13 +56,13 @@ def take_in(folder: Path, slides: Sequence[str], job: Job[Any], *, on_corrupt: s
         taken.files.append(path)
     taken.rows = np.arange(len(taken.files))
     if wrong and (on_corrupt != "skip" or not taken.files):
-        more = f" and {len(wrong) - SHOWN} more slides lack theirs" if len(wrong) > SHOWN else ""
-        taken.error = UserError("\n".join([*list(wrong.values())[:SHOWN]]) + more)
+        more = [f"{len(wrong) - SHOWN} more slides have none either."] if len(wrong) > SHOWN else []
+        taken.error = UserError("\n".join([*list(wrong.values())[:SHOWN], *more]))
     elif len(widths) > 1:
         named = ", ".join(f"{slide} {width}" for width, slide in widths.items())
         taken.error = UserError(f"The features in {folder} are of several widths ({named}): take those of one model.")
     elif wrong:
-        taken.notes.append(f"{len(wrong)} slides without usable features left out: {', '.join(wrong)}")
+        taken.notes.append(f"{counted(len(wrong), 'slide')} without usable features left out: {', '.join(wrong)}")
     return taken
 
 

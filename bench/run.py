@@ -99,11 +99,14 @@ def _run_pass(
             if not (model.tile_encoder and head.takes_bags)
             for seed in config.seeds
         ]
+        unfit = ", ".join(name for name, head in heads.items() if model.tile_encoder and head.takes_bags)
         if not own:
             failures.append(
-                f"{model.name} gives one vector a slide and protocol={', '.join(heads)} takes bags of tiles: choose "
-                "another, such as protocol=linear."
+                f"{model.name} gives one vector a slide and protocol={unfit} takes bags of tiles: choose another, such "
+                "as protocol=linear."
             )
+        elif unfit:
+            say(f"{task.name} · {model.name}: one vector a slide, so {unfit} is left out")
         try:
             work[model.name] = _Work.of(model, task, part.key, cache)
         except Exception as error:

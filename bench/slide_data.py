@@ -12,7 +12,7 @@ from bench.embed import Embedding, read_features
 from bench.models import Model
 from bench.precomputed import content, take_in
 from bench.protocols import Bags, Samples
-from bench.slide_units import Cut, SlideUnits, digest, file_name, stamp
+from bench.slide_units import Cut, SlideUnits, counted, digest, file_name, stamp
 from bench.tasks import Manifest
 from bench.tile_data import Pass, Sides, sides
 
@@ -89,8 +89,8 @@ class SlideData:
         if embedding.skipped:
             names = [self.manifest.frame["id"].iloc[self._row[name]] for name in embedding.skipped]
             notes.append(
-                f"{sum(embedding.skipped.values())} tiles that cannot be read left out, of {len(names)} slides: "
-                f"{', '.join(names)}"
+                f"{counted(sum(embedding.skipped.values()), 'tile')} that cannot be read left out, of "
+                f"{counted(len(names), 'slide')}: {', '.join(names)}"
             )
         return notes
 

@@ -123,7 +123,9 @@ class SlideUnits:
             raise UserError("\n".join([*(sentence for _, sentence in unusable[:SHOWN]), *more]))
         if unusable:
             empty["that cannot be read"] = [name for name, _ in unusable]
-        left_out = [f"{len(names)} slides {why} left out: {', '.join(names)}" for why, names in empty.items()]
+        left_out = [
+            f"{counted(len(names), 'slide')} {why} left out: {', '.join(names)}" for why, names in empty.items()
+        ]
         if not units:
             counts = ", ".join(f"{len(names)} {why}" for why, names in empty.items())
             raise UserError(
@@ -215,6 +217,11 @@ def stamp(path: str) -> str:
 def file_name(slide: str) -> str:
     """A slide's id as the stem of a file."""
     return urllib.parse.quote(slide, safe=" ")
+
+
+def counted(number: int, noun: str) -> str:
+    """As in "1 slide" and "2 slides"."""
+    return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
 def digest(value: Any) -> str:
