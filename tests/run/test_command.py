@@ -1,7 +1,5 @@
 """The whole command on small real work."""
 
-import contextlib
-import io
 import json
 import os
 import random
@@ -9,15 +7,14 @@ import signal
 import subprocess
 import sys
 import time
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
+from command_helpers import bench, files, refused
 from PIL import Image
 
-import bench.__main__ as command
 from bench.demo import make_tiles
 from bench.leaderboard.__main__ import main as leaderboard
 
@@ -40,38 +37,6 @@ CARDS = (
 """
 
 
-@dataclass
-class Done:
-    returncode: int
-    stdout: str
-    stderr: str
-
-
-def bench(folder, *arguments, entry=command.main):
-    """The command in this process, as it is in one of its own: exit code and what it printed."""
-    out, err = io.StringIO(), io.StringIO()
-    before = Path.cwd(), sys.argv
-    try:
-        os.chdir(folder)
-        sys.argv = ["pfmbench", *arguments]
-        with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err), pytest.raises(SystemExit) as stop:
-            entry()
-    finally:
-        os.chdir(before[0])
-        sys.argv = before[1]
-    return Done(stop.value.code or 0, out.getvalue(), err.getvalue())
-
-
-def refused(done, *parts):
-    """Exit code 2, one sentence or more on stderr, no traceback."""
-    assert done.returncode == 2, done.stderr
-    assert "Traceback" not in done.stderr
-    said = [line for line in done.stderr.splitlines() if line.startswith("pfmbench: ")]
-    assert said
-    for part in parts:
-        assert part in " ".join(said)
-
-
 @pytest.fixture(scope="module")
 def cohort(tmp_path_factory):
     """The manifest of a small phantom cohort."""
@@ -84,10 +49,6 @@ def finished(cohort, tmp_path_factory):
     done = bench(folder, "task=tiles", f"data={cohort}", "null=same", "bootstrap=200")
     assert done.returncode == 0, done.stderr
     return folder, done
-
-
-def files(folder, pattern):
-    return {p.relative_to(folder): (p.stat().st_mtime_ns, p.read_bytes()) for p in sorted(folder.glob(pattern))}
 
 
 def test_rows_floors_and_tables(finished):

@@ -1,0 +1,48 @@
+"""What the tests of the command share: the command in this process, and what a run leaves behind."""
+
+import contextlib
+import io
+import os
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+import bench.__main__ as command
+
+
+@dataclass
+class Done:
+    returncode: int
+    stdout: str
+    stderr: str
+
+
+def bench(folder, *arguments, entry=command.main):
+    """The command in this process, as it is in one of its own: exit code and what it printed."""
+    out, err = io.StringIO(), io.StringIO()
+    before = Path.cwd(), sys.argv
+    try:
+        os.chdir(folder)
+        sys.argv = ["pfmbench", *arguments]
+        with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err), pytest.raises(SystemExit) as stop:
+            entry()
+    finally:
+        os.chdir(before[0])
+        sys.argv = before[1]
+    return Done(stop.value.code or 0, out.getvalue(), err.getvalue())
+
+
+def refused(done, *parts):
+    """Exit code 2, one sentence or more on stderr, no traceback."""
+    assert done.returncode == 2, done.stderr
+    assert "Traceback" not in done.stderr
+    said = [line for line in done.stderr.splitlines() if line.startswith("pfmbench: ")]
+    assert said
+    for part in parts:
+        assert part in " ".join(said)
+
+
+def files(folder, pattern):
+    return {p.relative_to(folder): (p.stat().st_mtime_ns, p.read_bytes()) for p in sorted(folder.glob(pattern))}
