@@ -67,8 +67,12 @@ class Run:
                 status="ok",
                 metrics={
                     name: dataclasses.asdict(interval)
-                    for name, interval in metrics.score(
-                        predictions.y_true, predictions.scores, predictions.groups, n_boot=self.config.bootstrap
+                    for name, interval in metrics.score_all(
+                        predictions.y_true,
+                        predictions.scores,
+                        predictions.calibrated,
+                        predictions.groups,
+                        n_boot=self.config.bootstrap,
                     ).items()
                 },
                 n_train=n_train,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from bench.leaderboard.rows import Row
+from bench.metrics import LOWER_IS_BETTER
 
 TWIN = "@random"  # NAME@random: the architecture of NAME with seeded random weights
 
@@ -26,6 +27,7 @@ def floors_of(row: Row, rows: Iterable[Row]) -> list[Row]:
 
 
 def best_floor(row: Row, metric: str, rows: Iterable[Row]) -> Row | None:
-    """The floor with the highest value of the metric; the first by name among equals."""
+    """The floor with the best value of the metric; the first by name among equals."""
     valued = [(value, floor) for floor in floors_of(row, rows) if (value := floor.value(metric)) is not None]
-    return max(valued, key=lambda pair: pair[0])[1] if valued else None
+    best = min if metric in LOWER_IS_BETTER else max
+    return best(valued, key=lambda pair: pair[0])[1] if valued else None

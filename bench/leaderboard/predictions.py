@@ -16,7 +16,10 @@ from registry.errors import UserError
 
 
 class PredictionArrays(Protocol):
-    """What is saved: ids and groups as strings [N], y_true as class indices [N], scores as float [N, C]."""
+    """What is saved: ids and groups as strings [N], y_true as class indices [N], scores as float [N, C].
+
+    `calibrated` is the scores after temperature scaling, or None.
+    """
 
     @property
     def ids(self) -> np.ndarray: ...
@@ -26,6 +29,8 @@ class PredictionArrays(Protocol):
     def y_true(self) -> np.ndarray: ...
     @property
     def scores(self) -> np.ndarray: ...
+    @property
+    def calibrated(self) -> np.ndarray | None: ...
 
 
 @dataclass(frozen=True)
@@ -40,7 +45,9 @@ class SavedPredictions:
 
 
 def write_predictions(path: Path, predictions: PredictionArrays, classes: Sequence[str]) -> None:
-    """Write columns id, group, y_true, score_0..score_{C-1}; the class names stand in the schema's metadata.
+    """Write columns id, group, y_true, score_0..score_{C-1}, and scaled_0.. where scores are calibrated.
+
+    The class names stand in the schema's metadata.
 
     Raises
     ------
@@ -61,6 +68,9 @@ def write_predictions(path: Path, predictions: PredictionArrays, classes: Sequen
         "y_true": pa.array(np.asarray(predictions.y_true), pa.int64()),
         **{f"score_{i}": pa.array(column, pa.float64()) for i, column in enumerate(scores.T)},
     }
+    if predictions.calibrated is not None:
+        scaled = np.asarray(predictions.calibrated, np.float64)
+        columns |= {f"scaled_{i}": pa.array(column, pa.float64()) for i, column in enumerate(scaled.T)}
     metadata = {b"classes": json.dumps(list(classes)).encode()}
     with whole_file(path) as temporary:
         pq.write_table(pa.table(columns).replace_schema_metadata(metadata), temporary)

@@ -10,6 +10,7 @@ from bench.leaderboard.comparisons import Comparison, compare
 from bench.leaderboard.floors import best_floor
 from bench.leaderboard.rows import Row, Run
 from bench.leaderboard.tables import number, rows_or_error
+from bench.metrics import METRICS
 
 DIGITS = 3
 LEGEND = (
@@ -49,7 +50,7 @@ def _block(results: Path, rows: list[Row]) -> Iterator[str]:
 
 def _cells(results: Path, rows: list[Row], primary: str) -> Iterator[list[str]]:
     """The heading and a line a run, the highest value of the primary metric first."""
-    others = sorted({metric for row in rows for metric in row.metrics} - {primary})
+    others = sorted({metric for row in rows for metric in row.metrics if metric in METRICS} - {primary})
     over_floor = _over_floor(results, rows, primary)
     seeds = len({row.seed for row in rows}) > 1
     yield ["model", "protocol", *(["seed"] * seeds), f"{primary} [95 %]", *others, "over floor [95 %]", "tiles/s"]

@@ -1,6 +1,6 @@
 """Scores of predictions, with bootstrap intervals by group and paired differences."""
 
 from bench.metrics.bootstrap import Interval, Replicates
-from bench.metrics.scores import METRICS, paired, resample, score
+from bench.metrics.scores import LOWER_IS_BETTER, METRICS, paired, resample, score, score_all
 
-__all__ = ["METRICS", "Interval", "Replicates", "paired", "resample", "score"]
+__all__ = ["LOWER_IS_BETTER", "METRICS", "Interval", "Replicates", "paired", "resample", "score", "score_all"]

@@ -9,6 +9,7 @@ import numpy as np
 from jaxtyping import Float, Shaped
 
 from bench.metrics.bootstrap import Interval, Key, Replicates, Statistic, replicate
+from bench.metrics.calibration import CALIBRATION
 from bench.metrics.confusion import accuracy, balanced_accuracy, f1_macro
 from bench.metrics.ranking import auroc
 
@@ -25,6 +26,13 @@ METRICS: dict[str, Metric] = {
     "f1_macro": f1_macro,
     "auroc": auroc,
 }
+"""Of these a higher value is better, and models are compared by them."""
+
+SCALED = "_scaled"  # ends the name of a calibration metric after temperature scaling
+
+LOWER_IS_BETTER = frozenset([*CALIBRATION, *(name + SCALED for name in CALIBRATION)])
+
+_ALL = METRICS | CALIBRATION
 
 
 def resample(
@@ -45,7 +53,7 @@ def resample(
     scores : mapping of any key -> float [sample, class]
     groups : [sample]
         The unit that is drawn (patient). The resamples depend on the set of groups, not on the order of the samples.
-    metrics : names in `METRICS`
+    metrics : names in `METRICS` or `CALIBRATION`
 
     Returns
     -------
@@ -57,7 +65,7 @@ def resample(
             f"There are {len(group)} groups for {len(y_true)} labels; each sample needs one, and one sample at least."
         )
     statistics = {
-        (name, metric): METRICS[metric](np.asarray(y_true), np.asarray(values), group)
+        (name, metric): _ALL[metric](np.asarray(y_true), np.asarray(values), group)
         for name, values in scores.items()
         for metric in metrics
     }
@@ -98,3 +106,25 @@ def paired(
     """The difference a - b of each metric, both computed on the same resamples; otherwise as `score`."""
     both = resample(y_true, {"a": scores_a, "b": scores_b}, groups, metrics=metrics, n_boot=n_boot, seed=seed)
     return {metric: (both["a"][metric] - both["b"][metric]).interval(level) for metric in both["a"]}
+
+
+def score_all(
+    y_true: np.ndarray,
+    scores: Float[np.ndarray, "sample class"],
+    scaled: Float[np.ndarray, "sample class"] | None,
+    groups: Shaped[np.ndarray, " sample"],
+    *,
+    n_boot: int = 1000,
+) -> dict[str, Interval]:
+    """`METRICS` and `CALIBRATION` of class probabilities, and calibration once more after temperature scaling.
+
+    Parameters
+    ----------
+    scaled : float [sample, class] or None
+        The probabilities after temperature scaling, whose metrics are named ``ece_scaled`` and so on.
+    """
+    found = score(y_true, scores, groups, metrics=_ALL, n_boot=n_boot)
+    if scaled is not None:
+        after = score(y_true, scaled, groups, metrics=CALIBRATION, n_boot=n_boot)
+        found |= {name + SCALED: interval for name, interval in after.items()}
+    return found

@@ -16,6 +16,7 @@ class Predicted:
     groups: np.ndarray
     y_true: np.ndarray
     scores: np.ndarray
+    calibrated: np.ndarray | None = None
 
 
 def predicted(skill: float, *, n: int = 60, seed: int = 0) -> Predicted:

@@ -58,6 +58,11 @@ def test_rows_floors_and_tables(finished):
     assert set(table.model) == {"efficientnet_lite0", "efficientnet_lite0@random", "random_vit_s16", "colour"}
     assert set(table.protocol) == {"linear", "knn"}
     assert {"accuracy", "balanced_accuracy", "f1_macro", "auroc"} <= set(table.metric)
+    assert {"ece", "ece_mass", "brier", "nll", "nll_scaled"} <= set(table.metric)
+    nll = table[table.metric == "nll"]
+    floors = nll[nll.model.isin(["colour", "random_vit_s16"])].groupby("protocol").value.min().astype(float)
+    for _, line in nll[nll.model == "efficientnet_lite0"].iterrows():
+        assert float(line.null_value) <= floors[line.protocol]  # of errors, the better floor is the smaller
     assert set(table.status) == {"ok"}
     own = table[(table.model == "efficientnet_lite0") & (table.metric == "balanced_accuracy")]
     assert (own.ci_low <= own.value).all()
