@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from functools import partial
 from pathlib import Path
 
@@ -12,7 +11,7 @@ from bench.embed import Embedding, read_features
 from bench.models import Model
 from bench.precomputed import content, take_in
 from bench.protocols import Bags, Samples
-from bench.slide_units import Cut, SlideUnits, counted, digest, file_name, stamp
+from bench.slide_units import Cut, SlideUnits, counted, digest, file_name, slide_content
 from bench.tasks import Manifest
 from bench.tile_data import Pass, Sides, sides
 
@@ -49,8 +48,7 @@ class SlideData:
     ):
         frame = manifest.frame
         self.manifest = manifest
-        files = [stamp(path) if os.path.exists(path) else "" for path in frame["path"]]
-        self.content = digest([*zip(frame["id"], files, strict=True)])
+        self.content = digest([(slide.id, slide_content(slide, coords)) for slide in frame.itertuples()])
         self._cache, self._on_corrupt = cache, on_corrupt
         self._coords, self._features = coords, features
         self._previews = results / "previews" / manifest.task.name

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
@@ -136,7 +137,7 @@ class SlideUnits:
 
     def _grid(self, slide: Any, path: Path, preview: Path) -> tuple[Grid, dict[str, Any], bool]:
         """The tiles of one slide, what its coordinates mean, and whether they are new: the cache holds known ones."""
-        source = f"{stamp(slide.path)} {slide.mpp} {stamp(slide.mask)} {self._stamp_of_coords(slide.id)}"
+        source = slide_content(slide, self._coords)
         known = _read_grid(path, source)
         if known and preview.is_file():
             return *known, False
@@ -161,11 +162,9 @@ class SlideUnits:
                 )
             attributes = coords_attributes(opened, grid)
             write_preview(preview, opened, tissue, grid)
-        _write_grid(path, source, grid, attributes)
+        if not known:
+            _write_grid(path, source, grid, attributes)
         return grid, attributes, True
-
-    def _stamp_of_coords(self, slide: str) -> str:
-        return stamp(str(find_coords(self._coords, slide))) if self._coords else ""
 
 
 class _Lazily:
@@ -206,10 +205,17 @@ def _read_grid(path: Path, source: str) -> tuple[Grid, dict[str, Any]] | None:
         return None
 
 
+def slide_content(slide: Any, coords: Path | None) -> str:
+    """All of a manifest's row that can change the slide's tiles; files that are not there count as none."""
+    places = [slide.path, slide.mask]
+    if coords is not None:
+        with contextlib.suppress(UserError):
+            places.append(str(find_coords(coords, slide.id)))
+    return " ".join([str(slide.mpp), *(stamp(place) if os.path.exists(place) else "" for place in places)])
+
+
 def stamp(path: str) -> str:
-    """Size and time of a file, as `bench.tiles` knows a file by; nothing for no path."""
-    if not path:
-        return ""
+    """Size and time of a file, as `bench.tiles` knows a file by."""
     found = os.stat(path)
     return f"{found.st_size}-{found.st_mtime_ns}"
 
