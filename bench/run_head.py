@@ -74,7 +74,8 @@ class Run:
                         predictions.groups,
                         n_boot=self.config.bootstrap,
                     ).items()
-                },
+                }
+                | predictions.metrics,
                 n_train=n_train,
                 n_val=n_val,
                 n_test=n_test,

@@ -19,6 +19,7 @@ from bench.demo import make_tiles
 from bench.leaderboard.__main__ import main as leaderboard
 
 REPO = Path(__file__).resolve().parents[2]
+FEW = ("protocols.simpleshot.shots=[1,4]", "protocols.simpleshot.episodes=20")
 LONG = (
     "task,model,frontend,protocol,seed,metric,value,ci_low,ci_high,n_train,n_test,n_groups,null_value,feature_dim,"
     "params_m,tiles_per_s,status,error,config_digest,version"
@@ -254,3 +255,10 @@ def test_killed_ten_times_the_features_are_those_of_an_undisturbed_run(cohort, t
         {p.name: p.read_bytes() for p in (tmp_path / c).glob("features/**/*.h5")} for c in ("plain", "cache")
     )
     assert plain == killed
+
+
+def test_what_a_head_measures_itself_is_in_its_row(cohort, tmp_path):
+    done = bench(tmp_path, "task=tiles", f"data={cohort}", "model=colour", "null=none", "protocol=simpleshot", *FEW)
+    assert done.returncode == 0, done.stderr
+    table = pd.read_csv(tmp_path / "results/leaderboard.csv", keep_default_na=False)
+    assert {"balanced_accuracy_1shot", "balanced_accuracy_4shot"} <= set(table.metric)
