@@ -459,9 +459,9 @@ def test_manifests_that_contradict_themselves(table, tmp_path):
 # killed
 
 
-def kill_and_finish(cohort, folder, kills, seed):
+def kill_and_finish(cohort, folder, model, kills, seed):
     """Kill the command `kills` times at a random moment of the embedding, finish it, and look at what was redone."""
-    arguments = ["task=slides", f"data={cohort}", "null=none", "protocol=linear", "model=colour", "bootstrap=50"]
+    arguments = ["task=slides", f"data={cohort}", "null=none", "protocol=linear", f"model={model}", "bootstrap=50"]
     arguments += ["batch_size=1", "workers=1"]
     assert bench(folder, *arguments, "cache=plain", "results=plain_results").returncode == 0
     rng = random.Random(seed)
@@ -473,18 +473,18 @@ def kill_and_finish(cohort, folder, kills, seed):
         )
         known = len(done_at_kill)
         wanted = known + rng.randint(0, max(0, (SLIDES - 2 - known) // left))
-        while child.poll() is None and len(features(folder, "colour")) <= wanted:
+        while child.poll() is None and len(features(folder, model)) <= wanted:
             time.sleep(0.001)
         time.sleep(rng.uniform(0, 0.05))
         child.send_signal(signal.SIGKILL)
         child.wait()
         assert child.returncode == -signal.SIGKILL
-        now = {p: p.stat().st_mtime_ns for p in features(folder, "colour").values()}
+        now = {p: p.stat().st_mtime_ns for p in features(folder, model).values()}
         assert now.items() >= done_at_kill.items()
         done_at_kill = now
     done = bench(folder, *arguments)
     assert done.returncode == 0, done.stderr
-    whole = {p: p.stat().st_mtime_ns for p in features(folder, "colour").values()}
+    whole = {p: p.stat().st_mtime_ns for p in features(folder, model).values()}
     assert whole.items() >= done_at_kill.items()
     for part in ("features", "grids"):
         plain, killed = (
@@ -497,45 +497,50 @@ def kill_and_finish(cohort, folder, kills, seed):
 
 
 def test_killed_twice_the_files_are_those_of_an_undisturbed_run(cohort, tmp_path):
-    assert 1 <= kill_and_finish(cohort, tmp_path, 2, seed=0) < SLIDES
+    assert 1 <= kill_and_finish(cohort, tmp_path, "colour", 2, seed=0) < SLIDES
 
 
 @pytest.mark.slow
 def test_killed_ten_times_the_files_are_those_of_an_undisturbed_run(cohort, tmp_path):
-    kill_and_finish(cohort, tmp_path, 10, seed=1)
+    assert 1 <= kill_and_finish(cohort, tmp_path, "efficientnet_lite0", 10, seed=1) < SLIDES
 
 
 # real slides
 
 
 @pytest.mark.slow
-def test_real_slides(shared, cohort, table, tmp_path):
+def test_real_slides(shared, table, tmp_path):
     """An SVS of JPEG, a TCGA slide of JPEG 2000 without mpp, and a plain TIFF that OpenSlide refuses."""
     real = shared / "data/slides"
+    jpeg, j2k, plain = (real / n for n in ("CMU-1-Small-Region.svs", "tcga-cr-7395-01a-01-ts1.svs", "kidney-48-5.tif"))
     frame = pd.DataFrame(
         {
-            "slide": [
-                real / "CMU-1-Small-Region.svs",
-                real / "tcga-cr-7395-01a-01-ts1.svs",
-                real / "kidney-48-5.tif",
-                *table.slide[:2],
-            ],
-            "label": ["real", "real", "real", "phantom", "phantom"],
-            "split": ["train", "test", "train", "train", "test"],
+            "slide": [jpeg, j2k, *table.slide[:2]],
+            "label": ["real", "real", "phantom", "phantom"],
+            "split": ["train", "test"] * 2,
         }
     )
     frame.to_csv(tmp_path / "unsaid.csv", index=False)
-    arguments = ("model=efficientnet_lite0", "protocol=knn", "protocols.knn.k=[1]", "tasks.slides.min_groups=1")
-    done = on_slides(tmp_path, "unsaid.csv", *arguments)
-    refused(done, "tcga-cr-7395-01a-01-ts1.svs does not say its resolution", "column `mpp`")
-    frame.assign(mpp=["", "0.5", "0.5", "", ""]).to_csv(tmp_path / "cohort.csv", index=False)
-    done = on_slides(tmp_path, "cohort.csv", *arguments)
+    arguments = ("protocol=knn", "protocols.knn.k=[1]", "tasks.slides.min_groups=1")
+    done = on_slides(tmp_path, "unsaid.csv", *arguments, "model=efficientnet_lite0")
+    refused(done, f"{j2k.name} does not say its resolution", "column `mpp`")
+    frame.assign(mpp=["", "0.5", "", ""]).to_csv(tmp_path / "cohort.csv", index=False)
+    done = on_slides(tmp_path, "cohort.csv", *arguments, "model=efficientnet_lite0")
     assert done.returncode == 0, done.stderr
     row = rows(tmp_path)["efficientnet_lite0", "knn", 0]
-    assert (row["n_train"], row["n_test"]) == (3, 2)
+    assert (row["n_train"], row["n_test"], row["n_skipped"]) == (2, 2, 0)
     tiles = {slide: len(read_features(path)[0]) for slide, path in features(tmp_path, "efficientnet_lite0").items()}
-    assert 30 <= tiles["CMU-1-Small-Region"] <= 88
-    assert 30 <= tiles["tcga-cr-7395-01a-01-ts1"] <= 221
-    assert 1 <= tiles["kidney-48-5"] <= 15
+    assert 35 <= tiles[jpeg.stem] <= 55  # of 88
+    assert 120 <= tiles[j2k.stem] <= 200  # of 221
     for name in tiles:
         assert (tmp_path / f"results/previews/slides/256px-0.5mpp/{name}.jpg").is_file()
+
+    # the third is an overview of a whole section, a biopsy of some 115 px across
+    for mpp, parts in (("", ("does not say its resolution",)), ("8", ("kidney-48-5", "8", "coarser"))):
+        frame.assign(slide=[plain, *frame.slide[1:]], mpp=[mpp, "0.5", "", ""]).to_csv(tmp_path / "k.csv", index=False)
+        refused(on_slides(tmp_path, "k.csv", *arguments, "model=colour"), *parts)
+    coarse = ("tasks.slides.tiling.mpp=8", "tasks.slides.tiling.size=32")
+    done = on_slides(tmp_path, "k.csv", *arguments, *coarse, "model=colour")
+    assert done.returncode == 0, done.stderr
+    assert rows(tmp_path)["colour", "knn", 0]["n_skipped"] == 0
+    assert 2 <= len(read_features(features(tmp_path, "colour")[plain.stem])[0]) <= 16
