@@ -33,10 +33,10 @@ models: $(VENV)/.installed  ## list the models of the registry
 	@$(PY) -m registry $(ARGS)
 
 test: $(VENV)/.installed-dev  ## run the fast tests (under five minutes on two cores)
-	@$(PY) -m pytest $(ARGS)
+	@OMP_NUM_THREADS=1 $(PY) -m pytest -n auto --maxprocesses 8 --dist loadfile $(ARGS)
 
 test-slow: $(VENV)/.installed-dev  ## run the tests that take over ten seconds each
-	@$(PY) -m pytest -m slow $(ARGS)
+	@OMP_NUM_THREADS=1 $(PY) -m pytest -n auto --maxprocesses 2 --dist loadfile -m slow $(ARGS)
 
 lint: $(VENV)/.installed-dev  ## check style (ruff)
 	@$(PY) -m ruff check . && $(PY) -m ruff format --check .

@@ -41,7 +41,7 @@ def test_c_index_is_scikit_survivals_with_ties_and_censoring(seed: int, n: int) 
     except Exception:
         assert np.isnan(concordance(time, event, risk))
         return
-    assert concordance(time, event, risk) == pytest.approx(expected, abs=1e-12)
+    assert concordance(time, event, risk) == pytest.approx(expected, abs=1e-12, nan_ok=True)
 
 
 def test_cox_head_is_coxnet() -> None:
