@@ -84,9 +84,9 @@ class Run:
                 feature_dim=test.dim,
                 tiles_per_s=embedding.tiles_per_s(),
                 config_digest=self.digest(features),
-                info={**predictions.info, **self._show(predictions, embedding)},
+                info={**predictions.info, **self._show(predictions, embedding), "weights": embedding.weights},
             )
-            row.notes.extend(self.data.notes(embedding))
+            row.notes.extend([*self.data.notes(embedding), *embedding.weights.get("notes", [])])
             leaderboard.write(self.results, row, predictions)
         except OSError as error:
             return self.fail(unwritable(self.results, error, "results=DIR"))

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from tqdm import tqdm
 
-from bench.embed.stage import Embedding, Job, timing_path
+from bench.embed.stage import Embedding, Job, origin, timing_path
 from bench.embed.store import is_whole, read_features, read_places, sweep, write_features
 from bench.files import whole_file
 from registry.errors import UserError
@@ -39,7 +39,7 @@ def encode(tiles: Embedding, job: Job[SlideEncoder], *, label: str = "") -> Embe
     Embedding
         With the tiles' `skipped` and `notes`, and the error of the slide encoder if it fails.
     """
-    result = Embedding(skipped=tiles.skipped, notes=tiles.notes)
+    result = Embedding(skipped=tiles.skipped, notes=tiles.notes, weights=tiles.weights)
     encoder: SlideEncoder | None = None
     sweep(job.folder)
     try:
@@ -78,7 +78,7 @@ def _write(
             f"{encoder.card.name} gives a vector that is not finite for the slide "
             f"{attributes.get('slide', file.stem)}: try precision=float32, and check the checkpoint."
         )
-    write_features(path, found, attributes)
+    write_features(path, found, {**attributes, **origin(encoder)})
     seconds = time.perf_counter() - began + _seconds(file)
     with whole_file(timing_path(path)) as temporary:
         temporary.write_text(json.dumps({"tiles": len(features), "seconds": round(seconds, 4)}) + "\n")

@@ -7,6 +7,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
@@ -22,7 +23,7 @@ from registry.errors import UserError
 if TYPE_CHECKING:
     import torch
 
-    from registry.extractor import FeatureExtractor
+    from registry.extractor import FeatureExtractor, SlideEncoder
 
 Network = TypeVar("Network", covariant=True)
 
@@ -105,6 +106,8 @@ class Embedding:
         Tiles that could not be read, by unit.
     notes : list of str
         What a reader of the rows must know of units that were left out.
+    weights : dict
+        sha256, commit and notes of the weights that the features were made with; empty if they were given.
     error : Exception or None
         Why the features are not whole; files that were written before it stay valid.
     """
@@ -113,6 +116,7 @@ class Embedding:
     rows: Int[np.ndarray, " tile"] = field(default_factory=lambda: np.zeros(0, np.int64))
     skipped: dict[str, int] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
+    weights: dict[str, Any] = field(default_factory=dict)
     error: Exception | None = None
 
     def features(self) -> Float[np.ndarray, "tile feature"]:
@@ -249,11 +253,22 @@ def _finish(job: Job[FeatureExtractor], unit: Unit, maker: _Maker, skipped: list
             "precision=float32, and check the checkpoint."
         )
     path = _path(job, unit)
-    attributes = {**job.attributes, **unit.attributes, "skipped": json.dumps(sorted(skipped))}
+    attributes = {**job.attributes, **unit.attributes, **origin(maker.extractor)}
+    attributes["skipped"] = json.dumps(sorted(skipped))
     coords = None if unit.coords is None else unit.coords[rows]
     write_features(path, features, attributes, coords, unit.coords_attributes)
     with whole_file(timing_path(path)) as temporary:
         temporary.write_text(json.dumps({"tiles": len(rows), "seconds": round(maker.seconds + waited, 4)}) + "\n")
+
+
+def origin(model: FeatureExtractor | SlideEncoder) -> dict[str, str]:
+    """Attributes that say with what a file was made and cannot be known before the model is loaded."""
+    versions = {package: version(package) for package in ("pfmbench", "torch", "timm")}
+    return {
+        "weights_commit": model.weights.commit or "",
+        "weights_notes": json.dumps(model.weights.notes),
+        "versions": json.dumps(versions),
+    }
 
 
 def _gather(job: Job[Any], units: list[Unit], on_corrupt: str) -> Embedding:
@@ -261,7 +276,13 @@ def _gather(job: Job[Any], units: list[Unit], on_corrupt: str) -> Embedding:
     rows, offset = [], 0
     for unit in units:
         path = _path(job, unit)
-        skipped = json.loads(read_features(path)[1]["skipped"])
+        attributes = read_features(path)[1]
+        skipped = json.loads(attributes["skipped"])
+        whole.weights = {
+            "sha256": attributes.get("weights", ""),
+            "commit": attributes["weights_commit"],
+            "notes": json.loads(attributes["weights_notes"]),
+        }
         if skipped and on_corrupt != "skip":
             whole.error = UserError(
                 f"{len(skipped)} tiles of {unit.name} could not be read when they were embedded, the first at position "

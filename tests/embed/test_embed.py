@@ -2,6 +2,7 @@ import multiprocessing
 import os
 import random
 import time
+from types import SimpleNamespace
 
 import h5py
 import numpy as np
@@ -20,6 +21,7 @@ class Means:
     """A stand-in for an encoder: channel means, slow enough to be killed."""
 
     device = torch.device("cpu")
+    weights = SimpleNamespace(commit="c0ffee", notes=("not the published file",))
 
     def __init__(self, scale=1.0, pause=0.0):
         self.scale, self.pause, self.calls = scale, pause, 0
@@ -65,6 +67,7 @@ def test_features_are_those_of_the_tiles_in_order(tmp_path, source):
     np.testing.assert_allclose(made.features(), expected(source), rtol=1e-3)
     assert made.rows.tolist() == list(range(N))
     assert made.tiles_per_s() > 0
+    assert made.weights == {"sha256": "w", "commit": "c0ffee", "notes": ["not the published file"]}
 
 
 def test_nothing_is_done_twice(tmp_path, source):
