@@ -505,6 +505,18 @@ def test_killed_ten_times_the_files_are_those_of_an_undisturbed_run(cohort, tmp_
     assert 1 <= kill_and_finish(cohort, tmp_path, "efficientnet_lite0", 10, seed=1) < SLIDES
 
 
+@pytest.mark.slow
+def test_the_built_in_slides(tmp_path):
+    done = bench(tmp_path, "suite=demo_slides", "model=colour", "null=none", "bootstrap=50")
+    assert done.returncode == 0, done.stderr
+    assert {p.stem for p in (tmp_path / "results/rows/demo_slides/colour").glob("*.json")} == {
+        "linear-0",
+        "knn-0",
+        "abmil-0",
+    }
+    assert "demo_slides: 40 slides" in done.stderr
+
+
 # real slides
 
 

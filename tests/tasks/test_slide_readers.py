@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -53,10 +54,27 @@ def test_camelyon16(read: Read, data: Path, heading: str, flat: bool):
     assert "1 of the 3 test slides" in refused(read, "camelyon16", data)
 
 
+def test_camelyon16_with_headings(read: Read, data: Path):
+    """The table on AWS: by file, negative, micro or macro."""
+    touch(*(data / "images" / f"{kind}_{i:03d}.tif" for kind in ("normal", "tumor", "test") for i in range(1, 4)))
+    (data / "evaluation").mkdir()
+    (data / "evaluation" / "reference.csv").write_text(
+        "image,class,type,center\ntest_001.tif,macro,IDC,0\ntest_002.tif,negative,,1\ntest_003.tif,Micro,non-IDC,0\n"
+    )
+    frame = read("camelyon16", data, "tasks.camelyon16.min_groups=1").frame.set_index("id")
+    assert frame["label"].filter(like="test").to_dict() == {
+        "test_001": "tumour",
+        "test_002": "normal",
+        "test_003": "tumour",
+    }
+
+
 def test_camelyon16_lacks(read: Read, data: Path):
     touch(data / "training/normal/normal_001.tif")
     assert "lacks reference.csv" in refused(read, "camelyon16", data)
     (data / "reference.csv").write_text("test_001,perhaps\n")
+    assert "does not say Normal or Tumor of test_001" in refused(read, "camelyon16", data)
+    (data / "reference.csv").write_text("test_001,Normal,None,Macro\n")
     assert "does not say Normal or Tumor of test_001" in refused(read, "camelyon16", data)
     (data / "reference.csv").write_text("NAME,LABEL\n")
     assert "names no test slide" in refused(read, "camelyon16", data)
@@ -77,6 +95,9 @@ def test_panda(read: Read, data: Path):
     assert any("no patient is known: every slide is its own group" in note for note in manifest.notes)
     (data / "train_images" / "biopsy07.tiff").unlink()
     assert "1 of 60 slides" in refused(read, "panda", data)
+    shutil.move(data / "train_images", data / "away")
+    assert len(read("panda", data, "++tasks.panda.options.check_files=false")) == 60
+    shutil.move(data / "away", data / "train_images")
     (data / "train.csv").write_text("image_id,isup_grade\nbiopsy00,1\n")
     assert "has no column data_provider" in refused(read, "panda", data)
 
@@ -142,5 +163,6 @@ def test_tcga_lacks(read: Read, data: Path):
     sheet(data, [(barcode(p), "TCGA-LUAD", f"TCGA-00-{p:04d}") for p in range(3)])
     (data / "id1" / barcode(1)).unlink()
     assert "1 of 3 slides of the sample sheet are not in" in refused(read, "tcga_nsclc", data)
+    assert "one class only" in refused(read, "tcga_nsclc", data, "++tasks.tcga_nsclc.options.check_files=false")
     (data / "gdc_sample_sheet.2026-01-01.tsv").write_text("a\tb\n1\t2\n")
     assert "has no column File ID" in refused(read, "tcga_nsclc", data)

@@ -1,8 +1,9 @@
 """CAMELYON16 as published: slides told apart by their names, and a table with the labels of the test.
 
 Training slides say what they are (``normal_001.tif``, ``tumor_001.tif``); test slides (``test_001.tif``) stand in
-``reference.csv`` by name and Normal or Tumor, with or without a line of headings. The folders differ between mirrors,
-so they are not asked for. https://camelyon17.grand-challenge.org/Data
+``reference.csv``: by name and Normal or Tumor without a line of headings (GigaScience), or by file and negative, micro
+or macro below one (Registry of Open Data on AWS). The folders differ between mirrors, so they are not asked for.
+https://camelyon17.grand-challenge.org/Data
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from registry.errors import UserError
 
 SLIDE = re.compile(r"(normal|tumor|test)_\d{3}\.tif")
 TABLE = "reference.csv"
+MEANS = {"normal": "normal", "negative": "normal", "tumor": "tumor", "micro": "tumor", "macro": "tumor"}
 
 
 def read(task: TaskConfig, root: Path | None, cache: Path) -> Table:
@@ -56,10 +58,10 @@ def _truth(table: Path, names: dict[str, str]) -> dict[str, str]:
         name = line[0].removesuffix(".tif")
         if not name.lower().startswith("test_"):
             continue
-        label = names.get(line[1].lower()) if len(line) > 1 else None
-        if label is None:
+        said = {MEANS[cell.lower()] for cell in line[1:] if cell.lower() in MEANS}
+        if len(said) != 1:
             raise UserError(f"{table} does not say Normal or Tumor of {name}: download it again.")
-        truth[name.lower()] = label
+        truth[name.lower()] = names[said.pop()]
     if not truth:
         raise UserError(f"{table} names no test slide: download it again.")
     return truth

@@ -12,6 +12,8 @@ label : {"project", "diagnosis"}
     Whether a slide's class comes from its project or from ``primary_diagnosis`` in ``clinical.tsv``.
 names : dict
     The class of each project or diagnosis; slides of others are left out.
+check_files : bool
+    False where slides need not be there, because their features are given.
 """
 
 from __future__ import annotations
@@ -52,7 +54,7 @@ def read(task: TaskConfig, root: Path | None, cache: Path) -> Table:
     folder = base / (task.options.get("slides") or "")
     paths = [_path(folder, *row) for row in zip(taken["File ID"], taken["File Name"], strict=True)]
     missing = [row for row, path in zip(taken["File Name"], paths, strict=True) if path is None]
-    if missing:
+    if missing and task.options.get("check_files", True):
         raise UserError(
             f"{len(missing)} of {len(taken)} slides of the sample sheet are not in {folder}, the first is "
             f"{missing[0]}: download them, or name their folder with tasks.{task.name}.options.slides=DIR."
@@ -60,7 +62,7 @@ def read(task: TaskConfig, root: Path | None, cache: Path) -> Table:
     frame = pd.DataFrame(
         {
             "id": [Path(name).stem for name in taken["File Name"]],
-            "path": [str(path) for path in paths],
+            "path": [str(path or folder / name) for path, name in zip(paths, taken["File Name"], strict=True)],
             "label": label[label.notna()],
             "group": taken["Case ID"],
             "centre": taken["Case ID"].str.slice(5, 7),  # tissue source site of the barcode

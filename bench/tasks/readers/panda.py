@@ -2,6 +2,11 @@
 
 The table has the columns ``image_id``, ``data_provider``, ``isup_grade`` (0 to 5) and ``gleason_score``.
 https://www.kaggle.com/c/prostate-cancer-grade-assessment/data
+
+Options
+-------
+check_files : bool
+    False where slides need not be there, because their features are given.
 """
 
 from __future__ import annotations
@@ -20,13 +25,15 @@ COLUMNS = ("image_id", "data_provider", "isup_grade")
 
 
 def read(task: TaskConfig, root: Path | None, cache: Path) -> Table:
-    base = locate(task, root, lambda folder: [name for name in (TABLE, IMAGES) if not (folder / name).exists()])
+    check = task.options.get("check_files", True)
+    needed = (TABLE, IMAGES) if check else (TABLE,)
+    base = locate(task, root, lambda folder: [name for name in needed if not (folder / name).exists()])
     table = pd.read_csv(base / TABLE, dtype=str, keep_default_na=False)
     lacking = [c for c in COLUMNS if c not in table]
     if lacking:
         raise UserError(f"{base / TABLE} has no column {lacking[0]}: its columns are {', '.join(table.columns)}.")
     paths = [base / IMAGES / f"{name}.tiff" for name in table["image_id"]]
-    missing = [path for path in paths if not path.is_file()]
+    missing = [path for path in paths if check and not path.is_file()]
     if missing:
         raise UserError(
             f"{len(missing)} of {len(paths)} slides of {base / TABLE} are not there, the first is {missing[0]}: "

@@ -1,0 +1,18 @@
+"""The built-in synthetic cohort as slides, made in the cache folder when first asked for."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from bench.slides import read_cohort
+from bench.tasks.config import TaskConfig
+from bench.tasks.readers import Table
+
+PATIENTS, SIDES = 36, (1000, 1600)  # 40 slides of about 11 tiles of 256 px at 0.5 mpp
+
+
+def read(task: TaskConfig, root: Path | None, cache: Path) -> Table:
+    from bench import demo
+
+    table = demo.make_slides(cache / "demo-slides", patients=PATIENTS, sides=SIDES)
+    return Table(read_cohort(table), str(table))
