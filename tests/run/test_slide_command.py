@@ -21,9 +21,13 @@ from command_helpers import bench, files, refused
 from PIL import Image
 
 import registry
+from bench import tasks
+from bench.config import BenchConfig, Null
 from bench.demo import make_slides
 from bench.embed import read_features
 from bench.leaderboard import read_predictions
+from bench.models import models
+from bench.slide_data import SlideData
 from bench.slides import read_bag
 
 REPO = Path(__file__).resolve().parents[2]
@@ -168,6 +172,23 @@ def test_the_features_are_those_of_the_pixels(finished, table):
             pixels = np.asarray(slide.read_region((int(x), int(y)), 0, (256, 256)).convert("RGB"))
             own = network(torch.from_numpy(pixels.copy()).permute(2, 0, 1)[None])[0].numpy()
             np.testing.assert_allclose(feature.astype(np.float32), own, rtol=2e-3, atol=2e-3)
+
+
+def test_models_that_want_the_same_tiles_share_a_pass(cohort, tmp_path):
+    named = ["uni", "virchow2", "prov_gigapath", "gigapath_slide", "hipt", "chief", "chief_ctranspath"]
+    entries = models(BenchConfig(model=named, null=Null.none), "cpu")
+    manifest = tasks.read(composed_slides(), cohort, tmp_path)
+    passes = SlideData(manifest, tmp_path, tmp_path, "error").passes(entries)
+    cuts = [{model.name for model in part.models} for part in passes]
+    at_half_a_micron = {"uni", "prov_gigapath", "gigapath_slide"}  # tiles of 256 px, the slide encoder's by its card
+    assert sorted(map(sorted, cuts)) == sorted(
+        map(sorted, [at_half_a_micron, {"virchow2"}, {"hipt"}, {"chief", "chief_ctranspath"}])
+    )
+    assert len({str(part.pictures) for part in passes}) == len(passes)
+
+
+def composed_slides():
+    return tasks.configured({"name": "slides", "reader": "slides", "unit": "slide"})
 
 
 # features and coordinates of others
@@ -443,6 +464,21 @@ def test_slides_without_tissue(table, tmp_path, quickly):
     frame = pd.DataFrame({"slide": slides, "label": list("xy") * 4, "split": ["train"] * 4 + ["test"] * 4})
     frame.to_csv(tmp_path / "glass.csv", index=False)
     refused(on_slides(tmp_path, "glass.csv", *quickly), "None of the 8 slides", "8 without tissue")
+
+
+def test_a_mask_is_taken_instead(table, tmp_path, quickly):
+    """The left half of a slide, as a picture."""
+    width, height = openslide.OpenSlide(table.slide[0]).dimensions
+    half = np.zeros((height // 8, width // 8), np.uint8)
+    half[:, : half.shape[1] // 2] = 255
+    Image.fromarray(half).save(tmp_path / "half.png")
+    shutil.copy(table.slide[0], tmp_path / "masked.tif")
+    data = with_slide(table, tmp_path / "masked.tif", tmp_path, mask="half.png")
+    done = on_slides(tmp_path, data, *quickly)
+    assert done.returncode == 0, done.stderr
+    _, coords, _ = read_bag(features(tmp_path, "colour", quickly[2].removeprefix("cache="))["masked"].parent, "masked")
+    assert (coords[:, 0] + 0.75 * 224 <= width / 2 + 224 / 2).all()
+    assert set(coords[:, 0]) == {x for x in range(0, width, 224) if min(x + 224, width / 2) - x >= 0.25 * 224}
 
 
 def test_manifests_that_contradict_themselves(table, tmp_path):
