@@ -7,7 +7,7 @@ import itertools
 import json
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -108,8 +108,13 @@ def _resampled(results: Path, rows: list[Row], metrics: Collection[str]) -> Iter
 
 def _by_id(saved: SavedPredictions) -> SavedPredictions:
     order = np.argsort(saved.ids, kind="stable")
-    return SavedPredictions(
-        saved.ids[order], saved.groups[order], saved.y_true[order], saved.scores[order], saved.classes
+    return replace(
+        saved,
+        ids=saved.ids[order],
+        groups=saved.groups[order],
+        y_true=saved.y_true[order],
+        scores=saved.scores[order],
+        calibrated=None if saved.calibrated is None else saved.calibrated[order],
     )
 
 

@@ -9,14 +9,17 @@ from pathlib import Path
 from typing import Protocol
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Float, Shaped
 
 from bench.files import whole_file
 from registry.errors import UserError
 
+KINDS = ("classes", "ordinal", "regression", "survival", "multilabel")
+"""Of a task's target; they tell how labels and scores are to be read, as `bench.protocols.Predictions` says."""
+
 
 class PredictionArrays(Protocol):
-    """What is saved: ids and groups as strings [N], y_true as class indices [N], scores as float [N, C].
+    """What is saved: ids and groups as strings [N], labels and scores of their kind, as a head gives them.
 
     `calibrated` is the scores after temperature scaling, or None.
     """
@@ -30,48 +33,55 @@ class PredictionArrays(Protocol):
     @property
     def scores(self) -> np.ndarray: ...
     @property
+    def kind(self) -> str: ...
+    @property
     def calibrated(self) -> np.ndarray | None: ...
 
 
 @dataclass(frozen=True)
 class SavedPredictions:
-    """Predictions as read back, ordered as they were written, with the names of the classes."""
+    """Predictions as read back, ordered as they were written; `classes` names the columns of the scores."""
 
     ids: np.ndarray
     groups: np.ndarray
-    y_true: Int[np.ndarray, " sample"]
+    y_true: Shaped[np.ndarray, "sample ..."]
     scores: Float[np.ndarray, "sample class"]
     classes: list[str]
+    kind: str = "classes"
+    calibrated: Float[np.ndarray, "sample class"] | None = None
 
 
 def write_predictions(path: Path, predictions: PredictionArrays, classes: Sequence[str]) -> None:
     """Write columns id, group, y_true, score_0..score_{C-1}, and scaled_0.. where scores are calibrated.
 
-    The class names stand in the schema's metadata.
+    Labels of several columns are y_true_0.. in place of y_true. The kind and the names of the scores' columns
+    (``classes``) stand in the schema's metadata.
 
     Raises
     ------
     ValueError
-        If the scores do not have a column a class.
+        If the scores or the labels are not of the kind and classes.
     OSError
         If the file cannot be written.
     """
     import pyarrow as pa
     import pyarrow.parquet as pq
 
+    kind, y_true = predictions.kind, np.asarray(predictions.y_true)
     scores = np.asarray(predictions.scores, np.float64)
-    if scores.ndim != 2 or scores.shape[1] != len(classes):
-        raise ValueError(f"Scores of shape {scores.shape} do not fit {len(classes)} classes.")
+    scaled = None if predictions.calibrated is None else np.asarray(predictions.calibrated, np.float64)
+    if fault := _fault(kind, y_true, scores, scaled, len(classes)):
+        raise ValueError(fault)
+    labels = np.atleast_2d(y_true.astype(np.float64 if kind in ("regression", "survival") else np.int64).T)
     columns = {
         "id": pa.array(np.asarray(predictions.ids).astype(str).tolist(), pa.string()),
         "group": pa.array(np.asarray(predictions.groups).astype(str).tolist(), pa.string()),
-        "y_true": pa.array(np.asarray(predictions.y_true), pa.int64()),
+        **dict(zip(_label_columns(kind, len(classes)), map(pa.array, labels), strict=True)),
         **{f"score_{i}": pa.array(column, pa.float64()) for i, column in enumerate(scores.T)},
     }
-    if predictions.calibrated is not None:
-        scaled = np.asarray(predictions.calibrated, np.float64)
+    if scaled is not None:
         columns |= {f"scaled_{i}": pa.array(column, pa.float64()) for i, column in enumerate(scaled.T)}
-    metadata = {b"classes": json.dumps(list(classes)).encode()}
+    metadata = {b"kind": kind.encode(), b"classes": json.dumps(list(classes)).encode()}
     with whole_file(path) as temporary:
         pq.write_table(pa.table(columns).replace_schema_metadata(metadata), temporary)
 
@@ -89,18 +99,55 @@ def read_predictions(path: Path) -> SavedPredictions:
 
     try:
         table = pq.read_table(path)
-        classes = json.loads((table.schema.metadata or {})[b"classes"])
+        metadata = table.schema.metadata or {}
+        kind, classes = metadata[b"kind"].decode(), json.loads(metadata[b"classes"])
+        labels = [table[name].to_numpy() for name in _label_columns(kind, len(classes))]
         saved = SavedPredictions(
             ids=np.array(table["id"].to_pylist(), str),
             groups=np.array(table["group"].to_pylist(), str),
-            y_true=table["y_true"].to_numpy(),
+            y_true=labels[0] if kind in _BY_CLASS else np.stack(labels, axis=1),
             scores=np.stack([table[f"score_{i}"].to_numpy() for i in range(len(classes))], axis=1),
             classes=classes,
+            kind=kind,
+            calibrated=np.stack([table[f"scaled_{i}"].to_numpy() for i in range(len(classes))], axis=1)
+            if "scaled_0" in table.column_names
+            else None,
         )
-    except (OSError, KeyError, ValueError, pa.ArrowException) as error:
+    except (OSError, KeyError, TypeError, ValueError, pa.ArrowException) as error:
         raise UserError(f"{path} holds no whole predictions: delete its row and run again.") from error
-    if not (np.isfinite(saved.scores).all() and np.isin(saved.y_true, np.arange(len(classes))).all()):
-        raise UserError(
-            f"{path} has scores or labels that are no numbers of its classes: delete its row and run again."
-        )
+    if fault := _fault(kind, saved.y_true, saved.scores, saved.calibrated, len(classes)):
+        raise UserError(f"{path} is damaged ({fault.rstrip('.')}): delete its row and run again.")
     return saved
+
+
+_BY_CLASS = ("classes", "ordinal")
+
+
+def _label_columns(kind: str, n_classes: int) -> list[str]:
+    if kind in _BY_CLASS:
+        return ["y_true"]
+    return [f"y_true_{i}" for i in range(2 if kind == "survival" else n_classes)]
+
+
+def _fault(kind: str, y_true: np.ndarray, scores: np.ndarray, scaled: np.ndarray | None, n_classes: int) -> str:
+    """What is wrong with labels and scores of this kind, as a sentence; nothing if nothing is."""
+    if kind not in KINDS:
+        return f"The kind {kind!r} is none of {', '.join(KINDS)}."
+    if any(values is not None and values.dtype.kind not in "biuf" for values in (y_true, scores, scaled)):
+        return "Labels and scores are not all numbers."
+    if any(values is not None and values.shape[1:] != (n_classes,) for values in (scores, scaled)):
+        return f"Scores of shape {scores.shape} do not fit {n_classes} classes."
+    if any(values is not None and not np.isfinite(values).all() for values in (scores, scaled)):
+        return "Scores are not all finite."
+    shape = () if kind in _BY_CLASS else (len(_label_columns(kind, n_classes)),)
+    if y_true.shape != (len(scores), *shape):
+        return f"Labels of shape {y_true.shape} do not fit {len(scores)} samples of {kind}."
+    if kind in _BY_CLASS:
+        valid = np.isin(y_true, np.arange(n_classes))
+    elif kind == "multilabel":
+        valid = np.isin(y_true, (0, 1))
+    elif kind == "survival":
+        valid = np.isfinite(y_true[:, 0]) & (y_true[:, 0] > 0) & np.isin(y_true[:, 1], (0, 1))
+    else:
+        valid = np.isfinite(y_true)
+    return "" if valid.all() else f"Labels are not all those of {kind}."

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import json
 import math
+import re
 import sys
 import types
 import typing
@@ -15,15 +16,15 @@ from pathlib import Path
 from typing import Any
 
 from bench.files import whole_file
-from bench.leaderboard.predictions import PredictionArrays, write_predictions
+from bench.leaderboard.predictions import KINDS, PredictionArrays, write_predictions
 
-Run = tuple[str, str, str, str, int]
-"""Task, model, frontend, protocol, seed."""
+Run = tuple[str, str, str, str, int, int]
+"""Task, model, frontend, protocol, seed, fold."""
 
 
 @dataclass(frozen=True)
 class Row:
-    """One result of one run: a task, a model, a protocol and a seed. `None` stands for not known.
+    """One result of one run: a task, a model, a protocol, a seed and a fold. `None` stands for not known.
 
     Attributes
     ----------
@@ -31,6 +32,10 @@ class Row:
         What stood between tile and encoder; empty for nothing.
     status : str
         "ok" or "failed"; a failed row says why in `error`, in one sentence.
+    kind : str
+        Of the task's target: a key of `bench.leaderboard.KINDS`.
+    fold : int
+        Which fold of a cross-validation was tested on, 1 and up; 0 for the one split of a task.
     metrics : dict
         name -> {"value", "ci_low", "ci_high"}, each a float or None where undefined.
     n_train, n_val, n_test, n_skipped : int
@@ -46,7 +51,7 @@ class Row:
     config_digest : str
         Digest of all that can change the metrics.
     classes : list of str
-        In the order of the class indices.
+        A name for each column of the scores: classes in the order of their indices, targets, labels.
     predictions : str
         Path of the Parquet file, relative to the results folder; empty when there is none.
     """
@@ -58,6 +63,8 @@ class Row:
     seed: int
     status: str
     primary_metric: str
+    kind: str = "classes"
+    fold: int = 0
     error: str = ""
     metrics: dict[str, dict[str, float | None]] = field(default_factory=dict)
     n_train: int | None = None
@@ -83,21 +90,23 @@ class Row:
     @property
     def run(self) -> Run:
         """What tells this row from every other."""
-        return self.task, self.model, self.frontend, self.protocol, self.seed
+        return self.task, self.model, self.frontend, self.protocol, self.seed, self.fold
 
     def value(self, metric: str) -> float | None:
         """Point estimate of a metric; None for a failed row or where it is undefined."""
         return self.metrics.get(metric, {}).get("value") if self.ok else None
 
 
-def row_path(results: Path, task: str, model: str, frontend: str, protocol: str, seed: int) -> Path:
-    """``results/rows/TASK/MODEL[+FRONTEND]/PROTOCOL-SEED.json``; what a file name cannot hold is percent-encoded."""
-    return results / "rows" / _run_name(task, model, frontend, protocol, seed, "json")
+def row_path(results: Path, task: str, model: str, frontend: str, protocol: str, seed: int, fold: int = 0) -> Path:
+    """``results/rows/TASK/MODEL[+FRONTEND]/PROTOCOL-SEED[-foldFOLD].json``, percent-encoded where a name needs it."""
+    return results / "rows" / _folder(task, model, frontend) / f"{_stem(protocol, seed, fold)}.json"
 
 
-def predictions_path(results: Path, task: str, model: str, frontend: str, protocol: str, seed: int) -> Path:
-    """``results/predictions/TASK/MODEL[+FRONTEND]/PROTOCOL-SEED.parquet``."""
-    return results / "predictions" / _run_name(task, model, frontend, protocol, seed, "parquet")
+def predictions_path(
+    results: Path, task: str, model: str, frontend: str, protocol: str, seed: int, fold: int = 0
+) -> Path:
+    """``results/predictions/TASK/MODEL[+FRONTEND]/PROTOCOL-SEED[-foldFOLD].parquet``."""
+    return results / "predictions" / _folder(task, model, frontend) / f"{_stem(protocol, seed, fold)}.parquet"
 
 
 def write(results: Path, row: Row, predictions: PredictionArrays | None) -> Row:
@@ -105,10 +114,14 @@ def write(results: Path, row: Row, predictions: PredictionArrays | None) -> Row:
 
     Raises
     ------
+    ValueError
+        If the predictions are not of the row's kind and classes.
     OSError
         If the folder cannot be written or the disk is full. A row that stood there before stands still.
     """
     if predictions is not None:
+        if predictions.kind != row.kind:
+            raise ValueError(f"Predictions of {predictions.kind} are not those of a row of {row.kind}.")
         path = predictions_path(results, *row.run)
         write_predictions(path, predictions, row.classes)
         row = replace(row, predictions=path.relative_to(results).as_posix())
@@ -118,12 +131,37 @@ def write(results: Path, row: Row, predictions: PredictionArrays | None) -> Row:
     return row
 
 
-def read_row(results: Path, task: str, model: str, frontend: str, protocol: str, seed: int) -> Row | None:
+def read_row(
+    results: Path, task: str, model: str, frontend: str, protocol: str, seed: int, fold: int = 0
+) -> Row | None:
     """The row of one run; None when there is none or it is not whole."""
     try:
-        return _read(results, row_path(results, task, model, frontend, protocol, seed))
+        return _read(results, row_path(results, task, model, frontend, protocol, seed, fold))
     except (OSError, ValueError):
         return None
+
+
+def discard_other_folds(
+    results: Path, task: str, model: str, frontend: str, protocol: str, seed: int, n_folds: int
+) -> None:
+    """Remove the rows of a run, and all that is saved beside its predictions, that belong to another number of folds.
+
+    Parameters
+    ----------
+    n_folds : int
+        How many folds the task has now; 0 for one split.
+
+    Raises
+    ------
+    OSError
+        If a file cannot be removed.
+    """
+    stem = re.compile(re.escape(_stem(protocol, seed, 0)) + r"(?:-fold([1-9][0-9]*))?\.")
+    for kind in ("rows", "predictions"):  # rows first: none is left that names predictions that are gone
+        for path in (results / kind / _folder(task, model, frontend)).glob("*"):
+            found = stem.match(path.name)
+            if found and int(found[1] or 0) not in (range(1, n_folds + 1) if n_folds else (0,)):
+                path.unlink(missing_ok=True)
 
 
 def read_rows(results: Path) -> list[Row]:
@@ -145,9 +183,12 @@ def warn_once(sentence: str) -> None:
     print(f"pfmbench: {sentence}", file=sys.stderr)
 
 
-def _run_name(task: str, model: str, frontend: str, protocol: str, seed: int, suffix: str) -> Path:
-    folder = _file_name(model) + (f"+{_file_name(frontend)}" if frontend else "")
-    return Path(_file_name(task), folder, f"{_file_name(protocol)}-{seed}.{suffix}")
+def _folder(task: str, model: str, frontend: str) -> Path:
+    return Path(_file_name(task), _file_name(model) + (f"+{_file_name(frontend)}" if frontend else ""))
+
+
+def _stem(protocol: str, seed: int, fold: int) -> str:
+    return f"{_file_name(protocol)}-{seed}" + (f"-fold{fold}" if fold else "")
 
 
 def _file_name(name: str) -> str:
@@ -181,6 +222,8 @@ def _faults(record: dict[str, Any]) -> Iterator[str]:
             yield f"{name} is {value!r}"
     if record.get("status") not in ("ok", "failed"):
         yield "status is neither ok nor failed"
+    if record.get("kind") not in KINDS:
+        yield f"kind is none of {', '.join(KINDS)}"
     if isinstance(metrics := record.get("metrics"), dict):
         for name, interval in metrics.items():
             if not isinstance(interval, dict) or set(interval) != {"value", "ci_low", "ci_high"}:

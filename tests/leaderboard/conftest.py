@@ -28,6 +28,7 @@ def add_run(results: Path) -> AddRun:
         protocol: str = "linear",
         frontend: str = "",
         seed: int = 0,
+        fold: int = 0,
         values: dict[str, float | None] | None = None,
         **changes: Any,
     ) -> Row:
@@ -37,6 +38,7 @@ def add_run(results: Path) -> AddRun:
             frontend=frontend,
             protocol=protocol,
             seed=seed,
+            fold=fold,
             status="ok",
             primary_metric="balanced_accuracy",
             n_train=100,

@@ -17,6 +17,7 @@ class Predicted:
     y_true: np.ndarray
     scores: np.ndarray
     calibrated: np.ndarray | None = None
+    kind: str = "classes"
 
 
 def predicted(skill: float, *, n: int = 60, seed: int = 0) -> Predicted:

@@ -10,13 +10,22 @@ import pyarrow.parquet as pq
 import pytest
 from leaderboard_runs import CLASSES, AddRun, predicted
 
-from bench.leaderboard import Row, predictions_path, read_predictions, read_row, read_rows, row_path, write
+from bench.leaderboard import (
+    Row,
+    discard_other_folds,
+    predictions_path,
+    read_predictions,
+    read_row,
+    read_rows,
+    row_path,
+    write,
+)
 from registry.errors import UserError
 
 FIXED_KEYS = {
     *("task", "model", "frontend", "protocol", "seed", "status", "error", "metrics", "n_train", "n_val", "n_test"),
     *("n_groups", "n_skipped", "feature_dim", "params_m", "tiles_per_s", "floor", "primary_metric", "config_digest"),
-    *("version", "classes", "info", "notes", "predictions"),
+    *("version", "classes", "info", "notes", "predictions", "kind", "fold"),
 }
 
 
@@ -83,6 +92,7 @@ def test_unreadable_rows_are_left_out_and_named_in_one_warning(
         "stranger": broken(record, model="stranger", colour="red"),
         "word": broken(record, model="word", n_test="many"),
         "unfinished": broken(record, model="unfinished", status="running"),
+        "kindless": broken(record, model="kindless", kind="colours"),
         "pair": broken(record, model="pair", metrics={"auroc": [0.5, 0.6]}),
         "text": broken(record, model="text", metrics={"auroc": {"value": "high", "ci_low": None, "ci_high": None}}),
         "copy": whole,
@@ -134,6 +144,8 @@ def test_predictions_come_back_bit_for_bit(results: Path, add_run: AddRun) -> No
     for name in ("ids", "groups", "y_true", "scores"):
         assert np.array_equal(getattr(saved, name), getattr(given, name)), name
     schema = pq.read_schema(path)
+    assert saved.kind == "classes"
+    assert schema.metadata[b"kind"] == b"classes"
     assert schema.names == ["id", "group", "y_true", "score_0", "score_1", "score_2"]
     assert json.loads(schema.metadata[b"classes"]) == CLASSES
     assert {str(schema.field(f"score_{i}").type) for i in range(3)} == {"double"}
@@ -158,6 +170,41 @@ def test_unreadable_predictions_are_a_sentence(results: Path, add_run: AddRun) -
             path.write_bytes(damaged)
         with pytest.raises(UserError, match=r"linear-0.parquet holds no whole predictions"):
             read_predictions(path)
+
+
+def test_folds_are_rows_of_their_own(results: Path, add_run: AddRun) -> None:
+    rows = [add_run("uni", predicted(1.0, seed=fold), seed=3, fold=fold) for fold in range(4)]
+    names = ["linear-3.json", "linear-3-fold1.json", "linear-3-fold2.json", "linear-3-fold3.json"]
+    assert [row_path(results, *row.run).name for row in rows] == names
+    assert predictions_path(results, *rows[2].run).name == "linear-3-fold2.parquet"
+    assert read_rows(results) == rows
+    assert read_row(results, "demo", "uni", "", "linear", 3) == rows[0]
+    assert read_row(results, "demo", "uni", "", "linear", 3, 2) == rows[2]
+    assert read_row(results, "demo", "uni", "", "linear", 3, 4) is None
+
+
+@pytest.mark.parametrize(("n_folds", "left"), [(0, {0}), (1, {1}), (5, {1, 2, 5}), (12, {1, 2, 5, 12})])
+def test_folds_of_another_number_of_folds_are_discarded(
+    results: Path, add_run: AddRun, n_folds: int, left: set[int]
+) -> None:
+    folds = (0, 1, 2, 5, 12)
+    others = [
+        add_run("uni", predicted(1.0), fold=fold, **other)
+        for fold in folds
+        for other in ({"seed": 11}, {"protocol": "linear-0"}, {"protocol": "linear.0"}, {"frontend": "f"})
+    ]
+    for fold in folds:
+        row = add_run("uni", predicted(1.0), fold=fold)
+        predictions_path(results, *row.run).with_suffix(".attention.h5").write_bytes(b"attention")
+    discard_other_folds(results, "demo", "uni", "", "linear", 0, n_folds)
+    rows = read_rows(results)
+    assert [row for row in rows if row in others] == sorted(others, key=lambda row: row.run)
+    assert {row.fold for row in rows if row not in others} == left
+    saved = {path.name for path in (results / "predictions/demo/uni").iterdir()}
+    for fold in folds:
+        path = predictions_path(results, "demo", "uni", "", "linear", 0, fold)
+        assert (path.name in saved) == (path.with_suffix(".attention.h5").name in saved) == (fold in left)
+    discard_other_folds(results, "demo", "nobody", "", "linear", 0, n_folds)
 
 
 def test_no_folder_is_no_rows(results: Path) -> None:

@@ -47,7 +47,7 @@ def test_long_table_has_the_fixed_columns_sorted(filled: Path) -> None:
     assert len(table) == 2 * 5 * 4 + 1
     rows = {row.run: row for row in read_rows(filled)}
     for line in table[1:]:
-        row = rows[line["task"], line["model"], "", "linear", 0]
+        row = rows[line["task"], line["model"], "", "linear", 0, 0]
         for name in ("value", "ci_low", "ci_high"):
             assert line[name] == f"{row.metrics[line['metric']][name]:.6f}"
         assert (line["n_train"], line["n_test"], line["n_groups"], line["feature_dim"]) == ("100", "60", "10", "384")
