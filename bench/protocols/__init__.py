@@ -1,6 +1,8 @@
 """The heads: features and labels in, predictions out. One file each, with its `Config` and `fit_predict`.
 
-A head takes `Samples`, one vector each, unless its module says ``TAKES = "bags"``: then it takes `Bags` of tiles.
+A head takes `Samples`, one vector each, unless its module says ``TAKES = "bags"``: then it takes `Bags` of tiles. It
+takes classes and grades, unless its module says which kinds of target in ``KINDS``, or, where the settings decide,
+in a function ``kinds_of(config)``.
 """
 
 from __future__ import annotations
@@ -13,10 +15,11 @@ from types import ModuleType
 from typing import Any
 
 from bench.protocols.bags import Bags
-from bench.protocols.base import Predictions, Samples
+from bench.protocols.base import CLASSIFIED, KINDS, Predictions, Samples
+from bench.protocols.checks import wrong_kind
 from registry.errors import UserError
 
-__all__ = ["Bags", "Head", "Predictions", "Samples", "configured", "get", "kinds"]
+__all__ = ["KINDS", "Bags", "Head", "Predictions", "Samples", "configured", "get", "kinds"]
 
 
 def kinds() -> list[str]:
@@ -49,10 +52,26 @@ class Head:
         """Whether it takes `Bags`, not `Samples`."""
         return getattr(_module(self.kind), "TAKES", "samples") == "bags"
 
+    @property
+    def kinds(self) -> tuple[str, ...]:
+        """The kinds of target it takes, of `KINDS`."""
+        module = _module(self.kind)
+        if hasattr(module, "kinds_of"):
+            return tuple(module.kinds_of(self.config))
+        return tuple(getattr(module, "KINDS", CLASSIFIED))
+
     def fit_predict(
         self, train: Samples | Bags, val: Samples | Bags | None, test: Samples | Bags, seed: int
     ) -> Predictions:
-        """Fit on `train` and `val`, choose without seeing `test`, predict `test`."""
+        """Fit on `train` and `val`, choose without seeing `test`, predict `test`.
+
+        Raises
+        ------
+        UserError
+            If the labels are not of a kind that the head takes, or what the head raises.
+        """
+        if train.kind not in self.kinds:
+            raise UserError(wrong_kind(train.kind, self.kind, self.kinds, _heads_for(train.kind, self.takes_bags)))
         predictions: Predictions = get(self.kind).fit_predict(train, val, test, self.config, seed)
         return predictions
 
@@ -81,6 +100,12 @@ def configured(settings: Mapping[str, Any]) -> Head:
             f"The protocol {kind} is not well described ({str(error).splitlines()[0]}): its settings are {known}."
         ) from error
     return Head(kind, config)
+
+
+def _heads_for(target: str, bags: bool) -> list[str]:
+    """The heads that take this kind of target at their default settings, from bags or from vectors."""
+    heads = [Head(name, _module(name).Config()) for name in kinds()]
+    return [head.kind for head in heads if head.takes_bags == bags and target in head.kinds]
 
 
 def _module(name: str) -> ModuleType:

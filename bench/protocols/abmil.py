@@ -13,7 +13,7 @@ from bench.protocols.abmil_losses import objective
 from bench.protocols.abmil_networks import ClamSB, Pooling
 from bench.protocols.abmil_training import Schedule, predict, train
 from bench.protocols.bags import Bags
-from bench.protocols.base import Predictions
+from bench.protocols.base import CLASSIFIED, KINDS, Predictions
 from bench.protocols.dsmil import DSMIL
 from bench.protocols.selection import inner
 from bench.protocols.temperature import fit_temperature, scaled
@@ -58,6 +58,11 @@ class Config(Schedule):
     device: str = "auto"
 
 
+def kinds_of(config: Config) -> tuple[str, ...]:
+    """All kinds of target, but for CLAM, whose tiles are clustered by the bag's class."""
+    return CLASSIFIED if config.network == "clam_sb" else KINDS
+
+
 def fit_predict(train_bags: Bags, val: Bags | None, test: Bags, config: Config, seed: int) -> Predictions:
     """Train, keep the epoch that validation likes best (or the last), predict whole bags with their attention.
 
@@ -94,10 +99,10 @@ def fit_predict(train_bags: Bags, val: Bags | None, test: Bags, config: Config, 
         }
         scores = goal.scores(logits)
         calibrated = None
-        if val is not None and goal.kind == "classes":
+        if val is not None and goal.kind in CLASSIFIED:
             info["temperature"] = fit_temperature(goal.scores(_everything(network, val, config, device)[0]), val.labels)
             calibrated = scaled(scores, info["temperature"])
-    return Predictions.of(test.table(), scores, info, kind=goal.kind, calibrated=calibrated, attention=attention)
+    return Predictions.of(test.table(), scores, info, calibrated=calibrated, attention=attention)
 
 
 def build(config: Config, features: int, logits: int) -> nn.Module:

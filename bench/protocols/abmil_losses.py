@@ -9,7 +9,7 @@ import torch
 from jaxtyping import Float, Shaped
 from torch import Tensor
 
-from bench.protocols.base import Samples
+from bench.protocols.base import CLASSIFIED, Samples
 from bench.protocols.checks import check_labels
 from bench.protocols.survival import check_survival
 from registry.errors import UserError
@@ -127,12 +127,12 @@ def objective(
     UserError
         If the labels cannot be learned from, or an option is unknown.
     """
-    if train.kind == "classes":
+    if train.kind in CLASSIFIED:
         n_classes = check_labels(train, val, test)
         if class_weight not in (None, "balanced"):
             raise UserError(f"class_weight={class_weight} of the abmil head is unknown: it is 'balanced' or null.")
         counts = np.bincount(train.labels, minlength=n_classes)
-        return Objective(n_classes, weights=len(train) / (n_classes * counts) if class_weight else None)
+        return Objective(n_classes, train.kind, weights=len(train) / (n_classes * counts) if class_weight else None)
     if train.kind == "multilabel":
         return MultiLabel(train.labels.shape[1], "multilabel")
     if train.kind == "regression":

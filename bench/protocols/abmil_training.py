@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from bench.protocols.abmil_losses import Objective
 from bench.protocols.bags import Bags
+from bench.protocols.base import CLASSIFIED
 from bench.protocols.selection import balanced_accuracy
 from registry.errors import UserError
 
@@ -161,7 +162,7 @@ def _step(
         bag = torch.repeat_interleave(torch.arange(len(part)), torch.tensor([len(p) for p in pieces])).to(device)
         target = objective.target(bags.labels[part], device)
         with _autocast(how, device):
-            out = network(x, bag, len(part), target if objective.kind == "classes" else None)
+            out = network(x, bag, len(part), target if objective.kind in CLASSIFIED else None)
         loss = objective.loss(out.logits, target)
         if out.own_loss is not None:
             loss = (1 - out.own_share) * loss + out.own_share * out.own_loss
@@ -198,7 +199,7 @@ def _drawn(bags: Bags, slide: int, bag_size: int | None, rng: np.random.Generato
 def _validate(network: nn.Module, val: Bags, objective: Objective, how: Schedule, device: torch.device) -> float:
     """What is to be small: the loss of all validation bags, or minus their balanced accuracy."""
     logits = torch.stack([logits for _, logits, _ in predict(network, val, how, device)])
-    if how.monitor == "balanced_accuracy" and objective.kind == "classes":
+    if how.monitor == "balanced_accuracy" and objective.kind in CLASSIFIED:
         return -float(balanced_accuracy(val.labels, logits.argmax(1)[None].cpu().numpy())[0])
     return float(objective.loss(logits, objective.target(val.labels, device)))
 

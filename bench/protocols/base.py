@@ -8,6 +8,9 @@ from typing import Any, Protocol
 import numpy as np
 from jaxtyping import Float, Shaped
 
+KINDS = ("classes", "ordinal", "regression", "survival", "multilabel")
+CLASSIFIED = ("classes", "ordinal")  # kinds whose labels are class indices, and whose scores are probabilities of them
+
 
 @dataclass(frozen=True)
 class Samples:
@@ -19,10 +22,10 @@ class Samples:
         Identity of each sample, and the unit (patient) that must not be split.
     features : float32 or float16 [N, D]
     labels : int64 [N]
-        Class indices, 0..C-1. Regression: float [N, T]. Survival: float [N, 2], time and event (1) or censoring (0).
-        Multi-label: int [N, L] of 0 and 1.
-    classes : names of the classes, if known, for messages
-    kind : "classes", "regression", "survival" or "multilabel"
+        Class indices, or grades in order, 0..C-1. Regression: float64 [N, T]. Survival: float64 [N, 2], time above 0
+        and event (1) or censoring (0). Multi-label: int64 [N, L] of 0 and 1.
+    classes : names of the classes, grades, targets or labels, if known; ("risk",) for survival
+    kind : one of `KINDS`
     """
 
     ids: np.ndarray
@@ -60,11 +63,11 @@ class Predictions:
     y_true : int64 [N]
         As `Samples.labels`, by `kind`.
     scores : float64 [N, C]
-        Class probabilities or votes, rows sum to 1. Regression: values [N, T]. Survival: risk [N, 1], higher is
-        earlier. Multi-label: probabilities [N, L], each for itself.
+        Probabilities or votes of classes or grades, rows sum to 1. Regression: values [N, T]. Survival: risk [N, 1],
+        higher is earlier. Multi-label: probabilities [N, L], each for itself.
     info : dict
         What was chosen and how it went, JSON values (strength, k, gradient norm).
-    kind : "classes", "regression", "survival" or "multilabel"
+    kind : one of `KINDS`
     calibrated : float64 [N, C] or None
         Class probabilities after temperature scaling on validation data, where there was any.
     attention : dict of id -> float32 [tiles of the bag]
@@ -87,8 +90,9 @@ class Predictions:
     def of(
         cls, test: Samples, scores: Float[np.ndarray, "sample class"], info: dict[str, Any], **more: Any
     ) -> Predictions:
-        """Predictions for the samples of the test side, whose labels are passed through."""
-        return cls(test.ids, test.groups, test.labels, np.asarray(scores, dtype=np.float64), info, **more)
+        """Predictions for the samples of the test side, whose labels and kind are passed through."""
+        scores = np.asarray(scores, dtype=np.float64)
+        return cls(test.ids, test.groups, test.labels, scores, info, test.kind, **more)
 
 
 class FitPredict(Protocol):

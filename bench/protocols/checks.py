@@ -1,13 +1,24 @@
-"""What the samples of a classification must satisfy before a head is fitted, in sentences for the user."""
+"""What samples must satisfy before a head is fitted, by the kind of their labels, in sentences for the user."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
-from bench.protocols.base import Samples
+from bench.protocols.base import KINDS, Samples
 from registry.errors import UserError
 
 NAMED_AT_MOST = 3
+
+
+def wrong_kind(target: str, head: str, taken: Sequence[str], others: Sequence[str]) -> str:
+    """The sentence for a head that takes other kinds of target (`taken`), while `others` take this one."""
+    choice = f"one of the heads {', '.join(others)}" if others else f"a kind of target among {', '.join(KINDS)}"
+    return (
+        f"The head {head}, as it is set, takes targets of the kind {', '.join(taken)}, but the task's are of the kind "
+        f"{target}: choose {choice}."
+    )
 
 
 def check_classes(train: Samples, val: Samples | None, test: Samples) -> int:

@@ -14,6 +14,8 @@ from bench.protocols.selection import inner, pool
 from bench.protocols.survival import check_survival, concordance
 from registry.errors import UserError
 
+KINDS = ("survival",)
+
 
 @dataclass
 class Config:
@@ -72,7 +74,7 @@ def fit_predict(train: Samples, val: Samples | None, test: Samples, config: Conf
             "validation_c_index": c_index.tolist(),
         }
     risk = _risks(x, y, test.features.astype(np.float64), info["alpha"], config)
-    return Predictions.of(test, risk[:, None], info, kind="survival")
+    return Predictions.of(test, risk[:, None], info)
 
 
 def _risks(x: np.ndarray, y: np.ndarray, queries: np.ndarray, alpha: float, config: Config) -> np.ndarray:

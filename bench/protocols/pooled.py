@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from bench.protocols.bags import Bags
 from bench.protocols.base import Predictions, Samples
 from registry.errors import UserError
+
+if TYPE_CHECKING:
+    from bench.protocols import Head
 
 TAKES = "bags"
 
@@ -30,6 +33,11 @@ class Config:
     settings: dict[str, Any] = field(default_factory=dict)
 
 
+def kinds_of(config: Config) -> tuple[str, ...]:
+    """Those of the head that gets the vectors."""
+    return _inner(config).kinds
+
+
 def fit_predict(train: Bags, val: Bags | None, test: Bags, config: Config, seed: int) -> Predictions:
     """Pool every bag, then fit and predict with the head.
 
@@ -38,11 +46,18 @@ def fit_predict(train: Bags, val: Bags | None, test: Bags, config: Config, seed:
     UserError
         Bags without usable features, or what the head raises.
     """
+    head = _inner(config)
+    pooled = pool_bags(train, config.pool), None if val is None else pool_bags(val, config.pool)
+    return head.fit_predict(*pooled, pool_bags(test, config.pool), seed)
+
+
+def _inner(config: Config) -> Head:
     from bench.protocols import configured
 
     head = configured({"kind": config.head, **config.settings})
-    pooled = pool_bags(train, config.pool), None if val is None else pool_bags(val, config.pool)
-    return head.fit_predict(*pooled, pool_bags(test, config.pool), seed)
+    if head.takes_bags:
+        raise UserError(f"The pooled head gives vectors, but {config.head} takes bags: choose a head for vectors.")
+    return head
 
 
 def pool_bags(bags: Bags, pool: str) -> Samples:

@@ -8,9 +8,11 @@ import numpy as np
 from jaxtyping import Float
 
 from bench.protocols.base import Predictions, Samples
-from bench.protocols.checks import check_targets
+from bench.protocols.checks import check_labels, check_targets
 from bench.protocols.selection import inner, pool
 from registry.errors import UserError
+
+KINDS = ("regression", "ordinal")
 
 
 @dataclass
@@ -34,14 +36,15 @@ class Config:
 def fit_predict(train: Samples, val: Samples | None, test: Samples, config: Config, seed: int) -> Predictions:
     """Choose alpha by the held-out R2, averaged over targets (of equals, the largest), refit, predict values.
 
-    Class indices as labels are taken as grades: an ordinal target on the scale 0..C-1.
+    Grades are numbers from 0 to C-1; a predicted value is shared between its neighbouring grades (`shared`).
 
     Raises
     ------
     UserError
-        Features or targets that are not finite or constant, or folds that cannot be made.
+        Features or targets that are not finite or constant, a grade that is absent, or folds that cannot be made.
     """
     check_targets(train, val, test)
+    grades = check_labels(train, val, test) if train.kind == "ordinal" else 0
     if not 0 < config.alpha_min <= config.alpha_max or config.n_strengths < 1:
         raise UserError("The ridge head needs 0 < alpha_min <= alpha_max and n_strengths >= 1.")
     alphas = np.logspace(np.log10(config.alpha_min), np.log10(config.alpha_max), config.n_strengths)
@@ -68,7 +71,17 @@ def fit_predict(train: Samples, val: Samples | None, test: Samples, config: Conf
             "validation_r2": r2.tolist(),
         }
     final = Ridge.fit(x, y, alphas[chosen : chosen + 1], standardise=config.standardise)
-    return Predictions.of(test, final.predict(test.features.astype(np.float64))[0], info, kind="regression")
+    values = final.predict(test.features.astype(np.float64))[0]
+    return Predictions.of(test, shared(values[:, 0], grades) if grades else values, info)
+
+
+def shared(values: Float[np.ndarray, " sample"], grades: int) -> Float[np.ndarray, "sample grade"]:
+    """Each value, clipped to 0..C-1, shared between its two neighbouring grades: 1.25 is 0.75 of 1 and 0.25 of 2.
+
+    Rows sum to 1, the expected grade is the clipped value, and the largest share is that of the nearest grade.
+    """
+    clipped = np.clip(values, 0, grades - 1)
+    return np.asarray(np.maximum(0, 1 - np.abs(clipped[:, None] - np.arange(grades))))
 
 
 def targets(samples: Samples) -> Float[np.ndarray, "sample target"]:

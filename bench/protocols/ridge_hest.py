@@ -11,6 +11,8 @@ from bench.protocols.checks import check_targets
 from bench.protocols.ridge import Ridge, targets
 from bench.protocols.selection import pool
 
+KINDS = ("regression",)
+
 
 @dataclass
 class Config:
@@ -49,4 +51,4 @@ def fit_predict(train: Samples, val: Samples | None, test: Samples, config: Conf
     alpha = 100 / (x.shape[1] * y.shape[1])
     fitted = Ridge.fit(x, y, np.array([alpha]), intercept=config.intercept)
     info = {"alpha": alpha, "dimensions": x.shape[1]}
-    return Predictions.of(test, fitted.predict(queries)[0], info, kind="regression")
+    return Predictions.of(test, fitted.predict(queries)[0], info)

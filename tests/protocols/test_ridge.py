@@ -9,6 +9,7 @@ import pytest
 from protocol_helpers import cohort
 from sklearn.decomposition import PCA
 from sklearn.linear_model import Ridge as SkRidge
+from sklearn.metrics import cohen_kappa_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
@@ -21,7 +22,7 @@ def regression(n: int, *, dim: int = 24, targets: int = 3, seed: int = 0) -> Sam
     samples = cohort(n, dim=dim, seed=seed)
     mix = np.random.default_rng(9).normal(size=(dim, targets))
     noise = np.random.default_rng(seed + 50).normal(size=(n, targets))
-    return replace(samples, labels=samples.features @ mix + 2 * noise + 7)
+    return replace(samples, labels=samples.features @ mix + 2 * noise + 7, kind="regression")
 
 
 @pytest.mark.parametrize(("n", "dim"), [(90, 24), (30, 60)])
@@ -72,11 +73,35 @@ def test_hest_recipe_is_the_pipeline(pca: int | None, intercept: bool) -> None:
     np.testing.assert_allclose(predictions.scores, model.predict(test.features.astype(float)), rtol=1e-5, atol=1e-5)
 
 
+def test_values_are_shared_between_neighbouring_grades() -> None:
+    values = np.array([-0.4, 0.0, 1.25, 1.6, 2.5, 3.0, 7.0])
+    own = ridge.shared(values, 4)
+    np.testing.assert_allclose(own[2], [0, 0.75, 0.25, 0])
+    np.testing.assert_allclose(own.sum(axis=1), 1)
+    np.testing.assert_allclose(own @ np.arange(4), np.clip(values, 0, 3))
+    assert own.argmax(axis=1).tolist() == [0, 0, 1, 2, 2, 3, 3]
+
+
+def graded(n: int, seed: int) -> Samples:
+    """Four grades, in order along one direction of the features."""
+    samples = cohort(n, seed=seed)
+    level = samples.features @ np.random.default_rng(3).normal(size=24)
+    grades = np.searchsorted([-1.0, 0.0, 1.0], (level - level.mean()) / level.std())
+    return replace(samples, labels=grades, kind="ordinal", classes=("none", "low", "mid", "high"))
+
+
 def test_grades_are_numbers() -> None:
-    train, test = cohort(120, classes=4), cohort(60, seed=1, classes=4)
-    predictions = ridge.fit_predict(train, None, test, ridge.Config(), 0)
-    assert predictions.scores.shape == (60, 1)
-    assert np.corrcoef(predictions.scores[:, 0], test.labels)[0, 1] > 0.3
+    train, test = graded(200, 0), graded(100, 1)
+    predictions = ridge.fit_predict(train, None, test, ridge.Config(n_strengths=10), 0)
+    assert predictions.kind == "ordinal"
+    assert predictions.scores.shape == (100, 4)
+    alpha = predictions.info["alpha"]
+    model = make_pipeline(StandardScaler(), SkRidge(alpha=alpha)).fit(train.features.astype(float), train.labels)
+    values = model.predict(test.features.astype(float)).clip(0, 3)
+    np.testing.assert_allclose(predictions.scores @ np.arange(4), values, atol=1e-6)
+    assert cohen_kappa_score(test.labels, predictions.scores.argmax(axis=1), weights="quadratic") > 0.8
+    with pytest.raises(UserError, match="training set has no sample of class 'mid'"):
+        ridge.fit_predict(train.take(train.labels != 2), None, test, ridge.Config(), 0)
 
 
 def test_targets_that_cannot_be_fitted_are_named() -> None:

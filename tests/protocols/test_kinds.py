@@ -1,0 +1,43 @@
+"""Which kinds of target each head takes, and what is said of the others."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from protocol_helpers import cohort
+
+from bench import protocols
+from bench.protocols import KINDS
+from registry.errors import UserError
+
+CLASSES = ("classes", "ordinal")
+
+
+def test_kinds_of_the_heads() -> None:
+    own = {name: protocols.Head(name, protocols.get(name).Config()).kinds for name in protocols.kinds()}
+    assert own.pop("ridge") == ("regression", "ordinal")
+    assert own.pop("ridge_hest") == ("regression",)
+    assert own.pop("cox") == ("survival",)
+    assert own.pop("abmil") == KINDS
+    assert own.pop("linear") == own.pop("pooled")
+    assert set(own.values()) == {CLASSES}
+
+
+def test_kinds_follow_the_settings() -> None:
+    assert protocols.configured({"kind": "pooled", "head": "cox"}).kinds == ("survival",)
+    assert protocols.configured({"kind": "abmil", "network": "clam_sb"}).kinds == CLASSES
+    with pytest.raises(UserError, match="abmil takes bags"):
+        _ = protocols.configured({"kind": "pooled", "head": "abmil"}).kinds
+
+
+def test_a_head_of_another_kind_is_named_with_those_to_choose() -> None:
+    train, test = cohort(40), cohort(20, seed=1)
+    values = [replace(side, labels=np.ones((len(side), 1)), kind="regression") for side in (train, test)]
+    says = r"The head knn, .* classes, ordinal, .* kind regression: choose one of the heads ridge, ridge_hest."
+    with pytest.raises(UserError, match=says) as raised:
+        protocols.configured({"kind": "knn"}).fit_predict(values[0], None, values[1], 0)
+    assert "\n" not in str(raised.value)
+    with pytest.raises(UserError, match=r"The head ridge, .* kind classes: choose one of the heads knn, "):
+        protocols.configured({"kind": "ridge"}).fit_predict(train, None, test, 0)
