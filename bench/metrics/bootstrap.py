@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Float, Int, Shaped
 
 Weights = Int[np.ndarray, "group resample"]
 Statistic = Callable[[Weights], Float[np.ndarray, " resample"]]
@@ -112,3 +112,25 @@ class WeightSums:
 
     def __call__(self, weights: Weights) -> Float[np.ndarray, "key resample"]:
         return (self._counts @ weights).astype(np.float64)
+
+
+def group_sums(
+    values: Shaped[np.ndarray, "sample column"], groups: Int[np.ndarray, " sample"]
+) -> Float[np.ndarray, "column group"]:
+    """Sums of each column over the samples of each group: their product with the weights is the sum over a resample."""
+    from scipy.sparse import csr_array
+
+    membership = csr_array((np.ones(len(groups)), (groups, np.arange(len(groups)))))
+    return np.asarray((membership @ values.astype(np.float64)).T)
+
+
+def mean_of_defined(values: Float[np.ndarray, "part resample"]) -> Float[np.ndarray, " resample"]:
+    """Mean over the parts (classes, labels, targets) that a resample leaves defined; NaN where it leaves none."""
+    defined = ~np.isnan(values)
+    total, parts = np.where(defined, values, 0.0).sum(axis=0), defined.sum(axis=0)
+    return np.divide(total, parts, out=np.full(total.shape, np.nan), where=parts > 0)
+
+
+def undefined(weights: Weights) -> Float[np.ndarray, " resample"]:
+    """The statistic of a metric that the test set itself leaves undefined."""
+    return np.full(weights.shape[1], np.nan)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
-from bench.metrics.bootstrap import Statistic, Weights, WeightSums
+from bench.metrics.bootstrap import Statistic, Weights, WeightSums, mean_of_defined, undefined
 from bench.metrics.checks import check_class_scores
 
 
@@ -26,25 +26,18 @@ def auroc(
     check_class_scores(y_true, scores)
     n_classes = scores.shape[1]
     if len(np.unique(y_true)) < n_classes:
-        return lambda weights: np.full(weights.shape[1], np.nan)
+        return undefined
     columns = [1] if n_classes == 2 else range(n_classes)
-    curves = [_one_against_rest(y_true == column, scores[:, column], groups) for column in columns]
-
-    def statistic(weights: Weights) -> Float[np.ndarray, " resample"]:
-        total, defined = np.zeros(weights.shape[1]), np.zeros(weights.shape[1])
-        for curve in curves:
-            area = curve(weights)
-            total += np.nan_to_num(area, nan=0.0)
-            defined += ~np.isnan(area)
-        return np.divide(total, defined, out=np.full_like(total, np.nan), where=defined > 0)
-
-    return statistic
+    curves = [one_against_rest(y_true == column, scores[:, column], groups) for column in columns]
+    return lambda weights: mean_of_defined(np.stack([curve(weights) for curve in curves]))
 
 
-def _one_against_rest(
+def one_against_rest(
     positive: Bool[np.ndarray, " sample"], score: Float[np.ndarray, " sample"], groups: Int[np.ndarray, " sample"]
 ) -> Statistic:
-    """Weighted ROC AUC from one sort.
+    """Area under the ROC curve of one class or label, from one sort.
+
+    NaN for a resample without a positive or without a negative.
 
     The sorted samples fall into runs: blocks of equal scores, neighbours of one and the same label joined. Within a run
     either all labels are equal or all scores are, so the counts of both labels in each run are all that matters.

@@ -8,31 +8,57 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float, Shaped
 
+from bench.metrics import multilabel
 from bench.metrics.bootstrap import Interval, Key, Replicates, Statistic, replicate
 from bench.metrics.calibration import CALIBRATION
 from bench.metrics.confusion import accuracy, balanced_accuracy, f1_macro
+from bench.metrics.ordinal import quadratic_kappa
 from bench.metrics.ranking import auroc
+from bench.metrics.regression import mae, pearson, r2
+from bench.metrics.survival import c_index
 
 Metric = Callable[[Any, Any, Any], Statistic]
 """From y_true, scores and group indices (0..G-1, one a sample) to a statistic: weights [group, resample] -> [resample].
 
 What does not depend on the weights (sorting, counting) is done once in the outer call; weights of one give the point
-estimate. A further metric is a function of this kind and one line in `METRICS`.
+estimate. A further metric is one such function and one line in `METRICS`.
 """
 
-METRICS: dict[str, Metric] = {
+_OF_CLASSES: dict[str, Metric] = {
     "accuracy": accuracy,
     "balanced_accuracy": balanced_accuracy,
     "f1_macro": f1_macro,
     "auroc": auroc,
 }
-"""Of these a higher value is better, and models are compared by them."""
+
+METRICS: dict[str, dict[str, Metric]] = {
+    "classes": _OF_CLASSES,
+    "ordinal": {"quadratic_kappa": quadratic_kappa} | _OF_CLASSES,
+    "regression": {"pearson": pearson, "r2": r2, "mae": mae},
+    "survival": {"c_index": c_index},
+    "multilabel": {
+        "auroc": multilabel.auroc,
+        "average_precision": multilabel.average_precision,
+        "f1_macro": multilabel.f1_macro,
+    },
+}
+"""By kind of target, what models are compared by. One name may stand for different functions in two kinds."""
+
+PRIMARY: dict[str, str] = {
+    "classes": "balanced_accuracy",
+    "ordinal": "quadratic_kappa",
+    "regression": "pearson",
+    "survival": "c_index",
+    "multilabel": "auroc",
+}
+"""By kind of target, the metric of a task that names none."""
 
 SCALED = "_scaled"  # ends the name of a calibration metric after temperature scaling
 
-LOWER_IS_BETTER = frozenset([*CALIBRATION, *(name + SCALED for name in CALIBRATION)])
+LOWER_IS_BETTER = frozenset(["mae", *CALIBRATION, *(name + SCALED for name in CALIBRATION)])
+"""Of every other metric a higher value is better."""
 
-_ALL = METRICS | CALIBRATION
+_CALIBRATED = ("classes", "ordinal")
 
 
 def resample(
@@ -40,7 +66,8 @@ def resample(
     scores: Mapping[Key, np.ndarray],
     groups: Shaped[np.ndarray, " sample"],
     *,
-    metrics: Iterable[str] = tuple(METRICS),
+    kind: str = "classes",
+    metrics: Iterable[str] | None = None,
     n_boot: int = 1000,
     seed: int = 0,
 ) -> dict[Key, dict[str, Replicates]]:
@@ -48,37 +75,49 @@ def resample(
 
     Parameters
     ----------
-    y_true : int [sample]
-        Class indices, 0..C-1.
-    scores : mapping of any key -> float [sample, class]
+    y_true : [sample] or [sample, column]
+        Class indices or grades, 0..C-1, int [sample]. Regression: values, float [sample, target]. Survival: time above
+        0 and event (1) or censoring (0), float [sample, 2]. Multi-label: 0 or 1, int [sample, label].
+    scores : mapping of any key -> float [sample, column]
+        A column a class, grade, target or label; survival: one column, the risk, higher is earlier.
     groups : [sample]
         The unit that is drawn (patient). The resamples depend on the set of groups, not on the order of the samples.
-    metrics : names in `METRICS` or `CALIBRATION`
+    kind : "classes", "ordinal", "regression", "survival" or "multilabel"
+        What the labels are.
+    metrics : names of `METRICS` of that kind, and for classes and grades of `CALIBRATION`
+        All of the former if None.
 
     Returns
     -------
     dict of key -> metric -> Replicates
+
+    Raises
+    ------
+    ValueError
+        Labels or scores are not what the kind asks for, or it has no such metric.
     """
+    of_kind = _metrics(kind, metrics)
     distinct, group = np.unique(np.asarray(groups), return_inverse=True)
     if not len(group) or group.shape != np.shape(y_true)[:1]:
         raise ValueError(
             f"There are {len(group)} groups for {len(y_true)} labels; each sample needs one, and one sample at least."
         )
     statistics = {
-        (name, metric): _ALL[metric](np.asarray(y_true), np.asarray(values), group)
+        (name, metric): compute(np.asarray(y_true), np.asarray(values), group)
         for name, values in scores.items()
-        for metric in metrics
+        for metric, compute in of_kind.items()
     }
     replicates = replicate(statistics, len(distinct), len(group), n_boot=n_boot, seed=seed)
-    return {name: {metric: replicates[name, metric] for metric in metrics} for name in scores}
+    return {name: {metric: replicates[name, metric] for metric in of_kind} for name in scores}
 
 
 def score(
     y_true: np.ndarray,
-    scores: Float[np.ndarray, "sample class"],
+    scores: Float[np.ndarray, "sample column"],
     groups: Shaped[np.ndarray, " sample"],
     *,
-    metrics: Iterable[str] = tuple(METRICS),
+    kind: str = "classes",
+    metrics: Iterable[str] | None = None,
     n_boot: int = 1000,
     seed: int = 0,
     level: float = 0.95,
@@ -88,43 +127,59 @@ def score(
     The bounds are NaN when there is one group only, or when the metric is undefined. Resamples that leave a metric
     undefined are left out of its interval. `level` is the coverage, 0..1; the rest is as in `resample`.
     """
-    replicates = resample(y_true, {"": scores}, groups, metrics=metrics, n_boot=n_boot, seed=seed)[""]
+    replicates = resample(y_true, {"": scores}, groups, kind=kind, metrics=metrics, n_boot=n_boot, seed=seed)[""]
     return {metric: of_metric.interval(level) for metric, of_metric in replicates.items()}
 
 
 def paired(
     y_true: np.ndarray,
-    scores_a: Float[np.ndarray, "sample class"],
-    scores_b: Float[np.ndarray, "sample class"],
+    scores_a: Float[np.ndarray, "sample column"],
+    scores_b: Float[np.ndarray, "sample column"],
     groups: Shaped[np.ndarray, " sample"],
     *,
-    metrics: Iterable[str] = tuple(METRICS),
+    kind: str = "classes",
+    metrics: Iterable[str] | None = None,
     n_boot: int = 1000,
     seed: int = 0,
     level: float = 0.95,
 ) -> dict[str, Interval]:
     """The difference a - b of each metric, both computed on the same resamples; otherwise as `score`."""
-    both = resample(y_true, {"a": scores_a, "b": scores_b}, groups, metrics=metrics, n_boot=n_boot, seed=seed)
+    both = resample(
+        y_true, {"a": scores_a, "b": scores_b}, groups, kind=kind, metrics=metrics, n_boot=n_boot, seed=seed
+    )
     return {metric: (both["a"][metric] - both["b"][metric]).interval(level) for metric in both["a"]}
 
 
 def score_all(
     y_true: np.ndarray,
-    scores: Float[np.ndarray, "sample class"],
+    scores: Float[np.ndarray, "sample column"],
     scaled: Float[np.ndarray, "sample class"] | None,
     groups: Shaped[np.ndarray, " sample"],
     *,
+    kind: str = "classes",
     n_boot: int = 1000,
 ) -> dict[str, Interval]:
-    """`METRICS` and `CALIBRATION` of class probabilities, and calibration once more after temperature scaling.
+    """All metrics of a kind; of classes and grades also `CALIBRATION`, and that once more after temperature scaling.
 
     Parameters
     ----------
     scaled : float [sample, class] or None
         The probabilities after temperature scaling, whose metrics are named ``ece_scaled`` and so on.
     """
-    found = score(y_true, scores, groups, metrics=_ALL, n_boot=n_boot)
+    names = [*_metrics(kind), *(CALIBRATION if kind in _CALIBRATED else ())]
+    found = score(y_true, scores, groups, kind=kind, metrics=names, n_boot=n_boot)
     if scaled is not None:
-        after = score(y_true, scaled, groups, metrics=CALIBRATION, n_boot=n_boot)
+        after = score(y_true, scaled, groups, kind=kind, metrics=CALIBRATION, n_boot=n_boot)
         found |= {name + SCALED: interval for name, interval in after.items()}
     return found
+
+
+def _metrics(kind: str, names: Iterable[str] | None = None) -> dict[str, Metric]:
+    if kind not in METRICS:
+        raise ValueError(f"There is no kind of target {kind!r}; there are {', '.join(METRICS)}.")
+    known = METRICS[kind] | (CALIBRATION if kind in _CALIBRATED else {})
+    names = tuple(METRICS[kind] if names is None else names)
+    for name in names:
+        if name not in known:
+            raise ValueError(f"Targets of kind {kind!r} have no metric {name!r}; they have {', '.join(known)}.")
+    return {name: known[name] for name in names}
