@@ -14,10 +14,18 @@ from bench.embed import Embedding, Job, embed, encode, feature_folder
 from bench.files import unwritable
 from bench.models import Model, models
 from bench.run_head import Run, say
-from bench.slide_data import SidesOfBags, SlideData
-from bench.tasks import TaskConfig, Unit
-from bench.tile_data import Pass, Sides, TileData
+from bench.slide_data import SlideData
+from bench.tasks import Kind, TaskConfig, Unit
+from bench.tile_data import Pass, TileData
 from registry.errors import UserError
+
+USUAL = {
+    Kind.classes: "linear",
+    Kind.ordinal: "ridge",
+    Kind.regression: "ridge",
+    Kind.survival: "cox",
+    Kind.multilabel: "linear",
+}
 
 
 def run(config: BenchConfig) -> None:
@@ -61,23 +69,50 @@ def _run_task(
 ) -> list[str]:
     """Run all models on one task; gives the sentences of what failed."""
     data = _data(config, task, entries, cache, results)
-    frame = data.manifest.frame
-    counts = ", ".join(f"{side} {n}" for side, n in frame["split"].value_counts().items())
-    fitting = {name: head for name, head in heads.items() if task.unit is Unit.slide or not head.takes_bags}
-    unfit = ", ".join(name for name in heads if name not in fitting)
-    if not fitting:
-        raise UserError(
-            f"The task {task.name} has single tiles and protocol={unfit} takes slides as bags of tiles: choose "
-            "another, such as protocol=linear."
-        )
-    say(
-        f"{task.name}: {len(frame)} {data.noun} ({counts}), {frame['group'].nunique()} groups"
-        + (f"; {unfit} is for slides and left out" if unfit else "")
-    )
+    fitting = _fitting(task, heads)
+    say(f"{task.name}: {_counted(data)}" + _left_out(task, heads, fitting))
     failures = []
     for part in data.passes(entries):
         failures += _run_pass(config, task, data, part, fitting, results, cache, device)
     return failures
+
+
+def _fitting(task: TaskConfig, heads: dict[str, protocols.Head]) -> dict[str, protocols.Head]:
+    """The heads that take what the task asks and has."""
+    slides = task.unit is Unit.slide
+    found = {
+        name: head for name, head in heads.items() if task.kind.value in head.kinds and (slides or not head.takes_bags)
+    }
+    if not found:
+        bags = (
+            " and takes slides as bags of tiles"
+            if any(task.kind.value in head.kinds for head in heads.values())
+            else ""
+        )
+        raise UserError(
+            f"The task {task.name} asks for {task.kind.value} of {task.unit.value}s, which protocol={','.join(heads)} "
+            f"does not give{bags}: choose another, such as protocol={USUAL[task.kind]}."
+        )
+    return found
+
+
+def _left_out(task: TaskConfig, heads: dict[str, protocols.Head], fitting: dict[str, protocols.Head]) -> str:
+    """Which of the heads are for other tasks, and what for."""
+    unfit = {name: head for name, head in heads.items() if name not in fitting}
+    of_slides = [name for name, head in unfit.items() if task.kind.value in head.kinds]
+    others = [f"{name} ({', '.join(head.kinds)})" for name, head in unfit.items() if name not in of_slides]
+    for_others = [f"{' and '.join(of_slides)} for slides"] if of_slides else []
+    for_others += [f"{' and '.join(others)} for other targets"] if others else []
+    return f"; left out: {', '.join(for_others)}" if for_others else ""
+
+
+def _counted(data: TileData | SlideData) -> str:
+    manifest = data.manifest
+    if "fold" in manifest.frame:
+        parts = f"{len(manifest.folds)} test folds"
+    else:
+        parts = ", ".join(f"{side} {n}" for side, n in manifest.frame["split"].value_counts().items())
+    return f"{len(manifest)} {data.noun} ({parts}), {manifest.frame['group'].nunique()} groups"
 
 
 def _run_pass(
@@ -94,10 +129,11 @@ def _run_pass(
     runs, failures, work = [], [], {}
     for model in part.models:
         own = [
-            Run(config, task, data, part, model, name, head, seed, results)
+            Run(config, task, data, part, model, name, head, seed, fold, results)
             for name, head in heads.items()
             if not (model.tile_encoder and head.takes_bags)
             for seed in config.seeds
+            for fold in data.manifest.folds
         ]
         unfit = ", ".join(name for name, head in heads.items() if model.tile_encoder and head.takes_bags)
         if not own:
@@ -125,9 +161,9 @@ def _run_pass(
         embedding = embeddings[doing.tiles.name]
         if doing.vectors is not None and embedding.error is None:
             embedding = encode(embedding, doing.vectors, label=task.name)
-        sides = functools.cache(functools.partial(_sides, data, embedding))
+        samples = functools.cache(functools.partial(_samples, data, embedding))
         for r in (r for r in pending if r.model.name == name):
-            sentence = r.fail(embedding.error) if embedding.error else r.finish(doing.digest, embedding, sides)
+            sentence = r.fail(embedding.error) if embedding.error else r.finish(doing.digest, embedding, samples)
             failures += [sentence] if sentence else []
     return failures
 
@@ -163,7 +199,7 @@ def _data(
     return SlideData(manifest, cache, results, config.on_corrupt.value, coords, features)
 
 
-def _sides(data: TileData | SlideData, embedding: Embedding, bags: bool) -> Sides | SidesOfBags:
+def _samples(data: TileData | SlideData, embedding: Embedding, bags: bool) -> protocols.Samples | protocols.Bags:
     """What a head takes: bags of tiles, or a vector each."""
     if bags:
         assert isinstance(data, SlideData)

@@ -22,10 +22,11 @@ from bench.embed import Embedding
 from bench.files import unwritable
 from bench.leaderboard import Row
 from bench.models import Model
-from bench.slide_data import SidesOfBags, SlideData
+from bench.protocols import Bags, Samples
+from bench.slide_data import SlideData
 from bench.slide_units import file_name
 from bench.tasks import TaskConfig, Unit
-from bench.tile_data import Pass, Sides, TileData
+from bench.tile_data import Pass, TileData, divided
 from registry.card import Preprocessing
 from registry.errors import UserError
 
@@ -34,7 +35,7 @@ MPP_TOLERANCE = 0.1  # relative; beyond it the row says what the network sees
 
 @dataclasses.dataclass(frozen=True)
 class Run:
-    """One model, task, protocol and seed: what becomes one row."""
+    """One model, task, protocol, seed and test fold (0 where there is one test set): what becomes one row."""
 
     config: BenchConfig
     task: TaskConfig
@@ -44,22 +45,33 @@ class Run:
     protocol: str
     head: protocols.Head
     seed: int
+    fold: int
     results: Path
 
     def digest(self, features: str) -> str:
         """Of all that can change the row; `features` is that of what the head is given."""
         head = [self.head.kind, dataclasses.asdict(self.head.config), self.seed, self.config.bootstrap]
-        labels = self.data.manifest.frame[["id", "label", "group", "split"]].to_csv(index=False)
-        return _digest([self.data.content, labels, features, head, self.task.metric, version("pfmbench")])
+        manifest = self.data.manifest
+        table = manifest.frame[["id", "group"]].to_csv(index=False), manifest.labels.tolist(), manifest.classes
+        asked = [*table, manifest.sides_of(self.fold).tolist(), self.task.kind.value, self.task.metric]
+        return _digest([self.data.content, asked, features, head, version("pfmbench")])
 
     def is_done(self, features: str) -> bool:
-        row = leaderboard.read_row(self.results, self.task.name, self.model.name, "", self.protocol, self.seed)
+        row = leaderboard.read_row(self.results, *self._key)
         return row is not None and row.status == "ok" and row.config_digest == self.digest(features)
 
-    def finish(self, features: str, embedding: Embedding, sides: Callable[[bool], Sides | SidesOfBags]) -> str:
-        """Fit, predict, score and write the row; gives the sentence of a failure, or nothing."""
+    @property
+    def _key(self) -> tuple[str, str, str, str, int, int]:
+        return self.task.name, self.model.name, "", self.protocol, self.seed, self.fold
+
+    def finish(self, features: str, embedding: Embedding, samples: Callable[[bool], Samples | Bags]) -> str:
+        """Fit, predict, score and write the row; gives the sentence of a failure, or nothing.
+
+        `samples` gives all of them, as bags or as one vector each.
+        """
+        leaderboard.discard_other_folds(self.results, *self._key[:-1], len(self.data.manifest.folds) * (self.fold > 0))
         try:
-            train, val, test = sides(self.head.takes_bags)
+            train, val, test = divided(self.data.manifest, samples(self.head.takes_bags), self.fold)
             n_train, n_val, n_test = len(train), len(val) if val is not None else 0, len(test)
             predictions = self.head.fit_predict(train, val, test, self.seed)
             row = dataclasses.replace(
@@ -72,6 +84,7 @@ class Run:
                         predictions.scores,
                         predictions.calibrated,
                         predictions.groups,
+                        kind=predictions.kind,
                         n_boot=self.config.bootstrap,
                     ).items()
                 }
@@ -94,10 +107,16 @@ class Run:
             return self.fail(error)
         own = row.metrics[self.task.metric]
         say(
-            f"{self.task.name} · {self.model.name} · {self.protocol}: {self.task.metric} {own['value']:.3f} "
-            f"[{own['ci_low']:.3f}, {own['ci_high']:.3f}]"
+            f"{self.task.name} · {self.model.name} · {self.protocol}{self._part}: {self.task.metric} "
+            f"{own['value']:.3f} [{own['ci_low']:.3f}, {own['ci_high']:.3f}]"
         )
         return ""
+
+    @property
+    def _part(self) -> str:
+        """What tells this run from those of the same model and protocol, where there are several."""
+        several = [f"seed {self.seed}"] if len(self.config.seeds) > 1 else []
+        return "".join(f" · {name}" for name in [*several, *([f"fold {self.fold}"] if self.fold else [])])
 
     def _show(self, predictions: protocols.Predictions, embedding: Embedding) -> dict[str, str]:
         """Save what the head attended to and draw it over the previews; gives where the former is."""
@@ -105,11 +124,10 @@ class Run:
             return {}
         named = {file_name(slide): slide for slide in predictions.attention}
         files = {named[file.stem]: file for file in embedding.files if file.stem in named}
-        run = (self.task.name, self.model.name, "", self.protocol, self.seed)
-        path = leaderboard.predictions_path(self.results, *run).with_suffix(".attention.h5")
+        path = leaderboard.predictions_path(self.results, *self._key).with_suffix(".attention.h5")
         write_attention(path, predictions.attention, files)
         if self.part.pictures is not None:
-            folder = self.part.pictures / "attention" / path.parent.name / f"{self.protocol}-{self.seed}"
+            folder = self.part.pictures / "attention" / path.parent.name / path.name.removesuffix(".attention.h5")
             for slide, attention in predictions.attention.items():
                 name = f"{file_name(slide)}.jpg"
                 draw_heatmap(folder / name, self.part.pictures / name, attention, files[slide])
@@ -125,7 +143,7 @@ class Run:
                 traceback.print_exception(error)
         if of_model and self.model.name not in sentence:
             sentence = f"{self.model.name}: {sentence}"
-        standing = leaderboard.read_row(self.results, self.task.name, self.model.name, "", self.protocol, self.seed)
+        standing = leaderboard.read_row(self.results, *self._key)
         if standing is None or standing.status != "ok":
             leaderboard.write(self.results, dataclasses.replace(self._row(), status="failed", error=sentence), None)
         return sentence
@@ -139,6 +157,8 @@ class Run:
             frontend="",
             protocol=self.protocol,
             seed=self.seed,
+            fold=self.fold,
+            kind=self.task.kind.value,
             status="failed",
             feature_dim=card.dim,
             params_m=round((card.params + below) / 1e6, 2) if self.model.sees_pixels else None,

@@ -13,11 +13,9 @@ from bench.precomputed import content, take_in
 from bench.protocols import Bags, Samples
 from bench.slide_units import Cut, SlideUnits, counted, digest, file_name, slide_content
 from bench.tasks import Manifest
-from bench.tile_data import Pass, Sides, sides
+from bench.tile_data import Pass, gathered
 
 DEFAULT_MPP = 0.5  # for models whose authors mean none
-
-SidesOfBags = tuple[Bags, Bags | None, Bags]
 
 
 class SlideData:
@@ -69,17 +67,19 @@ class SlideData:
                 found.append(Pass([model], {"features": content(self._features, ids)}, given=given))
         return found
 
-    def bags(self, embedding: Embedding) -> SidesOfBags:
-        """Train, validation (None where there is none) and test slides, each the tiles that could be read."""
+    def bags(self, embedding: Embedding) -> Bags:
+        """All slides that have tiles that could be read, each a bag of them."""
         files = {file.stem: read_features(file)[0] for file in embedding.files}
         full = {name: features for name, features in files.items() if len(features)}
         rows = np.array([self._row[name] for name in full])
-        return sides(self.manifest, rows, list(full.values()), Bags)
+        return gathered(self.manifest, rows, list(full.values()), Bags)
 
-    def samples(self, embedding: Embedding) -> Sides:
+    def samples(self, embedding: Embedding) -> Samples:
         """The same slides, each the mean of its tiles."""
-        train, val, test = self.bags(embedding)
-        return _means(train), _means(val) if val else None, _means(test)
+        bags = self.bags(embedding)
+        vectors = [bags.read(slide).mean(axis=0, dtype=np.float64) for slide in range(len(bags))]
+        features = np.stack(vectors).astype(np.float32) if vectors else np.zeros((0, 0), np.float32)
+        return Samples(bags.ids, bags.groups, features, bags.labels, bags.classes, bags.kind)
 
     def notes(self, embedding: Embedding) -> list[str]:
         """What a reader of the rows must know of slides and tiles that were left out."""
@@ -99,9 +99,3 @@ class SlideData:
     def _pass(self, cut: Cut, models: list[Model]) -> Pass:
         units = SlideUnits(self.manifest, cut, self._cache, self._previews, self._on_corrupt, self._coords)
         return Pass(models, units.key, cut.size, units.make, pictures=units.pictures)
-
-
-def _means(bags: Bags) -> Samples:
-    vectors = [bags.read(slide).mean(axis=0, dtype=np.float64) for slide in range(len(bags))]
-    features = np.stack(vectors).astype(np.float32) if vectors else np.zeros((0, 0), np.float32)
-    return Samples(bags.ids, bags.groups, features, bags.labels, bags.classes, bags.kind)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
+import pandas as pd
 
 from bench.embed import Embedding, Job, Unit, shards
 from bench.models import Model
@@ -15,7 +16,7 @@ from bench.protocols import Bags, Samples
 from bench.tasks import Manifest
 from bench.tiles import TileSource
 
-Kind = TypeVar("Kind", Samples, Bags)
+Labelled = TypeVar("Labelled", Samples, Bags)
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,9 +46,6 @@ class Pass:
     pictures: Path | None = None
 
 
-Sides = tuple[Samples, Samples | None, Samples]
-
-
 class TileData:
     """The tiles of a manifest, of which every sample is one."""
 
@@ -65,23 +63,28 @@ class TileData:
         side = max(model.card.preprocessing.tile_size for model in models)
         return [Pass(models, {"source": self.content}, side, lambda: (shards(self.source, self._shard_tiles), []))]
 
-    def samples(self, embedding: Embedding) -> Sides:
-        """Train, validation (None where there is none) and test."""
-        return sides(self.manifest, embedding.rows, embedding.features(), Samples)
+    def samples(self, embedding: Embedding) -> Samples:
+        """All tiles that could be read."""
+        return gathered(self.manifest, embedding.rows, embedding.features(), Samples)
 
     def notes(self, embedding: Embedding) -> list[str]:
         """What a reader of the rows must know of tiles that were left out, beyond their number."""
         return list(embedding.notes)
 
 
-def sides(
-    manifest: Manifest, rows: np.ndarray, features: Sequence[np.ndarray] | np.ndarray, of: Callable[..., Kind]
-) -> tuple[Kind, Kind | None, Kind]:
-    """The samples at `rows` of the manifest, whose features are given in the same order, by side of the split."""
-    frame = manifest.frame.iloc[rows]
-    code = {name: i for i, name in enumerate(manifest.classes)}
-    labels = frame["label"].map(code).to_numpy(np.int64)
-    ids, groups, split = (frame[c].to_numpy(str) for c in ("id", "group", "split"))
-    whole = of(ids, groups, features, labels, tuple(manifest.classes))
-    val = whole.take(split == "val") if (split == "val").any() else None
-    return whole.take(split == "train"), val, whole.take(split == "test")
+def gathered(
+    manifest: Manifest, rows: np.ndarray, features: Sequence[np.ndarray] | np.ndarray, of: Callable[..., Labelled]
+) -> Labelled:
+    """The samples at `rows` of the manifest, whose features are given in the same order."""
+    ids, groups = (manifest.frame[c].to_numpy(str)[rows] for c in ("id", "group"))
+    return of(ids, groups, features, manifest.labels[rows], manifest.classes, manifest.task.kind.value)
+
+
+def divided(
+    manifest: Manifest, samples: Samples | Bags, fold: int
+) -> tuple[Samples | Bags, Samples | Bags | None, Samples | Bags]:
+    """Train, validation (None where there is none) and test samples when a fold is tested."""
+    rows = pd.Index(manifest.frame["id"]).get_indexer(samples.ids)
+    side_of = manifest.sides_of(fold)[rows]
+    val = samples.take(side_of == "val") if (side_of == "val").any() else None
+    return samples.take(side_of == "train"), val, samples.take(side_of == "test")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,30 +11,33 @@ from registry.errors import UserError
 if TYPE_CHECKING:
     import pandas as pd
 
-REQUIRED = ("slide", "label")
-OPTIONAL = ("id", "patient", "split", "mpp", "mask", "centre")
+OPTIONAL = ("id", "patient", "split", "fold", "mpp", "mask", "centre")
 
 
-def read_cohort(path: Path, root: Path | None = None, *, check_files: bool = True) -> pd.DataFrame:
+def read_cohort(
+    path: Path, root: Path | None = None, *, targets: Sequence[str] = ("label",), check_files: bool = True
+) -> pd.DataFrame:
     """Read and check a slide manifest.
 
     Parameters
     ----------
     path : Path
-        CSV with the columns ``slide`` (path) and ``label``, and where known ``patient``, ``split``, ``mpp`` (microns
-        per level-0 px, for slides that do not say or say it wrong), ``mask`` (GeoJSON or image of the tissue),
-        ``centre`` and ``id``. Several slides may be of one patient.
+        CSV with the columns ``slide`` (path) and those of `targets`, and where known ``patient``, ``split`` or
+        ``fold``, ``mpp`` (microns per level-0 px, for slides that do not say or say it wrong), ``mask`` (GeoJSON or
+        image of the tissue), ``centre`` and ``id``. Several slides may be of one patient. Capitals do not matter.
     root : Path or None
         Folder that relative paths start from; None is the manifest's own.
+    targets : names of columns
+        What is asked of the slides.
     check_files : bool
         Whether slides and masks must be there; not so where their features are given.
 
     Returns
     -------
     DataFrame
-        ``id`` (the file's name without its ending, if the manifest does not say), ``path``, ``label``, ``group`` (the
-        patient, or the slide where none is known), ``mpp`` (float, NaN where not given), ``mask`` ("" where not given),
-        and ``split`` and ``centre`` where the manifest has them.
+        ``id`` (the file's name without its ending, if the manifest does not say), ``path``, the targets, ``group``
+        (the patient, or the slide where none is known), ``mpp`` (float, NaN where not given), ``mask`` ("" where not
+        given), and ``split``, ``fold`` and ``centre`` where the manifest has them.
 
     Raises
     ------
@@ -52,11 +56,12 @@ def read_cohort(path: Path, root: Path | None = None, *, check_files: bool = Tru
     table.columns = [str(c).strip().lower() for c in table.columns]
     table = table.apply(lambda column: column.str.strip())
     table = table[(table != "").any(axis=1)].reset_index(drop=True)
-    for column in REQUIRED:
+    table = table.rename(columns={name.lower(): name for name in targets})
+    for column in ("slide", *targets):
         if column not in table:
             raise UserError(
-                f"The slide manifest {path} has no column {column}: it needs slide and label, and may have "
-                f"{', '.join(OPTIONAL)}; its columns are {', '.join(table.columns)}."
+                f"The slide manifest {path} has no column {column}: it needs slide and {' and '.join(targets)}, and "
+                f"may have {', '.join(OPTIONAL)}; its columns are {', '.join(table.columns)}."
             )
         empty = table.index[table[column] == ""]
         if len(empty):
@@ -66,13 +71,14 @@ def read_cohort(path: Path, root: Path | None = None, *, check_files: bool = Tru
     if table.empty:
         raise UserError(f"The slide manifest {path} lists no slide.")
     base = (root or path.parent).resolve()
-    frame = pd.DataFrame({"path": [str(base / p) for p in table["slide"]], "label": table["label"]})
+    frame = table[list(targets)].copy()
+    frame.insert(0, "path", [str(base / p) for p in table["slide"]])
     stems = pd.Series([Path(p).stem for p in table["slide"]])
     frame.insert(0, "id", table["id"].where(table["id"] != "", stems) if "id" in table else stems)
     frame["group"] = table["patient"].where(table["patient"] != "", frame["id"]) if "patient" in table else frame["id"]
     frame["mpp"] = _numbers(table["mpp"], path) if "mpp" in table else float("nan")
     frame["mask"] = [str(base / m) if m else "" for m in table["mask"]] if "mask" in table else ""
-    for column in ("split", "centre"):
+    for column in ("split", "fold", "centre"):
         if column in table:
             frame[column] = table[column]
     _check(frame, path)

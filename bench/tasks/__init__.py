@@ -5,13 +5,24 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bench.tasks.config import Split, TaskConfig, Tiling, Unit, configured, register
+from bench.tasks.config import Kind, Split, TaskConfig, Tiling, Unit, configured, register
 from bench.tasks.split import assign_split
 
 if TYPE_CHECKING:
     from bench.tasks.manifest import Manifest
 
-__all__ = ["Manifest", "Split", "TaskConfig", "Tiling", "Unit", "assign_split", "configured", "read", "register"]
+__all__ = [
+    "Kind",
+    "Manifest",
+    "Split",
+    "TaskConfig",
+    "Tiling",
+    "Unit",
+    "assign_split",
+    "configured",
+    "read",
+    "register",
+]
 
 
 def read(task: TaskConfig, data_root: Path | None, cache: Path) -> Manifest:

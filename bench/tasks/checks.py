@@ -1,4 +1,4 @@
-"""What a table of tiles must be: each check raises one sentence that names what is wrong."""
+"""What a table of tiles or slides must be: each check raises one sentence that names what is wrong."""
 
 from __future__ import annotations
 
@@ -16,13 +16,6 @@ from registry.errors import UserError
 SHOWN = 3  # names given as examples
 
 
-def columns(frame: pd.DataFrame, origin: str) -> None:
-    """The two columns without which there is no task."""
-    for name in ("path", "label"):
-        if name not in frame:
-            raise UserError(f"{origin} has no column {name}: its columns are {', '.join(map(str, frame.columns))}.")
-
-
 def rows(index: pd.Series, origin: str) -> pd.Series:
     """The column ``index`` as whole numbers of at least -1; an empty cell is -1."""
     numbers = pd.to_numeric(index.replace("", -1), errors="coerce")
@@ -35,63 +28,50 @@ def rows(index: pd.Series, origin: str) -> pd.Series:
     return numbers.astype(np.int64)
 
 
-def cells(frame: pd.DataFrame, origin: str) -> None:
-    """No empty cell, no id twice, no tile twice."""
-    for name in ("id", "path", "label", "group"):
+def cells(frame: pd.DataFrame, task: TaskConfig, origin: str) -> None:
+    """No empty cell, no id twice, no tile or slide twice."""
+    unit = task.unit.value
+    for name in ("id", "path", *task.targets, "group"):
         empty = frame.index[frame[name] == ""]
         if len(empty):
             raise UserError(
-                f"{origin} has {len(empty)} tiles with an empty {name}, the first in row {empty[0] + 1}: fill it in or "
-                "remove the row."
+                f"{origin} has {len(empty)} {unit}s with an empty {name}, the first in row {empty[0] + 1}: fill it in "
+                "or remove the row."
             )
     twice = frame["id"][frame["id"].duplicated()].unique()
     if len(twice):
-        raise UserError(f"{origin} has ids that stand more than once: {_some(twice)}; every tile needs its own.")
+        raise UserError(f"{origin} has ids that stand more than once: {_some(twice)}; every {unit} needs its own.")
     same = frame[frame.duplicated(["path", "index"])]
     if len(same):
         raise UserError(
-            f"{origin} lists tiles more than once under different ids: {_some(same['path'])}; keep one row of each."
-        )
-
-
-def labels(frame: pd.DataFrame, task: TaskConfig, origin: str) -> None:
-    """At least two classes, all of them known where the task names its classes."""
-    found = sorted(set(frame["label"]))
-    if task.classes and not set(found) <= set(task.classes):
-        unknown = [name for name in found if name not in task.classes]
-        raise UserError(
-            f"{origin} has labels that are no class of the task {task.name}: {_some(unknown)}; its classes are "
-            f"{', '.join(task.classes)}."
-        )
-    if len(found) < 2:
-        raise UserError(
-            f"{origin} has one class only ({found[0] if found else 'none'}): a task needs tiles of two classes or more."
+            f"{origin} lists {unit}s more than once under different ids: {_some(same['path'])}; keep one row of each."
         )
 
 
 def sides(frame: pd.DataFrame, task: TaskConfig, origin: str) -> None:
-    """Tiles to learn from and tiles to test on."""
+    """Samples to learn from and samples to test on."""
     found = frame["split"].value_counts()
     for side in ("train", "test"):
         if side not in found:
             named = ", ".join(f"{name} {n}" for name, n in found.items())
             raise UserError(
-                f"{origin} names its split but has no {side} tiles ({named}): add them, or leave the split away to "
-                "have one drawn."
+                f"{origin} names its split but has no {side} {task.unit.value}s ({named}): add them, or leave the "
+                "split away to have one drawn."
             )
 
 
-def one_side(frame: pd.DataFrame, origin: str) -> None:
-    """No group on two sides of the split."""
-    pairs = frame[["group", "split"]].drop_duplicates()
+def one_side(frame: pd.DataFrame, column: str, task: TaskConfig, origin: str) -> None:
+    """No group on two sides of the split, or in two folds."""
+    pairs = frame[["group", column]].drop_duplicates()
     both = pairs[pairs["group"].duplicated(keep=False)]
     if len(both):
         patient, *others = both["group"].unique()
-        first = " and ".join(sorted(both["split"][both["group"] == patient]))
+        first = " and ".join(sorted(both[column][both["group"] == patient]))
+        where = f"the folds {first}" if column == "fold" else first
         more = f", as do {len(others)} more on two sides" if others else ""
         raise UserError(
-            f"The patient {patient} of {origin} stands in {first}{more}: give all tiles of a patient the same split, "
-            "or leave the split away to have one drawn by patient."
+            f"The patient {patient} of {origin} stands in {where}{more}: give all {task.unit.value}s of a patient the "
+            f"same {column}, or leave the {column} away to have one drawn by patient."
         )
 
 

@@ -19,6 +19,25 @@ class Rare(Enum):
     drop = "drop"
 
 
+class Kind(Enum):
+    """What is asked of a sample."""
+
+    classes = "classes"  # which of some classes
+    ordinal = "ordinal"  # which grade of a scale
+    regression = "regression"  # one number or several
+    survival = "survival"  # when, given time and event
+    multilabel = "multilabel"  # which of some labels, each for itself
+
+
+CLASS_LIKE = (Kind.classes, Kind.ordinal)
+COLUMNS = {
+    Kind.classes: ["label"],
+    Kind.ordinal: ["label"],
+    Kind.regression: ["label"],
+    Kind.survival: ["time", "event"],
+}
+
+
 @dataclass
 class Split:
     """How tiles are divided where the data come without a split; always whole groups.
@@ -26,17 +45,21 @@ class Split:
     Attributes
     ----------
     test : float
-        Share of the tiles drawn for the test, 0..1. Not used where the data name their own test tiles.
+        Share of the samples drawn for the test, 0..1. Not used where the data name their own.
     val : float
-        Share of the tiles outside the test drawn for validation, 0..1; 0 draws none, and heads then choose on inner
-        folds. Not used where the data name their own validation tiles.
+        Share of the samples outside the test drawn for validation, 0..1; 0 draws none, and heads then choose on inner
+        folds. Not used where the data name their own.
     seed : int
         Of the draw; the same seed gives the same split whatever the order of the tiles.
+    folds : int
+        Two or more divide everything into so many test folds, each tested once by heads that learn from the others,
+        whatever split the data come with; 0 leaves it at one test set, or at the folds that the data name.
     """
 
     test: float = 0.2
     val: float = 0.0
     seed: int = 0
+    folds: int = 0
 
 
 class Unit(Enum):
@@ -103,10 +126,15 @@ class TaskConfig:
         Shorter side of the tiles, px; None where they differ or are unknown.
     tiling : Tiling
         How slides become tiles.
+    kind : Kind
+        What is asked of a sample.
+    targets : list of str
+        Columns of the data that hold the answer: one for classes and grades, one or several of numbers, time and event
+        (1, or 0 for a censored time), or one of 0 and 1 a label. Empty takes ``label``, or ``time`` and ``event``.
     classes : list of str
-        Class names in the order of their indices; empty takes the labels found, sorted.
+        Class names in the order of their indices, grades from low to high; empty takes the labels found, sorted.
     metric : str
-        The score that the task is ranked by.
+        The score that the task is ranked by; empty takes that of its kind (`bench.metrics.PRIMARY`).
     rare : Rare
         What happens to a class with fewer than `min_groups` groups in train or in test.
     min_groups : int
@@ -137,8 +165,10 @@ class TaskConfig:
     tile_size: int | None = None
     tiling: Tiling = field(default_factory=Tiling)
     # what is asked
+    kind: Kind = Kind.classes
+    targets: list[str] = field(default_factory=list)
     classes: list[str] = field(default_factory=list)
-    metric: str = "balanced_accuracy"
+    metric: str = ""
     rare: Rare = Rare.error
     min_groups: int = 2
     split: Split = field(default_factory=Split)
@@ -175,12 +205,40 @@ def configured(settings: TaskConfig | Mapping[str, Any]) -> TaskConfig:
     except OmegaConfBaseException as error:
         raise UserError(f"The task {name or 'without a name'} is not well described: {_first_line(error)}.") from error
     assert isinstance(task, TaskConfig)
+    _check_kind(task)
+    if task.split.folds < 0 or task.split.folds == 1:
+        raise UserError(
+            f"tasks.{task.name}.split.folds is {task.split.folds} and must be 2 or more, or 0 for one test set."
+        )
     for share, value in (("test", task.split.test), ("val", task.split.val)):
         if not 0 <= value < 1:
             raise UserError(f"tasks.{task.name}.split.{share} is {value} and must be at least 0 and below 1.")
     if task.min_groups < 1:
         raise UserError(f"tasks.{task.name}.min_groups is {task.min_groups} and must be at least 1.")
     return task
+
+
+def _check_kind(task: TaskConfig) -> None:
+    """Fill in the columns and the metric of the task's kind, and refuse those of another."""
+    from bench.metrics import METRICS, PRIMARY
+
+    if not task.targets and task.kind not in COLUMNS:
+        raise UserError(
+            f"The task {task.name} is {task.kind.value} and names no columns: set tasks.{task.name}.targets=[A,B], one "
+            "a label."
+        )
+    task.targets = task.targets or COLUMNS[task.kind]
+    if task.kind is not Kind.regression and len(task.targets) != len(COLUMNS.get(task.kind, task.targets)):
+        raise UserError(
+            f"A task of the kind {task.kind.value} has {len(COLUMNS[task.kind])} of tasks.{task.name}.targets, such as "
+            f"{' and '.join(COLUMNS[task.kind])}, not {', '.join(task.targets)}."
+        )
+    task.metric = task.metric or PRIMARY[task.kind.value]
+    if task.metric not in METRICS[task.kind.value]:
+        raise UserError(
+            f"tasks.{task.name}.metric is {task.metric}, which a task of the kind {task.kind.value} does not have: "
+            f"choose one of {', '.join(METRICS[task.kind.value])}."
+        )
 
 
 def _first_line(error: Exception) -> str:

@@ -329,12 +329,17 @@ def test_what_is_for_slides_is_refused_on_tiles(tiny, tmp_path):
             path.parent.mkdir(parents=True, exist_ok=True)
             Image.fromarray(np.random.default_rng(i).integers(0, 256, (160, 160, 3), np.uint8)).save(path)
     arguments = ("task=tiles", "data=data", "null=none", "bootstrap=50")
-    refused(bench(tmp_path, *arguments, "model=colour", "protocol=abmil"), "abmil takes slides as bags of tiles")
+    refused(
+        bench(tmp_path, *arguments, "model=colour", "protocol=abmil"),
+        "protocol=abmil",
+        "takes slides as bags of tiles",
+        "protocol=linear",
+    )
     plugin = f"plugins=[{tiny / 'tiny_slide_models.py'}]"
     done = bench(tmp_path, *arguments, plugin, "model=[tiny_slides,colour]", "weights=random")
     refused(done, "tiny_slides@random is for slides")
     assert json.loads((tmp_path / "results/rows/tiles/colour/linear-0.json").read_text())["status"] == "ok"
-    assert "abmil is for slides and left out" in done.stderr
+    assert "left out: abmil for slides" in done.stderr
 
 
 def test_regions(cohort, tmp_path):

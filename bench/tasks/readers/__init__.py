@@ -28,8 +28,9 @@ class Table:
     Attributes
     ----------
     frame : DataFrame
-        Text columns ``path`` (absolute) and ``label``, and where known ``id``, ``index`` (row of an HDF5 file, -1 for
-        an image), ``group``, ``split`` and anything else a tile is described by.
+        Text columns ``path`` (absolute) and ``label`` (or the task's ``targets``), and where known ``id``, ``index``
+        (row of an HDF5 file, -1 for an image), ``group``, ``split`` or ``fold`` and anything else a tile is described
+        by.
     origin : str
         The folder or file read, for messages.
     notes : list of str

@@ -33,4 +33,5 @@ def read(task: TaskConfig, root: Path | None, cache: Path) -> Table:
             )
     base = task.options.get("root")
     check_files = task.options.get("check_files", True)
-    return Table(read_cohort(named, Path(base) if base else None, check_files=check_files), str(named))
+    frame = read_cohort(named, Path(base) if base else None, targets=task.targets, check_files=check_files)
+    return Table(frame, str(named))

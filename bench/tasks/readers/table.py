@@ -7,8 +7,9 @@ table : str
 images : str
     Folder of the images, from the file's folder; its own folder unless said otherwise.
 columns : dict
-    The file's name of a column where it is not ours: ``{label: diagnosis}``. Ours are ``path`` and ``label``, and
-    where known ``id``, ``group`` (or ``patient``), ``split``, ``index`` (row of an HDF5 file) and any others.
+    The file's name of a column where it is not ours: ``{label: diagnosis}``. Ours are ``path`` and ``label`` (or the
+    task's ``targets``), and where known ``id``, ``group`` (or ``patient``), ``split`` or ``fold``, ``index`` (row of an
+    HDF5 file) and any others.
 """
 
 from __future__ import annotations
@@ -23,7 +24,6 @@ from bench.tasks.readers import Table
 from registry.errors import UserError
 
 DEFAULT = "manifest.csv"
-NEEDED = ("path", "label")
 
 
 def read(task: TaskConfig, root: Path | None, cache: Path) -> Table:
@@ -65,7 +65,7 @@ def _renamed(frame: pd.DataFrame, task: TaskConfig, file: Path) -> pd.DataFrame:
     theirs = {ours: name for ours, name in (task.options.get("columns") or {}).items() if name}
     if "group" not in theirs and "group" not in frame and "patient" in frame:
         theirs["group"] = "patient"
-    for ours in dict.fromkeys([*NEEDED, *theirs]):
+    for ours in dict.fromkeys(["path", *task.targets, *theirs]):
         name = theirs.get(ours, ours)
         if name not in frame:
             raise UserError(

@@ -1,0 +1,176 @@
+"""Which side of the split every sample stands on: as the data say, or drawn; once, or once for each test fold."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+from jaxtyping import Shaped
+
+from bench.tasks import checks, targets
+from bench.tasks.config import CLASS_LIKE, Rare, TaskConfig
+from bench.tasks.split import NAMES, assign_split
+from registry.errors import UserError
+
+Sides = Shaped[np.ndarray, " sample"]
+
+
+def divide(frame: pd.DataFrame, task: TaskConfig, origin: str) -> tuple[pd.DataFrame, tuple[Sides, ...], list[str]]:
+    """The samples that stay, their sides ("train", "val" or "test") for each test fold, and what to note.
+
+    Without folds there is one such array, which is also the column ``split``; with folds the column ``fold`` says in
+    which, from 1 on, a sample is tested.
+
+    Raises
+    ------
+    UserError
+        For split names that are not known, a group on two sides, a class or target that a side lacks.
+    """
+    frame, notes = frame.copy(), []
+    own = [name for name in ("split", "fold") if name in frame]
+    drawn = task.split.folds > 0 or not own
+    by = "group"
+    if (frame["group"] == frame["id"]).all():
+        by = task.unit.value
+        notes.append(f"no patient is known: every {by} is its own group")
+    if drawn and task.rare is Rare.drop and task.kind in CLASS_LIKE:
+        frame, left_out = _without_few(frame, task)
+        notes += left_out
+    if task.split.folds:
+        notes.insert(0, f"{task.split.folds} test folds were drawn by {by}, seed {task.split.seed}")
+        if own:
+            notes.append(f"the data's own {' and '.join(own)} were put aside for these folds")
+        frame = frame.drop(columns=own)
+        frame["fold"] = _folds(frame, task, origin)
+    elif len(own) == 2:
+        raise UserError(f"{origin} has a column split and a column fold: remove one of them.")
+    elif own == ["fold"]:
+        checks.one_side(frame, "fold", task, origin)
+        frame["fold"] = _numbered(frame["fold"], origin)
+    elif own == ["split"]:
+        frame["split"] = _named(frame, task, origin)
+        checks.sides(frame, task, origin)
+        checks.one_side(frame, "split", task, origin)
+        if task.split.val > 0 and not (frame["split"] == "val").any():
+            frame["split"] = _drawn(frame, task, frame["split"] == "test")
+    else:
+        frame["split"] = _drawn(frame, task)
+        notes.insert(0, f"the split was drawn by {by}, seed {task.split.seed}")
+    if task.kind in CLASS_LIKE:
+        frame, left_out = _without_rare(frame, task, _sides(frame, task))
+        notes += left_out
+    sides = _sides(frame, task)
+    answers = targets.values(frame, task)
+    for side_of in sides:
+        for side, name in (("train", "training"), ("test", "test")):
+            targets.check_side(answers[side_of == side], task, name, origin)
+    return frame, tuple(sides), notes
+
+
+def _sides(frame: pd.DataFrame, task: TaskConfig) -> list[Sides]:
+    if "split" in frame:
+        return [frame["split"].to_numpy(str)]
+    folds = range(1, int(frame["fold"].max()) + 1)
+    tested = [frame["fold"] == fold for fold in folds]
+    if task.split.val == 0:
+        return [np.where(test, "test", "train") for test in tested]
+    return [_drawn(frame, task, test).to_numpy(str) for test in tested]
+
+
+def _folds(frame: pd.DataFrame, task: TaskConfig, origin: str) -> pd.Series:
+    """Test folds of whole groups with every stratum spread evenly; the order of the samples does not matter."""
+    from sklearn.model_selection import StratifiedGroupKFold
+
+    if frame["group"].nunique() < task.split.folds:
+        raise UserError(
+            f"{origin} has {frame['group'].nunique()} groups, fewer than tasks.{task.name}.split.folds="
+            f"{task.split.folds}: set fewer folds."
+        )
+    rows = np.argsort(frame["id"].to_numpy(str), kind="stable")
+    # codes by sorted name: StratifiedGroupKFold numbers classes by first sight, and that may not matter
+    strata = np.unique(targets.strata(frame, task), return_inverse=True)[1][rows]
+    splitter = StratifiedGroupKFold(task.split.folds, shuffle=True, random_state=task.split.seed)
+    folds = np.zeros(len(frame), np.int64)
+    for fold, (_, tested) in enumerate(splitter.split(rows, strata, frame["group"].to_numpy(str)[rows])):
+        folds[rows[tested]] = fold + 1
+    return pd.Series(folds, index=frame.index)
+
+
+def _numbered(names: pd.Series, origin: str) -> pd.Series:
+    """The data's own folds from 1 on, in the order of their names."""
+    found = sorted(set(names), key=lambda name: (len(name), name))
+    if len(found) < 2 or "" in found:
+        raise UserError(
+            f"The column fold of {origin} must name two folds or more, in every row: it has "
+            f"{', '.join(name or '(empty)' for name in found[:5])}."
+        )
+    return names.map({name: number for number, name in enumerate(found, 1)}).astype(np.int64)
+
+
+def _named(frame: pd.DataFrame, task: TaskConfig, origin: str) -> pd.Series:
+    """The data's own split in our names."""
+    names = frame["split"].str.lower().map(NAMES)
+    unknown = sorted(set(frame["split"][names.isna()]))
+    if unknown:
+        shown = ", ".join(name or "(empty)" for name in unknown[:5])
+        raise UserError(
+            f"The split names {shown} of {origin} are not known ({int(names.isna().sum())} {task.unit.value}s): use "
+            "train, val and test, or leave the column away to have a split drawn."
+        )
+    return names
+
+
+def _drawn(frame: pd.DataFrame, task: TaskConfig, test: pd.Series | None = None) -> pd.Series:
+    if test is None and task.split.test == 0:
+        raise UserError(
+            f"tasks.{task.name}.split.test is 0 and the data name no test {task.unit.value}s: set a share above 0."
+        )
+    sides = assign_split(
+        frame["group"].to_numpy(str),
+        targets.strata(frame, task),
+        task.split,
+        min_groups=task.min_groups,
+        test=None if test is None else test.to_numpy(bool),
+    )
+    return pd.Series(sides, index=frame.index, dtype=object)
+
+
+def _without_few(frame: pd.DataFrame, task: TaskConfig) -> tuple[pd.DataFrame, list[str]]:
+    """Leave out classes that no split could put on both sides, so that they do not shape the split of the others."""
+    groups = frame.groupby("label")["group"].nunique()
+    few = groups[groups < max(2, task.split.folds) * task.min_groups].index
+    return _without(frame, {name: f"{groups[name]} groups" for name in few}, task)
+
+
+def _without_rare(frame: pd.DataFrame, task: TaskConfig, sides: list[Sides]) -> tuple[pd.DataFrame, list[str]]:
+    """Refuse or leave out classes with too few groups in train or in test."""
+    rare: dict[str, str] = {}
+    on_both = True
+    for number, side_of in enumerate(sides, 1):
+        groups = frame.groupby([frame["label"], side_of])["group"].nunique().unstack(fill_value=0)
+        groups = groups.reindex(columns=["train", "test"], fill_value=0)
+        few = groups[groups.min(axis=1) < task.min_groups]
+        on_both &= bool((few > 0).all(axis=None))
+        within = f" of fold {number}" if len(sides) > 1 else ""
+        for name, row in few.iterrows():
+            rare.setdefault(str(name), f"{row['train']} in train, {row['test']} in test{within}")
+    if rare and task.rare is Rare.error:
+        unit = f"{task.unit.value}s" if bool((frame["group"] == frame["id"]).all()) else "groups"
+        listed = "; ".join(f"{name}: {counts}" for name, counts in rare.items())
+        as_they_are = f", or take them as they are with tasks.{task.name}.min_groups=1" if on_both else ""
+        raise UserError(
+            f"The task {task.name} has classes with fewer than {task.min_groups} {unit} in train or in test "
+            f"({listed}): add {unit} of them, or leave them out with tasks.{task.name}.rare=drop{as_they_are}."
+        )
+    return _without(frame, rare, task)
+
+
+def _without(frame: pd.DataFrame, rare: dict[str, str], task: TaskConfig) -> tuple[pd.DataFrame, list[str]]:
+    if not rare:
+        return frame, []
+    left = frame[~frame["label"].isin(list(rare))]
+    listed = ", ".join(f"{name} ({counts})" for name, counts in rare.items())
+    if left["label"].nunique() < 2:
+        raise UserError(
+            f"The task {task.name} has fewer than two classes once those with too few groups are left out: {listed}."
+        )
+    return left.copy(), [f"classes left out for too few groups: {listed}"]

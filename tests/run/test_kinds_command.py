@@ -1,0 +1,129 @@
+"""The whole command on every kind of target, and over test folds."""
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+from command_helpers import bench, files, refused
+from PIL import Image
+from scipy.stats import pearsonr
+
+from bench.leaderboard import read_predictions
+from bench.metrics import PRIMARY
+
+PATIENTS, EACH = 24, 2
+SHADE = np.random.default_rng(0).permutation(np.linspace(60, 200, PATIENTS))  # what a tile of a patient looks like
+USUAL = {
+    "classes": "linear",
+    "ordinal": "ridge",
+    "regression": "ridge",
+    "survival": "cox",
+    "multilabel": "linear",
+}
+TARGETS = {"survival": "[time,event]", "multilabel": "[dark,middle]"}
+
+
+@pytest.fixture(scope="module")
+def cohort(tmp_path_factory):
+    """Tiles whose shade says all that can be asked."""
+    folder = tmp_path_factory.mktemp("kinds")
+    rng = np.random.default_rng(1)
+    rows = []
+    for patient, shade in enumerate(SHADE):
+        for number in range(EACH):
+            pixels = np.clip(shade + rng.normal(0, 12, (64, 64, 3)), 0, 255).astype(np.uint8)
+            Image.fromarray(pixels).save(folder / f"{patient}_{number}.png")
+            rows.append(
+                {
+                    "path": f"{patient}_{number}.png",
+                    "patient": f"P{patient}",
+                    "classes": "dark" if shade < 130 else "light",
+                    "ordinal": int(np.searchsorted([100, 160], shade)),
+                    "regression": shade / 10,
+                    "time": 300 - shade,
+                    "event": int(patient % 3 > 0),
+                    "dark": int(shade < 130),
+                    "middle": int(90 < shade < 170),
+                }
+            )
+    pd.DataFrame(rows).to_csv(folder / "tiles.csv", index=False)
+    return folder / "tiles.csv"
+
+
+def run(folder, cohort, kind, *more):
+    targets = TARGETS.get(kind, f"[{kind}]")
+    asked = (f"tasks.tiles.kind={kind}", f"tasks.tiles.targets={targets}")
+    return bench(folder, "task=tiles", f"data={cohort}", *asked, "model=colour", "null=none", "bootstrap=50", *more)
+
+
+def row(folder, name, part=""):
+    found = json.loads((folder / f"results/rows/tiles/colour/{name}-0{part}.json").read_text())
+    assert found["status"] == "ok", found["error"]
+    return found
+
+
+@pytest.mark.parametrize("kind", USUAL)
+def test_every_kind_goes_from_table_to_leaderboard(cohort, tmp_path, kind):
+    done = run(tmp_path, cohort, kind, f"protocol=[{USUAL[kind]},knn]")
+    assert done.returncode == 0, done.stderr
+    one = row(tmp_path, USUAL[kind])
+    metric = PRIMARY[kind]
+    assert one["kind"] == kind
+    assert one["primary_metric"] == metric
+    assert one["metrics"][metric]["value"] > 0.8, "the shade is all there is to know"
+    assert one["metrics"][metric]["ci_low"] <= one["metrics"][metric]["value"] <= one["metrics"][metric]["ci_high"]
+    assert f"primary metric {metric}" in done.stdout
+    long = pd.read_csv(tmp_path / "results/leaderboard.csv")
+    of_metric = long[(long["metric"] == metric) & (long["protocol"] == USUAL[kind])]["value"]
+    assert of_metric.tolist() == [pytest.approx(one["metrics"][metric]["value"], abs=1e-6)]
+    assert ("left out: knn" in done.stderr) == (kind not in ("classes", "ordinal"))
+
+
+def test_the_numbers_of_a_row_are_those_of_its_predictions(cohort, tmp_path):
+    assert run(tmp_path, cohort, "regression", "protocol=ridge").returncode == 0
+    one = row(tmp_path, "ridge")
+    saved = read_predictions(tmp_path / "results" / one["predictions"])
+    assert one["classes"] == list(saved.classes) == ["regression"]
+    correlation = pearsonr(saved.y_true[:, 0], saved.scores[:, 0]).statistic
+    assert one["metrics"]["pearson"]["value"] == pytest.approx(correlation)
+    assert set(saved.y_true[:, 0]) <= set(SHADE / 10)
+
+
+def test_folds_are_rows_and_the_table_is_their_mean(cohort, tmp_path):
+    arguments = ("protocol=ridge", "tasks.tiles.split.folds=3", "seeds=[0,1]")
+    done = run(tmp_path, cohort, "regression", *arguments)
+    assert done.returncode == 0, done.stderr
+    assert "48 tiles (3 test folds)" in done.stderr
+    rows = [row(tmp_path, "ridge", f"-fold{fold}") for fold in (1, 2, 3)]
+    assert [r["fold"] for r in rows] == [1, 2, 3]
+    tested = [set(read_predictions(tmp_path / "results" / r["predictions"]).ids) for r in rows]
+    assert sum(map(len, tested)) == len(set.union(*tested)) == PATIENTS * EACH
+    mean = pd.read_csv(tmp_path / "results/leaderboard_mean.csv").set_index("metric").loc["pearson"]
+    assert mean["value"] == pytest.approx(np.mean([r["metrics"]["pearson"]["value"] for r in rows]), abs=1e-6)
+    assert (mean["n_seeds"], mean["n_folds"]) == (2, 3)
+    before = files(tmp_path, "results/rows/**/*.json")
+    assert run(tmp_path, cohort, "regression", *arguments).returncode == 0
+    assert files(tmp_path, "results/rows/**/*.json") == before, "nothing is done twice"
+
+
+def test_another_number_of_folds_replaces_the_rows(cohort, tmp_path):
+    for folds, expected in ((3, {"-fold1", "-fold2", "-fold3"}), (2, {"-fold1", "-fold2"}), (0, {""})):
+        done = run(tmp_path, cohort, "regression", "protocol=ridge", f"tasks.tiles.split.folds={folds}")
+        assert done.returncode == 0, done.stderr
+        found = {p.stem.removeprefix("ridge-0") for p in (tmp_path / "results/rows/tiles/colour").iterdir()}
+        assert found == expected
+
+
+def test_no_head_for_the_kind(cohort, tmp_path):
+    done = run(tmp_path, cohort, "survival", "protocol=[linear,knn]")
+    refused(done, "asks for survival of tiles", "protocol=linear,knn does not give", "such as protocol=cox")
+
+
+def test_a_head_that_fails_leaves_the_others_their_rows(cohort, tmp_path):
+    done = run(tmp_path, cohort, "classes", "protocol=[linear,simpleshot]", "protocols.simpleshot.shots=[500]")
+    refused(done, "colour")
+    assert row(tmp_path, "linear")["status"] == "ok"
+    failed = json.loads((tmp_path / "results/rows/tiles/colour/simpleshot-0.json").read_text())
+    assert failed["status"] == "failed"
+    assert "500" in failed["error"]
