@@ -36,9 +36,10 @@ class Config(Schedule):
     instances, instance_share, subtyping
         CLAM's clustering: tiles at each end, its share of the loss, whether classes exclude each other.
     class_weight
-        "balanced" or null.
+        "balanced" or null; of classes and grades, or of the presence of each label. Numbers and survival have none.
     survival_loss, intervals
-        "cox" over the bags of a step, or "discrete" with this many time intervals.
+        "discrete" with this many time intervals, or "cox", which compares the bags of a step and needs a batch of more
+        than one.
     """
 
     network: str = "abmil"
@@ -53,7 +54,7 @@ class Config(Schedule):
     instance_share: float = 0.3
     subtyping: bool = False
     class_weight: str | None = None
-    survival_loss: str = "cox"
+    survival_loss: str = "discrete"
     intervals: int = 4
     device: str = "auto"
 
@@ -75,6 +76,21 @@ def fit_predict(train_bags: Bags, val: Bags | None, test: Bags, config: Config, 
     """
     sides = [side.table() if side is not None else None for side in (train_bags, val, test)]
     goal = objective(sides[0], sides[1], sides[2], config.class_weight, config.survival_loss, config.intervals)  # type: ignore[arg-type]
+    if not goal.separable and config.batch < 2:
+        raise UserError(
+            "Cox's likelihood compares the bags of a step, and one bag compares with none: set batch to 16 or more, or "
+            "survival_loss=discrete."
+        )
+    if goal.kind not in kinds_of(config):
+        raise UserError(
+            f"CLAM clusters tiles by the class of their bag, but the task's targets are of the kind {goal.kind}: "
+            "choose network=abmil."
+        )
+    if goal.kind == "survival" and val is not None and config.keep == "best" and not val.labels[:, 1].any():
+        raise UserError(
+            "No validation slide has an event, so no epoch can be chosen by it: split the data so that it has some, or "
+            "set keep=last."
+        )
     widths = {int(f.shape[1]) for side in (train_bags, val, test) if side is not None for f in side.features}
     if len(widths) > 1:
         raise UserError(f"The bags have features of {sorted(widths)} columns: embed all slides with the same model.")

@@ -10,7 +10,7 @@ from jaxtyping import Float, Shaped
 from torch import Tensor
 
 from bench.protocols.base import CLASSIFIED, Samples
-from bench.protocols.checks import check_labels
+from bench.protocols.checks import check_label_columns, check_labels, check_values
 from bench.protocols.survival import check_survival
 from registry.errors import UserError
 
@@ -23,7 +23,7 @@ class Objective:
     ----------
     logits : number of network outputs
     separable : whether the loss of a step is a mean over bags, so that they may be taken one at a time
-    weights : of the classes
+    weights : of the classes [C]; of labels side by side, of their absence and presence [L, 2]
     """
 
     logits: int
@@ -44,13 +44,17 @@ class Objective:
 
 
 class MultiLabel(Objective):
-    """Binary cross-entropy of each label."""
+    """Binary cross-entropy, the mean over labels."""
 
     def target(self, labels: Shaped[np.ndarray, "bag ..."], device: torch.device) -> Tensor:
         return torch.from_numpy(np.asarray(labels, dtype=np.float32)).to(device)
 
     def loss(self, logits: Float[Tensor, "bag logit"], target: Tensor) -> Tensor:
-        return torch.nn.functional.binary_cross_entropy_with_logits(logits, target)
+        each = torch.nn.functional.binary_cross_entropy_with_logits(logits, target, reduction="none")
+        if self.weights is not None:
+            absent, present = torch.from_numpy(self.weights).to(logits).unbind(1)
+            each = each * torch.where(target > 0, present, absent)
+        return each.mean()
 
     def scores(self, logits: Float[Tensor, "bag logit"]) -> Float[np.ndarray, "bag score"]:
         return np.asarray(torch.sigmoid(logits.double()).cpu().numpy())
@@ -127,24 +131,25 @@ def objective(
     UserError
         If the labels cannot be learned from, or an option is unknown.
     """
+    if class_weight not in (None, "balanced"):
+        raise UserError(f"class_weight={class_weight} of the abmil head is unknown: it is 'balanced' or null.")
     if train.kind in CLASSIFIED:
         n_classes = check_labels(train, val, test)
-        if class_weight not in (None, "balanced"):
-            raise UserError(f"class_weight={class_weight} of the abmil head is unknown: it is 'balanced' or null.")
         counts = np.bincount(train.labels, minlength=n_classes)
         return Objective(n_classes, train.kind, weights=len(train) / (n_classes * counts) if class_weight else None)
     if train.kind == "multilabel":
-        return MultiLabel(train.labels.shape[1], "multilabel")
+        n_labels = check_label_columns(train, val, test)
+        present = (train.labels > 0).sum(axis=0)
+        counts = np.stack([len(train) - present, present], axis=1)
+        return MultiLabel(n_labels, "multilabel", weights=len(train) / (2 * counts) if class_weight else None)
     if train.kind == "regression":
+        check_values(train, val, test)
         values = train.labels.reshape(len(train), -1).astype(np.float64)
-        spread = values.std(axis=0)
-        if not np.isfinite(values).all() or (spread == 0).any():
-            raise UserError(
-                "A regression target of the training slides is not finite or has one value only: leave it out."
-            )
-        return Regression(values.shape[1], "regression", level=values.mean(axis=0), spread=spread)
+        return Regression(values.shape[1], "regression", level=values.mean(axis=0), spread=values.std(axis=0))
     if train.kind == "survival":
         check_survival(train, val, test)
+        if intervals < 2:
+            raise UserError(f"intervals={intervals} of the abmil head cannot tell times apart: set 2 or more.")
         if survival == "cox":
             return Cox(1, "survival", separable=False)
         if survival == "discrete":

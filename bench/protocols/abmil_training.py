@@ -30,7 +30,7 @@ class Schedule:
     batch : bags a step
     bag_size : tiles drawn anew from a larger bag each time; null takes all
     keep : "best" epoch on validation, or the "last" one
-    monitor : "loss" or "balanced_accuracy" of the validation bags
+    monitor : "loss" or "balanced_accuracy" of the validation bags; without classes or grades it is always the loss
     patience, min_epochs : epochs without improvement that end the training, never before min_epochs; null never does
     pack_tiles : bags are packed together up to this many tiles; 0 takes one bag at a time
     precision : "float32", "bfloat16" autocast, or "auto": bfloat16 on a GPU

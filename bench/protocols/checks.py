@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+from jaxtyping import Int
 
 from bench.protocols.base import KINDS, Samples
 from registry.errors import UserError
@@ -35,12 +36,12 @@ def check_classes(train: Samples, val: Samples | None, test: Samples) -> int:
 
 def check_labels(train: Samples, val: Samples | None, test: Samples) -> int:
     """Check class indices only; gives the number of classes. Raises as `check_classes`."""
-    labels = [side.labels for side in (train, val, test) if side is not None]
-    if any(y.ndim != 1 or not np.issubdtype(y.dtype, np.integer) for y in labels):
+    sides = named_sides(train, val, test)
+    if any(y.ndim != 1 or not np.issubdtype(y.dtype, np.integer) or y.min() < 0 for y in (s.labels for s, _ in sides)):
         raise UserError(
             "This head predicts classes, but the task's labels are not class indices: choose a head of its kind."
         )
-    n_classes = max(len(train.classes), *(int(y.max()) + 1 for y in labels))
+    n_classes = max(len(train.classes), *(int(side.labels.max()) + 1 for side, _ in sides))
     for side, name in ((train, "training"), (test, "test")):
         absent = np.setdiff1d(np.arange(n_classes), side.labels)
         if n_classes - len(absent) < 2:
@@ -53,6 +54,46 @@ def check_labels(train: Samples, val: Samples | None, test: Samples) -> int:
     return n_classes
 
 
+def check_multilabel(train: Samples, val: Samples | None, test: Samples) -> int:
+    """Check features and the labels of all sides; gives the number of labels.
+
+    Raises
+    ------
+    UserError
+        As `check_features`, or as `check_label_columns`.
+    """
+    check_features(train, val, test)
+    return check_label_columns(train, val, test)
+
+
+def check_label_columns(train: Samples, val: Samples | None, test: Samples) -> int:
+    """Check labels of 0 and 1 only; gives their number.
+
+    Raises
+    ------
+    UserError
+        If a side is empty, labels are not columns of 0 and 1, or a label is the same in all samples of train or test.
+    """
+    sides = named_sides(train, val, test)
+    if any(side.labels.ndim != 2 or side.labels.shape[1:] != train.labels.shape[1:] for side, _ in sides):
+        raise UserError("This head predicts labels side by side, but the task's labels are not one column for each.")
+    for side, name in sides:
+        bad = ~np.isin(side.labels, (0, 1)).all(axis=1)
+        if bad.any():
+            raise UserError(
+                f"{bad.sum()} {name} samples have labels that are not 0 or 1 ({some(side.ids[bad])}): mend them."
+            )
+    for side, name in ((train, "training"), (test, "test")):
+        for value, words in ((0, "no"), (1, "every")):
+            same = np.flatnonzero((side.labels == value).all(axis=0))
+            if len(same):
+                raise UserError(
+                    f"In the {name} set {words} sample has {label_names(train, same)}: "
+                    "leave such labels out of the task, or split the data so that each side has some with and without."
+                )
+    return int(train.labels.shape[1])
+
+
 def check_features(train: Samples, val: Samples | None, test: Samples) -> None:
     """Check that each side has finite features of one width, and that the training features are not all the same.
 
@@ -61,11 +102,7 @@ def check_features(train: Samples, val: Samples | None, test: Samples) -> None:
     UserError
         The sentence names the first samples concerned.
     """
-    for side, name in ((train, "training"), (val, "validation"), (test, "test")):
-        if side is None:
-            continue
-        if not len(side):
-            raise UserError(f"The {name} set is empty: split the data so that it has samples.")
+    for side, name in named_sides(train, val, test):
         if side.features.shape[1] != train.features.shape[1]:
             raise UserError(
                 f"The {name} features have {side.features.shape[1]} columns and the training features "
@@ -84,30 +121,21 @@ def check_features(train: Samples, val: Samples | None, test: Samples) -> None:
         )
 
 
-def class_names(samples: Samples, classes: np.ndarray) -> str:
-    """The classes in words: by name where names are known."""
-    named = [repr(samples.classes[c]) if c < len(samples.classes) else str(c) for c in classes]
-    return ("class " if len(named) == 1 else "the classes ") + ", ".join(named)
-
-
-def some(ids: np.ndarray) -> str:
-    """The first ids, and how many more."""
-    more = len(ids) - NAMED_AT_MOST
-    return ", ".join(map(str, ids[:NAMED_AT_MOST])) + (f" and {more} more" if more > 0 else "")
-
-
 def check_targets(train: Samples, val: Samples | None, test: Samples) -> None:
-    """Check features, and that targets are finite numbers that vary over the training set.
+    """Check features, and targets as `check_values`. Raises as these."""
+    check_features(train, val, test)
+    check_values(train, val, test)
+
+
+def check_values(train: Samples, val: Samples | None, test: Samples) -> None:
+    """Check targets only: finite numbers that vary over the training set.
 
     Raises
     ------
     UserError
         The sentence names the first samples or the targets concerned.
     """
-    check_features(train, val, test)
-    for side, name in ((train, "training"), (val, "validation"), (test, "test")):
-        if side is None:
-            continue
+    for side, name in named_sides(train, val, test):
         values = side.labels.reshape(len(side), -1)
         if not np.issubdtype(values.dtype, np.number):
             raise UserError("This head predicts numbers, but the task's labels are not: choose a head of their kind.")
@@ -120,6 +148,36 @@ def check_targets(train: Samples, val: Samples | None, test: Samples) -> None:
     same = np.flatnonzero((values == values[0]).all(axis=0))
     if len(same):
         raise UserError(
-            f"Of {values.shape[1]} targets, number {some(same)} has the same value in all training samples: "
+            f"All training samples have the same value of {_named(train, same, 'the target ', 'the targets ')}: "
             "leave it out."
         )
+
+
+def class_names(samples: Samples, classes: Int[np.ndarray, " class"]) -> str:
+    """The classes in words: by name where names are known."""
+    return _named(samples, classes, "class ", "the classes ")
+
+
+def label_names(samples: Samples, labels: Int[np.ndarray, " label"]) -> str:
+    """The labels in words: by name where names are known."""
+    return _named(samples, labels, "the label ", "the labels ")
+
+
+def _named(samples: Samples, columns: np.ndarray, one: str, more: str) -> str:
+    named = [repr(samples.classes[c]) if c < len(samples.classes) else str(c) for c in columns]
+    return (one if len(named) == 1 else more) + ", ".join(named)
+
+
+def some(ids: np.ndarray) -> str:
+    """The first ids, and how many more."""
+    more = len(ids) - NAMED_AT_MOST
+    return ", ".join(map(str, ids[:NAMED_AT_MOST])) + (f" and {more} more" if more > 0 else "")
+
+
+def named_sides(train: Samples, val: Samples | None, test: Samples) -> list[tuple[Samples, str]]:
+    """The sides that there are and what they are called, none of them empty."""
+    sides = [(s, name) for s, name in ((train, "training"), (val, "validation"), (test, "test")) if s is not None]
+    for side, name in sides:
+        if not len(side):
+            raise UserError(f"The {name} set is empty: split the data so that it has samples.")
+    return sides

@@ -7,12 +7,15 @@ from functools import partial
 from typing import Any
 
 import numpy as np
+from jaxtyping import Bool, Float, Int
 
 from bench.protocols.base import Predictions, Samples
 from bench.protocols.checks import check_classes
 from bench.protocols.selection import balanced_accuracy, inner, pool
 from bench.protocols.temperature import fit_temperature, scaled
 from registry.errors import UserError
+
+KINDS = ("classes", "ordinal", "multilabel")
 
 
 @dataclass
@@ -48,6 +51,8 @@ class Config:
 def fit_predict(train: Samples, val: Samples | None, test: Samples, config: Config, seed: int) -> Predictions:
     """Choose C by balanced accuracy (of equals, the strongest regularisation), refit, predict probabilities.
 
+    Grades are classes. Labels that do not exclude each other are fitted each for itself (`linear_labels`).
+
     The validation predictions of all inner folds are judged together; those at the chosen C, which their samples did
     not help to fit, also give the temperature of `Predictions.calibrated`. `info` holds C, the gradient norm and
     objective of the refit, the largest gradient norm of the sweep, and the balanced accuracy of each strength.
@@ -57,18 +62,22 @@ def fit_predict(train: Samples, val: Samples | None, test: Samples, config: Conf
     UserError
         Samples that cannot be classified (`check_classes`) or folds that cannot be made (`inner`).
     """
+    if train.kind == "multilabel":
+        from bench.protocols.linear_labels import fit_predict_labels
+
+        return fit_predict_labels(train, val, test, config, seed)
     import torch
 
     from bench.protocols.logistic import Design, solve
 
-    strengths = _strengths(config)
+    strengths = strengths_of(config)
     n_classes = check_classes(train, val, test)
     device = ("cuda" if torch.cuda.is_available() else "cpu") if config.device == "auto" else config.device
     choice = inner(train, val, seed) if len(strengths) > 1 else None
     samples = choice.samples if choice else pool(train, val)
     features, test_features = samples.features.astype(np.float32), test.features.astype(np.float32)
     if config.standardise:
-        features, test_features = _standardised(features, test_features)
+        features, test_features = standardised(features, test_features)
     y = samples.labels
     design = Design.of(features, device)
     solver = partial(
@@ -83,7 +92,7 @@ def fit_predict(train: Samples, val: Samples | None, test: Samples, config: Conf
     info: dict[str, Any] = {"c": float(strengths[0])}
     if choice:
         folds, count = len(choice.fit), len(strengths)
-        weightings = np.stack([_weights(y, fit, n_classes, config.class_weight) for fit in choice.fit])
+        weightings = np.stack([weights_of(y, fit, n_classes, config.class_weight) for fit in choice.fit])
         sweep = solver(np.tile(strengths, folds), weightings, np.repeat(np.arange(folds), count))
         predicted = np.full((count, len(y)), -1)
         for fold in range(folds):
@@ -109,7 +118,7 @@ def fit_predict(train: Samples, val: Samples | None, test: Samples, config: Conf
             ):
                 unseen[rows[part]] = scores[0]
         info["temperature"] = fit_temperature(unseen[judged], y[judged])
-    weights = _weights(y, np.ones(len(y), dtype=bool), n_classes, config.class_weight)
+    weights = weights_of(y, np.ones(len(y), dtype=bool), n_classes, config.class_weight)
     final = solver(np.array([info["c"]]), weights[None])
     info |= {
         "gradient_norm": float(final.gradient_norm[0]),
@@ -122,7 +131,14 @@ def fit_predict(train: Samples, val: Samples | None, test: Samples, config: Conf
     return Predictions.of(test, scores, info, calibrated=calibrated)
 
 
-def _strengths(config: Config) -> np.ndarray:
+def strengths_of(config: Config) -> Float[np.ndarray, " strength"]:
+    """The values of C to choose from.
+
+    Raises
+    ------
+    UserError
+        If the settings are no range.
+    """
     if not 0 < config.c_min <= config.c_max or config.n_strengths < 1:
         raise UserError(
             f"The strengths c_min={config.c_min}, c_max={config.c_max}, n_strengths={config.n_strengths} of the linear "
@@ -131,8 +147,16 @@ def _strengths(config: Config) -> np.ndarray:
     return np.logspace(np.log10(config.c_min), np.log10(config.c_max), config.n_strengths)
 
 
-def _weights(y: np.ndarray, fit: np.ndarray, n_classes: int, class_weight: str | None) -> np.ndarray:
-    """Weight of each row, 0 outside the rows to fit."""
+def weights_of(
+    y: Int[np.ndarray, " sample"], fit: Bool[np.ndarray, " sample"], n_classes: int, class_weight: str | None
+) -> Float[np.ndarray, " sample"]:
+    """Weight of each row, 0 outside the rows to fit.
+
+    Raises
+    ------
+    UserError
+        If the class weight is unknown.
+    """
     if class_weight is None:
         return fit.astype(np.float64)
     if class_weight != "balanced":
@@ -141,7 +165,10 @@ def _weights(y: np.ndarray, fit: np.ndarray, n_classes: int, class_weight: str |
     return np.asarray(fit * (fit.sum() / (n_classes * np.maximum(counts, 1)))[y])
 
 
-def _standardised(features: np.ndarray, test_features: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def standardised(
+    features: Float[np.ndarray, "sample feature"], test_features: Float[np.ndarray, "query feature"]
+) -> tuple[Float[np.ndarray, "sample feature"], Float[np.ndarray, "query feature"]]:
+    """Both less the mean of the former and divided by its deviation."""
     mean, deviation = features.mean(axis=0, dtype=np.float64), features.std(axis=0, dtype=np.float64)
     deviation[deviation == 0] = 1
     return ((features - mean) / deviation).astype(np.float32), ((test_features - mean) / deviation).astype(np.float32)

@@ -93,14 +93,20 @@ class Solution:
     gradient_norm: Float[np.ndarray, " problem"]
     iterations: Int[np.ndarray, " problem"]
 
+    def logits(
+        self, features: Float[np.ndarray, "sample feature"], problems: slice = slice(None)
+    ) -> Iterator[tuple[slice, Float[Tensor, "problem sample logit"]]]:
+        """Logits, a chunk of rows at a time: (rows, float64 [P, rows, K])."""
+        weights, bias = self.weights[problems], self.bias[problems]
+        for rows in _chunks(len(features), 2048):
+            x = torch.from_numpy(np.asarray(features[rows], dtype=np.float64)).to(weights.device)
+            yield rows, torch.einsum("pkd,nd->pnk", weights, x) + bias[:, None]
+
     def probabilities(
         self, features: Float[np.ndarray, "sample feature"], problems: slice = slice(None)
     ) -> Iterator[tuple[slice, Float[np.ndarray, "problem sample class"]]]:
         """Class probabilities, a chunk of rows at a time: (rows, float64 [P, rows, C])."""
-        weights, bias = self.weights[problems], self.bias[problems]
-        for rows in _chunks(len(features), 2048):
-            x = torch.from_numpy(np.asarray(features[rows], dtype=np.float64)).to(weights.device)
-            logits = torch.einsum("pkd,nd->pnk", weights, x) + bias[:, None]
+        for rows, logits in self.logits(features, problems):
             if logits.shape[-1] == 1:
                 logits = torch.cat([torch.zeros_like(logits), logits], -1)
             yield rows, torch.softmax(logits, -1).cpu().numpy()
@@ -108,11 +114,12 @@ class Solution:
 
 def solve(
     design: Design,
-    labels: Int[np.ndarray, " sample"],
+    labels: Int[np.ndarray, "*labelling sample"],
     n_classes: int,
     strengths: Float[np.ndarray, " problem"],
     sample_weights: Float[np.ndarray, "weighting sample"] | None = None,
     weighting: Int[np.ndarray, " problem"] | None = None,
+    labelling: Int[np.ndarray, " problem"] | None = None,
     *,
     tol: float = 1e-6,
     max_iter: int = 2000,
@@ -123,11 +130,13 @@ def solve(
     Parameters
     ----------
     labels
-        Class of each row of the design, 0..n_classes-1.
+        Class of each row of the design, 0..n_classes-1; or several labellings of the rows, [Y, N].
     strengths
         C of each problem, scikit-learn's inverse strength of the penalty.
     sample_weights, weighting
         Weightings of the rows (0 leaves a row out: a fold) and which one each problem uses. All ones by default.
+    labelling
+        Which of the labellings each problem uses; the first by default.
     tol
         Euclidean norm of the gradient at which a problem is solved.
     memory_bytes
@@ -140,18 +149,23 @@ def solve(
         sample_weights = np.ones((1, n))
     if weighting is None:
         weighting = np.zeros(len(strengths), dtype=np.int64)
-    y = torch.from_numpy(np.asarray(labels, dtype=np.int64)).to(device)
-    target = y[None].float() if logits == 1 else torch.nn.functional.one_hot(y, n_classes).T.float().contiguous()
+    if labelling is None:
+        labelling = np.zeros(len(strengths), dtype=np.int64)
+    y = torch.from_numpy(np.atleast_2d(np.asarray(labels, dtype=np.int64))).to(device)
+    target = y[:, None].float() if logits == 1 else torch.nn.functional.one_hot(y, n_classes).mT.float().contiguous()
+    whose = torch.from_numpy(np.asarray(labelling, dtype=np.int64)).to(device)
     shares = torch.from_numpy(np.asarray(sample_weights, dtype=np.float64)).to(device)
     total = shares.sum(1, keepdim=True)
     which = torch.from_numpy(np.asarray(weighting, dtype=np.int64)).to(device)
     penalty = 1 / (torch.from_numpy(np.asarray(strengths, dtype=np.float64)).to(device) * total[which, 0])
     shares = shares / total
 
-    a_problem = logits * (n * 32 + columns * (8 * HISTORY + 64))
+    a_problem = logits * (n * (32 if len(y) == 1 else 40) + columns * (8 * HISTORY + 64))
     at_once = max(1, memory_bytes // a_problem)
-    search = _Search(design, target, shares, which, penalty, tol)
-    first, later = _coarse(np.asarray(strengths, dtype=np.float64), np.asarray(weighting))
+    search = _Search(design, target, whose, shares, which, penalty, tol)
+    first, later = _coarse(
+        np.asarray(strengths, dtype=np.float64), np.asarray(weighting) * len(y) + np.asarray(labelling)
+    )
     for problems in np.split(first, range(at_once, len(first), at_once)):
         search.run(torch.from_numpy(problems).to(device), max_iter)
     for problem, neighbours, shares_of in later:
@@ -172,17 +186,17 @@ def solve(
 
 
 def _coarse(
-    strengths: Float[np.ndarray, " problem"], weighting: Int[np.ndarray, " problem"]
+    strengths: Float[np.ndarray, " problem"], family: Int[np.ndarray, " problem"]
 ) -> tuple[Int[np.ndarray, " problem"], list[tuple[int, np.ndarray, np.ndarray]]]:
     """Problems to solve first, and for each other one, which of those it starts from and in what shares.
 
-    Along the strengths of one weighting the solution is smooth in log C. Every COARSE-th strength is solved from zero,
-    the others start from the cubic through the four nearest of them.
+    Along the strengths of one family, of the same weighting and labelling, the solution is smooth in log C. Every
+    COARSE-th strength is solved from zero, the others start from the cubic through the four nearest of them.
     """
     first: list[int] = []
     later: list[tuple[int, np.ndarray, np.ndarray]] = []
-    for one in np.unique(weighting):
-        own = np.flatnonzero(weighting == one)
+    for one in np.unique(family):
+        own = np.flatnonzero(family == one)
         own = own[np.argsort(strengths[own], kind="stable")]
         at = np.log(strengths[own])
         nodes = np.unique(np.append(np.arange(0, len(own), COARSE), len(own) - 1))
@@ -201,13 +215,20 @@ class _Search:
     """The L-BFGS search of some problems; a problem that is solved leaves the batch."""
 
     def __init__(
-        self, design: Design, target: Tensor, shares: Tensor, which: Tensor, penalty: Tensor, tol: float
+        self,
+        design: Design,
+        target: Float[Tensor, "labelling logit sample"],
+        whose: Int[Tensor, " problem"],
+        shares: Float[Tensor, "weighting sample"],
+        which: Int[Tensor, " problem"],
+        penalty: Float[Tensor, " problem"],
+        tol: float,
     ) -> None:
         problems, columns = len(penalty), design.rotated.shape[1]
         device = design.rotated.device
-        self.design, self.target, self.shares = design, target, shares
+        self.design, self.target, self.whose, self.shares = design, target, whose, shares
         self.which, self.penalty, self.tol = which, penalty, tol
-        self.weights = torch.zeros(problems, len(target), columns, dtype=torch.float64, device=device)
+        self.weights = torch.zeros(problems, target.shape[1], columns, dtype=torch.float64, device=device)
         self.objective = torch.full((problems,), torch.inf, dtype=torch.float64, device=device)
         self.gradient_norm = torch.full_like(self.objective, torch.inf)
         self.iterations = torch.zeros(problems, dtype=torch.int64, device=device)
@@ -287,16 +308,17 @@ class _Search:
     def _residual(self, logits: Tensor, active: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Weighted residuals [P,K,N], mean cross-entropy [P], mean p(1-p) [P,K]."""
         shares = self.shares[self.which[active]].to(logits.dtype)[:, None]
-        if len(self.target) == 1:
+        target = self.target if len(self.target) == 1 else self.target[self.whose[active]]
+        if target.shape[1] == 1:
             p = torch.sigmoid(logits)
-            entropy = torch.nn.functional.softplus(logits) - self.target * logits
+            entropy = torch.nn.functional.softplus(logits) - target * logits
         else:
             log_p = torch.log_softmax(logits, 1)
             p = log_p.exp()
-            entropy = -(self.target * log_p).sum(1, keepdim=True)
+            entropy = -(target * log_p).sum(1, keepdim=True)
         loss = (entropy * shares).sum((1, 2), dtype=torch.float64)
         curvature = (p * (1 - p) * shares).sum(2, dtype=torch.float64)
-        return (p - self.target) * shares, loss, curvature
+        return (p - target) * shares, loss, curvature
 
     def _two_loop(
         self,

@@ -43,8 +43,8 @@ def fit_predict(train: Samples, val: Samples | None, test: Samples, config: Conf
     UserError
         Features or targets that are not finite or constant, a grade that is absent, or folds that cannot be made.
     """
-    check_targets(train, val, test)
     grades = check_labels(train, val, test) if train.kind == "ordinal" else 0
+    check_targets(train, val, test)
     if not 0 < config.alpha_min <= config.alpha_max or config.n_strengths < 1:
         raise UserError("The ridge head needs 0 < alpha_min <= alpha_max and n_strengths >= 1.")
     alphas = np.logspace(np.log10(config.alpha_min), np.log10(config.alpha_max), config.n_strengths)

@@ -7,11 +7,12 @@ from dataclasses import dataclass, replace
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
-from bench.protocols.base import Samples
-from bench.protocols.checks import class_names
+from bench.protocols.base import CLASSIFIED, Samples
+from bench.protocols.checks import class_names, label_names
 from registry.errors import UserError
 
 INNER_FOLDS = 5
+DRAWS = 20  # shuffles of the groups until the folds of labels side by side can be fitted
 
 
 @dataclass(frozen=True)
@@ -31,6 +32,11 @@ class Inner:
     held_out: Bool[np.ndarray, "fold sample"]
     by: str
 
+    @classmethod
+    def of(cls, samples: Samples, held_out: Bool[np.ndarray, "fold sample"]) -> Inner:
+        """Folds of samples without a validation side."""
+        return cls(samples, ~held_out, held_out, f"{len(held_out)} inner folds by group")
+
     @property
     def judged(self) -> Bool[np.ndarray, " sample"]:
         """Rows that any fold is judged on."""
@@ -38,21 +44,38 @@ class Inner:
 
 
 def inner(train: Samples, val: Samples | None, seed: int) -> Inner:
-    """Validation side or inner folds (stratified, by group; five, or as many as the rarest class has groups).
+    """Validation side or inner folds by group: five, or as many as the groups allow.
+
+    Folds are stratified by class or grade, and survival's by event, so that each part has some. Those of labels side by
+    side are drawn again until each label is there and absent in every part that is fitted. Those of regression are
+    drawn by group alone.
 
     Raises
     ------
     UserError
-        If there is no validation side and a class has samples of one group only.
+        If there is no validation side and the groups are too few: all of one class, of the events, or of a label.
     """
     samples = pool(train, val)
     if val is not None:
         held_out = np.isin(samples.ids, val.ids)[None]
         return Inner(samples, ~held_out, held_out, "validation")
-    if samples.labels.ndim > 1 or not np.issubdtype(samples.labels.dtype, np.integer):
-        return _plain_folds(samples, seed)
-    from sklearn.model_selection import StratifiedGroupKFold
+    if samples.kind in CLASSIFIED:
+        return _by_class(samples, seed)
+    groups = len(np.unique(samples.groups))
+    if groups < 2:
+        raise UserError(
+            "All training samples come from one group, so nothing can be chosen by inner folds: "
+            "give a validation split or more groups."
+        )
+    if samples.kind == "survival":
+        return _by_event(samples, seed)
+    if samples.kind == "multilabel":
+        return _by_label(samples, seed)
+    return Inner.of(samples, _folds(samples, min(INNER_FOLDS, groups), seed))
 
+
+def _by_class(samples: Samples, seed: int) -> Inner:
+    """Folds in whose fitted parts every class is."""
     y = samples.labels
     classes = np.unique(y)
     groups = np.array([len(np.unique(samples.groups[y == c])) for c in classes])
@@ -62,32 +85,59 @@ def inner(train: Samples, val: Samples | None, seed: int) -> Inner:
             "be chosen by inner folds: give a validation split or more groups, or leave such classes out."
         )
     for folds in range(min(INNER_FOLDS, groups.min()), 1, -1):
-        splitter = StratifiedGroupKFold(folds, shuffle=True, random_state=seed)
-        held_out = np.zeros((folds, len(y)), dtype=bool)
-        for fold, (_, rows) in enumerate(splitter.split(np.zeros(len(y)), y, samples.groups)):
-            held_out[fold, rows] = True
+        held_out = _folds(samples, folds, seed, y)
         if all(len(np.unique(y[~rows])) == len(classes) and rows.any() for rows in held_out):
-            return Inner(samples, ~held_out, held_out, f"{folds} inner folds by group")
+            return Inner.of(samples, held_out)
     raise UserError(
         "No inner folds by group leave every class in every training part: give a validation split or more groups."
     )
 
 
-def _plain_folds(samples: Samples, seed: int) -> Inner:
-    """Folds by group for targets that are no classes."""
-    from sklearn.model_selection import GroupKFold
+def _by_event(samples: Samples, seed: int) -> Inner:
+    """Folds with an event on both of their sides."""
+    event = samples.labels[:, 1] > 0
+    for folds in range(min(INNER_FOLDS, len(np.unique(samples.groups[event]))), 1, -1):
+        held_out = _folds(samples, folds, seed, event.astype(np.int64))
+        if all(event[rows].any() and event[~rows].any() for rows in held_out):
+            return Inner.of(samples, held_out)
+    raise UserError(
+        "The events of the training set are of too few groups for inner folds with an event in each: "
+        "give a validation split or more samples with events."
+    )
 
-    folds = min(INNER_FOLDS, len(np.unique(samples.groups)))
-    if folds < 2:
+
+def _by_label(samples: Samples, seed: int) -> Inner:
+    """Folds in whose fitted parts every label is, and is absent."""
+    y = samples.labels > 0
+    lone = [c for c in range(y.shape[1]) if min(len(np.unique(samples.groups[y[:, c] == v])) for v in (0, 1)) < 2]
+    if lone:
         raise UserError(
-            "All training samples come from one group, so nothing can be chosen by inner folds: "
-            "give a validation split or more groups."
+            f"All training samples with, or all without, {label_names(samples, np.array(lone))} come from one group, "
+            "so nothing can be chosen by inner folds: give a validation split or more groups, or leave such labels out."
         )
+    for folds in range(min(INNER_FOLDS, len(np.unique(samples.groups))), 1, -1):
+        for draw in range(DRAWS):
+            held_out = _folds(samples, folds, seed + draw)
+            if all((y[~rows].any(axis=0) & ~y[~rows].all(axis=0)).all() for rows in held_out):
+                return Inner.of(samples, held_out)
+    raise UserError(
+        "No inner folds by group leave every label there and absent in every training part: "
+        "give a validation split or more groups, or leave rare labels out."
+    )
+
+
+def _folds(
+    samples: Samples, folds: int, seed: int, strata: Int[np.ndarray, " sample"] | None = None
+) -> Bool[np.ndarray, "fold sample"]:
+    """The rows that each fold holds out: whole groups, shuffled, with the shares of the strata where they are given."""
+    from sklearn.model_selection import GroupKFold, StratifiedGroupKFold
+
+    kind = GroupKFold if strata is None else StratifiedGroupKFold
     held_out = np.zeros((folds, len(samples)), dtype=bool)
-    splitter = GroupKFold(folds, shuffle=True, random_state=seed)
-    for fold, (_, rows) in enumerate(splitter.split(samples.features, groups=samples.groups)):
+    splits = kind(folds, shuffle=True, random_state=seed).split(samples.labels, strata, samples.groups)
+    for fold, (_, rows) in enumerate(splits):
         held_out[fold, rows] = True
-    return Inner(samples, ~held_out, held_out, f"{folds} inner folds by group")
+    return held_out
 
 
 def pool(train: Samples, val: Samples | None) -> Samples:

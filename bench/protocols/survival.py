@@ -6,7 +6,7 @@ import numpy as np
 from jaxtyping import Bool, Float
 
 from bench.protocols.base import Samples
-from bench.protocols.checks import some
+from bench.protocols.checks import named_sides, some
 from registry.errors import UserError
 
 
@@ -18,9 +18,7 @@ def check_survival(train: Samples, val: Samples | None, test: Samples) -> None:
     UserError
         The sentence names the first samples concerned.
     """
-    for side, name in ((train, "training"), (val, "validation"), (test, "test")):
-        if side is None:
-            continue
+    for side, name in named_sides(train, val, test):
         if side.labels.ndim != 2 or side.labels.shape[1] != 2:
             raise UserError("This head predicts survival, but the task's labels are not pairs of time and event.")
         time, event = side.labels[:, 0], side.labels[:, 1]

@@ -21,7 +21,7 @@ def test_kinds_of_the_heads() -> None:
     assert own.pop("ridge_hest") == ("regression",)
     assert own.pop("cox") == ("survival",)
     assert own.pop("abmil") == KINDS
-    assert own.pop("linear") == own.pop("pooled")
+    assert own.pop("linear") == own.pop("pooled") == (*CLASSES, "multilabel")
     assert set(own.values()) == {CLASSES}
 
 

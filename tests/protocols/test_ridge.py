@@ -112,7 +112,7 @@ def test_targets_that_cannot_be_fitted_are_named() -> None:
         ridge.fit_predict(replace(train, labels=broken), None, test, ridge.Config(), 0)
     flat = train.labels.copy()
     flat[:, 2] = 1
-    with pytest.raises(UserError, match="Of 3 targets, number 2"):
+    with pytest.raises(UserError, match="same value of the target 2"):
         ridge_hest.fit_predict(replace(train, labels=flat), None, test, ridge_hest.Config(), 0)
     with pytest.raises(UserError, match="one group"):
         ridge.fit_predict(replace(train, groups=np.full(60, "g")), None, test, ridge.Config(), 0)
