@@ -63,7 +63,8 @@ def fit_predict(train: Samples, val: Samples | None, test: Samples, config: Conf
         usable = ~np.isnan(values).any(axis=1)
         if not usable.any():
             raise UserError(
-                "No inner fold has two samples whose survival can be compared: give more samples with events."
+                f"Alpha is chosen by {choice.by}, where no two samples' survival can be compared: give more "
+                "samples with events."
             )
         c_index = np.array(values)[usable].mean(axis=0)
         best = int(c_index.argmax())

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
+from omegaconf import OmegaConf
 from protocol_helpers import cohort
 
 from bench import protocols
 from bench.protocols import KINDS
 from registry.errors import UserError
 
+PRESETS = Path(__file__).parents[2] / "conf/protocol"
 CLASSES = ("classes", "ordinal")
 
 
@@ -41,3 +44,13 @@ def test_a_head_of_another_kind_is_named_with_those_to_choose() -> None:
     assert "\n" not in str(raised.value)
     with pytest.raises(UserError, match=r"The head ridge, .* kind classes: choose one of the heads knn, "):
         protocols.configured({"kind": "ridge"}).fit_predict(train, None, test, 0)
+
+
+def test_presets_say_their_kinds_and_every_kind_has_some() -> None:
+    presets = {path.stem: OmegaConf.load(path) for path in PRESETS.glob("*.yaml")}
+    own = {name: protocols.configured(dict(settings)).kinds for name, settings in presets.items()}
+    assert own["pooled_cox"] == ("survival",)
+    assert own["pooled_ridge"] == ("regression", "ordinal")
+    assert own["abmil_cox"] == KINDS
+    for kind in KINDS:
+        assert sum(kind in kinds for kinds in own.values()) > 1
