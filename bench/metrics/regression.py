@@ -65,10 +65,8 @@ def r2(y_true: Values, scores: Values, groups: Int[np.ndarray, " sample"]) -> St
 def mae(y_true: Values, scores: Values, groups: Int[np.ndarray, " sample"]) -> Statistic:
     """Mean absolute error, in the unit of the targets; lower is better."""
     check_values(y_true, scores)
-    sums, sizes = (
-        group_sums(np.abs(np.subtract(y_true, scores, dtype=np.float64)), groups).mean(axis=0),
-        np.bincount(groups),
-    )
+    errors = np.abs(np.subtract(y_true, scores, dtype=np.float64))
+    sums, sizes = group_sums(errors, groups).mean(axis=0), np.bincount(groups)
 
     def statistic(weights: Weights) -> Float[np.ndarray, " resample"]:
         return np.asarray((sums @ weights) / (sizes @ weights))
