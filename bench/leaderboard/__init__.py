@@ -1,12 +1,11 @@
 """Rows and predictions in, tables out: a pure function of the results folder, without a network in sight."""
 
-from bench.leaderboard.predictions import KINDS, SavedPredictions, read_predictions
+from bench.leaderboard.predictions import SavedPredictions, read_predictions
 from bench.leaderboard.rows import Row, discard_other_folds, predictions_path, read_row, read_rows, row_path, write
 from bench.leaderboard.show import table_text
 from bench.leaderboard.tables import rebuild
 
 __all__ = [
-    "KINDS",
     "Row",
     "SavedPredictions",
     "discard_other_folds",

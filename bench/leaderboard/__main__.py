@@ -11,8 +11,8 @@ from registry.errors import UserError
 
 USAGE = """Usage: python -m bench.leaderboard [results=DIR]
 
-Rebuilds leaderboard.csv, leaderboard_wide.csv and leaderboard_paired.csv in DIR (results) from its rows and
-predictions, and prints the table. Nothing is run."""
+Rebuilds leaderboard.csv, leaderboard_mean.csv, leaderboard_wide.csv and leaderboard_paired.csv in DIR (results) from
+its rows and predictions, and prints the table. Nothing is run."""
 
 
 def main(arguments: list[str]) -> int:

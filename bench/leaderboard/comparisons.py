@@ -1,124 +1,108 @@
-"""Paired differences between runs, from their saved predictions: is one model better, or were its patients kinder?"""
+"""Paired differences between entries: is one model better, or were its patients kinder?"""
 
 from __future__ import annotations
 
-import hashlib
 import itertools
-import json
-from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator
-from dataclasses import dataclass, replace
-from pathlib import Path
+import math
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 
-import numpy as np
-
+from bench.leaderboard.entries import Entry
 from bench.leaderboard.floors import floors_of
-from bench.leaderboard.predictions import SavedPredictions, read_predictions
-from bench.leaderboard.rows import Row, Run, warn_once
-from bench.metrics import METRICS, Interval, Replicates, resample
-from registry.errors import UserError
+from bench.leaderboard.resampling import Resampled, mean_replicates
+from bench.leaderboard.rows import Run
+from bench.metrics import METRICS, Interval, Replicates
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """The difference a - b of a metric on the same test samples, with its 95 % interval by paired cluster bootstrap."""
+    """The mean difference a - b of a metric over the runs that both have, with its 95 % interval.
 
-    a: Row
-    b: Row
+    Each run of the one is paired with that of the other of the same seed and fold, on the same test samples and
+    resamples; the differences are averaged draw by draw (paired cluster bootstrap).
+
+    Attributes
+    ----------
+    n_runs : int
+        Pairs of runs in the mean.
+    n_test, n_groups : int
+        Test samples and their groups, summed over folds.
+    """
+
+    a: Entry
+    b: Entry
     metric: str
     difference: Interval
+    n_runs: int
     n_test: int
     n_groups: int
 
 
-def pairs(rows: list[Row]) -> Iterator[tuple[Row, Row]]:
-    """Each model against each floor that applies to it, and any two models once, of one task, protocol and seed.
+def pairs(entries: Iterable[Entry]) -> Iterator[tuple[Entry, Entry]]:
+    """Each model against each floor that applies to it, and any two models once, of one task and protocol.
 
     Two models are compared behind the same frontend, and one model with itself behind two: never both at once.
     """
-    models, floors = [row for row in rows if row.ok and not row.floor], [row for row in rows if row.floor]
-    for row in models:
-        yield from ((row, floor) for floor in floors_of(row, floors))
+    entries = list(entries)
+    floors = [entry for entry in entries if entry.rows[0].floor]
+    models = [entry for entry in entries if not entry.rows[0].floor]
+    for entry in models:
+        yield from ((entry, floor) for floor in floors_of(entry, floors))
     for _, block in itertools.groupby(sorted(models, key=_block), key=_block):
         for a, b in itertools.combinations(block, 2):
-            if a.frontend == b.frontend or a.model == b.model:
+            if a.rows[0].frontend == b.rows[0].frontend or a.rows[0].model == b.rows[0].model:
                 yield a, b
 
 
 def compare(
-    results: Path, wanted: Iterable[tuple[Row, Row]], metrics: Collection[str] = tuple(METRICS)
+    wanted: Iterable[tuple[Entry, Entry]], resampled: Mapping[Run, Resampled], metrics: Iterable[str] | None = None
 ) -> list[Comparison]:
-    """The paired differences of the wanted pairs, in their order, metric by metric.
+    """The paired differences of the wanted pairs, in their order, metric by metric; all that models are compared by.
 
-    Each run is resampled once, and all runs of a task, protocol and seed on the same resamples, so a further pair costs
-    a subtraction. Left out are pairs whose runs were not tested on the same samples, metrics that a run does not have
-    or that are undefined, and runs without predictions (those that cannot be read are named in one warning).
+    Left out of a pair are runs that were not tested on the same samples, that lack the metric, or where it is
+    undefined, and those that could not be resampled; pairs of which nothing is left are left out.
     """
-    wanted = list(wanted)
-    blocks: dict[tuple[str, str, int], dict[Run, Row]] = defaultdict(dict)
-    for row in itertools.chain.from_iterable(wanted):
-        blocks[_block(row)][row.run] = row
-    found: dict[Run, _Resampled] = {}
-    for block in blocks.values():
-        found.update(_resampled(results, list(block.values()), metrics))
-    return [
-        Comparison(a, b, metric, difference.interval(), found[a.run].n_test, found[a.run].n_groups)
-        for a, b in wanted
-        if a.run in found and b.run in found and found[a.run].samples == found[b.run].samples
-        for metric in metrics
-        if metric in found[a.run].replicates and metric in found[b.run].replicates
-        if not np.isnan((difference := found[a.run].replicates[metric] - found[b.run].replicates[metric]).value)
-    ]
+    means = _Means(resampled)
+    found = []
+    for a, b in wanted:
+        shared = list(_shared(a, b, resampled))
+        for metric in METRICS[a.rows[0].kind] if metrics is None else metrics:
+            both = [(one, other) for one, other in shared if means.has(one, metric) and means.has(other, metric)]
+            if both:
+                own, others = (tuple(runs) for runs in zip(*both, strict=True))
+                tested = {resampled[run].samples: resampled[run] for run in own}.values()
+                difference = (means.of(own, metric) - means.of(others, metric)).interval()
+                n_test, n_groups = sum(one.n_test for one in tested), sum(one.n_groups for one in tested)
+                found.append(Comparison(a, b, metric, difference, len(both), n_test, n_groups))
+    return found
 
 
-@dataclass(frozen=True)
-class _Resampled:
-    samples: str
-    n_test: int
-    n_groups: int
-    replicates: dict[str, Replicates]
+class _Means:
+    """The mean over runs, kept: the same one is half of many differences."""
+
+    def __init__(self, resampled: Mapping[Run, Resampled]) -> None:
+        self._resampled = resampled
+        self._found: dict[tuple[tuple[Run, ...], str], Replicates] = {}
+
+    def has(self, run: Run, metric: str) -> bool:
+        replicates = self._resampled[run].replicates.get(metric)
+        return replicates is not None and not math.isnan(replicates.value)
+
+    def of(self, runs: tuple[Run, ...], metric: str) -> Replicates:
+        if (runs, metric) not in self._found:
+            self._found[runs, metric] = mean_replicates([self._resampled[run].replicates[metric] for run in runs])
+        return self._found[runs, metric]
 
 
-def _block(row: Row) -> tuple[str, str, int]:
-    return row.task, row.protocol, row.seed
+def _block(entry: Entry) -> tuple[str, str, bool]:
+    task, protocol, _, _, folds = entry.key
+    return task, protocol, folds
 
 
-def _resampled(results: Path, rows: list[Row], metrics: Collection[str]) -> Iterator[tuple[Run, _Resampled]]:
-    """The metrics that each row has, of all rows on the same samples in one go."""
-    alike: dict[tuple[str, tuple[str, ...]], dict[Run, SavedPredictions]] = defaultdict(dict)
-    unread = []
-    for row in rows:
-        if not row.predictions:
-            continue
-        try:
-            saved = _by_id(read_predictions(results / row.predictions))
-        except UserError as error:
-            unread.append(str(error))
-            continue
-        own = tuple(metric for metric in metrics if metric in row.metrics and metric in METRICS)
-        alike[_samples(saved), own][row.run] = saved
-    if unread:
-        warn_once("Left out of the paired comparisons: " + " ".join(unread))
-    for (samples, own), runs in alike.items():
-        one = next(iter(runs.values()))
-        scores = {run: saved.scores for run, saved in runs.items()}
-        for run, replicates in resample(one.y_true, scores, one.groups, metrics=own).items():
-            yield run, _Resampled(samples, len(one.ids), len(np.unique(one.groups)), replicates)
-
-
-def _by_id(saved: SavedPredictions) -> SavedPredictions:
-    order = np.argsort(saved.ids, kind="stable")
-    return replace(
-        saved,
-        ids=saved.ids[order],
-        groups=saved.groups[order],
-        y_true=saved.y_true[order],
-        scores=saved.scores[order],
-        calibrated=None if saved.calibrated is None else saved.calibrated[order],
-    )
-
-
-def _samples(saved: SavedPredictions) -> str:
-    """Digest of which samples, of which groups and classes, the predictions are for."""
-    record = [saved.ids.tolist(), saved.groups.tolist(), saved.y_true.tolist(), saved.classes]
-    return hashlib.sha256(json.dumps(record).encode()).hexdigest()
+def _shared(a: Entry, b: Entry, resampled: Mapping[Run, Resampled]) -> Iterator[tuple[Run, Run]]:
+    """The runs of both of the same seed and fold, on the same samples."""
+    others = {(row.seed, row.fold): row.run for row in b.rows if row.run in resampled}
+    for row in a.rows:
+        other = others.get((row.seed, row.fold))
+        if other is not None and row.run in resampled and resampled[row.run].samples == resampled[other].samples:
+            yield row.run, other

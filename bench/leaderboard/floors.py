@@ -1,33 +1,42 @@
-"""Which floor rows a row is measured against: what the head does without a pretrained model."""
+"""Which floors an entry is measured against: what the head does without a pretrained model."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import math
+from collections.abc import Collection, Iterable
 
-from bench.leaderboard.rows import Row
+from bench.leaderboard.entries import Draw, Entry
 from bench.metrics import LOWER_IS_BETTER
 
 TWIN = "@random"  # NAME@random: the architecture of NAME with seeded random weights
 
 
-def floors_of(row: Row, rows: Iterable[Row]) -> list[Row]:
-    """The whole floor rows of the same task, protocol and seed that say something about this row.
+def floors_of(entry: Entry, entries: Iterable[Entry]) -> list[Entry]:
+    """The floors of the same task and protocol that say something about this entry.
 
-    A twin counts only for the model whose architecture it has, a floor behind a frontend only for rows behind the same.
+    A twin counts only for the model whose architecture it has, a floor behind a frontend only for entries behind the
+    same.
     """
+    task, protocol, model, frontend, folds = entry.key
     return [
-        floor
-        for floor in rows
-        if floor.floor
-        and floor.ok
-        and (floor.task, floor.protocol, floor.seed) == (row.task, row.protocol, row.seed)
-        and floor.frontend in ("", row.frontend)
-        and (not floor.model.endswith(TWIN) or floor.model == row.model + TWIN)
+        other
+        for other in entries
+        if other.rows[0].floor
+        and (other.key[0], other.key[1], other.key[4]) == (task, protocol, folds)
+        and other.rows[0].frontend in ("", frontend)
+        and (not other.rows[0].model.endswith(TWIN) or other.rows[0].model == model + TWIN)
     ]
 
 
-def best_floor(row: Row, metric: str, rows: Iterable[Row]) -> Row | None:
-    """The floor with the best value of the metric; the first by name among equals."""
-    valued = [(value, floor) for floor in floors_of(row, rows) if (value := floor.value(metric)) is not None]
+def best_floor(metric: str, floors: Iterable[Entry], draws: Collection[Draw]) -> tuple[float, Entry] | None:
+    """The floor with the best mean of the metric over these seeds and folds, the first among equals, and that mean.
+
+    A floor that lacks one of them is passed over: its mean would be of other runs.
+    """
+    means = [
+        (math.fsum(values[draw] for draw in draws) / len(draws), floor)
+        for floor in floors
+        if draws and (values := floor.values(metric)).keys() >= set(draws)
+    ]
     best = min if metric in LOWER_IS_BETTER else max
-    return best(valued, key=lambda pair: pair[0])[1] if valued else None
+    return best(means, key=lambda pair: pair[0]) if means else None

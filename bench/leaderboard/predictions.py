@@ -12,14 +12,12 @@ import numpy as np
 from jaxtyping import Float, Shaped
 
 from bench.files import whole_file
+from bench.metrics import METRICS
 from registry.errors import UserError
-
-KINDS = ("classes", "ordinal", "regression", "survival", "multilabel")
-"""Of a task's target; they tell how labels and scores are to be read, as `bench.protocols.Predictions` says."""
 
 
 class PredictionArrays(Protocol):
-    """What is saved: ids and groups as strings [N], labels and scores of their kind, as a head gives them.
+    """What is saved: ids and groups as strings [N], labels and scores by their kind as in `bench.metrics.resample`.
 
     `calibrated` is the scores after temperature scaling, or None.
     """
@@ -131,14 +129,16 @@ def _label_columns(kind: str, n_classes: int) -> list[str]:
 
 def _fault(kind: str, y_true: np.ndarray, scores: np.ndarray, scaled: np.ndarray | None, n_classes: int) -> str:
     """What is wrong with labels and scores of this kind, as a sentence; nothing if nothing is."""
-    if kind not in KINDS:
-        return f"The kind {kind!r} is none of {', '.join(KINDS)}."
+    if kind not in METRICS:
+        return f"The kind {kind!r} is none of {', '.join(METRICS)}."
     if any(values is not None and values.dtype.kind not in "biuf" for values in (y_true, scores, scaled)):
         return "Labels and scores are not all numbers."
     if any(values is not None and values.shape[1:] != (n_classes,) for values in (scores, scaled)):
         return f"Scores of shape {scores.shape} do not fit {n_classes} classes."
     if any(values is not None and not np.isfinite(values).all() for values in (scores, scaled)):
         return "Scores are not all finite."
+    if not len(scores) or (kind in _BY_CLASS and n_classes < 2):
+        return f"There are {len(scores)} samples of {n_classes} classes."
     shape = () if kind in _BY_CLASS else (len(_label_columns(kind, n_classes)),)
     if y_true.shape != (len(scores), *shape):
         return f"Labels of shape {y_true.shape} do not fit {len(scores)} samples of {kind}."

@@ -16,10 +16,13 @@ from pathlib import Path
 from typing import Any
 
 from bench.files import whole_file
-from bench.leaderboard.predictions import KINDS, PredictionArrays, write_predictions
+from bench.leaderboard.predictions import PredictionArrays, write_predictions
+from bench.metrics import METRICS
 
 Run = tuple[str, str, str, str, int, int]
 """Task, model, frontend, protocol, seed, fold."""
+
+MOST_NAMED = 20  # files in one warning
 
 
 @dataclass(frozen=True)
@@ -33,7 +36,7 @@ class Row:
     status : str
         "ok" or "failed"; a failed row says why in `error`, in one sentence.
     kind : str
-        Of the task's target: a key of `bench.leaderboard.KINDS`.
+        Of the task's target: a key of `bench.metrics.METRICS`.
     fold : int
         Which fold of a cross-validation was tested on, 1 and up; 0 for the one split of a task.
     metrics : dict
@@ -173,7 +176,8 @@ def read_rows(results: Path) -> list[Row]:
         except (OSError, ValueError) as error:
             unread.append(f"{path} ({error})")
     if unread:
-        warn_once(f"Left out of the tables, run again or delete: {'; '.join(unread)}.")
+        more = f"; and {len(unread) - MOST_NAMED} more" if len(unread) > MOST_NAMED else ""
+        warn_once(f"Left out of the tables, run again or delete: {'; '.join(unread[:MOST_NAMED])}{more}.")
     return sorted(rows, key=lambda row: row.run)
 
 
@@ -222,8 +226,8 @@ def _faults(record: dict[str, Any]) -> Iterator[str]:
             yield f"{name} is {value!r}"
     if record.get("status") not in ("ok", "failed"):
         yield "status is neither ok nor failed"
-    if record.get("kind") not in KINDS:
-        yield f"kind is none of {', '.join(KINDS)}"
+    if record.get("kind") not in METRICS:
+        yield f"kind is none of {', '.join(METRICS)}"
     if isinstance(metrics := record.get("metrics"), dict):
         for name, interval in metrics.items():
             if not isinstance(interval, dict) or set(interval) != {"value", "ci_low", "ci_high"}:

@@ -3,24 +3,28 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Collection, Iterator
+import statistics
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from pathlib import Path
 
 from bench.leaderboard.comparisons import Comparison, compare
-from bench.leaderboard.floors import best_floor
+from bench.leaderboard.entries import Entry, entries_of
+from bench.leaderboard.floors import best_floor, floors_of
+from bench.leaderboard.resampling import Resampled, resampled
 from bench.leaderboard.rows import Row, Run
 from bench.leaderboard.tables import number, rows_or_error
-from bench.metrics import METRICS
+from bench.metrics import LOWER_IS_BETTER, METRICS
 
 DIGITS = 3
 LEGEND = (
     "(floor): what the head does without a pretrained model. over floor: the paired difference to the best floor, "
     "* where its 95 % interval excludes 0."
 )
+LEGEND_OF_MEANS = " runs: what a line is the mean of, sd over them; 'only' where some failed or are missing."
 
 
 def table_text(results: Path, tasks: Collection[str] | None = None) -> str:
-    """The table of all tasks, or of the named ones.
+    """The table of all tasks, or of the named ones: a line a model and protocol, the mean over seeds and folds.
 
     Raises
     ------
@@ -28,53 +32,91 @@ def table_text(results: Path, tasks: Collection[str] | None = None) -> str:
         If there is no row at all.
     """
     rows = [row for row in rows_or_error(results) if tasks is None or row.task in tasks]
-    blocks = ["\n".join(_block(results, list(block))) for _, block in itertools.groupby(rows, key=lambda row: row.task)]
-    return "\n\n".join([*blocks, LEGEND]) if blocks else f"No rows of {', '.join(tasks or ())}."
+    if not rows:
+        return f"No rows of {', '.join(tasks or ())}."
+    entries = entries_of(rows)
+    blocks = [
+        "\n".join(_block(results, list(block)))
+        for _, block in itertools.groupby(entries, key=lambda entry: entry.key[0])
+    ]
+    return "\n\n".join([*blocks, LEGEND + (LEGEND_OF_MEANS if _of_several(entries) else "")])
 
 
-def _block(results: Path, rows: list[Row]) -> Iterator[str]:
+def _block(results: Path, entries: list[Entry]) -> Iterator[str]:
     """Lines of one task."""
+    rows = [row for entry in entries for row in entry.rows]
     whole = [row for row in rows if row.ok]
     primary = (whole or rows)[0].primary_metric
     samples, groups = _range(whole, "n_test"), _range(whole, "n_groups")
-    yield f"{rows[0].task}  primary metric {primary}, {samples} test samples, {groups} groups"
+    folds = " in a fold" if any(row.fold for row in whole) else ""
+    yield f"{rows[0].task}  primary metric {primary}, {samples} test samples, {groups} groups{folds}"
     if whole:
-        yield from _aligned(list(_cells(results, whole, primary)))
-    for row in rows:
+        yield from _aligned(list(_cells(results, [entry for entry in entries if entry.whole], primary)))
+    for row in sorted(rows, key=lambda row: row.run):
         if not row.ok:
-            yield f"  failed: {_label(row)}, {row.protocol}, seed {row.seed}: {' '.join(row.error.split())}"
+            fold = f" fold {row.fold}" if row.fold else ""
+            yield f"  failed: {_label(row)}, {row.protocol}, seed {row.seed}{fold}: {' '.join(row.error.split())}"
     notes = sorted({(note, _label(row)) for row in whole for note in row.notes})
     for note, noted in itertools.groupby(notes, key=lambda pair: pair[0]):
         yield f"  note: {', '.join(label for _, label in noted)}: {note}"
 
 
-def _cells(results: Path, rows: list[Row], primary: str) -> Iterator[list[str]]:
-    """The heading and a line a run, the highest value of the primary metric first."""
-    others = sorted({metric for row in rows for metric in row.metrics if metric in METRICS} - {primary})
-    over_floor = _over_floor(results, rows, primary)
-    seeds = len({row.seed for row in rows}) > 1
-    yield ["model", "protocol", *(["seed"] * seeds), f"{primary} [95 %]", *others, "over floor [95 %]", "tiles/s"]
+def _cells(results: Path, entries: list[Entry], primary: str) -> Iterator[list[str]]:
+    """The heading and a line an entry, the best mean of the primary metric first."""
+    others = sorted({name for e in entries for row in e.whole for name in row.metrics if name in METRICS[row.kind]})
+    others = [metric for metric in others if metric != primary]
+    several = _of_several(entries)
+    found = resampled(results, [row for entry in entries for row in entry.whole], lambda _: (primary,))
+    over_floor = _over_floor(entries, found, primary)
+    yield [
+        *("model", "protocol", *(["runs"] * several), f"{primary} [95 %]", *(["sd"] * several)),
+        *(*others, "over floor [95 %]", "tiles/s"),
+    ]
+    sign = 1.0 if primary in LOWER_IS_BETTER else -1.0
 
-    def best_first(row: Row) -> tuple[bool, float, Run]:
-        value = row.value(primary)
-        return value is None, -(value or 0.0), row.run
+    def best_first(entry: Entry) -> tuple[bool, float, object]:
+        value = entry.mean(primary)
+        return value is None, sign * (value or 0.0), (*entry.key[2:4], entry.key)
 
-    for row in sorted(rows, key=best_first):
-        value, low, high = (row.metrics.get(primary, {}).get(name) for name in ("value", "ci_low", "ci_high"))
+    for entry in sorted(entries, key=best_first):
+        value, interval = entry.mean(primary), entry.interval(primary, found)
+        low, high = (interval.ci_low, interval.ci_high) if interval else (None, None)
+        row = entry.rows[0]
+        speeds = [row.tiles_per_s for row in entry.whole if row.tiles_per_s is not None]
         yield [
             f"{_label(row)} (floor)" if row.floor else _label(row),
             row.protocol,
-            *([str(row.seed)] * seeds),
+            *([_runs(entry, primary)] * several),
             _interval(value, low, high),
-            *(number(row.value(metric), DIGITS) or "-" for metric in others),
-            _difference(over_floor[row.run]) if row.run in over_floor else "-",
-            number(row.tiles_per_s, 1) or "-",
+            *([number(entry.sd(primary), DIGITS) or "-"] * several),
+            *(number(entry.mean(metric), DIGITS) or "-" for metric in others),
+            _difference(over_floor[entry.key]) if entry.key in over_floor else "-",
+            number(statistics.fmean(speeds), 1) if speeds else "-",
         ]
 
 
-def _over_floor(results: Path, rows: list[Row], primary: str) -> dict[Run, Comparison]:
-    measured = [(row, floor) for row in rows if not row.floor and (floor := best_floor(row, primary, rows)) is not None]
-    return {comparison.a.run: comparison for comparison in compare(results, measured, [primary])}
+def _of_several(entries: Iterable[Entry]) -> bool:
+    return any(entry.n_expected > 1 for entry in entries)
+
+
+def _over_floor(
+    entries: list[Entry], found: Mapping[Run, Resampled], primary: str
+) -> dict[tuple[str, str, str, str, bool], Comparison]:
+    measured = [
+        (entry, best[1])
+        for entry in entries
+        if not entry.rows[0].floor and (best := best_floor(primary, floors_of(entry, entries), entry.values(primary)))
+    ]
+    return {comparison.a.key: comparison for comparison in compare(measured, found, [primary])}
+
+
+def _runs(entry: Entry, primary: str) -> str:
+    """Such as ``3 seeds x 5 folds``, and how many of these runs have a value where not all do."""
+    seeds, folds = len(entry.seeds), entry.n_folds
+    parts = [*([f"{seeds} seed" + "s" * (seeds > 1)] if seeds > 1 or not folds else [])]
+    parts += [f"{folds} fold" + "s" * (folds > 1)] if folds else []
+    valued = len(entry.values(primary))
+    return " x ".join(parts) + (f", only {valued} of {entry.n_expected}" if valued < entry.n_expected else "")
 
 
 def _aligned(lines: list[list[str]]) -> Iterator[str]:

@@ -4,45 +4,57 @@ from __future__ import annotations
 
 import csv
 import io
+import itertools
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from bench.files import unwritable, whole_file
 from bench.leaderboard.comparisons import Comparison, compare, pairs
-from bench.leaderboard.floors import best_floor
-from bench.leaderboard.rows import Row, read_rows
+from bench.leaderboard.entries import Entry, entries_of
+from bench.leaderboard.floors import best_floor, floors_of
+from bench.leaderboard.resampling import Resampled, compared, recomputable, resampled
+from bench.leaderboard.rows import Row, Run, read_rows
 from registry.errors import UserError
 
 LONG = (
-    "task", "model", "frontend", "protocol", "seed", "metric", "value", "ci_low", "ci_high", "n_train", "n_test",
-    "n_groups", "null_value", "feature_dim", "params_m", "tiles_per_s", "status", "error", "config_digest", "version",
+    "task", "kind", "model", "frontend", "protocol", "seed", "fold", "metric", "value", "ci_low", "ci_high", "n_train",
+    "n_test", "n_groups", "null_value", "feature_dim", "params_m", "tiles_per_s", "status", "error", "config_digest",
+    "version",
+)  # fmt: skip
+MEAN = (
+    "task", "kind", "model", "frontend", "protocol", "metric", "value", "ci_low", "ci_high", "sd", "n_runs", "n_seeds",
+    "n_folds", "n_failed", "null_value",
 )  # fmt: skip
 PAIRED = (
-    "task", "protocol", "metric", "seed", "model_a", "frontend_a", "model_b", "frontend_b", "difference", "ci_low",
+    "task", "protocol", "metric", "n_runs", "model_a", "frontend_a", "model_b", "frontend_b", "difference", "ci_low",
     "ci_high", "n_test", "n_groups",
 )  # fmt: skip
 Record = dict[str, str]
 
 
 def rebuild(results: Path) -> dict[str, Path]:
-    """Write leaderboard.csv, leaderboard_wide.csv and leaderboard_paired.csv; gives what each is, and where.
+    """Write leaderboard.csv and its companions ``_mean``, ``_wide`` and ``_paired``; gives what each is, and where.
 
     Raises
     ------
     UserError
         If there is no row to build from, or the folder cannot be written.
     """
-    rows = rows_or_error(results)
-    wide = wide_records(rows)
+    entries = entries_of(rows_or_error(results))
+    means: list[Record] = []
+    differences: list[Record] = []
+    for _, block in itertools.groupby(entries, key=_task_and_protocol):  # bounds the draws that are held at once
+        own = list(block)
+        found = _resampled(results, own)
+        means += mean_records(own, found)
+        differences += paired_records(compare(pairs(own), found))
+    wide = wide_records(entries)
     tables: dict[str, tuple[Path, Sequence[str], list[Record]]] = {
-        "leaderboard": (results / "leaderboard.csv", LONG, long_records(rows)),
+        "leaderboard": (results / "leaderboard.csv", LONG, long_records(entries)),
+        "means over seeds and folds": (results / "leaderboard_mean.csv", MEAN, means),
         "model by task": (results / "leaderboard_wide.csv", list(wide[0]), wide),
-        "paired differences": (
-            results / "leaderboard_paired.csv",
-            PAIRED,
-            paired_records(compare(results, pairs(rows))),
-        ),
+        "paired differences": (results / "leaderboard_paired.csv", PAIRED, differences),
     }
     for path, columns, records in tables.values():
         text = io.StringIO()
@@ -68,67 +80,108 @@ def rows_or_error(results: Path) -> list[Row]:
     return rows
 
 
-def long_records(rows: list[Row]) -> list[Record]:
-    """A line a run and metric, a line a failed run; `null_value` is the better floor of that line."""
-    floors = [row for row in rows if row.floor]
+def long_records(entries: Sequence[Entry]) -> list[Record]:
+    """A line a run and metric, a line a failed run; `null_value` is the best floor of that line."""
     records = []
-    for row in rows:
-        for metric, interval in (row.metrics if row.ok and row.metrics else {"": {}}).items():
-            floor = best_floor(row, metric, floors)
-            record = {
-                "task": row.task,
-                "model": row.model,
-                "frontend": row.frontend,
-                "protocol": row.protocol,
-                "seed": str(row.seed),
-                "metric": metric,
-                **{name: number(interval.get(name)) for name in ("value", "ci_low", "ci_high")},
-                **{name: number(getattr(row, name), 0) for name in ("n_train", "n_test", "n_groups", "feature_dim")},
-                "null_value": number(floor.value(metric) if floor else None),
-                "params_m": number(row.params_m, 2),
-                "tiles_per_s": number(row.tiles_per_s, 1),
-                "status": row.status,
-                "error": " ".join(row.error.split()),
-                "config_digest": row.config_digest,
-                "version": row.version,
-            }
-            records.append((row.task, row.protocol, metric, row.model, row.frontend, row.seed, record))
+    for entry, floors in _with_floors(entries):
+        for row in entry.rows:
+            for metric, interval in (row.metrics if row.ok and row.metrics else {"": {}}).items():
+                best = best_floor(metric, floors, [(row.seed, row.fold)])
+                record = {
+                    "task": row.task,
+                    "kind": row.kind,
+                    "model": row.model,
+                    "frontend": row.frontend,
+                    "protocol": row.protocol,
+                    "seed": str(row.seed),
+                    "fold": str(row.fold or ""),
+                    "metric": metric,
+                    **{name: number(interval.get(name)) for name in ("value", "ci_low", "ci_high")},
+                    **{
+                        name: number(getattr(row, name), 0) for name in ("n_train", "n_test", "n_groups", "feature_dim")
+                    },
+                    "null_value": number(best[0] if best else None),
+                    "params_m": number(row.params_m, 2),
+                    "tiles_per_s": number(row.tiles_per_s, 1),
+                    "status": row.status,
+                    "error": " ".join(row.error.split()),
+                    "config_digest": row.config_digest,
+                    "version": row.version,
+                }
+                records.append((row.task, row.protocol, metric, row.model, row.frontend, row.seed, row.fold, record))
     return [record for *_, record in sorted(records, key=lambda entry: entry[:-1])]
 
 
-def wide_records(rows: list[Row]) -> list[Record]:
-    """A line a protocol, model and frontend; a column a task with its primary metric, the mean over seeds."""
-    tasks = sorted({row.task for row in rows})
+def mean_records(entries: Sequence[Entry], resampled: Mapping[Run, Resampled]) -> list[Record]:
+    """A line an entry and metric, a line an entry of which all runs failed.
+
+    `null_value` is the best floor over the runs of that line; fewer `n_runs` than `n_seeds` by `n_folds` are not all.
+    """
     records = []
-    for protocol, model, frontend in sorted({(row.protocol, row.model, row.frontend) for row in rows}):
-        own = [row for row in rows if (row.protocol, row.model, row.frontend) == (protocol, model, frontend)]
-        means = {
-            task: number(_mean(row.value(row.primary_metric) for row in own if row.task == task)) for task in tasks
-        }
-        records.append({"protocol": protocol, "model": model, "frontend": frontend, **means})
-    return records
+    for entry, floors in _with_floors(entries):
+        row = (entry.whole or entry.rows)[0]
+        for metric in sorted({metric for row in entry.whole for metric in row.metrics}) or [""]:
+            values = entry.values(metric)
+            interval = entry.interval(metric, resampled)
+            best = best_floor(metric, floors, values)
+            record = {
+                "task": row.task,
+                "kind": row.kind,
+                "model": row.model,
+                "frontend": row.frontend,
+                "protocol": row.protocol,
+                "metric": metric,
+                "value": number(entry.mean(metric)),
+                "ci_low": number(interval.ci_low if interval else None),
+                "ci_high": number(interval.ci_high if interval else None),
+                "sd": number(entry.sd(metric)),
+                "n_runs": str(len(values)),
+                "n_seeds": str(len(entry.seeds)),
+                "n_folds": str(entry.n_folds),
+                "n_failed": str(len(entry.rows) - len(entry.whole)),
+                "null_value": number(best[0] if best else None),
+            }
+            records.append((row.task, row.protocol, metric, row.model, row.frontend, entry.n_folds, record))
+    return [record for *_, record in sorted(records, key=lambda entry: entry[:-1])]
+
+
+def wide_records(entries: Sequence[Entry]) -> list[Record]:
+    """A line a protocol, model and frontend; a column a task with its primary metric, the mean over seeds and folds."""
+    tasks = sorted({entry.key[0] for entry in entries})
+    lines: dict[tuple[str, str, str], Record] = {}
+    for entry in entries:  # of a task that has both, folds come after the one split and stand
+        task, protocol, model, frontend, _ = entry.key
+        line = lines.setdefault(
+            (protocol, model, frontend),
+            {"protocol": protocol, "model": model, "frontend": frontend, **dict.fromkeys(tasks, "")},
+        )
+        line[task] = number(entry.mean((entry.whole or entry.rows)[0].primary_metric))
+    return [lines[name] for name in sorted(lines)]
 
 
 def paired_records(comparisons: Sequence[Comparison]) -> list[Record]:
     """A line a comparison."""
-    ordered = sorted(comparisons, key=lambda c: (c.a.task, c.a.protocol, c.metric, c.a.seed, c.a.run, c.b.run))
+
+    def order(c: Comparison) -> tuple[object, ...]:
+        return c.a.key[0], c.a.key[1], c.metric, c.a.key[2:], c.b.key[2:]
+
     return [
         {
-            "task": c.a.task,
-            "protocol": c.a.protocol,
+            "task": c.a.key[0],
+            "protocol": c.a.key[1],
             "metric": c.metric,
-            "seed": str(c.a.seed),
-            "model_a": c.a.model,
-            "frontend_a": c.a.frontend,
-            "model_b": c.b.model,
-            "frontend_b": c.b.frontend,
+            "n_runs": str(c.n_runs),
+            "model_a": c.a.key[2],
+            "frontend_a": c.a.key[3],
+            "model_b": c.b.key[2],
+            "frontend_b": c.b.key[3],
             "difference": number(c.difference.value),
             "ci_low": number(c.difference.ci_low),
             "ci_high": number(c.difference.ci_high),
             "n_test": str(c.n_test),
             "n_groups": str(c.n_groups),
         }
-        for c in ordered
+        for c in sorted(comparisons, key=order)
     ]
 
 
@@ -139,6 +192,20 @@ def number(value: float | None, digits: int = 6, sign: str = "") -> str:
     return f"{round(value, digits) + 0.0:{sign}.{digits}f}"
 
 
-def _mean(values: Iterable[float | None]) -> float | None:
-    known = [value for value in values if value is not None]
-    return math.fsum(known) / len(known) if known else None
+def _with_floors(entries: Iterable[Entry]) -> Iterator[tuple[Entry, list[Entry]]]:
+    """Each entry with the floors that apply to it; entries are ordered by task and protocol."""
+    for _, block in itertools.groupby(entries, key=_task_and_protocol):
+        own = list(block)
+        floors = [entry for entry in own if entry.rows[0].floor]
+        yield from ((entry, floors_of(entry, floors)) for entry in own)
+
+
+def _task_and_protocol(entry: Entry) -> tuple[str, str]:
+    return entry.key[0], entry.key[1]
+
+
+def _resampled(results: Path, entries: Sequence[Entry]) -> dict[Run, Resampled]:
+    """What models are compared by of all runs, and of those that make up a mean whatever their predictions tell."""
+    several = [row for entry in entries if len(entry.whole) > 1 for row in entry.whole]
+    single = [row for entry in entries if len(entry.whole) == 1 for row in entry.whole]
+    return resampled(results, several, recomputable) | resampled(results, single, compared)

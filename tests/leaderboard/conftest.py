@@ -52,7 +52,8 @@ def add_run(results: Path) -> AddRun:
             classes=CLASSES,
         )
         if predictions is not None:
-            scored = score(predictions.y_true, predictions.scores, predictions.groups, n_boot=50)
+            kind = predictions.kind
+            scored = score(predictions.y_true, predictions.scores, predictions.groups, kind=kind, n_boot=50)
             row = replace(
                 row,
                 metrics={name: asdict(interval) for name, interval in scored.items()},

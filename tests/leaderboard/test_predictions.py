@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from leaderboard_runs import Predicted
 
-from bench.leaderboard import KINDS, Row, predictions_path, read_predictions, write
+from bench.leaderboard import Row, predictions_path, read_predictions, write
+from bench.metrics import METRICS
 from registry.errors import UserError
 
 FINITE = st.floats(allow_nan=False, allow_infinity=False, width=64)
@@ -21,7 +22,7 @@ FINITE = st.floats(allow_nan=False, allow_infinity=False, width=64)
 @st.composite
 def any_predictions(draw: st.DrawFn, kind: str) -> tuple[Predicted, list[str]]:
     n = draw(st.integers(1, 6))
-    width = 1 if kind == "survival" else draw(st.integers(1, 4))
+    width = 1 if kind == "survival" else draw(st.integers(2 if kind in ("classes", "ordinal") else 1, 4))
     names = draw(st.lists(st.text(max_size=5), min_size=width, max_size=width))
     text = st.lists(st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0")), min_size=n, max_size=n)
     labels: Any
@@ -40,7 +41,7 @@ def any_predictions(draw: st.DrawFn, kind: str) -> tuple[Predicted, list[str]]:
     return Predicted(ids, groups, draw(labels), draw(scores), calibrated, kind), names
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", METRICS)
 @given(data=st.data())
 def test_predictions_of_every_kind_come_back_bit_for_bit(
     kind: str, data: st.DataObject, tmp_path_factory: pytest.TempPathFactory
@@ -80,6 +81,7 @@ CLASS, SURVIVAL = np.array([0, 1]), np.array([[1.0, 1.0], [2.0, 0.0]])
         ("survival", SURVIVAL * [[1.0, 2.0]], np.ones((2, 1)), "not all those of survival"),
         ("survival", SURVIVAL * [[np.nan, 1.0]], np.ones((2, 1)), "not all those of survival"),
         ("survival", SURVIVAL[:, :1], np.ones((2, 1)), "do not fit 2 samples"),
+        ("regression", np.ones((0, 2)), np.ones((0, 2)), "0 samples"),
         ("colours", CLASS, np.eye(2), "none of classes"),
     ],
 )

@@ -113,6 +113,17 @@ def test_unreadable_rows_are_left_out_and_named_in_one_warning(
     assert "n_test is 'many'" in warned
 
 
+def test_a_warning_of_many_unreadable_rows_stays_short(
+    results: Path, add_run: AddRun, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for seed in range(50):
+        row_path(results, *add_run("uni", values={"auroc": 0.9}, seed=seed).run).write_text("{}")
+    assert read_rows(results) == []
+    warned = capsys.readouterr().err
+    assert warned.count(".json (") == 20
+    assert "; and 30 more." in warned
+
+
 def test_what_a_killed_writer_leaves_is_not_read(filled: Path, capsys: pytest.CaptureFixture[str]) -> None:
     expected = read_rows(filled)
     (filled / "rows/demo/uni/.linear-1.json.123.tmp").write_text("{")

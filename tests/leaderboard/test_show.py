@@ -1,5 +1,6 @@
 """What the terminal shows, and the command that shows it."""
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -31,12 +32,12 @@ def test_difference_is_the_one_to_the_best_floor_of_the_paired_table(filled: Pat
     rebuild(filled)
     best = max(
         (line.split(",") for line in (filled / "leaderboard.csv").read_text().splitlines() if "balanced" in line),
-        key=lambda line: float(line[6]) if line[0] == "demo" and line[1] in ("colour", "random_vit_s16") else -1,
-    )[1]
+        key=lambda line: float(line[8]) if line[0] == "demo" and line[2] in ("colour", "random_vit_s16") else -1,
+    )[2]
     (line,) = [
         line.split(",")
         for line in (filled / "leaderboard_paired.csv").read_text().splitlines()
-        if line.startswith(f"demo,linear,balanced_accuracy,0,resnet50,,{best},")
+        if line.startswith(f"demo,linear,balanced_accuracy,1,resnet50,,{best},")
     ]
     difference, low, high = map(float, line[8:11])
     (row,) = [row for row in block(filled, "demo") if row.startswith("  resnet50")]
@@ -59,11 +60,67 @@ def test_only_the_named_tasks(filled: Path) -> None:
     assert table_text(filled, ["pcam"]) == "No rows of pcam."
 
 
-def test_seeds_stand_in_a_column_once_there_are_several(add_run: AddRun, results: Path) -> None:
-    add_run("uni", predicted(1.0), seed=0)
-    assert "seed" not in block(results, "demo")[1]
-    add_run("uni", predicted(1.0), seed=1)
-    assert block(results, "demo")[1].split()[:3] == ["model", "protocol", "seed"]
+def test_a_line_is_the_mean_over_seeds_and_folds_and_says_so(add_run: AddRun, results: Path) -> None:
+    add_run("uni", values={"balanced_accuracy": 0.5})
+    assert block(results, "demo")[1].split()[:3] == ["model", "protocol", "balanced_accuracy"]
+    assert "runs:" not in table_text(results)
+    add_run("uni", values={"balanced_accuracy": 0.7}, seed=1)
+    add_run("dino", values={"balanced_accuracy": 0.55})
+    _, heading, uni, dino = block(results, "demo")
+    assert heading.split() == [
+        *("model", "protocol", "runs", "balanced_accuracy", "[95", "%]", "sd", "over", "floor", "[95", "%]", "tiles/s"),
+    ]
+    assert uni.split() == ["uni", "linear", "2", "seeds", "0.600", "[-,", "-]", "0.141", "-", "41.3"]
+    assert dino.split() == ["dino", "linear", "1", "seed", "0.550", "[-,", "-]", "-", "-", "41.3"]
+    assert "runs: what a line is the mean of" in table_text(results)
+    for seed in (0, 1, 2):
+        for fold in (1, 2):
+            add_run("uni", values={"balanced_accuracy": 0.9}, protocol="knn", seed=seed, fold=fold)
+    add_run("dino", values={"balanced_accuracy": 0.8}, protocol="knn", fold=1)
+    add_run("dino", values={"balanced_accuracy": 0.8}, protocol="knn", fold=2)
+    runs = [" ".join(line.split()[:6]) for line in block(results, "demo")[2:]]
+    assert runs[:2] == ["uni knn 3 seeds x 2", "dino knn 2 folds 0.800 [-,"]
+    assert "test samples, - groups in a fold" in block(results, "demo")[0]
+
+
+def test_a_mean_of_some_folds_cannot_be_read_as_one_of_all(add_run: AddRun, results: Path) -> None:
+    for fold in (1, 2, 3):
+        add_run("whole", values={"balanced_accuracy": 0.5}, fold=fold)
+        add_run("undefined", values={"balanced_accuracy": 0.3 if fold < 3 else None}, fold=fold)
+    add_run("failed", values={"balanced_accuracy": 0.9}, fold=1)
+    add_run("failed", values={"balanced_accuracy": 0.9}, fold=3)
+    add_run("failed", status="failed", error="Out of memory.", fold=2)
+    add_run("killed", values={"balanced_accuracy": 0.4}, fold=1)
+    *_, failed, whole, killed, undefined, failure = block(results, "demo")
+    shown = [re.sub(" {2,}", "|", line.strip()) for line in (failed, whole, killed, undefined)]
+    assert shown[0].startswith("failed|linear|3 folds, only 2 of 3|0.900")
+    assert shown[1].startswith("whole|linear|3 folds|0.500")
+    assert shown[2].startswith("killed|linear|3 folds, only 1 of 3|0.400")
+    assert shown[3].startswith("undefined|linear|3 folds, only 2 of 3|0.300")
+    assert failure == "  failed: failed, linear, seed 0 fold 2: Out of memory."
+
+
+def test_over_floor_is_paired_over_the_runs_of_the_line(add_run: AddRun, results: Path) -> None:
+    for fold in (1, 2, 3):
+        add_run("colour", predicted(0.3, seed=fold), fold=fold)
+        if fold < 3:
+            add_run("uni", predicted(1.5, seed=10 + fold), fold=fold)
+    rebuild(results)
+    (line,) = [
+        line.split(",")
+        for line in (results / "leaderboard_paired.csv").read_text().splitlines()
+        if line.startswith("demo,linear,balanced_accuracy,2,uni,,colour,")
+    ]
+    difference, low, high = map(float, line[8:11])
+    assert f"{difference:+.3f} [{low:+.3f}, {high:+.3f}] *" in block(results, "demo")[2]
+
+
+def test_the_smaller_error_is_first(add_run: AddRun, results: Path) -> None:
+    for model, error in (("a", 2.0), ("b", 1.0), ("c", None), ("colour", 3.0), ("random_vit_s16", 4.0)):
+        add_run(model, values={"mae": error, "r2": 0.1}, kind="regression", primary_metric="mae", classes=["x"])
+    _, heading, *rows = block(results, "demo")
+    assert [row.split()[0] for row in rows] == ["b", "a", "colour", "random_vit_s16", "c"]
+    assert heading.split() == ["model", "protocol", "mae", "[95", "%]", "r2", "over", "floor", "[95", "%]", "tiles/s"]
 
 
 def test_unknown_values_are_dashes(add_run: AddRun, results: Path) -> None:
@@ -89,7 +146,7 @@ def test_command_rebuilds_and_prints(filled: Path, capsys: pytest.CaptureFixture
     assert main([f"results={filled}"]) == 0
     out = capsys.readouterr().out
     assert "virchow2 is gated" in out
-    for name in ("leaderboard.csv", "leaderboard_wide.csv", "leaderboard_paired.csv"):
+    for name in ("leaderboard.csv", "leaderboard_mean.csv", "leaderboard_wide.csv", "leaderboard_paired.csv"):
         assert str(filled / name) in out
         assert (filled / name).is_file()
 

@@ -18,8 +18,9 @@ from bench.metrics import paired
 from registry.errors import UserError
 
 COLUMNS = (
-    "task", "model", "frontend", "protocol", "seed", "metric", "value", "ci_low", "ci_high", "n_train", "n_test",
-    "n_groups", "null_value", "feature_dim", "params_m", "tiles_per_s", "status", "error", "config_digest", "version",
+    "task", "kind", "model", "frontend", "protocol", "seed", "fold", "metric", "value", "ci_low", "ci_high", "n_train",
+    "n_test", "n_groups", "null_value", "feature_dim", "params_m", "tiles_per_s", "status", "error", "config_digest",
+    "version",
 )  # fmt: skip
 METRICS = ["accuracy", "auroc", "balanced_accuracy", "f1_macro"]
 
@@ -37,6 +38,7 @@ def test_long_table_has_the_fixed_columns_sorted(filled: Path) -> None:
     written = rebuild(filled)
     assert [path.name for path in written.values()] == [
         "leaderboard.csv",
+        "leaderboard_mean.csv",
         "leaderboard_wide.csv",
         "leaderboard_paired.csv",
     ]
@@ -53,6 +55,7 @@ def test_long_table_has_the_fixed_columns_sorted(filled: Path) -> None:
         assert (line["n_train"], line["n_test"], line["n_groups"], line["feature_dim"]) == ("100", "60", "10", "384")
         assert (line["params_m"], line["tiles_per_s"]) == ("22.06", "41.3")
         assert (line["status"], line["error"]) == ("ok", "")
+        assert (line["kind"], line["fold"]) == ("classes", "")
         assert (line["config_digest"], line["version"]) == ("0123456789abcdef", "0.1.0")
 
 
@@ -124,6 +127,16 @@ def test_null_value_behind_a_frontend_knows_the_floors_before_and_behind_it(add_
     assert null_values(results, model="uni", frontend="blurred") == {"uni": "0.600000"}
 
 
+def test_null_value_is_of_the_same_fold(add_run: AddRun, results: Path) -> None:
+    for fold in (0, 1, 2):
+        add_run("uni", values={"auroc": 0.9}, fold=fold)
+        add_run("colour", values={"auroc": 0.5 + fold / 10}, fold=fold)
+    rebuild(results)
+    table = lines(results / "leaderboard.csv")
+    found = [(line["fold"], line["null_value"]) for line in table if line["model"] == "uni"]
+    assert found == [("", "0.500000"), ("1", "0.600000"), ("2", "0.700000")]
+
+
 def test_wide_table_is_the_primary_metric_averaged_over_seeds(add_run: AddRun, results: Path) -> None:
     for seed, value in enumerate((0.5, 0.6, 0.8)):
         add_run("uni", values={"balanced_accuracy": value, "auroc": 0.1}, seed=seed)
@@ -145,7 +158,7 @@ def test_paired_table_holds_each_model_against_its_floors_and_each_pair_once(fil
     rebuild(filled)
     table = lines(filled / "leaderboard_paired.csv")
     assert list(table[0])[:8] == [
-        *("task", "protocol", "metric", "seed", "model_a", "frontend_a", "model_b", "frontend_b"),
+        *("task", "protocol", "metric", "n_runs", "model_a", "frontend_a", "model_b", "frontend_b"),
     ]
     found = [(line["task"], line["metric"], line["model_a"], line["model_b"]) for line in table]
     pairs = [
@@ -232,10 +245,14 @@ def test_only_metrics_that_both_runs_have_are_compared(
     assert not capsys.readouterr().err
 
 
-def test_rebuild_gives_the_same_bytes(filled: Path, tmp_path: Path) -> None:
+def test_rebuild_gives_the_same_bytes(filled: Path, add_run: AddRun, tmp_path: Path) -> None:
+    for fold in (1, 2, 12):
+        for seed in (0, 1):
+            add_run("uni", predicted(1.0, seed=fold), task="folded", fold=fold, seed=seed)
+            add_run("colour", predicted(0.5, seed=9 + fold), task="folded", fold=fold, seed=seed)
     rebuild(filled)
     before = contents(filled)
-    assert len(before) == 3
+    assert len(before) == 4
     rebuild(filled)
     assert contents(filled) == before
 
@@ -255,6 +272,20 @@ def test_rebuild_gives_the_same_bytes(filled: Path, tmp_path: Path) -> None:
         cwd=Path(__file__).resolve().parents[2],
     )
     assert contents(moved) == before
+
+
+def test_a_stranger_in_a_run_s_place_is_not_compared(
+    add_run: AddRun, results: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows = [add_run(model, predicted(1.0)) for model in ("a", "b", "c")]
+    one = predicted(1.0)
+    graded = type(one)(one.ids, one.groups, one.y_true, one.scores, kind="ordinal")
+    other = add_run("other", graded, kind="ordinal", values={"auroc": 0.5})
+    (results / rows[0].predictions).write_bytes((results / other.predictions).read_bytes())
+    rebuild(results)
+    assert f"{rows[0].predictions} is not of the kind and classes of its row" in capsys.readouterr().err
+    table = lines(results / "leaderboard_paired.csv")
+    assert {(line["model_a"], line["model_b"]) for line in table} == {("b", "c")}
 
 
 def test_a_half_written_row_costs_its_own_line_only(filled: Path) -> None:

@@ -1,0 +1,134 @@
+"""Every run resampled once, from its saved predictions, so that means and differences only add and subtract."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from bench.leaderboard.predictions import SavedPredictions, read_predictions
+from bench.leaderboard.rows import MOST_NAMED, Row, Run, warn_once
+from bench.metrics import LOWER_IS_BETTER, METRICS, Replicates, resample
+from registry.errors import UserError
+
+SCALED = "_scaled"
+CALIBRATION = LOWER_IS_BETTER.difference(*METRICS.values())
+"""Metrics of class probabilities, before and after temperature scaling, that models are not compared by."""
+
+
+@dataclass(frozen=True)
+class Resampled:
+    """The metrics of a run on resamples of its test groups.
+
+    Attributes
+    ----------
+    samples : str
+        Digest of which samples, of which groups, labels and classes: runs that share it share their resamples.
+    replicates : dict of metric -> Replicates
+    """
+
+    samples: str
+    n_test: int
+    n_groups: int
+    replicates: dict[str, Replicates]
+
+
+def resampled(results: Path, rows: Iterable[Row], metrics: Callable[[Row], Collection[str]]) -> dict[Run, Resampled]:
+    """Resample the metrics that each row has of those that are wanted of it; keyed by `Row.run`.
+
+    Folds have other patients, so each is drawn with a seed of its own. Left out are metrics that predictions do not
+    tell, and runs without predictions; those whose file cannot be read are named in one warning.
+    """
+    blocks: dict[tuple[str, str, int, int], list[Row]] = defaultdict(list)
+    for row in rows:
+        blocks[row.task, row.protocol, row.seed, row.fold].append(row)
+    found: dict[Run, Resampled] = {}
+    unread: list[str] = []
+    for block in blocks.values():
+        found.update(_block(results, block, metrics, unread))
+    if unread:
+        more = f" And {len(unread) - MOST_NAMED} more." if len(unread) > MOST_NAMED else ""
+        warn_once(f"Left out of means' intervals and paired differences: {' '.join(unread[:MOST_NAMED])}{more}")
+    return found
+
+
+def compared(row: Row) -> set[str]:
+    """The metrics of a row that models are compared by."""
+    return {metric for metric in row.metrics if metric in METRICS[row.kind]}
+
+
+def recomputable(row: Row) -> set[str]:
+    """The metrics of a row that its predictions tell."""
+    return compared(row) | (CALIBRATION & set(row.metrics) if row.kind in ("classes", "ordinal") else set())
+
+
+def mean_replicates(replicates: Sequence[Replicates]) -> Replicates:
+    """The mean of several statistics, draw by draw; undefined where one of them is."""
+    return Replicates(
+        float(np.mean([one.value for one in replicates])), np.mean([one.draws for one in replicates], axis=0)
+    )
+
+
+def _block(
+    results: Path, rows: list[Row], metrics: Callable[[Row], Collection[str]], unread: list[str]
+) -> Iterator[tuple[Run, Resampled]]:
+    """The rows of one seed and fold, all that are on the same samples in one go."""
+    alike: dict[tuple[str, tuple[str, ...]], dict[Run, SavedPredictions]] = defaultdict(dict)
+    for row in rows:
+        wanted = tuple(sorted(recomputable(row).intersection(metrics(row))))
+        if not row.ok or not row.predictions or not wanted:
+            continue
+        try:
+            saved = _by_id(read_predictions(results / row.predictions))
+            if (saved.kind, saved.classes) != (row.kind, row.classes):
+                raise UserError(
+                    f"{row.predictions} is not of the kind and classes of its row: delete it and run again."
+                )
+        except UserError as error:
+            unread.append(str(error))
+            continue
+        alike[_samples(saved), wanted][row.run] = saved
+    for (samples, wanted), runs in alike.items():
+        one = next(iter(runs.values()))
+        replicates = _replicates(runs, wanted, rows[0].fold)
+        for run in runs:
+            yield run, Resampled(samples, len(one.ids), len(np.unique(one.groups)), replicates[run])
+
+
+def _replicates(
+    runs: dict[Run, SavedPredictions], metrics: Sequence[str], seed: int
+) -> dict[Run, dict[str, Replicates]]:
+    """Of runs on the same samples; what ends in `SCALED` is of the scores after temperature scaling."""
+    one = next(iter(runs.values()))
+    plain = [metric for metric in metrics if not metric.endswith(SCALED)]
+    scaled = [metric.removesuffix(SCALED) for metric in metrics if metric.endswith(SCALED)]
+    before = {run: saved.scores for run, saved in runs.items()}
+    found = resample(one.y_true, before, one.groups, kind=one.kind, metrics=plain, seed=seed)
+    after = {run: saved.calibrated for run, saved in runs.items() if saved.calibrated is not None}
+    if scaled and after:
+        of_scaled = resample(one.y_true, after, one.groups, kind=one.kind, metrics=scaled, seed=seed)
+        for run, replicates in of_scaled.items():
+            found[run] |= {metric + SCALED: values for metric, values in replicates.items()}
+    return found
+
+
+def _by_id(saved: SavedPredictions) -> SavedPredictions:
+    order = np.argsort(saved.ids, kind="stable")
+    return replace(
+        saved,
+        ids=saved.ids[order],
+        groups=saved.groups[order],
+        y_true=saved.y_true[order],
+        scores=saved.scores[order],
+        calibrated=None if saved.calibrated is None else saved.calibrated[order],
+    )
+
+
+def _samples(saved: SavedPredictions) -> str:
+    record = [saved.kind, saved.ids.tolist(), saved.groups.tolist(), saved.y_true.tolist(), saved.classes]
+    return hashlib.sha256(json.dumps(record).encode()).hexdigest()
