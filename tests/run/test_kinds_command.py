@@ -57,8 +57,8 @@ def run(folder, cohort, kind, *more):
     return bench(folder, "task=tiles", f"data={cohort}", *asked, "model=colour", "null=none", "bootstrap=50", *more)
 
 
-def row(folder, name, part=""):
-    found = json.loads((folder / f"results/rows/tiles/colour/{name}-0{part}.json").read_text())
+def row(folder, name, part="", seed=0):
+    found = json.loads((folder / f"results/rows/tiles/colour/{name}-{seed}{part}.json").read_text())
     assert found["status"] == "ok", found["error"]
     return found
 
@@ -99,6 +99,7 @@ def test_folds_are_rows_and_the_table_is_their_mean(cohort, tmp_path):
     assert [r["fold"] for r in rows] == [1, 2, 3]
     tested = [set(read_predictions(tmp_path / "results" / r["predictions"]).ids) for r in rows]
     assert sum(map(len, tested)) == len(set.union(*tested)) == PATIENTS * EACH
+    rows += [row(tmp_path, "ridge", f"-fold{fold}", seed=1) for fold in (1, 2, 3)]
     mean = pd.read_csv(tmp_path / "results/leaderboard_mean.csv").set_index("metric").loc["pearson"]
     assert mean["value"] == pytest.approx(np.mean([r["metrics"]["pearson"]["value"] for r in rows]), abs=1e-6)
     assert (mean["n_seeds"], mean["n_folds"]) == (2, 3)

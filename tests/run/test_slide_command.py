@@ -548,14 +548,12 @@ def test_killed_ten_times_the_files_are_those_of_an_undisturbed_run(cohort, tmp_
 
 @pytest.mark.slow
 def test_the_built_in_slides(tmp_path):
-    done = bench(tmp_path, "suite=demo_slides", "model=colour", "null=none", "bootstrap=50")
+    done = bench(tmp_path, "task=demo_slides", "model=colour", "null=none", "bootstrap=50")
     assert done.returncode == 0, done.stderr
     assert {p.stem for p in (tmp_path / "results/rows/demo_slides/colour").glob("*.json")} == {
-        "linear-0",
-        "knn-0",
-        "abmil-0",
+        f"{head}-0-fold{fold}" for head in ("linear", "knn", "abmil") for fold in (1, 2, 3)
     }
-    assert "demo_slides: 40 slides" in done.stderr
+    assert "demo_slides: 27 slides (3 test folds), 24 groups" in done.stderr
 
 
 # real slides
