@@ -13,7 +13,7 @@ from bench.leaderboard.resampling import Resampled, mean_replicates
 from bench.leaderboard.rows import Row, Run
 from bench.metrics import Interval
 
-Draw = tuple[int, int]
+Repeat = tuple[int, int]
 """Seed and fold: what tells the runs of one entry apart."""
 
 
@@ -52,7 +52,7 @@ class Entry:
         """Runs that there would be if every seed had every fold."""
         return len(self.seeds) * max(1, self.n_folds)
 
-    def values(self, metric: str) -> dict[Draw, float]:
+    def values(self, metric: str) -> dict[Repeat, float]:
         """The metric of each run that has a value."""
         return {(row.seed, row.fold): value for row in self.rows if (value := row.value(metric)) is not None}
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Collection, Iterable
 
-from bench.leaderboard.entries import Draw, Entry
+from bench.leaderboard.entries import Entry, Repeat
 from bench.metrics import LOWER_IS_BETTER
 
 TWIN = "@random"  # NAME@random: the architecture of NAME with seeded random weights
@@ -28,15 +28,15 @@ def floors_of(entry: Entry, entries: Iterable[Entry]) -> list[Entry]:
     ]
 
 
-def best_floor(metric: str, floors: Iterable[Entry], draws: Collection[Draw]) -> tuple[float, Entry] | None:
+def best_floor(metric: str, floors: Iterable[Entry], repeats: Collection[Repeat]) -> tuple[float, Entry] | None:
     """The floor with the best mean of the metric over these seeds and folds, the first among equals, and that mean.
 
     A floor that lacks one of them is passed over: its mean would be of other runs.
     """
     means = [
-        (math.fsum(values[draw] for draw in draws) / len(draws), floor)
+        (math.fsum(values[repeat] for repeat in repeats) / len(repeats), floor)
         for floor in floors
-        if draws and (values := floor.values(metric)).keys() >= set(draws)
+        if repeats and (values := floor.values(metric)).keys() >= set(repeats)
     ]
     best = min if metric in LOWER_IS_BETTER else max
     return best(means, key=lambda pair: pair[0]) if means else None

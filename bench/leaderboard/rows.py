@@ -218,7 +218,7 @@ def _read(results: Path, path: Path) -> Row:
 
 
 def _faults(record: dict[str, Any]) -> Iterator[str]:
-    hints = typing.get_type_hints(Row)
+    hints = _hints()
     yield from (f"{f.name} is missing" for f in fields(Row) if f.name not in record)
     yield from (f"{name} is unknown" for name in record if name not in hints)
     for name, value in record.items():
@@ -234,6 +234,11 @@ def _faults(record: dict[str, Any]) -> Iterator[str]:
                 yield f"metric {name} is not a value with its interval"
             elif not all(_fits(bound, float | None) for bound in interval.values()):
                 yield f"metric {name} is not a number"
+
+
+@functools.cache
+def _hints() -> dict[str, Any]:
+    return typing.get_type_hints(Row)
 
 
 def _fits(value: Any, hint: Any) -> bool:
