@@ -54,3 +54,27 @@ def test_presets_say_their_kinds_and_every_kind_has_some() -> None:
     assert own["abmil_cox"] == KINDS
     for kind in KINDS:
         assert sum(kind in kinds for kinds in own.values()) > 1
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"kind": "linear", "n_strengths": 4},
+        {"kind": "linear_uni"},
+        {"kind": "linear_sgd", "steps": 40},
+        {"kind": "knn"},
+        {"kind": "prototype"},
+        {"kind": "retrieval"},
+        {"kind": "simpleshot", "episodes": 20},
+        {"kind": "label_efficiency"},
+    ],
+    ids=lambda settings: settings["kind"],
+)
+def test_heads_of_classes_take_grades_as_classes(settings: dict[str, object]) -> None:
+    train, test = cohort(120), cohort(60, seed=1)
+    head = protocols.configured(settings)
+    classes = head.fit_predict(train, None, test, 0)
+    grades = head.fit_predict(replace(train, kind="ordinal"), None, replace(test, kind="ordinal"), 0)
+    assert (classes.kind, grades.kind) == CLASSES
+    assert grades.scores.tobytes() == classes.scores.tobytes()
+    assert (grades.calibrated is None) == (classes.calibrated is None)
