@@ -98,12 +98,12 @@ def _fitting(task: TaskConfig, heads: dict[str, protocols.Head]) -> dict[str, pr
 
 def _left_out(task: TaskConfig, heads: dict[str, protocols.Head], fitting: dict[str, protocols.Head]) -> str:
     """Which of the heads are for other tasks, and what for."""
-    unfit = {name: head for name, head in heads.items() if name not in fitting}
-    of_slides = [name for name, head in unfit.items() if task.kind.value in head.kinds]
-    others = [f"{name} ({', '.join(head.kinds)})" for name, head in unfit.items() if name not in of_slides]
-    for_others = [f"{' and '.join(of_slides)} for slides"] if of_slides else []
-    for_others += [f"{' and '.join(others)} for other targets"] if others else []
-    return f"; left out: {', '.join(for_others)}" if for_others else ""
+    unfit = [
+        f"{name} ({'slides' if task.kind.value in head.kinds else ', '.join(head.kinds)})"
+        for name, head in heads.items()
+        if name not in fitting
+    ]
+    return f"; left out: {', '.join(unfit)}" if unfit else ""
 
 
 def _counted(data: TileData | SlideData) -> str:

@@ -69,7 +69,6 @@ class Run:
 
         `samples` gives all of them, as bags or as one vector each.
         """
-        leaderboard.discard_other_folds(self.results, *self._key[:-1], len(self.data.manifest.folds) * (self.fold > 0))
         try:
             train, val, test = divided(self.data.manifest, samples(self.head.takes_bags), self.fold)
             n_train, n_val, n_test = len(train), len(val) if val is not None else 0, len(test)
@@ -101,6 +100,8 @@ class Run:
             )
             row.notes.extend([*self.data.notes(embedding), *embedding.weights.get("notes", [])])
             leaderboard.write(self.results, row, predictions)
+            n_folds = len(self.data.manifest.folds) if self.fold else 0
+            leaderboard.discard_other_folds(self.results, *self._key[:-1], n_folds)
         except OSError as error:
             return self.fail(unwritable(self.results, error, "results=DIR"))
         except Exception as error:

@@ -98,6 +98,7 @@ class SlideUnits:
         task = self.manifest.task.name
         rows: list[Any] = list(self.manifest.frame.itertuples())
         drawn = False
+        answers = dict(zip(self.manifest.frame["id"], self.manifest.answers, strict=True))
         for slide in tqdm(rows, desc=f"{task}: tissue", unit=" slides", dynamic_ncols=True):
             name = file_name(slide.id)
             preview = self.pictures / f"{name}.jpg"
@@ -109,7 +110,7 @@ class SlideUnits:
             except OSError as error:  # reading fails in a sentence, so this was writing
                 raise unwritable(Path(error.filename or preview), error, "cache=DIR or results=DIR") from error
             drawn |= new
-            sheet.append((preview, f"{slide.id}\n{slide.label}, {len(grid)} tiles"))
+            sheet.append((preview, f"{slide.id}\n{answers[slide.id]}, {len(grid)} tiles"))
             if len(grid):
                 read = {"source": stamp(slide.path), "grid": grid.digest(), "slide": slide.id}
                 units.append(Unit(name, _Lazily(slide.path, slide.mpp, grid), read, grid.coords, attributes))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -134,7 +135,9 @@ def _folds(
 
     kind = GroupKFold if strata is None else StratifiedGroupKFold
     held_out = np.zeros((folds, len(samples)), dtype=bool)
-    splits = kind(folds, shuffle=True, random_state=seed).split(samples.labels, strata, samples.groups)
+    with warnings.catch_warnings():  # of strata with fewer samples than folds, which callers look at
+        warnings.simplefilter("ignore", UserWarning)
+        splits = list(kind(folds, shuffle=True, random_state=seed).split(samples.labels, strata, samples.groups))
     for fold, (_, rows) in enumerate(splits):
         held_out[fold, rows] = True
     return held_out

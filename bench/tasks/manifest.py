@@ -47,6 +47,12 @@ class Manifest:
         return len(self.frame)
 
     @property
+    def answers(self) -> list[str]:
+        """The answer of each sample as text, for people."""
+        columns = ["label"] if self.task.kind in CLASS_LIKE else self.task.targets
+        return [", ".join(row) for row in self.frame[columns].astype(str).to_numpy()]
+
+    @property
     def folds(self) -> range:
         """Numbers of the test folds, from 1 on; 0 alone where there is one test set."""
         return range(1, len(self.sides) + 1) if "fold" in self.frame else range(1)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import warnings
+
 import numpy as np
 import pandas as pd
 from jaxtyping import Shaped
@@ -89,8 +91,11 @@ def _folds(frame: pd.DataFrame, task: TaskConfig, origin: str) -> pd.Series:
     # codes by sorted name: StratifiedGroupKFold numbers classes by first sight, and that may not matter
     strata = np.unique(targets.strata(frame, task), return_inverse=True)[1][rows]
     splitter = StratifiedGroupKFold(task.split.folds, shuffle=True, random_state=task.split.seed)
+    with warnings.catch_warnings():  # of strata with fewer samples than folds
+        warnings.simplefilter("ignore", UserWarning)
+        splits = list(splitter.split(rows, strata, frame["group"].to_numpy(str)[rows]))
     folds = np.zeros(len(frame), np.int64)
-    for fold, (_, tested) in enumerate(splitter.split(rows, strata, frame["group"].to_numpy(str)[rows])):
+    for fold, (_, tested) in enumerate(splits):
         folds[rows[tested]] = fold + 1
     return pd.Series(folds, index=frame.index)
 

@@ -21,8 +21,8 @@ from bench.leaderboard.__main__ import main as leaderboard
 REPO = Path(__file__).resolve().parents[2]
 FEW = ("protocols.simpleshot.shots=[1,4]", "protocols.simpleshot.episodes=20")
 LONG = (
-    "task,model,frontend,protocol,seed,metric,value,ci_low,ci_high,n_train,n_test,n_groups,null_value,feature_dim,"
-    "params_m,tiles_per_s,status,error,config_digest,version"
+    "task,kind,model,frontend,protocol,seed,fold,metric,value,ci_low,ci_high,n_train,n_test,n_groups,null_value,"
+    "feature_dim,params_m,tiles_per_s,status,error,config_digest,version"
 )
 PLUGIN = """
 from registry.card import Architecture, ModelCard, Preprocessing, Pretraining

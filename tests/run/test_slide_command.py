@@ -339,7 +339,7 @@ def test_what_is_for_slides_is_refused_on_tiles(tiny, tmp_path):
     done = bench(tmp_path, *arguments, plugin, "model=[tiny_slides,colour]", "weights=random")
     refused(done, "tiny_slides@random is for slides")
     assert json.loads((tmp_path / "results/rows/tiles/colour/linear-0.json").read_text())["status"] == "ok"
-    assert "left out: abmil for slides" in done.stderr
+    assert "left out: ridge (regression, ordinal), cox (survival), abmil (slides)" in done.stderr
 
 
 def test_regions(cohort, tmp_path):
