@@ -97,22 +97,23 @@ def classify_episodes(
     import torch
 
     where = ("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else device
-    episodes, n_classes, shots = support.shape
+    episodes, n_classes, _ = support.shape
     x, q = torch.from_numpy(units).to(where), torch.from_numpy(queries).to(where)
     single = q.float()
     rows = torch.from_numpy(support).to(where)
-    an_episode = n_classes * (16 * len(q) + 8 * shots * x.shape[1])
+    an_episode = n_classes * (16 * len(q) + 16 * x.shape[1])
     at_once = max(1, memory_bytes // an_episode)
     chosen = np.empty((episodes, len(q)), dtype=np.int64)
     for start in range(0, episodes, at_once):
-        means = x[rows[start : start + at_once]].mean(2)
+        part = rows[start : start + at_once]  # embedding_bag: means without the gathered supports
+        means = torch.nn.functional.embedding_bag(part.flatten(0, 1), x, mode="mean").unflatten(0, part.shape[:2])
         half = 0.5 * means.square().sum(2)
         closeness = (single @ means.float().flatten(0, 1).T).view(len(q), -1, n_classes) - half.float()
         best = closeness.topk(2, dim=2)
         picked = closeness.argmax(2)
         query, episode = torch.nonzero(best.values[..., 0] - best.values[..., 1] < DOUBT, as_tuple=True)
-        for part in range(0, len(query), 4096):
-            i, e = query[part : part + 4096], episode[part : part + 4096]
+        for first in range(0, len(query), 4096):
+            i, e = query[first : first + 4096], episode[first : first + 4096]
             exact = (q[i, None] * means[e]).sum(2) - half[e]
             picked[i, e] = exact.round(decimals=12).argmax(1)
         chosen[start : start + at_once] = picked.T.cpu().numpy()
