@@ -80,24 +80,32 @@ def _centred_moments(
     """From weights to the sums of squares of a and of b and the sum of their products, each about the resample's means.
 
     Values are centred on all samples, summed by group, and shifted to the mean of the resample. Where the shift takes
-    away all but a millionth of a sum of squares, it is taken about the mean sample by sample instead, and is exactly 0
-    if the values are all equal.
+    away all but a millionth of a sum of squares, it is taken about the mean sample by sample instead. A sum of squares
+    of values that are all equal is exactly 0; of the common case, that all are the most frequent value, this is known
+    without a look at the samples.
     """
-    a, b = (values - values.mean(axis=0, dtype=np.float64) for values in (a, b))
-    sums = [group_sums(values, groups) for values in (a, b, a * a, b * b, a * b)]
+    from scipy.stats import mode
+
+    a, b = a.astype(np.float64), b.astype(np.float64)
+    near_a, near_b = (values - values.mean(axis=0) for values in (a, b))
+    sums = [group_sums(values, groups) for values in (near_a, near_b, near_a**2, near_b**2, near_a * near_b)]
+    uncommon = [group_sums(values != mode(values, axis=0).mode, groups) for values in (a, b)]
     sizes = np.bincount(groups)
 
     def moments(weights: Weights) -> tuple[Sums, Sums, Sums]:
         as_float = weights.astype(np.float64)
         of_a, of_b, of_aa, of_bb, of_ab = (part @ as_float for part in sums)
+        equal_a, equal_b = (part @ as_float == 0 for part in uncommon)
         samples = sizes @ as_float
-        aa, bb, ab = of_aa - of_a**2 / samples, of_bb - of_b**2 / samples, of_ab - of_a * of_b / samples
-        cancelled = (aa <= _CANCELLED * of_aa) | (bb <= _CANCELLED * of_bb)
+        aa = np.where(equal_a, 0.0, of_aa - of_a**2 / samples)
+        bb = np.where(equal_b, 0.0, of_bb - of_b**2 / samples)
+        ab = of_ab - of_a * of_b / samples
+        cancelled = (~equal_a & (aa <= _CANCELLED * of_aa)) | (~equal_b & (bb <= _CANCELLED * of_bb))
         for resample in np.flatnonzero(cancelled.any(axis=0)):
-            again, often = cancelled[:, resample], weights[groups, resample]
+            again, often = np.flatnonzero(cancelled[:, resample]), weights[groups, resample]
             drawn = np.flatnonzero(often)
-            own_a, own_b = (_centred(values[drawn][:, again], often[drawn]) for values in (a, b))
-            for moment, product in ((aa, own_a * own_a), (bb, own_b * own_b), (ab, own_a * own_b)):
+            own_a, own_b = (_centred(values[np.ix_(drawn, again)], often[drawn]) for values in (a, b))
+            for moment, product in ((aa, own_a**2), (bb, own_b**2), (ab, own_a * own_b)):
                 moment[again, resample] = often[drawn] @ product
         return aa, bb, ab
 

@@ -100,20 +100,23 @@ def test_a_large_offset_costs_no_digits() -> None:
         np.testing.assert_allclose(far[metric].draws, near[metric].draws, rtol=0, atol=1e-9)
 
 
-def test_resamples_without_the_outlier_keep_their_digits() -> None:
+@pytest.mark.parametrize("outliers", ["y", "scores", "both"])
+def test_resamples_without_the_outlier_keep_their_digits(outliers: str) -> None:
     """Centred on all samples, the others lie 1e8 of their own spreads away from the mean."""
     rng = np.random.default_rng(0)
     y = rng.normal(size=(40, 1))
     scores = y + rng.normal(size=(40, 1))
-    y[0] = scores[0] = 4e9
+    for name, array in (("y", y), ("scores", scores)):
+        if outliers in (name, "both"):
+            array[0] = 4e9
     ours = resample(y, {"": scores}, np.arange(40), kind="regression", n_boot=30, seed=2)[""]
     (weights,) = group_weights(40, 30, 2, chunk=30)
     without = np.flatnonzero(weights[0] == 0)
     assert len(without) > 5
     for b in without:
         drawn = np.repeat(np.arange(40), weights[:, b])
-        assert ours["pearson"].draws[b] == pytest.approx(pearsonr(y[drawn, 0], scores[drawn, 0])[0], abs=1e-6)
-        assert ours["r2"].draws[b] == pytest.approx(r2_score(y[drawn], scores[drawn]), abs=1e-6)
+        assert ours["pearson"].draws[b] == pytest.approx(pearsonr(y[drawn, 0], scores[drawn, 0])[0], abs=1e-9)
+        assert ours["r2"].draws[b] == pytest.approx(r2_score(y[drawn], scores[drawn]), abs=1e-9)
 
 
 def test_a_target_constant_in_a_resample_is_left_out_of_its_mean() -> None:
@@ -130,6 +133,20 @@ def test_a_target_constant_in_a_resample_is_left_out_of_its_mean() -> None:
     for metric in ("pearson", "r2"):
         np.testing.assert_allclose(both[metric].draws[without], first[metric].draws[without], rtol=0, atol=1e-9)
         assert (np.abs(both[metric].draws - first[metric].draws)[~without] > 1e-6).all()
+
+
+def test_a_resample_of_equal_values_is_undefined_whichever_value_it_is() -> None:
+    y = np.repeat([0.1, 0.7], [13, 11])[:, None]
+    scores = np.random.default_rng(0).normal(size=(24, 1))
+    groups = np.repeat([0, 1], [13, 11])
+    (weights,) = group_weights(2, 20, 0, chunk=20)
+    one_value = (weights == 2).any(axis=0)
+    assert {0, 1} == set(weights[:, one_value].argmax(axis=0))
+    for true, predicted in ((y, scores), (scores, y)):
+        draws = resample(true, {"": predicted}, groups, kind="regression", n_boot=20)[""]["pearson"].draws
+        assert np.array_equal(np.isnan(draws), one_value)
+    draws = resample(y, {"": scores}, groups, kind="regression", n_boot=20)[""]["r2"].draws
+    assert np.array_equal(np.isnan(draws), one_value)
 
 
 def test_single_precision_and_whole_numbers_are_summed_in_double() -> None:
