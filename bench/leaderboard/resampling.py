@@ -13,12 +13,8 @@ import numpy as np
 
 from bench.leaderboard.predictions import SavedPredictions, read_predictions
 from bench.leaderboard.rows import MOST_NAMED, Row, Run, warn_once
-from bench.metrics import LOWER_IS_BETTER, METRICS, Replicates, resample
+from bench.metrics import CALIBRATION, METRICS, SCALED, Replicates, resample
 from registry.errors import UserError
-
-SCALED = "_scaled"
-CALIBRATION = LOWER_IS_BETTER.difference(*METRICS.values())
-"""Metrics of class probabilities, before and after temperature scaling, that models are not compared by."""
 
 
 @dataclass(frozen=True)
@@ -64,7 +60,8 @@ def compared(row: Row) -> set[str]:
 
 def recomputable(row: Row) -> set[str]:
     """The metrics of a row that its predictions tell."""
-    return compared(row) | (CALIBRATION & set(row.metrics) if row.kind in ("classes", "ordinal") else set())
+    calibration = {*CALIBRATION, *(name + SCALED for name in CALIBRATION)}
+    return compared(row) | (calibration & set(row.metrics) if row.kind in ("classes", "ordinal") else set())
 
 
 def mean_replicates(replicates: Sequence[Replicates]) -> Replicates:

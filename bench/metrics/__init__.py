@@ -1,12 +1,15 @@
 """Scores of predictions, with bootstrap intervals by group and paired differences."""
 
 from bench.metrics.bootstrap import Interval, Replicates
-from bench.metrics.scores import LOWER_IS_BETTER, METRICS, PRIMARY, paired, resample, score, score_all
+from bench.metrics.calibration import CALIBRATION
+from bench.metrics.scores import LOWER_IS_BETTER, METRICS, PRIMARY, SCALED, paired, resample, score, score_all
 
 __all__ = [
+    "CALIBRATION",
     "LOWER_IS_BETTER",
     "METRICS",
     "PRIMARY",
+    "SCALED",
     "Interval",
     "Replicates",
     "paired",
