@@ -2,7 +2,11 @@
 
 from pathlib import Path
 
+import hypothesis
 import pytest
+
+hypothesis.settings.register_profile("pfmbench", deadline=None)  # a timing is no test
+hypothesis.settings.load_profile("pfmbench")
 
 REPO = Path(__file__).resolve().parents[1]
 

@@ -105,7 +105,7 @@ def test_glass_is_bright_and_tumour_holds_more_haematoxylin_than_stroma(cohort: 
             assert red[Tissue.TUMOUR] < red[Tissue.STROMA] - 10
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(seed=st.integers(0, 10**6), share=st.sampled_from([0.0, 0.03, 0.1, 0.35]), high=st.integers(150, 500))
 def test_every_layout_has_its_tumour_and_keeps_off_the_border(seed: int, share: float, high: int) -> None:
     regions = lay_out((high, 300), 4.0, share, np.random.default_rng(seed))

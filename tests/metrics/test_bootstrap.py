@@ -49,7 +49,7 @@ def grouped_cases(draw: st.DrawFn) -> tuple[np.ndarray, np.ndarray, np.ndarray, 
     return y, scores, groups, draw(st.integers(0, 2**32))
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(grouped_cases())
 def test_each_resample_equals_sklearn_on_resampled_arrays(case: tuple) -> None:
     y, scores, groups, seed = case
@@ -86,7 +86,6 @@ def test_weights_are_multinomial_and_independent_of_the_chunk() -> None:
     assert np.cov(weights)[0, 1] == pytest.approx(-1 / 7, abs=0.04)
 
 
-@settings(deadline=None)
 @given(
     hnp.arrays(np.int64, 20, elements=st.integers(-3, 3)),
     hnp.arrays(np.int64, 20, elements=st.integers(0, 4)),

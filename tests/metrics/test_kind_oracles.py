@@ -142,7 +142,7 @@ def assert_resamples_equal_the_loop(case: Case, kind: str, n_boot: int, seed: in
 
 @pytest.mark.parametrize("kind", ORACLES)
 def test_all_samples_and_each_resample_equal_the_oracle(kind: str) -> None:
-    @settings(max_examples=50, deadline=None)
+    @settings(max_examples=50)
     @given(cases(kind), st.integers(0, 2**32))
     def check(case: Case, seed: int) -> None:
         assert_resamples_equal_the_loop(case, kind, n_boot=6, seed=seed)
@@ -155,7 +155,7 @@ def test_many_distinct_scores_equal_the_oracle(kind: str) -> None:
     assert_resamples_equal_the_loop(simulated(kind), kind, n_boot=3, seed=1)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(cases("survival"), st.integers(0, 2**32))
 def test_c_index_equals_scikit_survival(case: Case, seed: int) -> None:
     sksurv = pytest.importorskip("sksurv.metrics")

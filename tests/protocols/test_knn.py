@@ -48,7 +48,7 @@ def test_predictions_are_sklearns_with_k_chosen_on_validation(metric: str) -> No
     np.testing.assert_array_equal(predictions.scores.argmax(1), oracle.predict(test.features.astype(float)))
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.integers(1, 12), st.integers(0, 1000), st.sampled_from(["cosine", "l2"]))
 def test_equal_distances_go_to_the_lower_row(k: int, seed: int, metric: str) -> None:
     rng = np.random.default_rng(seed)

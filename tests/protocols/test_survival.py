@@ -30,7 +30,7 @@ def survivors(n: int, *, seed: int = 0, dim: int = 8) -> Samples:
     return replace(samples, labels=np.stack([time, event.astype(float)], axis=1), kind="survival")
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.integers(0, 10**6), st.integers(4, 30))
 def test_c_index_is_scikit_survivals_with_ties_and_censoring(seed: int, n: int) -> None:
     rng = np.random.default_rng(seed)

@@ -26,7 +26,7 @@ def test_overconfidence_by_hand() -> None:
     np.testing.assert_allclose(scaled(scores, 2.0)[0], [0.75, 0.25])
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(st.integers(0, 10**6), st.integers(2, 5), st.floats(0.1, 8))
 def test_validation_likelihood_never_falls_and_order_stays(seed: int, classes: int, sharpness: float) -> None:
     rng = np.random.default_rng(seed)

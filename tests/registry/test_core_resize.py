@@ -25,7 +25,7 @@ def by_pillow(tile, height, width, filter):
     return np.asarray(image.resize((width, height), Image.Resampling[filter.upper()])).transpose(2, 0, 1)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(sides, sides, sides, sides, st.sampled_from(["bilinear", "bicubic"]), st.integers(0, 99), st.booleans())
 def test_any_resize_is_pillows_bit_for_bit(height, width, to_height, to_width, filter, seed, binary):
     tile = pixels(height, width, seed, binary)
@@ -53,7 +53,7 @@ def test_order_of_the_passes_follows_pillow(height, width):
                 assert np.array_equal(ours, by_pillow(tile, height - rows, width - lost, "bicubic"))
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(
     st.integers(40, 120),
     st.integers(40, 120),

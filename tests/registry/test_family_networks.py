@@ -49,7 +49,7 @@ def dilated_attention_by_definition(attention, x, segments, ratios):
     return attention.out_proj(attention.inner_attn_ln(out.reshape(n, dim).float()))
 
 
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=12)
 @given(
     n=st.integers(1, 23),
     segments=st.tuples(st.integers(1, 9), st.integers(3, 14), st.integers(8, 40)),

@@ -99,7 +99,7 @@ def test_detail_is_not_made_up_unasked(tmp_path, ramp, write_pyramid) -> None:
 
 
 @given(length=st.integers(1, 100_000), window=st.integers(1, 3000), step=st.floats(0.5, 3000, allow_nan=False))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_starts_never_drift_nor_leave_the_slide(length, window, step) -> None:
     starts = _starts(length, window, step)
     assert (starts >= 0).all()

@@ -121,7 +121,7 @@ def test_a_segmenter_can_be_plugged_in(tmp_path, tissue, write_pyramid) -> None:
 
 
 @given(st.data())
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_share_is_the_area(data) -> None:
     """Against counting whole pixels, on a mask stretched by a whole factor."""
     rng = np.random.default_rng(data.draw(st.integers(0, 99)))
