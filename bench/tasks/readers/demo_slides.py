@@ -8,7 +8,7 @@ from bench.slides import read_cohort
 from bench.tasks.config import TaskConfig
 from bench.tasks.readers import Table
 
-PATIENTS, SIDES = 24, (1000, 1600)  # 27 slides of about 15 tiles of 256 px at 0.5 mpp
+PATIENTS, SIDES = 24, (1000, 1300)  # 27 slides of about 11 tiles of 256 px at 0.5 mpp
 
 
 def read(task: TaskConfig, root: Path | None, cache: Path) -> Table:
