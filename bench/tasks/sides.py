@@ -40,7 +40,7 @@ def divide(frame: pd.DataFrame, task: TaskConfig, origin: str) -> tuple[pd.DataF
     if task.split.folds:
         notes.insert(0, f"{task.split.folds} test folds were drawn by {by}, seed {task.split.seed}")
         if own:
-            notes.append(f"the data's own {' and '.join(own)} were put aside for these folds")
+            notes.append(f"put aside for these folds: the data's own {' and '.join(own)}")
         frame = frame.drop(columns=own)
         frame["fold"] = _folds(frame, task, origin)
     elif len(own) == 2:
