@@ -115,7 +115,7 @@ def _read_pickle(path: Path, head: bytes) -> Any:
                 "published file, or save only model.state_dict()"
             ) from problem
         raise UserError(_unreadable(path, head)) from problem
-    except (RuntimeError, EOFError, ValueError, KeyError, OSError, zipfile.BadZipFile) as problem:
+    except Exception as problem:  # the unpickler meets damaged bytes with any error, an IndexError or MemoryError too
         raise UserError(_unreadable(path, head)) from problem
 
 
