@@ -11,7 +11,7 @@ from torch import nn
 
 from bench.protocols.abmil_losses import objective
 from bench.protocols.abmil_networks import ClamSB, Pooling
-from bench.protocols.abmil_training import Schedule, predict, train
+from bench.protocols.abmil_training import Schedule, predict, step_precision, train
 from bench.protocols.bags import Bags
 from bench.protocols.base import CLASSIFIED, KINDS, Predictions
 from bench.protocols.dsmil import DSMIL
@@ -106,17 +106,18 @@ def fit_predict(train_bags: Bags, val: Bags | None, test: Bags, config: Config, 
         torch.manual_seed(seed)
         network = build(config, fitted.dim, goal.logits).to(device)
         history = train(network, fitted, val, goal, config, seed, device)
-        logits, attention = _everything(network, test, config, device)
+        logits, attention = _everything(network, test, device)
         info: dict[str, Any] = {
             "chosen_by": by if config.keep == "best" else "nothing",
             "kept_epoch": history.kept_epoch,
+            "precision": step_precision(config, device),
             "training_loss": history.training_loss,
             "validation": history.validation,
         }
         scores = goal.scores(logits)
         calibrated = None
         if val is not None and goal.kind in CLASSIFIED:
-            info["temperature"] = fit_temperature(goal.scores(_everything(network, val, config, device)[0]), val.labels)
+            info["temperature"] = fit_temperature(goal.scores(_everything(network, val, device)[0]), val.labels)
             calibrated = scaled(scores, info["temperature"])
     return Predictions.of(test.table(), scores, info, calibrated=calibrated, attention=attention)
 
@@ -148,11 +149,9 @@ def build(config: Config, features: int, logits: int) -> nn.Module:
     return Pooling(features, logits, **options)
 
 
-def _everything(
-    network: nn.Module, bags: Bags, config: Config, device: torch.device
-) -> tuple[torch.Tensor, dict[str, np.ndarray]]:
+def _everything(network: nn.Module, bags: Bags, device: torch.device) -> tuple[torch.Tensor, dict[str, np.ndarray]]:
     logits, attention = [], {}
-    for slide, of_bag, of_tiles in predict(network, bags, config, device):
+    for slide, of_bag, of_tiles in predict(network, bags, device):
         logits.append(of_bag)
         attention[str(bags.ids[slide])] = of_tiles.cpu().numpy()
     return torch.stack(logits), attention

@@ -33,7 +33,8 @@ class Schedule:
     monitor : "loss" or "balanced_accuracy" of the validation bags; without classes or grades it is always the loss
     patience, min_epochs : epochs without improvement that end the training, never before min_epochs; null never does
     pack_tiles : bags are packed together up to this many tiles; 0 takes one bag at a time
-    precision : "float32", "bfloat16" autocast, or "auto": bfloat16 on a GPU
+    precision : of the training steps: "float32", "bfloat16" autocast, or "auto": bfloat16 on a GPU and on a CPU that
+        has instructions for it; bags are always judged and predicted in float32
     """
 
     optimiser: str = "adamw"
@@ -133,14 +134,12 @@ def learning_rate(how: Schedule, step: int, steps_an_epoch: int) -> float:
     return how.final_rate + (how.learning_rate - how.final_rate) * 0.5 * (1 + math.cos(math.pi * progress))
 
 
-def predict(
-    network: nn.Module, bags: Bags, how: Schedule, device: torch.device
-) -> Iterator[tuple[int, Tensor, Tensor]]:
+def predict(network: nn.Module, bags: Bags, device: torch.device) -> Iterator[tuple[int, Tensor, Tensor]]:
     """Slide, logits [K] and attention [T] of each bag, whole."""
     network.eval()
     for slide in range(len(bags)):
         x = torch.from_numpy(bags.read(slide)).to(device)
-        with torch.inference_mode(), _autocast(how, device):
+        with torch.inference_mode():
             out = network(x, torch.zeros(len(x), dtype=torch.int64, device=device), 1)
         yield slide, out.logits[0].float(), out.attention.float()
 
@@ -198,14 +197,28 @@ def _drawn(bags: Bags, slide: int, bag_size: int | None, rng: np.random.Generato
 
 def _validate(network: nn.Module, val: Bags, objective: Objective, how: Schedule, device: torch.device) -> float:
     """What is to be small: the loss of all validation bags, or minus their balanced accuracy."""
-    logits = torch.stack([logits for _, logits, _ in predict(network, val, how, device)])
+    logits = torch.stack([logits for _, logits, _ in predict(network, val, device)])
     if how.monitor == "balanced_accuracy" and objective.kind in CLASSIFIED:
         return -float(balanced_accuracy(val.labels, logits.argmax(1)[None].cpu().numpy())[0])
     return float(objective.loss(logits, objective.target(val.labels, device)))
 
 
 def _autocast(how: Schedule, device: torch.device) -> contextlib.AbstractContextManager[object]:
+    return torch.autocast(device.type, torch.bfloat16, enabled=step_precision(how, device) == "bfloat16")
+
+
+def step_precision(how: Schedule, device: torch.device) -> str:
+    """What the steps are computed in on this device, "float32" or "bfloat16".
+
+    Raises
+    ------
+    UserError
+        If the setting is unknown.
+    """
     if how.precision not in ("auto", "float32", "bfloat16"):
         raise UserError(f"precision={how.precision} of the abmil head is unknown: auto, float32 or bfloat16.")
-    reduced = how.precision == "bfloat16" or (how.precision == "auto" and device.type == "cuda")
-    return torch.autocast(device.type, torch.bfloat16, enabled=reduced)
+    if how.precision != "auto":
+        return how.precision
+    instructions = torch.cpu.get_capabilities() if hasattr(torch.cpu, "get_capabilities") else {}
+    native = device.type == "cuda" or any(instructions.get(name) for name in ("avx512_bf16", "amx_bf16"))
+    return "bfloat16" if native else "float32"
