@@ -37,7 +37,12 @@ class Config:
         Training ends after this share of all epochs without improvement (eva's values by dataset are a fifth, rounded
         up); null never ends early.
     metric
-        "balanced_accuracy" or "f1_macro" of the validation samples, after each epoch; the first of equals is kept.
+        "balanced_accuracy" or "f1_macro" of the validation samples, after each epoch; of equals the earliest epoch is
+        kept, and in one epoch the first head.
+    binary_logits
+        Outputs for two classes: 1, trained by binary cross-entropy, as in eva's binary tasks (``out_features: 1``,
+        ``BCEWithLogitsLoss``); or 2, trained by softmax cross-entropy, as in THUNDER, which has one output a class
+        whatever their number. Two outputs move twice as far apart in a step of Adam as one moves.
     """
 
     learning_rates: list[float] = field(default_factory=lambda: [3e-4])
@@ -48,13 +53,14 @@ class Config:
     epochs: int | None = None
     patience_share: float | None = 0.2
     metric: str = "balanced_accuracy"
+    binary_logits: int = 1
     device: str = "auto"
 
 
 def fit_predict(train: Samples, val: Samples | None, test: Samples, config: Config, seed: int) -> Predictions:
     """Train on the training side, keep the head and epoch that are best on validation; there is no refit.
 
-    Without a validation side, the first inner fold by group is it. Two classes share one logit.
+    Without a validation side, the first inner fold by group is it.
 
     Raises
     ------
@@ -75,7 +81,7 @@ def fit_predict(train: Samples, val: Samples | None, test: Samples, config: Conf
     epochs = math.ceil(steps / steps_an_epoch)
     patience = math.inf if config.patience_share is None else math.ceil(config.patience_share * steps / steps_an_epoch)
     pairs = list(product(config.learning_rates, config.weight_decays))
-    heads = _Heads(fit.features.shape[1], 1 if n_classes == 2 else n_classes, pairs, config.decoupled, seed, where)
+    heads = _Heads(fit.features.shape[1], config.binary_logits if n_classes == 2 else n_classes, pairs, config.decoupled, seed, where)
     x = torch.from_numpy(fit.features.astype(np.float32)).to(where)
     y = torch.from_numpy(fit.labels).to(where)
     shuffle = torch.Generator().manual_seed(seed)
@@ -95,7 +101,7 @@ def fit_predict(train: Samples, val: Samples | None, test: Samples, config: Conf
         if epoch - best_epoch.max() >= patience:
             break
     heads.weight, heads.bias = kept
-    chosen = int(best.argmax())
+    chosen = int(np.lexsort((best_epoch, -best))[0])
     info: dict[str, Any] = {
         "chosen_by": choice.by,
         "learning_rate": pairs[chosen][0],
