@@ -81,7 +81,14 @@ def fit_predict(train: Samples, val: Samples | None, test: Samples, config: Conf
     epochs = math.ceil(steps / steps_an_epoch)
     patience = math.inf if config.patience_share is None else math.ceil(config.patience_share * steps / steps_an_epoch)
     pairs = list(product(config.learning_rates, config.weight_decays))
-    heads = _Heads(fit.features.shape[1], config.binary_logits if n_classes == 2 else n_classes, pairs, config.decoupled, seed, where)
+    heads = _Heads(
+        fit.features.shape[1],
+        config.binary_logits if n_classes == 2 else n_classes,
+        pairs,
+        config.decoupled,
+        seed,
+        where,
+    )
     x = torch.from_numpy(fit.features.astype(np.float32)).to(where)
     y = torch.from_numpy(fit.labels).to(where)
     shuffle = torch.Generator().manual_seed(seed)

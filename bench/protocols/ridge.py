@@ -13,6 +13,7 @@ from bench.protocols.selection import inner, pool
 from registry.errors import UserError
 
 KINDS = ("regression", "ordinal")
+OVERFLOW = "The ridge regression overflows: the task's numbers are too large, give them in a larger unit."
 
 
 @dataclass
@@ -36,12 +37,16 @@ class Config:
 def fit_predict(train: Samples, val: Samples | None, test: Samples, config: Config, seed: int) -> Predictions:
     """Choose alpha by the held-out R2, averaged over targets (of equals, the largest), refit, predict values.
 
+    R2 is averaged over the targets that vary among the held-out samples. Where none does, as where one patient with one
+    value validates, the squared error decides, each target in units of its deviation over all samples.
+
     Grades are numbers from 0 to C-1; a predicted value is shared between its neighbouring grades (`shared`).
 
     Raises
     ------
     UserError
-        Features or targets that are not finite or constant, a grade that is absent, or folds that cannot be made.
+        Features or targets that are not finite or constant, a grade that is absent, folds that cannot be made, or
+        numbers so large that the fit overflows.
     """
     grades = check_labels(train, val, test) if train.kind == "ordinal" else 0
     check_targets(train, val, test)
@@ -59,19 +64,26 @@ def fit_predict(train: Samples, val: Samples | None, test: Samples, config: Conf
             fitted = Ridge.fit(x[fit], y[fit], alphas, standardise=config.standardise)
             unseen[:, held_out] = fitted.predict(x[held_out])
         judged = choice.judged
-        spread = ((y[judged] - y[judged].mean(axis=0)) ** 2).sum(axis=0)
-        errors = ((unseen[:, judged] - y[judged]) ** 2).sum(axis=1)
-        r2 = (1 - errors[:, spread > 0] / spread[spread > 0]).mean(axis=1)
-        chosen = int(np.flatnonzero(r2 == r2.max())[-1])
+        # In units of the deviation, so that squares neither overflow nor vanish.
+        unit = deviation(y)
+        truth = y[judged] / unit
+        errors = ((unseen[:, judged] / unit - truth) ** 2).sum(axis=1)
+        spread = ((truth - truth.mean(axis=0)) ** 2).sum(axis=0)
+        varies = (y[judged] != y[judged][0]).any(axis=0) & (spread > 0)
+        r2 = (1 - errors[:, varies] / spread[varies]).mean(axis=1) if varies.any() else None
+        value = -errors.mean(axis=1) / judged.sum() if r2 is None else r2
+        if not np.isfinite(value).any():
+            raise UserError(OVERFLOW)
+        chosen = int(np.flatnonzero(value == np.nanmax(value))[-1])
         info = {
             "alpha": float(alphas[chosen]),
             "alpha_at_edge": chosen in (0, len(alphas) - 1),
             "chosen_by": choice.by,
             "alphas": alphas.tolist(),
-            "validation_r2": r2.tolist(),
+            **({"validation_squared_error": (-value).tolist()} if r2 is None else {"validation_r2": r2.tolist()}),
         }
     final = Ridge.fit(x, y, alphas[chosen : chosen + 1], standardise=config.standardise)
-    values = final.predict(test.features.astype(np.float64))[0]
+    values = finite(final.predict(test.features.astype(np.float64))[0])
     return Predictions.of(test, shared(values[:, 0], grades) if grades else values, info)
 
 
@@ -87,6 +99,27 @@ def shared(values: Float[np.ndarray, " sample"], grades: int) -> Float[np.ndarra
 def targets(samples: Samples) -> Float[np.ndarray, "sample target"]:
     """Labels as float columns."""
     return np.asarray(samples.labels.reshape(len(samples), -1), dtype=np.float64)
+
+
+def deviation(y: Float[np.ndarray, "sample target"]) -> Float[np.ndarray, " target"]:
+    """Standard deviation of each target, taken of the share of its largest value, so that its square is a number."""
+    largest = np.abs(y).max(axis=0)
+    largest[largest == 0] = 1
+    spread = (y / largest).std(axis=0) * largest
+    return np.asarray(np.where(spread > 0, spread, largest))
+
+
+def finite(values: Float[np.ndarray, "sample target"]) -> Float[np.ndarray, "sample target"]:
+    """The values as they are.
+
+    Raises
+    ------
+    UserError
+        If some are not finite.
+    """
+    if not np.isfinite(values).all():
+        raise UserError(OVERFLOW)
+    return values
 
 
 @dataclass(frozen=True)

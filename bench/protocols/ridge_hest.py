@@ -8,7 +8,7 @@ import numpy as np
 
 from bench.protocols.base import Predictions, Samples
 from bench.protocols.checks import check_targets
-from bench.protocols.ridge import Ridge, targets
+from bench.protocols.ridge import Ridge, finite, targets
 from bench.protocols.selection import pool
 
 KINDS = ("regression",)
@@ -51,4 +51,4 @@ def fit_predict(train: Samples, val: Samples | None, test: Samples, config: Conf
     alpha = 100 / (x.shape[1] * y.shape[1])
     fitted = Ridge.fit(x, y, np.array([alpha]), intercept=config.intercept)
     info = {"alpha": alpha, "dimensions": x.shape[1]}
-    return Predictions.of(test, fitted.predict(queries)[0], info)
+    return Predictions.of(test, finite(fitted.predict(queries)[0]), info)

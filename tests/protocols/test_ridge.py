@@ -6,6 +6,8 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from protocol_helpers import cohort
 from sklearn.decomposition import PCA
 from sklearn.linear_model import Ridge as SkRidge
@@ -13,7 +15,7 @@ from sklearn.metrics import cohen_kappa_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from bench.protocols import Samples, ridge, ridge_hest
+from bench.protocols import Bags, Samples, configured, ridge, ridge_hest
 from bench.protocols.selection import inner
 from registry.errors import UserError
 
@@ -116,3 +118,50 @@ def test_targets_that_cannot_be_fitted_are_named() -> None:
         ridge_hest.fit_predict(replace(train, labels=flat), None, test, ridge_hest.Config(), 0)
     with pytest.raises(UserError, match="one group"):
         ridge.fit_predict(replace(train, groups=np.full(60, "g")), None, test, ridge.Config(), 0)
+
+
+@pytest.mark.parametrize("side", ["one patient", "one value"])
+def test_validation_that_does_not_vary_chooses_by_error(side: str) -> None:
+    train, val, test = regression(90), regression(40, seed=1), regression(40, seed=2)
+    val = val.take(np.arange(1)) if side == "one patient" else replace(val, labels=np.full((40, 3), 7.0))
+    predictions = ridge.fit_predict(train, val, test, ridge.Config(n_strengths=10), 0)
+    errors = []
+    for alpha in np.logspace(-3, 6, 10):
+        model = make_pipeline(StandardScaler(), SkRidge(alpha=alpha)).fit(train.features.astype(float), train.labels)
+        both = np.concatenate([train.labels, val.labels])
+        away = (model.predict(val.features.astype(float)) - val.labels) / both.std(axis=0)
+        errors.append((away**2).mean())
+    np.testing.assert_allclose(predictions.info["validation_squared_error"], errors, rtol=1e-6)
+    assert predictions.info["alpha"] == pytest.approx(np.logspace(-3, 6, 10)[int(np.argmin(errors))])
+
+
+def test_grades_and_pooled_vectors_with_one_validation_value() -> None:
+    train, val, test = graded(200, 0), graded(60, 1), graded(100, 2)
+    val = val.take(val.labels == 1)
+    assert ridge.fit_predict(train, val, test, ridge.Config(n_strengths=5), 0).scores.shape == (100, 4)
+    sides = [Bags(s.ids, s.groups, list(s.features[:, None]), s.labels, s.classes, s.kind) for s in (train, val, test)]
+    pooled_ridge = configured({"kind": "pooled", "head": "ridge", "settings": {"n_strengths": 5}})
+    assert pooled_ridge.fit_predict(*sides, 0).scores.shape == (100, 4)
+
+
+@settings(max_examples=15, deadline=None)
+@given(st.sampled_from([-250, -200, -30, 30, 200, 250]), st.booleans(), st.integers(0, 99))
+def test_unit_of_the_numbers_changes_nothing(power: int, alike: bool, seed: int) -> None:
+    train, val, test = regression(60, seed=seed), regression(30, seed=seed + 1), regression(30, seed=seed + 2)
+    if alike:
+        val = replace(val, labels=np.full((30, 3), 7.0))
+    config = ridge.Config(n_strengths=10)
+    plain = ridge.fit_predict(train, val, test, config, 0)
+    moved = ridge.fit_predict(
+        *(replace(s, labels=s.labels * 2.0 ** (3.3 * power // 1)) for s in (train, val, test)), config, 0
+    )
+    assert moved.info["alpha"] == plain.info["alpha"]
+    np.testing.assert_allclose(moved.scores / 2.0 ** (3.3 * power // 1), plain.scores, rtol=1e-9)
+
+
+def test_numbers_beyond_all_sums_are_named() -> None:
+    train, test = regression(60), regression(30, seed=1)
+    huge = [replace(s, labels=np.sign(s.labels - 7) * 1.7e308) for s in (train, test)]
+    for head, config in ((ridge, ridge.Config()), (ridge_hest, ridge_hest.Config(8))):
+        with pytest.raises(UserError, match="regression overflows"), np.errstate(all="ignore"):
+            head.fit_predict(huge[0], None, huge[1], config, 0)
