@@ -13,7 +13,7 @@ from bench.config import BenchConfig
 from bench.embed import Embedding, Job, embed, encode, feature_folder
 from bench.files import unwritable
 from bench.models import Model, models
-from bench.run_head import Run, say
+from bench.run_head import Run, fault, say
 from bench.slide_data import SlideData
 from bench.tasks import Kind, TaskConfig, Unit
 from bench.tile_data import Pass, TileData
@@ -45,14 +45,18 @@ def run(config: BenchConfig) -> None:
     if not config.tasks:
         raise UserError("No task is named: set task=NAME, or suite=NAME for a set of them.")
     failures: list[str] = []
-    for task in map(tasks.configured, config.tasks.values()):
+    asked: set[str] = set()
+    for name, settings in config.tasks.items():
         try:
-            failures += _run_task(config, task, entries, heads, results, cache, device)
+            failures += _run_task(config, tasks.configured(settings), entries, heads, results, cache, device, asked)
         except UserError as error:
             failures.append(str(error))
+        except Exception as error:  # so that the other tasks run
+            failures.append(f"{name}: {fault(error)}")
     if leaderboard.read_rows(results):
         written = leaderboard.rebuild(results)
-        print(leaderboard.table_text(results, tasks=list(config.tasks)))
+        if asked:
+            print(leaderboard.table_text(results, asked))
         print("\n".join(f"{what}: {path}" for what, path in written.items()))
     if failures:
         raise UserError("\n".join(dict.fromkeys(failures)))
@@ -66,9 +70,11 @@ def _run_task(
     results: Path,
     cache: Path,
     device: str,
+    asked: set[str],
 ) -> list[str]:
-    """Run all models on one task; gives the sentences of what failed."""
+    """Run all models on one task and add what it asks to `asked`; gives the sentences of what failed."""
     data = _data(config, task, entries, cache, results)
+    asked.add(data.manifest.asked)
     fitting = _fitting(task, heads)
     say(f"{task.name}: {_counted(data)}" + _left_out(task, heads, fitting))
     failures = []

@@ -50,15 +50,19 @@ class Run:
 
     def digest(self, features: str) -> str:
         """Of all that can change the row; `features` is that of what the head is given."""
-        head = [self.head.kind, dataclasses.asdict(self.head.config), self.seed, self.config.bootstrap]
-        manifest = self.data.manifest
-        table = manifest.frame[["id", "group"]].to_csv(index=False), manifest.labels.tolist(), manifest.classes
-        asked = [*table, manifest.sides_of(self.fold).tolist(), self.task.kind.value, self.task.metric]
-        return _digest([self.data.content, asked, features, head, version("pfmbench")])
+        run = [self.settings, self.seed, self.fold, self.config.bootstrap]
+        return _digest([self.data.content, self.data.manifest.asked, features, run, version("pfmbench")])
+
+    @property
+    def settings(self) -> str:
+        """Digest of what the user may set of the head."""
+        return _digest([self.head.kind, dataclasses.asdict(self.head.config)])[:8]
 
     def is_done(self, features: str) -> bool:
         row = leaderboard.read_row(self.results, *self._key)
-        return row is not None and row.status == "ok" and row.config_digest == self.digest(features)
+        if row is None or not row.ok or row.config_digest != self.digest(features):
+            return False
+        return leaderboard.has_predictions(self.results, row)
 
     @property
     def _key(self) -> tuple[str, str, str, str, int, int]:
@@ -135,18 +139,18 @@ class Run:
         return {"attention": path.relative_to(self.results).as_posix()}
 
     def fail(self, error: Exception, *, of_model: bool = True) -> str:
-        """Write a failed row, unless a good one stands there; gives the sentence."""
-        if isinstance(error, UserError):
-            sentence = str(error)
-        else:
-            sentence = f"{type(error).__name__}: {error} (a fault of the harness or its libraries, please report it)"
-            if os.environ.get("PFMBENCH_DEBUG"):
-                traceback.print_exception(error)
+        """Write a failed row, unless a good one of the same samples and settings stands there; gives the sentence."""
+        sentence = str(error) if isinstance(error, UserError) else fault(error)
         if of_model and self.model.name not in sentence:
             sentence = f"{self.model.name}: {sentence}"
         standing = leaderboard.read_row(self.results, *self._key)
-        if standing is None or standing.status != "ok":
-            leaderboard.write(self.results, dataclasses.replace(self._row(), status="failed", error=sentence), None)
+        failed = dataclasses.replace(self._row(), status="failed", error=sentence)
+        if (
+            standing is None
+            or not standing.ok
+            or (standing.asked, standing.settings) != (failed.asked, failed.settings)
+        ):
+            leaderboard.write(self.results, failed, None)
         return sentence
 
     def _row(self) -> Row:
@@ -160,6 +164,8 @@ class Run:
             seed=self.seed,
             fold=self.fold,
             kind=self.task.kind.value,
+            asked=self.data.manifest.asked,
+            settings=self.settings,
             status="failed",
             feature_dim=card.dim,
             params_m=round((card.params + below) / 1e6, 2) if self.model.sees_pixels else None,
@@ -197,6 +203,13 @@ def _shrinkage(wanted: Preprocessing, size: int) -> float:
 
 def _digest(parts: Any) -> str:
     return hashlib.sha256(json.dumps(parts, sort_keys=True, default=str).encode()).hexdigest()[:16]
+
+
+def fault(error: Exception) -> str:
+    """The sentence for an error that no user can mend."""
+    if os.environ.get("PFMBENCH_DEBUG"):
+        traceback.print_exception(error)
+    return f"{type(error).__name__}: {error} (a fault of the harness or its libraries, please report it)"
 
 
 def say(line: str) -> None:

@@ -1,7 +1,16 @@
 """Rows and predictions in, tables out: a pure function of the results folder, without a network in sight."""
 
 from bench.leaderboard.predictions import SavedPredictions, read_predictions
-from bench.leaderboard.rows import Row, discard_other_folds, predictions_path, read_row, read_rows, row_path, write
+from bench.leaderboard.rows import (
+    Row,
+    discard_other_folds,
+    has_predictions,
+    predictions_path,
+    read_row,
+    read_rows,
+    row_path,
+    write,
+)
 from bench.leaderboard.show import table_text
 from bench.leaderboard.tables import rebuild
 
@@ -9,6 +18,7 @@ __all__ = [
     "Row",
     "SavedPredictions",
     "discard_other_folds",
+    "has_predictions",
     "predictions_path",
     "read_predictions",
     "read_row",

@@ -39,7 +39,7 @@ class Comparison:
 
 
 def pairs(entries: Iterable[Entry]) -> Iterator[tuple[Entry, Entry]]:
-    """Each model against each floor that applies to it, and any two models once, of one task and protocol.
+    """Each model against each floor that applies to it, and any two models once, on the same samples and settings.
 
     Two models are compared behind the same frontend, and one model with itself behind two: never both at once.
     """
@@ -48,7 +48,9 @@ def pairs(entries: Iterable[Entry]) -> Iterator[tuple[Entry, Entry]]:
     models = [entry for entry in entries if not entry.rows[0].floor]
     for entry in models:
         yield from ((entry, floor) for floor in floors_of(entry, floors))
-    for _, block in itertools.groupby(sorted(models, key=_block), key=_block):
+    for _, block in itertools.groupby(
+        sorted(models, key=lambda entry: entry.key.block), key=lambda entry: entry.key.block
+    ):
         for a, b in itertools.combinations(block, 2):
             if a.rows[0].frontend == b.rows[0].frontend or a.rows[0].model == b.rows[0].model:
                 yield a, b
@@ -92,11 +94,6 @@ class _Means:
         if (runs, metric) not in self._found:
             self._found[runs, metric] = mean_replicates([self._resampled[run].replicates[metric] for run in runs])
         return self._found[runs, metric]
-
-
-def _block(entry: Entry) -> tuple[str, str, bool]:
-    task, protocol, _, _, folds = entry.key
-    return task, protocol, folds
 
 
 def _shared(a: Entry, b: Entry, resampled: Mapping[Run, Resampled]) -> Iterator[tuple[Run, Run]]:

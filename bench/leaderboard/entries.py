@@ -5,9 +5,11 @@ from __future__ import annotations
 import itertools
 import math
 import statistics
+from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from typing import NamedTuple
 
 from bench.leaderboard.resampling import Resampled, mean_replicates
 from bench.leaderboard.rows import Row, Run
@@ -17,9 +19,28 @@ Repeat = tuple[int, int]
 """Seed and fold: what tells the runs of one entry apart."""
 
 
+class Key(NamedTuple):
+    """What tells an entry from every other; `asked` and `settings` as in `Row`."""
+
+    task: str
+    asked: str
+    protocol: str
+    settings: str
+    model: str
+    frontend: str
+    folded: bool
+
+    @property
+    def block(self) -> tuple[str, str, str, str, bool]:
+        """What models must share to be compared."""
+        return self.task, self.asked, self.protocol, self.settings, self.folded
+
+
 @dataclass(frozen=True)
 class Entry:
-    """The runs of one task, model, frontend and protocol, whole or failed; one split and folds are two entries.
+    """The runs of one task, model, frontend and protocol, whole or failed, on the same samples at the same settings.
+
+    One split and folds are two entries.
 
     Attributes
     ----------
@@ -33,10 +54,8 @@ class Entry:
     n_folds: int
 
     @property
-    def key(self) -> tuple[str, str, str, str, bool]:
-        """What tells this entry from every other: task, protocol, model, frontend, and whether it is of folds."""
-        one = self.rows[0]
-        return one.task, one.protocol, one.model, one.frontend, self.n_folds > 0
+    def key(self) -> Key:
+        return _key(self.rows[0])
 
     @cached_property
     def whole(self) -> tuple[Row, ...]:
@@ -82,17 +101,32 @@ class Entry:
 
 
 def entries_of(rows: Iterable[Row]) -> list[Entry]:
-    """All entries of these rows, ordered by task, protocol, model and frontend."""
-
-    def key(row: Row) -> tuple[str, str, str, str, bool]:
-        return row.task, row.protocol, row.model, row.frontend, row.fold > 0
-
-    rows = sorted(rows, key=lambda row: (*key(row), row.seed, row.fold))
-    n_folds: dict[str, int] = {}
+    """All entries of these rows, ordered by their keys."""
+    rows = sorted(rows, key=lambda row: (_key(row), row.seed, row.fold))
+    n_folds: dict[tuple[str, str], int] = defaultdict(int)
     for row in rows:
-        n_folds[row.task] = max(row.fold, n_folds.get(row.task, 0))
-    grouped = ((tuple(own), of) for of, own in itertools.groupby(rows, key=key))
-    return [Entry(own, n_folds[own[0].task] if of_folds else 0) for own, (*_, of_folds) in grouped]
+        n_folds[row.task, row.asked] = max(row.fold, n_folds[row.task, row.asked])
+    grouped = ((tuple(own), key) for key, own in itertools.groupby(rows, key=_key))
+    return [Entry(own, n_folds[key.task, key.asked] if key.folded else 0) for own, key in grouped]
+
+
+def task_names(entries: Iterable[Entry]) -> dict[tuple[str, str], str]:
+    """What (task, asked) is called: the task, with the digest in brackets where there are several of one task."""
+    return _told_apart({(entry.key.task, entry.key.asked) for entry in entries})
+
+
+def protocol_names(entries: Iterable[Entry]) -> dict[tuple[str, str], str]:
+    """What (protocol, settings) is called, likewise."""
+    return _told_apart({(entry.key.protocol, entry.key.settings) for entry in entries})
+
+
+def _told_apart(pairs: set[tuple[str, str]]) -> dict[tuple[str, str], str]:
+    names = [name for name, _ in pairs]
+    return {(name, digest): f"{name} [{digest}]" if names.count(name) > 1 else name for name, digest in pairs}
+
+
+def _key(row: Row) -> Key:
+    return Key(row.task, row.asked, row.protocol, row.settings, row.model, row.frontend, row.fold > 0)
 
 
 def _number(value: float | None) -> float:

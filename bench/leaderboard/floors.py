@@ -12,19 +12,18 @@ TWIN = "@random"  # NAME@random: the architecture of NAME with seeded random wei
 
 
 def floors_of(entry: Entry, entries: Iterable[Entry]) -> list[Entry]:
-    """The floors of the same task and protocol that say something about this entry.
+    """The floors of the same samples, protocol and settings that say something about this entry.
 
     A twin counts only for the model whose architecture it has, a floor behind a frontend only for entries behind the
     same.
     """
-    task, protocol, model, frontend, folds = entry.key
     return [
         other
         for other in entries
         if other.rows[0].floor
-        and (other.key[0], other.key[1], other.key[4]) == (task, protocol, folds)
-        and other.rows[0].frontend in ("", frontend)
-        and (not other.rows[0].model.endswith(TWIN) or other.rows[0].model == model + TWIN)
+        and other.key.block == entry.key.block
+        and other.key.frontend in ("", entry.key.frontend)
+        and (not other.key.model.endswith(TWIN) or other.key.model == entry.key.model + TWIN)
     ]
 
 

@@ -39,6 +39,11 @@ class Row:
         Of the task's target: a key of `bench.metrics.METRICS`.
     fold : int
         Which fold of a cross-validation was tested on, 1 and up; 0 for the one split of a task.
+    asked : str
+        Digest of the samples, their answers, groups and sides (of all folds) and of the primary metric. Only rows that
+        share it are compared or averaged.
+    settings : str
+        Digest of the head's settings; likewise.
     metrics : dict
         name -> {"value", "ci_low", "ci_high"}, each a float or None where undefined.
     n_train, n_val, n_test, n_skipped : int
@@ -68,6 +73,8 @@ class Row:
     primary_metric: str
     kind: str = "classes"
     fold: int = 0
+    asked: str = ""
+    settings: str = ""
     error: str = ""
     metrics: dict[str, dict[str, float | None]] = field(default_factory=dict)
     n_train: int | None = None
@@ -142,6 +149,17 @@ def read_row(
         return _read(results, row_path(results, task, model, frontend, protocol, seed, fold))
     except (OSError, ValueError):
         return None
+
+
+def has_predictions(results: Path, row: Row) -> bool:
+    """Whether the predictions that a row names are there, and whole as far as their end tells."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        return pq.read_metadata(results / row.predictions).num_rows == row.n_test
+    except (OSError, pa.ArrowException):
+        return False
 
 
 def discard_other_folds(

@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from pathlib import Path
 
 from bench.leaderboard.comparisons import Comparison, compare
-from bench.leaderboard.entries import Entry, entries_of
+from bench.leaderboard.entries import Entry, Key, entries_of, protocol_names, task_names
 from bench.leaderboard.floors import best_floor, floors_of
 from bench.leaderboard.resampling import Resampled, resampled
 from bench.leaderboard.rows import Row, Run
@@ -23,33 +23,44 @@ LEGEND = (
 LEGEND_OF_MEANS = " runs: what a line is the mean of, sd over them; 'only' where some failed or are missing."
 
 
-def table_text(results: Path, tasks: Collection[str] | None = None) -> str:
-    """The table of all tasks, or of the named ones: a line a model and protocol, the mean over seeds and folds.
+def table_text(results: Path, asked: Collection[str] | None = None) -> str:
+    """The table of all tasks: a line a model and protocol, the mean over seeds and folds.
+
+    Parameters
+    ----------
+    asked : digests as in `Row.asked`
+        What to show, of all that was ever asked in this folder.
 
     Raises
     ------
     UserError
         If there is no row at all.
     """
-    rows = [row for row in rows_or_error(results) if tasks is None or row.task in tasks]
-    if not rows:
-        return f"No rows of {', '.join(tasks or ())}."
-    entries = entries_of(rows)
-    blocks = [
-        "\n".join(_block(results, list(block)))
-        for _, block in itertools.groupby(entries, key=lambda entry: entry.key[0])
-    ]
+    every = entries_of(rows_or_error(results))
+    entries = [entry for entry in every if asked is None or entry.key.asked in asked]
+    if not entries:
+        return "No rows."
+    names = task_names(entries)
+    blocks = []
+    for key, block in itertools.groupby(entries, key=lambda entry: (entry.key.task, entry.key.asked)):
+        blocks.append("\n".join(_block(results, names[key], list(block))))
+        others = {e.key.asked for e in every if e.key.task == key[0]} - set(asked or {e.key.asked for e in every})
+        if others:
+            blocks[-1] += (
+                f"\n  not shown: rows of {key[0]} with other samples, splits or metrics ({', '.join(sorted(others))}); "
+                "python -m bench.leaderboard shows all"
+            )
     return "\n\n".join([*blocks, LEGEND + (LEGEND_OF_MEANS if _of_several(entries) else "")])
 
 
-def _block(results: Path, entries: list[Entry]) -> Iterator[str]:
-    """Lines of one task."""
+def _block(results: Path, name: str, entries: list[Entry]) -> Iterator[str]:
+    """Lines of one task, whose entries are of the same samples."""
     rows = [row for entry in entries for row in entry.rows]
     whole = [row for row in rows if row.ok]
     primary = (whole or rows)[0].primary_metric
     samples, groups = _range(whole, "n_test"), _range(whole, "n_groups")
     folds = " in a fold" if any(row.fold for row in whole) else ""
-    yield f"{rows[0].task}  primary metric {primary}, {samples} test samples, {groups} groups{folds}"
+    yield f"{name}  primary metric {primary}, {samples} test samples, {groups} groups{folds}"
     if whole:
         yield from _aligned(list(_cells(results, [entry for entry in entries if entry.whole], primary)))
     for row in sorted(rows, key=lambda row: row.run):
@@ -72,11 +83,12 @@ def _cells(results: Path, entries: list[Entry], primary: str) -> Iterator[list[s
         *("model", "protocol", *(["runs"] * several), f"{primary} [95 %]", *(["sd"] * several)),
         *(*others, "over floor [95 %]", "tiles/s"),
     ]
+    protocols = protocol_names(entries)
     sign = 1.0 if primary in LOWER_IS_BETTER else -1.0
 
     def best_first(entry: Entry) -> tuple[bool, float, object]:
         value = entry.mean(primary)
-        return value is None, sign * (value or 0.0), (*entry.key[2:4], entry.key)
+        return value is None, sign * (value or 0.0), (entry.key.model, entry.key.frontend, entry.key)
 
     for entry in sorted(entries, key=best_first):
         value, interval = entry.mean(primary), entry.interval(primary, found)
@@ -85,7 +97,7 @@ def _cells(results: Path, entries: list[Entry], primary: str) -> Iterator[list[s
         speeds = [row.tiles_per_s for row in entry.whole if row.tiles_per_s is not None]
         yield [
             f"{_label(row)} (floor)" if row.floor else _label(row),
-            row.protocol,
+            protocols[entry.key.protocol, entry.key.settings],
             *([_runs(entry, primary)] * several),
             _interval(value, low, high),
             *([number(entry.sd(primary), DIGITS) or "-"] * several),
@@ -99,9 +111,7 @@ def _of_several(entries: Iterable[Entry]) -> bool:
     return any(entry.n_expected > 1 for entry in entries)
 
 
-def _over_floor(
-    entries: list[Entry], found: Mapping[Run, Resampled], primary: str
-) -> dict[tuple[str, str, str, str, bool], Comparison]:
+def _over_floor(entries: list[Entry], found: Mapping[Run, Resampled], primary: str) -> dict[Key, Comparison]:
     measured = [
         (entry, best[1])
         for entry in entries

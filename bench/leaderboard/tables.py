@@ -11,7 +11,7 @@ from pathlib import Path
 
 from bench.files import unwritable, whole_file
 from bench.leaderboard.comparisons import Comparison, compare, pairs
-from bench.leaderboard.entries import Entry, entries_of
+from bench.leaderboard.entries import Entry, entries_of, protocol_names, task_names
 from bench.leaderboard.floors import best_floor, floors_of
 from bench.leaderboard.resampling import Resampled, compared, recomputable, resampled
 from bench.leaderboard.rows import Row, Run, read_rows
@@ -19,16 +19,16 @@ from registry.errors import UserError
 
 LONG = (
     "task", "kind", "model", "frontend", "protocol", "seed", "fold", "metric", "value", "ci_low", "ci_high", "n_train",
-    "n_test", "n_groups", "null_value", "feature_dim", "params_m", "tiles_per_s", "status", "error", "config_digest",
-    "version",
+    "n_test", "n_groups", "null_value", "feature_dim", "params_m", "tiles_per_s", "status", "error", "asked",
+    "settings", "config_digest", "version",
 )  # fmt: skip
 MEAN = (
     "task", "kind", "model", "frontend", "protocol", "metric", "value", "ci_low", "ci_high", "sd", "n_runs", "n_seeds",
-    "n_folds", "n_failed", "null_value",
+    "n_folds", "n_failed", "null_value", "asked", "settings",
 )  # fmt: skip
 PAIRED = (
     "task", "protocol", "metric", "n_runs", "model_a", "frontend_a", "model_b", "frontend_b", "difference", "ci_low",
-    "ci_high", "n_test", "n_groups",
+    "ci_high", "n_test", "n_groups", "asked", "settings",
 )  # fmt: skip
 Record = dict[str, str]
 
@@ -44,7 +44,7 @@ def rebuild(results: Path) -> dict[str, Path]:
     entries = entries_of(rows_or_error(results))
     means: list[Record] = []
     differences: list[Record] = []
-    for _, block in itertools.groupby(entries, key=_task_and_protocol):  # bounds the draws that are held at once
+    for _, block in itertools.groupby(entries, key=_block):  # bounds the draws that are held at once
         own = list(block)
         found = _resampled(results, own)
         means += mean_records(own, found)
@@ -105,10 +105,13 @@ def long_records(entries: Sequence[Entry]) -> list[Record]:
                     "tiles_per_s": number(row.tiles_per_s, 1),
                     "status": row.status,
                     "error": " ".join(row.error.split()),
+                    "asked": row.asked,
+                    "settings": row.settings,
                     "config_digest": row.config_digest,
                     "version": row.version,
                 }
-                records.append((row.task, row.protocol, metric, row.model, row.frontend, row.seed, row.fold, record))
+                key = entry.key
+                records.append((*key.block, metric, row.model, row.frontend, row.seed, row.fold, record))
     return [record for *_, record in sorted(records, key=lambda entry: entry[:-1])]
 
 
@@ -140,20 +143,27 @@ def mean_records(entries: Sequence[Entry], resampled: Mapping[Run, Resampled]) -
                 "n_folds": str(entry.n_folds),
                 "n_failed": str(len(entry.rows) - len(entry.whole)),
                 "null_value": number(best[0] if best else None),
+                "asked": row.asked,
+                "settings": row.settings,
             }
-            records.append((row.task, row.protocol, metric, row.model, row.frontend, entry.n_folds, record))
+            records.append((*entry.key.block, metric, row.model, row.frontend, record))
     return [record for *_, record in sorted(records, key=lambda entry: entry[:-1])]
 
 
 def wide_records(entries: Sequence[Entry]) -> list[Record]:
-    """A line a protocol, model and frontend; a column a task with its primary metric, the mean over seeds and folds."""
-    tasks = sorted({entry.key[0] for entry in entries})
+    """A line a protocol, model and frontend; a column a task with its primary metric, the mean over seeds and folds.
+
+    Where one task was asked of different samples, or a protocol at different settings, their digests tell them apart.
+    """
+    tasks, protocols = task_names(entries), protocol_names(entries)
+    columns = dict.fromkeys(sorted(tasks.values()), "")
     lines: dict[tuple[str, str, str], Record] = {}
-    for entry in entries:  # of a task that has both, folds come after the one split and stand
-        task, protocol, model, frontend, _ = entry.key
+    for entry in entries:  # of samples that have both, folds come after the one split and stand
+        key = entry.key
+        protocol, task = protocols[key.protocol, key.settings], tasks[key.task, key.asked]
         line = lines.setdefault(
-            (protocol, model, frontend),
-            {"protocol": protocol, "model": model, "frontend": frontend, **dict.fromkeys(tasks, "")},
+            (protocol, key.model, key.frontend),
+            {"protocol": protocol, "model": key.model, "frontend": key.frontend, **columns},
         )
         line[task] = number(entry.mean((entry.whole or entry.rows)[0].primary_metric))
     return [lines[name] for name in sorted(lines)]
@@ -163,23 +173,25 @@ def paired_records(comparisons: Sequence[Comparison]) -> list[Record]:
     """A line a comparison."""
 
     def order(c: Comparison) -> tuple[object, ...]:
-        return c.a.key[0], c.a.key[1], c.metric, c.a.key[2:], c.b.key[2:]
+        return *c.a.key.block, c.metric, c.a.key, c.b.key
 
     return [
         {
-            "task": c.a.key[0],
-            "protocol": c.a.key[1],
+            "task": c.a.key.task,
+            "protocol": c.a.key.protocol,
             "metric": c.metric,
             "n_runs": str(c.n_runs),
-            "model_a": c.a.key[2],
-            "frontend_a": c.a.key[3],
-            "model_b": c.b.key[2],
-            "frontend_b": c.b.key[3],
+            "model_a": c.a.key.model,
+            "frontend_a": c.a.key.frontend,
+            "model_b": c.b.key.model,
+            "frontend_b": c.b.key.frontend,
             "difference": number(c.difference.value),
             "ci_low": number(c.difference.ci_low),
             "ci_high": number(c.difference.ci_high),
             "n_test": str(c.n_test),
             "n_groups": str(c.n_groups),
+            "asked": c.a.key.asked,
+            "settings": c.a.key.settings,
         }
         for c in sorted(comparisons, key=order)
     ]
@@ -194,14 +206,14 @@ def number(value: float | None, digits: int = 6, sign: str = "") -> str:
 
 def _with_floors(entries: Iterable[Entry]) -> Iterator[tuple[Entry, list[Entry]]]:
     """Each entry with the floors that apply to it; entries are ordered by task and protocol."""
-    for _, block in itertools.groupby(entries, key=_task_and_protocol):
+    for _, block in itertools.groupby(entries, key=_block):
         own = list(block)
         floors = [entry for entry in own if entry.rows[0].floor]
         yield from ((entry, floors_of(entry, floors)) for entry in own)
 
 
-def _task_and_protocol(entry: Entry) -> tuple[str, str]:
-    return entry.key[0], entry.key[1]
+def _block(entry: Entry) -> tuple[str, ...]:
+    return entry.key[:4]
 
 
 def _resampled(results: Path, entries: Sequence[Entry]) -> dict[Run, Resampled]:

@@ -16,8 +16,9 @@ from bench.protocols.bags import Bags
 from bench.protocols.base import CLASSIFIED, KINDS, Predictions
 from bench.protocols.dsmil import DSMIL
 from bench.protocols.selection import inner
+from bench.protocols.settings import DROPOUT, FROM_ONE, SHARE, Range, check_settings, device_of
 from bench.protocols.temperature import fit_temperature, scaled
-from bench.protocols.transmil import TransMIL
+from bench.protocols.transmil import HEADS, TransMIL
 from registry.errors import UserError
 
 TAKES = "bags"
@@ -57,6 +58,29 @@ class Config(Schedule):
     survival_loss: str = "discrete"
     intervals: int = 4
     device: str = "auto"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_settings(
+            "abmil",
+            self,
+            network=NETWORKS,
+            dim=FROM_ONE,
+            attention_dim=FROM_ONE,
+            dropout_input=DROPOUT,
+            dropout=DROPOUT,
+            instances=FROM_ONE,
+            instance_share=SHARE,
+            class_weight=(None, "balanced"),
+            survival_loss=("discrete", "cox"),
+            intervals=Range(2),
+        )
+        if self.hidden:
+            check_settings("abmil", self, hidden=FROM_ONE)
+        if self.network == "transmil" and self.dim % HEADS:
+            raise UserError(
+                f"dim={self.dim} of the abmil head must be a multiple of transmil's {HEADS} attention heads."
+            )
 
 
 def kinds_of(config: Config) -> tuple[str, ...]:
@@ -99,9 +123,7 @@ def fit_predict(train_bags: Bags, val: Bags | None, test: Bags, config: Config, 
     if val is None and config.keep == "best":
         choice = inner(fitted.table(), None, seed)
         fitted, val, by = fitted.take(choice.fit[0]), fitted.take(choice.held_out[0]), f"one of {choice.by}"
-    device = torch.device(
-        ("cuda" if torch.cuda.is_available() else "cpu") if config.device == "auto" else config.device
-    )
+    device = torch.device(device_of(config.device))
     with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
         torch.manual_seed(seed)
         network = build(config, fitted.dim, goal.logits).to(device)
@@ -124,8 +146,6 @@ def fit_predict(train_bags: Bags, val: Bags | None, test: Bags, config: Config, 
 
 def build(config: Config, features: int, logits: int) -> nn.Module:
     """The network of the settings, with fresh weights."""
-    if config.network not in NETWORKS:
-        raise UserError(f"The network '{config.network}' is unknown: choose one of {', '.join(NETWORKS)}.")
     if config.network in ("dsmil", "transmil"):
         kind = {"dsmil": DSMIL, "transmil": TransMIL}[config.network]
         return kind(features, logits, dim=config.dim, dropout=config.dropout)

@@ -129,10 +129,8 @@ def objective(
     Raises
     ------
     UserError
-        If the labels cannot be learned from, or an option is unknown.
+        If the labels cannot be learned from.
     """
-    if class_weight not in (None, "balanced"):
-        raise UserError(f"class_weight={class_weight} of the abmil head is unknown: it is 'balanced' or null.")
     if train.kind in CLASSIFIED:
         n_classes = check_labels(train, val, test)
         counts = np.bincount(train.labels, minlength=n_classes)
@@ -148,13 +146,9 @@ def objective(
         return Regression(values.shape[1], "regression", level=values.mean(axis=0), spread=values.std(axis=0))
     if train.kind == "survival":
         check_survival(train, val, test)
-        if intervals < 2:
-            raise UserError(f"intervals={intervals} of the abmil head cannot tell times apart: set 2 or more.")
         if survival == "cox":
             return Cox(1, "survival", separable=False)
-        if survival == "discrete":
-            times = train.labels[train.labels[:, 1] > 0, 0]
-            cuts = np.unique(np.quantile(times, np.arange(1, intervals) / intervals))
-            return DiscreteTime(len(cuts) + 1, "survival", cuts=cuts)
-        raise UserError(f"survival_loss={survival} of the abmil head is unknown: it is 'cox' or 'discrete'.")
+        times = train.labels[train.labels[:, 1] > 0, 0]
+        cuts = np.unique(np.quantile(times, np.arange(1, intervals) / intervals))
+        return DiscreteTime(len(cuts) + 1, "survival", cuts=cuts)
     raise UserError(f"The abmil head cannot learn labels of the kind '{train.kind}'.")

@@ -16,7 +16,10 @@ from bench.protocols.abmil_losses import Objective
 from bench.protocols.bags import Bags
 from bench.protocols.base import CLASSIFIED
 from bench.protocols.selection import balanced_accuracy
+from bench.protocols.settings import FROM_ONE, FROM_ZERO, POSITIVE, check_settings
 from registry.errors import UserError
+
+OPTIMISERS = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}
 
 
 @dataclass
@@ -53,6 +56,27 @@ class Schedule:
     pack_tiles: int = 0
     precision: str = "auto"
 
+    def __post_init__(self) -> None:
+        check_settings(
+            "abmil",
+            self,
+            optimiser=tuple(OPTIMISERS),
+            schedule=("constant", "cosine"),
+            keep=("best", "last"),
+            monitor=("loss", "balanced_accuracy"),
+            precision=("auto", "float32", "bfloat16"),
+            learning_rate=POSITIVE,
+            weight_decay=FROM_ZERO,
+            final_rate=FROM_ZERO,
+            warmup_epochs=FROM_ZERO,
+            epochs=FROM_ONE,
+            batch=FROM_ONE,
+            bag_size=FROM_ONE,
+            patience=FROM_ONE,
+            min_epochs=FROM_ZERO,
+            pack_tiles=FROM_ZERO,
+        )
+
 
 @dataclass
 class History:
@@ -77,21 +101,10 @@ def train(
     Raises
     ------
     UserError
-        If a setting is unknown, or the loss is no longer finite.
+        If the loss is no longer finite.
     """
-    kinds = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}
-    for setting, known in (
-        (how.optimiser, kinds),
-        (how.schedule, ("constant", "cosine")),
-        (how.keep, ("best", "last")),
-        (how.monitor, ("loss", "balanced_accuracy")),
-    ):
-        if setting not in known:
-            raise UserError(f"The abmil head does not know '{setting}': it is one of {', '.join(known)}.")
-    if how.epochs < 1 or how.batch < 1 or (how.bag_size is not None and how.bag_size < 1):
-        raise UserError("The abmil head needs epochs, batch and bag_size of 1 or more.")
     rng = np.random.default_rng(seed)
-    optimiser = kinds[how.optimiser](network.parameters(), lr=how.learning_rate, weight_decay=how.weight_decay)
+    optimiser = OPTIMISERS[how.optimiser](network.parameters(), lr=how.learning_rate, weight_decay=how.weight_decay)
     steps_an_epoch = math.ceil(len(bags) / how.batch)
     history, best, state, since = History(), math.inf, None, 0
     for epoch in range(how.epochs):
@@ -208,15 +221,7 @@ def _autocast(how: Schedule, device: torch.device) -> contextlib.AbstractContext
 
 
 def step_precision(how: Schedule, device: torch.device) -> str:
-    """What the steps are computed in on this device, "float32" or "bfloat16".
-
-    Raises
-    ------
-    UserError
-        If the setting is unknown.
-    """
-    if how.precision not in ("auto", "float32", "bfloat16"):
-        raise UserError(f"precision={how.precision} of the abmil head is unknown: auto, float32 or bfloat16.")
+    """What the steps are computed in on this device, "float32" or "bfloat16"."""
     if how.precision != "auto":
         return how.precision
     instructions = torch.cpu.get_capabilities() if hasattr(torch.cpu, "get_capabilities") else {}

@@ -11,6 +11,7 @@ import numpy as np
 from bench.protocols.base import Predictions, Samples
 from bench.protocols.checks import check_features
 from bench.protocols.selection import inner, pool
+from bench.protocols.settings import FROM_ONE, POSITIVE, Range, check_settings
 from bench.protocols.survival import check_survival, concordance
 from registry.errors import UserError
 
@@ -36,6 +37,9 @@ class Config:
     standardise: bool = False
     max_iter: int = 100_000
 
+    def __post_init__(self) -> None:
+        check_settings("cox", self, alphas=POSITIVE, l1_ratio=Range(0, 1, open_low=True), max_iter=FROM_ONE)
+
 
 def fit_predict(train: Samples, val: Samples | None, test: Samples, config: Config, seed: int) -> Predictions:
     """Choose alpha by the C-index, averaged over inner folds (of equals, the largest), refit, predict log risks.
@@ -47,8 +51,6 @@ def fit_predict(train: Samples, val: Samples | None, test: Samples, config: Conf
     """
     check_features(train, val, test)
     check_survival(train, val, test)
-    if not config.alphas or min(config.alphas) <= 0 or not 0 < config.l1_ratio <= 1:
-        raise UserError("The cox head needs alphas above 0 and an l1_ratio above 0 and up to 1.")
     alphas = np.unique(config.alphas)[::-1]
     samples = pool(train, val)
     x, y = samples.features.astype(np.float64), samples.labels

@@ -12,6 +12,7 @@ from bench.protocols.base import Predictions, Samples
 from bench.protocols.checks import check_classes
 from bench.protocols.neighbours import nearest
 from bench.protocols.selection import balanced_accuracy, inner, pool
+from bench.protocols.settings import FROM_ONE, POSITIVE, check_settings
 from bench.protocols.temperature import fit_temperature, scaled
 from registry.errors import UserError
 
@@ -36,6 +37,9 @@ class Config:
     memory_gib: float = 1.0
     device: str = "auto"
 
+    def __post_init__(self) -> None:
+        check_settings("knn", self, k=FROM_ONE, metric=("cosine", "l2"), memory_gib=POSITIVE)
+
 
 def fit_predict(train: Samples, val: Samples | None, test: Samples, config: Config, seed: int) -> Predictions:
     """Choose k by balanced accuracy (of equals, the largest), vote among train and validation; scores are vote shares.
@@ -50,8 +54,6 @@ def fit_predict(train: Samples, val: Samples | None, test: Samples, config: Conf
     """
     n_classes = check_classes(train, val, test)
     ks = np.unique(config.k)
-    if not len(ks) or ks[0] < 1:
-        raise UserError(f"k={list(config.k)} of the knn head must name whole numbers from 1 up.")
     choice = inner(train, val, seed) if len(ks) > 1 else None
     samples = choice.samples if choice else pool(train, val)
     fewest = min(fit.sum() for fit in choice.fit) if choice else len(samples)

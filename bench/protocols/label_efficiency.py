@@ -11,7 +11,7 @@ from bench.protocols.base import Predictions, Samples
 from bench.protocols.checks import check_classes
 from bench.protocols.intervals import over_draws
 from bench.protocols.selection import balanced_accuracy, pool
-from registry.errors import UserError
+from bench.protocols.settings import FROM_ONE, POSITIVE, Range, check_settings, device_of
 
 
 @dataclass
@@ -32,6 +32,16 @@ class Config:
     memory_gib: float = 1.0
     device: str = "auto"
 
+    def __post_init__(self) -> None:
+        check_settings(
+            "label_efficiency",
+            self,
+            percent=Range(0, 100, open_low=True),
+            repeats=FROM_ONE,
+            c=POSITIVE,
+            memory_gib=POSITIVE,
+        )
+
 
 def fit_predict(train: Samples, val: Samples | None, test: Samples, config: Config, seed: int) -> Predictions:
     """Fit each share of train and validation, in each repeat.
@@ -42,25 +52,19 @@ def fit_predict(train: Samples, val: Samples | None, test: Samples, config: Conf
     Raises
     ------
     UserError
-        Samples that cannot be classified, or settings out of range.
+        Samples that cannot be classified.
     """
-    import torch
-
     from bench.protocols.logistic import Design, solve
 
     n_classes = check_classes(train, val, test)
     shares = sorted(set(config.percent))
-    if not shares or not 0 < shares[0] <= shares[-1] <= 100 or config.repeats < 1 or config.c <= 0:
-        raise UserError(
-            "The label_efficiency head needs percent above 0 up to 100, repeats of 1 or more and c above 0."
-        )
     samples = pool(train, val)
     subsets = [
         subset
         for repeat in range(config.repeats)
         for subset in nested_subsets(samples, [p / 100 for p in shares], np.random.default_rng([seed, repeat]))
     ]
-    device = ("cuda" if torch.cuda.is_available() else "cpu") if config.device == "auto" else config.device
+    device = device_of(config.device)
     fitted = solve(
         Design.of(samples.features, device),
         samples.labels,

@@ -12,6 +12,7 @@ from jaxtyping import Bool, Float, Int
 from bench.protocols.base import Predictions, Samples
 from bench.protocols.checks import check_classes
 from bench.protocols.selection import balanced_accuracy, inner, pool
+from bench.protocols.settings import FROM_ONE, POSITIVE, check_settings, device_of
 from bench.protocols.temperature import fit_temperature, scaled
 from registry.errors import UserError
 
@@ -47,6 +48,21 @@ class Config:
     memory_gib: float = 1.0
     device: str = "auto"
 
+    def __post_init__(self) -> None:
+        check_settings(
+            "linear",
+            self,
+            c_min=POSITIVE,
+            c_max=POSITIVE,
+            n_strengths=FROM_ONE,
+            class_weight=(None, "balanced"),
+            tol=POSITIVE,
+            max_iter=FROM_ONE,
+            memory_gib=POSITIVE,
+        )
+        if self.c_min > self.c_max:
+            raise UserError(f"c_min={self.c_min} of the linear head is above c_max={self.c_max}: exchange them.")
+
 
 def fit_predict(train: Samples, val: Samples | None, test: Samples, config: Config, seed: int) -> Predictions:
     """Choose C by balanced accuracy (of equals, the strongest regularisation), refit, predict probabilities.
@@ -66,13 +82,11 @@ def fit_predict(train: Samples, val: Samples | None, test: Samples, config: Conf
         from bench.protocols.linear_labels import fit_predict_labels
 
         return fit_predict_labels(train, val, test, config, seed)
-    import torch
-
     from bench.protocols.logistic import Design, solve
 
     strengths = strengths_of(config)
     n_classes = check_classes(train, val, test)
-    device = ("cuda" if torch.cuda.is_available() else "cpu") if config.device == "auto" else config.device
+    device = device_of(config.device)
     choice = inner(train, val, seed) if len(strengths) > 1 else None
     samples = choice.samples if choice else pool(train, val)
     features, test_features = samples.features.astype(np.float32), test.features.astype(np.float32)
@@ -132,35 +146,16 @@ def fit_predict(train: Samples, val: Samples | None, test: Samples, config: Conf
 
 
 def strengths_of(config: Config) -> Float[np.ndarray, " strength"]:
-    """The values of C to choose from.
-
-    Raises
-    ------
-    UserError
-        If the settings are no range.
-    """
-    if not 0 < config.c_min <= config.c_max or config.n_strengths < 1:
-        raise UserError(
-            f"The strengths c_min={config.c_min}, c_max={config.c_max}, n_strengths={config.n_strengths} of the linear "
-            "head are not a range: 0 < c_min <= c_max and n_strengths >= 1 are needed."
-        )
+    """The values of C to choose from."""
     return np.logspace(np.log10(config.c_min), np.log10(config.c_max), config.n_strengths)
 
 
 def weights_of(
     y: Int[np.ndarray, " sample"], fit: Bool[np.ndarray, " sample"], n_classes: int, class_weight: str | None
 ) -> Float[np.ndarray, " sample"]:
-    """Weight of each row, 0 outside the rows to fit.
-
-    Raises
-    ------
-    UserError
-        If the class weight is unknown.
-    """
+    """Weight of each row, 0 outside the rows to fit."""
     if class_weight is None:
         return fit.astype(np.float64)
-    if class_weight != "balanced":
-        raise UserError(f"class_weight={class_weight} of the linear head is unknown: it is 'balanced' or null.")
     counts = np.bincount(y[fit], minlength=n_classes)
     return np.asarray(fit * (fit.sum() / (n_classes * np.maximum(counts, 1)))[y])
 

@@ -12,6 +12,7 @@ from bench.protocols.base import Predictions, Samples
 from bench.protocols.checks import check_multilabel
 from bench.protocols.linear import Config, standardised, strengths_of, weights_of
 from bench.protocols.selection import inner, pool
+from bench.protocols.settings import device_of
 
 
 def fit_predict_labels(train: Samples, val: Samples | None, test: Samples, config: Config, seed: int) -> Predictions:
@@ -30,13 +31,11 @@ def fit_predict_labels(train: Samples, val: Samples | None, test: Samples, confi
     UserError
         Labels that cannot be learned (`check_multilabel`) or folds that cannot be made (`inner`).
     """
-    import torch
-
     from bench.protocols.logistic import Design, solve
 
     strengths = strengths_of(config)
     n_labels = check_multilabel(train, val, test)
-    device = ("cuda" if torch.cuda.is_available() else "cpu") if config.device == "auto" else config.device
+    device = device_of(config.device)
     choice = inner(train, val, seed) if len(strengths) > 1 else None
     samples = choice.samples if choice else pool(train, val)
     features, test_features = samples.features.astype(np.float32), test.features.astype(np.float32)

@@ -15,10 +15,12 @@ from torch import Tensor
 from bench.protocols.base import Predictions, Samples
 from bench.protocols.checks import check_classes
 from bench.protocols.selection import balanced_accuracy, f1_macro, inner
+from bench.protocols.settings import FROM_ONE, FROM_ZERO, POSITIVE, check_settings, device_of
 from bench.protocols.temperature import fit_temperature, scaled
 from registry.errors import UserError
 
 BETAS, EPSILON = (0.9, 0.999), 1e-8  # torch.optim's defaults, which both peers use
+METRICS = {"balanced_accuracy": balanced_accuracy, "f1_macro": f1_macro}
 
 
 @dataclass
@@ -56,6 +58,25 @@ class Config:
     binary_logits: int = 1
     device: str = "auto"
 
+    def __post_init__(self) -> None:
+        check_settings(
+            "linear_sgd",
+            self,
+            learning_rates=POSITIVE,
+            weight_decays=FROM_ZERO,
+            batch_size=FROM_ONE,
+            steps=FROM_ONE,
+            epochs=FROM_ONE,
+            patience_share=POSITIVE,
+            metric=tuple(METRICS),
+            binary_logits=(1, 2),
+        )
+        if (self.steps is None) == (self.epochs is None):
+            raise UserError(
+                f"The linear_sgd head needs either steps or epochs, the other null: steps={self.steps} and "
+                f"epochs={self.epochs} are given."
+            )
+
 
 def fit_predict(train: Samples, val: Samples | None, test: Samples, config: Config, seed: int) -> Predictions:
     """Train on the training side, keep the head and epoch that are best on validation; there is no refit.
@@ -65,17 +86,12 @@ def fit_predict(train: Samples, val: Samples | None, test: Samples, config: Conf
     Raises
     ------
     UserError
-        Samples that cannot be classified, or settings out of range.
+        Samples that cannot be classified, or folds that cannot be made.
     """
     n_classes = check_classes(train, val, test)
-    if (config.steps is None) == (config.epochs is None) or config.metric not in METRICS:
-        raise UserError(
-            "The mini-batch probe needs either steps or epochs, the other null, and as its metric "
-            f"{' or '.join(METRICS)}."
-        )
     choice = inner(train, val, seed)
     fit, held_out = choice.samples.take(choice.fit[0]), choice.samples.take(choice.held_out[0])
-    where = ("cuda" if torch.cuda.is_available() else "cpu") if config.device == "auto" else config.device
+    where = device_of(config.device)
     steps_an_epoch = math.ceil(len(fit) / config.batch_size)
     steps = config.steps if config.steps is not None else (config.epochs or 0) * steps_an_epoch
     epochs = math.ceil(steps / steps_an_epoch)
@@ -120,9 +136,6 @@ def fit_predict(train: Samples, val: Samples | None, test: Samples, config: Conf
     info["temperature"] = fit_temperature(_probabilities(heads.logits(held_out.features))[chosen], held_out.labels)
     scores = _probabilities(heads.logits(test.features))[chosen]
     return Predictions.of(test, scores, info, calibrated=scaled(scores, info["temperature"]))
-
-
-METRICS = {"balanced_accuracy": balanced_accuracy, "f1_macro": f1_macro}
 
 
 class _Heads:

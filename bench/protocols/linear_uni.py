@@ -9,6 +9,7 @@ import numpy as np
 from bench.protocols.base import Predictions, Samples
 from bench.protocols.checks import check_classes
 from bench.protocols.selection import pool
+from bench.protocols.settings import FROM_ONE, POSITIVE, check_settings, device_of
 
 
 @dataclass
@@ -27,6 +28,9 @@ class Config:
     max_iter: int = 1000
     device: str = "auto"
 
+    def __post_init__(self) -> None:
+        check_settings("linear_uni", self, c=POSITIVE, max_iter=FROM_ONE)
+
 
 def fit_predict(train: Samples, val: Samples | None, test: Samples, config: Config, seed: int) -> Predictions:
     """Minimise mean cross-entropy + |W| / (2 C) over train and validation, with the norm itself and not its square.
@@ -43,7 +47,7 @@ def fit_predict(train: Samples, val: Samples | None, test: Samples, config: Conf
 
     n_classes = check_classes(train, val, test)
     samples = pool(train, val)
-    where = ("cuda" if torch.cuda.is_available() else "cpu") if config.device == "auto" else config.device
+    where = device_of(config.device)
     x = torch.from_numpy(samples.features.astype(np.float32)).to(where)
     y = torch.from_numpy(samples.labels).to(where)
     c = config.c if config.c is not None else x.shape[1] * n_classes / 100

@@ -7,6 +7,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from bench.protocols.settings import device_of
 from registry.errors import UserError
 
 SPARE = 16  # candidates beyond k, so that float32 order rarely matters
@@ -35,7 +36,7 @@ def nearest(
     """
     if metric not in ("cosine", "l2"):
         raise UserError(f"metric={metric} of the neighbours is unknown: it is 'cosine' or 'l2'.")
-    where = ("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else device
+    where = device_of(device)
     items, queries = (torch.from_numpy(np.ascontiguousarray(x, dtype=np.float32)).to(where) for x in (database, query))
     geometry = _Cosine(items) if metric == "cosine" else _Euclidean(items)
     single = geometry.single(items)

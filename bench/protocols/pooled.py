@@ -9,6 +9,7 @@ import numpy as np
 
 from bench.protocols.bags import Bags
 from bench.protocols.base import Predictions, Samples
+from bench.protocols.settings import check_settings
 from registry.errors import UserError
 
 if TYPE_CHECKING:
@@ -31,6 +32,9 @@ class Config:
     pool: str = "mean"
     head: str = "linear"
     settings: dict[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        check_settings("pooled", self, pool=("mean", "max"))
 
 
 def kinds_of(config: Config) -> tuple[str, ...]:
@@ -62,8 +66,6 @@ def _inner(config: Config) -> Head:
 
 def pool_bags(bags: Bags, pool: str) -> Samples:
     """One float32 vector a slide."""
-    if pool not in ("mean", "max"):
-        raise UserError(f"pool={pool} of the pooled head is unknown: it is 'mean' or 'max'.")
     vectors = []
     for slide in range(len(bags)):
         x = bags.read(slide)

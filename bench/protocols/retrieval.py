@@ -13,6 +13,7 @@ from bench.protocols.intervals import by_group
 from bench.protocols.knn import vote_shares
 from bench.protocols.neighbours import SPARE, nearest
 from bench.protocols.selection import pool
+from bench.protocols.settings import FROM_ONE, POSITIVE, check_settings
 from registry.errors import UserError
 
 
@@ -24,6 +25,9 @@ class Config:
     metric: str = "cosine"
     memory_gib: float = 1.0
     device: str = "auto"
+
+    def __post_init__(self) -> None:
+        check_settings("retrieval", self, k=FROM_ONE, metric=("cosine", "l2"), memory_gib=POSITIVE)
 
 
 def fit_predict(train: Samples, val: Samples | None, test: Samples, config: Config, seed: int) -> Predictions:
@@ -42,7 +46,7 @@ def fit_predict(train: Samples, val: Samples | None, test: Samples, config: Conf
     n_classes = check_classes(train, val, test)
     database = pool(train, val)
     ks = np.unique(config.k)
-    if not len(ks) or ks[0] < 1 or ks[-1] > len(database):
+    if ks[-1] > len(database):
         raise UserError(
             f"k={list(config.k)} of the retrieval head must be whole numbers from 1 to the {len(database)} samples "
             "to retrieve from: set protocols.retrieval.k."

@@ -10,6 +10,7 @@ from jaxtyping import Float
 from bench.protocols.base import Predictions, Samples
 from bench.protocols.checks import check_labels, check_targets
 from bench.protocols.selection import inner, pool
+from bench.protocols.settings import FROM_ONE, POSITIVE, check_settings
 from registry.errors import UserError
 
 KINDS = ("regression", "ordinal")
@@ -33,6 +34,13 @@ class Config:
     n_strengths: int = 46
     standardise: bool = True
 
+    def __post_init__(self) -> None:
+        check_settings("ridge", self, alpha_min=POSITIVE, alpha_max=POSITIVE, n_strengths=FROM_ONE)
+        if self.alpha_min > self.alpha_max:
+            raise UserError(
+                f"alpha_min={self.alpha_min} of the ridge head is above alpha_max={self.alpha_max}: exchange them."
+            )
+
 
 def fit_predict(train: Samples, val: Samples | None, test: Samples, config: Config, seed: int) -> Predictions:
     """Choose alpha by the held-out R2, averaged over targets (of equals, the largest), refit, predict values.
@@ -50,8 +58,6 @@ def fit_predict(train: Samples, val: Samples | None, test: Samples, config: Conf
     """
     grades = check_labels(train, val, test) if train.kind == "ordinal" else 0
     check_targets(train, val, test)
-    if not 0 < config.alpha_min <= config.alpha_max or config.n_strengths < 1:
-        raise UserError("The ridge head needs 0 < alpha_min <= alpha_max and n_strengths >= 1.")
     alphas = np.logspace(np.log10(config.alpha_min), np.log10(config.alpha_max), config.n_strengths)
     samples = pool(train, val)
     x, y = samples.features.astype(np.float64), targets(samples)

@@ -10,6 +10,7 @@ from bench.protocols.base import Predictions, Samples
 from bench.protocols.checks import check_targets
 from bench.protocols.ridge import Ridge, finite, targets
 from bench.protocols.selection import pool
+from bench.protocols.settings import FROM_ONE, check_settings
 
 KINDS = ("regression",)
 
@@ -29,6 +30,9 @@ class Config:
 
     pca: int | None = 256
     intercept: bool = True
+
+    def __post_init__(self) -> None:
+        check_settings("ridge_hest", self, pca=FROM_ONE)
 
 
 def fit_predict(train: Samples, val: Samples | None, test: Samples, config: Config, seed: int) -> Predictions:

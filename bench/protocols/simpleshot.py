@@ -12,6 +12,7 @@ from bench.protocols.checks import check_classes, class_names
 from bench.protocols.intervals import over_draws
 from bench.protocols.prototype import centred_units
 from bench.protocols.selection import balanced_accuracy, pool
+from bench.protocols.settings import FROM_ONE, POSITIVE, check_settings, device_of
 from registry.errors import UserError
 
 DOUBT = 1e-4  # closeness of the best two classes below which float64 decides
@@ -36,6 +37,9 @@ class Config:
     memory_gib: float = 1.0
     device: str = "auto"
 
+    def __post_init__(self) -> None:
+        check_settings("simpleshot", self, shots=FROM_ONE, episodes=FROM_ONE, memory_gib=POSITIVE)
+
 
 def fit_predict(train: Samples, val: Samples | None, test: Samples, config: Config, seed: int) -> Predictions:
     """Nearest class mean of each episode's support, drawn from train and validation without replacement.
@@ -51,8 +55,6 @@ def fit_predict(train: Samples, val: Samples | None, test: Samples, config: Conf
     n_classes = check_classes(train, val, test)
     samples = pool(train, val)
     counts = np.bincount(samples.labels, minlength=n_classes)
-    if not config.shots or min(config.shots) < 1 or config.episodes < 1:
-        raise UserError("The simpleshot head needs shots and episodes of 1 or more.")
     most = max(config.shots)
     if counts.min() < most:
         fitting = ",".join(str(s) for s in sorted(config.shots) if s <= counts.min())
@@ -96,7 +98,7 @@ def classify_episodes(
     """
     import torch
 
-    where = ("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else device
+    where = device_of(device)
     episodes, n_classes, _ = support.shape
     x, q = torch.from_numpy(units).to(where), torch.from_numpy(queries).to(where)
     single = q.float()

@@ -9,6 +9,8 @@ from torch import Tensor, nn
 
 from bench.protocols.abmil_networks import Output
 
+HEADS = 8
+
 
 class TransMIL(nn.Module):
     """Tiles padded to a square, a class token, two Nyström layers with a convolutional position code between them.
@@ -56,7 +58,7 @@ class NystromAttention(nn.Module):
     added.
     """
 
-    def __init__(self, dim: int, *, heads: int = 8, landmarks: int = 256, dropout: float = 0.1) -> None:
+    def __init__(self, dim: int, *, heads: int = HEADS, landmarks: int = 256, dropout: float = 0.1) -> None:
         super().__init__()
         self.heads, self.landmarks = heads, landmarks
         self.qkv = nn.Linear(dim, 3 * dim, bias=False)

@@ -210,6 +210,8 @@ def configured(settings: TaskConfig | Mapping[str, Any]) -> TaskConfig:
         raise UserError(
             f"tasks.{task.name}.split.folds is {task.split.folds} and must be 2 or more, or 0 for one test set."
         )
+    if not 0 <= task.split.seed < 2**32:
+        raise UserError(f"tasks.{task.name}.split.seed is {task.split.seed} and must be from 0 to 2**32 - 1.")
     for share, value in (("test", task.split.test), ("val", task.split.val)):
         if not 0 <= value < 1:
             raise UserError(f"tasks.{task.name}.split.{share} is {value} and must be at least 0 and below 1.")
@@ -233,6 +235,10 @@ def _check_kind(task: TaskConfig) -> None:
             f"A task of the kind {task.kind.value} has {len(COLUMNS[task.kind])} of tasks.{task.name}.targets, such as "
             f"{' and '.join(COLUMNS[task.kind])}, not {', '.join(task.targets)}."
         )
+    for setting, names in (("targets", task.targets), ("classes", task.classes)):
+        twice = sorted({name for name in names if names.count(name) > 1})
+        if twice:
+            raise UserError(f"tasks.{task.name}.{setting} names {', '.join(twice)} more than once: name each once.")
     task.metric = task.metric or PRIMARY[task.kind.value]
     if task.metric not in METRICS[task.kind.value]:
         raise UserError(

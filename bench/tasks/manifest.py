@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import pandas as pd
@@ -45,6 +48,15 @@ class Manifest:
 
     def __len__(self) -> int:
         return len(self.frame)
+
+    @cached_property
+    def asked(self) -> str:
+        """Digest of samples, answers, groups, sides and metric: what rows must share to be compared."""
+        order = np.argsort(self.frame["id"].to_numpy(str), kind="stable")
+        columns = [self.frame["id"], self.frame["group"], self.labels, *self.sides]
+        record = [[np.asarray(column)[order].tolist() for column in columns], self.classes]
+        record += [self.task.kind.value, self.task.metric]
+        return hashlib.sha256(json.dumps(record).encode()).hexdigest()[:8]
 
     @property
     def answers(self) -> list[str]:

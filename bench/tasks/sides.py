@@ -15,6 +15,8 @@ from registry.errors import UserError
 
 Sides = Shaped[np.ndarray, " sample"]
 
+SHOWN = 10  # classes named in a sentence
+
 
 def divide(frame: pd.DataFrame, task: TaskConfig, origin: str) -> tuple[pd.DataFrame, tuple[Sides, ...], list[str]]:
     """The samples that stay, their sides ("train", "val" or "test") for each test fold, and what to note.
@@ -90,6 +92,13 @@ def _folds(frame: pd.DataFrame, task: TaskConfig, origin: str) -> pd.Series:
     rows = np.argsort(frame["id"].to_numpy(str), kind="stable")
     # codes by sorted name: StratifiedGroupKFold numbers classes by first sight, and that may not matter
     strata = np.unique(targets.strata(frame, task), return_inverse=True)[1][rows]
+    if np.bincount(strata).max() < task.split.folds:
+        if task.kind in CLASS_LIKE:
+            raise UserError(
+                f"No class of {origin} has tasks.{task.name}.split.folds={task.split.folds} {task.unit.value}s: set "
+                "fewer folds."
+            )
+        strata = np.zeros_like(strata)  # too few of each for a spread
     splitter = StratifiedGroupKFold(task.split.folds, shuffle=True, random_state=task.split.seed)
     with warnings.catch_warnings():  # of strata with fewer samples than folds
         warnings.simplefilter("ignore", UserWarning)
@@ -160,7 +169,8 @@ def _without_rare(frame: pd.DataFrame, task: TaskConfig, sides: list[Sides]) -> 
             rare.setdefault(str(name), f"{row['train']} in train, {row['test']} in test{within}")
     if rare and task.rare is Rare.error:
         unit = f"{task.unit.value}s" if bool((frame["group"] == frame["id"]).all()) else "groups"
-        listed = "; ".join(f"{name}: {counts}" for name, counts in rare.items())
+        shown = [f"{name}: {counts}" for name, counts in rare.items()]
+        listed = "; ".join(shown[:SHOWN]) + (f" and {len(shown) - SHOWN} more" if len(shown) > SHOWN else "")
         as_they_are = f", or take them as they are with tasks.{task.name}.min_groups=1" if on_both else ""
         raise UserError(
             f"The task {task.name} has classes with fewer than {task.min_groups} {unit} in train or in test "

@@ -55,7 +55,9 @@ def classes(frame: pd.DataFrame, task: TaskConfig) -> tuple[str, ...]:
     if task.kind not in CLASS_LIKE:
         return tuple(task.targets)
     present = set(frame["label"])
-    found = sorted(present, key=float) if task.kind is Kind.ordinal and not task.classes else sorted(present)
+    found = sorted(
+        present, key=lambda name: (float(name) if task.kind is Kind.ordinal and not task.classes else 0, name)
+    )
     return tuple(name for name in task.classes or found if name in present)
 
 
@@ -122,6 +124,12 @@ def _check_classes(frame: pd.DataFrame, task: TaskConfig, origin: str) -> None:
         raise UserError(
             f"The grades of {origin} are no numbers ({_some(found)}): name them from low to high with "
             f"tasks.{task.name}.classes=[LOW,...,HIGH]."
+        )
+    if task.kind is Kind.ordinal and not task.classes and numbers.duplicated().any():
+        same = [name for name, twice in zip(found, numbers.duplicated(keep=False), strict=True) if twice]
+        raise UserError(
+            f"{origin} writes the same grade in several ways ({_some(same)}): write each in one way, or name the "
+            f"grades from low to high with tasks.{task.name}.classes=[LOW,...,HIGH]."
         )
     if not task.classes and len(found) > MEASURED and numbers.notna().all() and (numbers % 1 != 0).any():
         raise UserError(

@@ -39,6 +39,7 @@ def add_run(results: Path) -> AddRun:
             protocol=protocol,
             seed=seed,
             fold=fold,
+            asked=task,
             status="ok",
             primary_metric="balanced_accuracy",
             n_train=100,

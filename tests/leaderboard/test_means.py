@@ -15,7 +15,7 @@ from bench.metrics import METRICS, resample, score_all
 
 COLUMNS = [
     *("task", "kind", "model", "frontend", "protocol", "metric", "value", "ci_low", "ci_high", "sd", "n_runs"),
-    *("n_seeds", "n_folds", "n_failed", "null_value"),
+    *("n_seeds", "n_folds", "n_failed", "null_value", "asked", "settings"),
 ]
 CALIBRATION = ("ece", "ece_mass", "brier", "nll")
 

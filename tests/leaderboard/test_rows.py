@@ -25,7 +25,7 @@ from registry.errors import UserError
 FIXED_KEYS = {
     *("task", "model", "frontend", "protocol", "seed", "status", "error", "metrics", "n_train", "n_val", "n_test"),
     *("n_groups", "n_skipped", "feature_dim", "params_m", "tiles_per_s", "floor", "primary_metric", "config_digest"),
-    *("version", "classes", "info", "notes", "predictions", "kind", "fold"),
+    *("version", "classes", "info", "notes", "predictions", "kind", "fold", "asked", "settings"),
 }
 
 

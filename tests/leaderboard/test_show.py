@@ -57,7 +57,7 @@ def test_star_marks_intervals_that_exclude_nought(add_run: AddRun, results: Path
 def test_only_the_named_tasks(filled: Path) -> None:
     assert "other  primary" not in table_text(filled, ["demo"])
     assert "other  primary" in table_text(filled)
-    assert table_text(filled, ["pcam"]) == "No rows of pcam."
+    assert table_text(filled, ["pcam"]) == "No rows."
 
 
 def test_a_line_is_the_mean_over_seeds_and_folds_and_says_so(add_run: AddRun, results: Path) -> None:

@@ -19,7 +19,8 @@ from registry.errors import UserError
 
 COLUMNS = (
     "task", "kind", "model", "frontend", "protocol", "seed", "fold", "metric", "value", "ci_low", "ci_high", "n_train",
-    "n_test", "n_groups", "null_value", "feature_dim", "params_m", "tiles_per_s", "status", "error", "config_digest",
+    "n_test", "n_groups", "null_value", "feature_dim", "params_m", "tiles_per_s", "status", "error", "asked",
+    "settings", "config_digest",
     "version",
 )  # fmt: skip
 METRICS = ["accuracy", "auroc", "balanced_accuracy", "f1_macro"]

@@ -22,7 +22,7 @@ REPO = Path(__file__).resolve().parents[2]
 FEW = ("protocols.simpleshot.shots=[1,4]", "protocols.simpleshot.episodes=20")
 LONG = (
     "task,kind,model,frontend,protocol,seed,fold,metric,value,ci_low,ci_high,n_train,n_test,n_groups,null_value,"
-    "feature_dim,params_m,tiles_per_s,status,error,config_digest,version"
+    "feature_dim,params_m,tiles_per_s,status,error,asked,settings,config_digest,version"
 )
 PLUGIN = """
 from registry.card import Architecture, ModelCard, Preprocessing, Pretraining
