@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -109,9 +110,14 @@ def _check(frame: pd.DataFrame, path: Path) -> None:
             f"Two slides of the manifest {path} have the id {name} (rows {rows} below the header): remove one, or give "
             "each its own in a column `id`."
         )
-    same = frame[frame["path"].duplicated(keep=False)]
+    files = frame["path"].map(os.path.realpath)
+    same = frame["path"][files == files[files.duplicated()].iloc[0]] if files.duplicated().any() else []
     if len(same):
-        raise UserError(f"The slide {same['path'].iloc[0]} stands twice in the manifest {path}: keep one row of it.")
+        named = " and as ".join(dict.fromkeys(same))
+        rows = ", ".join(str(i + 1) for i in same.index)
+        raise UserError(
+            f"The slide {named} stands twice in the manifest {path} (rows {rows} below the header): keep one row of it."
+        )
     if "split" in frame:
         sides = frame["split"].str.lower().groupby(frame["group"]).unique()
         both = sides[sides.map(len) > 1]

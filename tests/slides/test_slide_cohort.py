@@ -15,6 +15,7 @@ def write(tmp_path):
     for name in ("a.svs", "b.svs", "c.tif", "deep/a.svs", "mask.png"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).touch()
+    (tmp_path / "linked.svs").symlink_to("a.svs")
 
     def write(text: str):
         (tmp_path / "cohort.csv").write_text(text)
@@ -66,6 +67,8 @@ def test_same_names_need_ids(write) -> None:
         ("slide,label,mpp\na.svs,x,40x\n", "has the mpp '40x'"),
         ("slide,label,mpp\na.svs,x,-0.25\n", "has the mpp '-0.25'"),
         ("id,slide,label\n1,a.svs,x\n2,a.svs,x\n", "stands twice"),
+        ("slide,label,id\nb.svs,x,0\na.svs,x,1\ndeep/../a.svs,y,2\n", r"a.svs stands twice .*rows 2, 3 below"),
+        ("slide,label\na.svs,x\nlinked.svs,y\n", r"a.svs and as .*linked.svs stands twice"),
         ("slide,label,patient,split\na.svs,x,p,train\nb.svs,y,p,test\n", "patient p .* both sides .*test and train"),
     ],
 )
