@@ -10,6 +10,7 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from bench.slides.slide import Slide
+from bench.tiling_limits import check_tiling
 from registry.errors import UserError
 
 if TYPE_CHECKING:
@@ -41,7 +42,8 @@ class Grid:
     mpp_true : (float, float)
         Microns per px of a tile given out, x and y.
     candidates : int
-        Tiles on the slide before tissue and number were looked at.
+        Tiles before those without tissue, over the number or, of coordinates that are given, over the slide's edge
+        were left out.
     """
 
     coords: Int[np.ndarray, "tile 2"]
@@ -107,17 +109,22 @@ def plan(
     Raises
     ------
     UserError
-        If the slide is coarser than `mpp` and `upsample` is off, or a number is out of range.
+        If the slide is coarser than `mpp` and `upsample` is off, or a number is out of range
+        (`bench.tiling_limits`).
     """
-    if tile_size < 1 or not 0 <= overlap < tile_size or mpp <= 0 or not 0 <= min_tissue <= 1:
-        raise UserError(
-            f"Tiles of {tile_size} px at {mpp} mpp with an overlap of {overlap} px and a least tissue share of "
-            f"{min_tissue} cannot be cut: the overlap is less than the size, the share between 0 and 1."
-        )
+    check_tiling(
+        "tiling",
+        size=tile_size,
+        mpp=mpp,
+        overlap=overlap,
+        min_tissue=min_tissue,
+        max_tiles=max_tiles,
+        seed=seed,
+    )
     if not upsample and max(slide.mpp) > mpp * (1 + FINER_TOLERANCE):
         raise UserError(
             f"The slide {slide.path} has {max(slide.mpp):.4g} microns per pixel and tiles of {mpp} are wanted: detail "
-            "would be made up; ask for a coarser mpp, or set upsample=true."
+            "would be made up; ask for a coarser tiling.mpp, or set tiling.upsample=true of the task."
         )
     level, window = _reading(slide, (tile_size * mpp / slide.mpp[0], tile_size * mpp / slide.mpp[1]), tile_size)
     width, height = slide.level_dimensions[level]

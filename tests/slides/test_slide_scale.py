@@ -91,7 +91,7 @@ def test_within_tolerance_pixels_are_taken_as_they_are(tmp_path, ramp, write_pyr
 def test_detail_is_not_made_up_unasked(tmp_path, ramp, write_pyramid) -> None:
     path = write_pyramid(tmp_path / "ruler.tif", ramp, mpp=0.499, compression="deflate", quality=None)
     with open_slide(path) as slide:
-        with pytest.raises(UserError, match=r"0\.499 microns per pixel and tiles of 0\.25 .* upsample=true"):
+        with pytest.raises(UserError, match=r"0\.499 microns per pixel and tiles of 0\.25 .* tiling\.upsample=true"):
             plan(slide, 256, 0.25)
         grid = plan(slide, 256, 0.25, upsample=True)
         assert grid.window == (128, 128)

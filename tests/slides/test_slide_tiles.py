@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pytest
 from PIL import Image
 
 from bench.slides import SlideTiles, find_tissue, open_slide, plan
 from bench.slides.reader import resize
+from bench.tiling_limits import check_tiling
 from registry.errors import UserError
 
 
@@ -115,7 +118,37 @@ def test_regions_of_another_size(path) -> None:
         assert SlideTiles(slide, grid).tile(0).shape == (1024, 1024, 3)
 
 
-@pytest.mark.parametrize("options", [{"overlap": 256}, {"overlap": -1}, {"min_tissue": 1.5}])
-def test_impossible_grids(path, options) -> None:
-    with open_slide(path) as slide, pytest.raises(UserError, match="cannot be cut"):
-        plan(slide, 256, 0.25, **options)
+@pytest.mark.parametrize(
+    ("name", "value", "wanted"),
+    [
+        ("overlap", 256, "from 0 to less than the size of a tile, 256 px"),
+        ("overlap", -1, "from 0"),
+        ("min_tissue", 1.5, "from 0 to 1"),
+        ("min_tissue", math.nan, "from 0 to 1"),
+        ("max_tiles", 0, "1 or more, or null for all tiles"),
+        ("max_tiles", -1, "1 or more"),
+        ("seed", -1, r"from 0 to 2\*\*32 - 1"),
+        ("mpp", 0.0, "from 0.02 to 1000, or null"),
+        ("mpp", math.nan, "from 0.02"),
+        ("mpp", math.inf, "from 0.02"),
+        ("mpp", 1e-9, "from 0.02"),
+        ("size", 0, "1 or more, or null for what each model's authors mean"),
+    ],
+)
+def test_impossible_grids(path, name, value, wanted) -> None:
+    settings = {"size": 256, "mpp": 0.25, "overlap": 0, "min_tissue": 0.25, "max_tiles": 3, "seed": 0, name: value}
+    said = rf"tiling\.{name} is {value} and must be {wanted}"
+    with pytest.raises(UserError, match=rf"^tasks\.a\.{said}"):
+        check_tiling("tasks.a.tiling", **settings)
+    size, mpp = settings.pop("size"), settings.pop("mpp")
+    with open_slide(path) as slide, pytest.raises(UserError, match=said):
+        plan(slide, size, mpp, **settings)
+
+
+def test_what_a_task_leaves_to_models_is_in_range() -> None:
+    check_tiling("tasks.a.tiling", size=None, mpp=None, overlap=8, min_tissue=0.25, max_tiles=None, seed=0)
+
+
+def test_the_advice_names_a_setting_that_there_is(path) -> None:
+    with open_slide(path) as slide, pytest.raises(UserError, match=r"set tiling\.upsample=true of the task"):
+        plan(slide, 256, 0.1)
