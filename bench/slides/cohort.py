@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import io
 import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from bench.slides.resolution import PLAUSIBLE
 from registry.errors import UserError
 
 if TYPE_CHECKING:
     import pandas as pd
 
 OPTIONAL = ("id", "patient", "split", "fold", "mpp", "mask", "centre")
+OURS = ("slide", *OPTIONAL, "path", "group")  # what a target would be mistaken for
+SEPARATORS = (",", ";", "\t")
 
 
 def read_cohort(
@@ -23,9 +27,10 @@ def read_cohort(
     Parameters
     ----------
     path : Path
-        CSV with the columns ``slide`` (path) and those of `targets`, and where known ``patient``, ``split`` or
-        ``fold``, ``mpp`` (microns per level-0 px, for slides that do not say or say it wrong), ``mask`` (GeoJSON or
-        image of the tissue), ``centre`` and ``id``. Several slides may be of one patient. Capitals do not matter.
+        CSV in UTF-8, separated by comma, semicolon or tab, with the columns ``slide`` (path) and those of `targets`,
+        and where known ``patient``, ``split`` or ``fold``, ``mpp`` (microns per level-0 px, for slides that do not say
+        or say it wrong), ``mask`` (GeoJSON or image of the tissue), ``centre`` and ``id``. Several slides may be of one
+        patient. Capitals do not matter.
     root : Path or None
         Folder that relative paths start from; None is the manifest's own.
     targets : names of columns
@@ -43,19 +48,33 @@ def read_cohort(
     Raises
     ------
     UserError
-        For a missing column, an empty cell, an id twice, a patient on two sides, an mpp that is no number, a missing
-        file.
+        For a missing column or one that stands twice, an empty cell, an id or a slide twice, an mpp that is none,
+        a missing file.
     """
     import pandas as pd
 
     try:
-        table = pd.read_csv(path, dtype=str, keep_default_na=False, skipinitialspace=True, encoding="utf-8-sig")
+        text = path.read_text(encoding="utf-8-sig")
+        # the header is read as a row, so that pandas renames no column and refuses rows that are longer
+        table = pd.read_csv(
+            io.StringIO(text),
+            sep=_separator(text),
+            header=None,
+            dtype=str,
+            keep_default_na=False,
+            skipinitialspace=True,
+        )
     except FileNotFoundError:
         raise UserError(f"The slide manifest {path} does not exist: check data=FILE.") from None
     except (OSError, ValueError) as error:
-        raise UserError(f"The slide manifest {path} is no CSV that can be read ({error}): save it as CSV.") from error
-    table.columns = [str(c).strip().lower() for c in table.columns]
+        reason = str(error).strip().splitlines()[0].rstrip(".")
+        raise UserError(
+            f"The slide manifest {path} is no CSV that can be read ({reason}): save it as CSV in UTF-8."
+        ) from error
     table = table.apply(lambda column: column.str.strip())
+    header, table = table.iloc[0].tolist(), table.iloc[1:]
+    _check_header(header, targets, path)
+    table.columns = [name.lower() for name in header]
     table = table[(table != "").any(axis=1)].reset_index(drop=True)
     table = table.rename(columns={name.lower(): name for name in targets})
     for column in ("slide", *targets):
@@ -88,15 +107,37 @@ def read_cohort(
     return frame
 
 
+def _separator(text: str) -> str:
+    """The likeliest of the header's separators."""
+    header = text.lstrip().partition("\n")[0]
+    return max(SEPARATORS, key=header.count)
+
+
+def _check_header(header: Sequence[str], targets: Sequence[str], path: Path) -> None:
+    for name in targets:
+        if name.lower() in OURS:
+            raise UserError(
+                f"The column {name} of the slide manifest {path} cannot be a target, for it has a meaning of its own: "
+                "give its values in a column of another name."
+            )
+    for name in ("slide", *targets, *OPTIONAL):
+        found = [given for given in header if given.lower() == name.lower()]
+        if len(found) > 1:
+            raise UserError(
+                f"The slide manifest {path} has more than one column {name} ({', '.join(found)}; capitals do not "
+                "matter): keep one, or rename the others."
+            )
+
+
 def _numbers(column: pd.Series, path: Path) -> pd.Series:
     import pandas as pd
 
     numbers = pd.to_numeric(column, errors="coerce")
-    wrong = column.index[(column != "") & ~(numbers > 0)]
+    wrong = column.index[(column != "") & ~numbers.between(*PLAUSIBLE)]
     if len(wrong):
         raise UserError(
             f"Row {wrong[0] + 1} below the header of the slide manifest {path} has the mpp {column[wrong[0]]!r}: give "
-            "microns per pixel, such as 0.25, or nothing."
+            f"microns per level-0 pixel, between {PLAUSIBLE[0]} and {PLAUSIBLE[1]:g}, such as 0.25, or nothing."
         )
     return numbers.astype(float)
 
@@ -111,8 +152,9 @@ def _check(frame: pd.DataFrame, path: Path) -> None:
             "each its own in a column `id`."
         )
     files = frame["path"].map(os.path.realpath)
-    same = frame["path"][files == files[files.duplicated()].iloc[0]] if files.duplicated().any() else []
-    if len(same):
+    again = files[files.duplicated()]
+    if len(again):
+        same = frame["path"][files == again.iloc[0]]
         named = " and as ".join(dict.fromkeys(same))
         rows = ", ".join(str(i + 1) for i in same.index)
         raise UserError(

@@ -64,8 +64,15 @@ def test_same_names_need_ids(write) -> None:
         ("slide,label\n", "lists no slide"),
         ("slide,label\na.svs,x\nz.svs,y\n", "1 of 2 slide files .*z.svs"),
         ("slide,label,mask\na.svs,x,z.png\n", "1 of 1 mask files .*z.png"),
+        ("slide,label,label\na.svs,x,y\n", r"more than one column label \(label, label;"),
+        ("slide,Label,label\na.svs,x,y\n", r"more than one column label \(Label, label;"),
+        ("slide,label,MPP, mpp\na.svs,x,1,1\n", r"more than one column mpp \(MPP, mpp;"),
+        ("slide,label\na.svs,x,1\n", r"Expected 2 fields in line 2, saw 3\): save it as CSV in UTF-8\.$"),
+        ("slide,label\na.svs,x\nb.svs,y,1\n", r"Expected 2 fields in line 3, saw 3\): save it"),
         ("slide,label,mpp\na.svs,x,40x\n", "has the mpp '40x'"),
         ("slide,label,mpp\na.svs,x,-0.25\n", "has the mpp '-0.25'"),
+        ("slide,label,mpp\na.svs,x,\nb.svs,y,20\n", "Row 2 below .* the mpp '20': .*between 0.02 and 10,"),
+        ("slide,label,mpp\na.svs,x,inf\n", "has the mpp 'inf'"),
         ("id,slide,label\n1,a.svs,x\n2,a.svs,x\n", "stands twice"),
         ("slide,label,id\nb.svs,x,0\na.svs,x,1\ndeep/../a.svs,y,2\n", r"a.svs stands twice .*rows 2, 3 below"),
         ("slide,label\na.svs,x\nlinked.svs,y\n", r"a.svs and as .*linked.svs stands twice"),
@@ -75,6 +82,34 @@ def test_same_names_need_ids(write) -> None:
 def test_wrong_manifests(write, text, said) -> None:
     with pytest.raises(UserError, match=said):
         read_cohort(write(text))
+
+
+@pytest.mark.parametrize("separator", [";", "\t", ","])
+def test_separators(write, separator) -> None:
+    row = ['"a,;\t.svs"', "x", "0.5"]
+    manifest = write("\n".join(separator.join(cells) for cells in (["slide", "label", "mpp"], row)))
+    frame = read_cohort(manifest, check_files=False)
+    assert frame["path"].item().endswith("a,;\t.svs")
+    assert (frame["label"].item(), frame["mpp"].item()) == ("x", 0.5)
+
+
+def test_a_target_has_a_column_of_its_own(write) -> None:
+    for name in ("mpp", "Patient", "group"):
+        with pytest.raises(UserError, match=f"The column {name} .* cannot be a target"):
+            read_cohort(write(f"slide,{name}\na.svs,0.5\n"), targets=[name])
+    frame = read_cohort(write("slide,label,grade\na.svs,x,2\n"), targets=["Grade"])
+    assert frame["Grade"].tolist() == ["2"]
+
+
+def test_columns_of_no_meaning_may_repeat(write) -> None:
+    assert len(read_cohort(write("slide,label,note,note,,\na.svs,x,1,2,,\n"))) == 1
+
+
+@pytest.mark.parametrize("encoding", ["latin-1", "utf-16"])
+def test_other_encodings(write, tmp_path, encoding) -> None:
+    write("").write_bytes("slide,label\na.svs,gutartig-ä\n".encode(encoding))
+    with pytest.raises(UserError, match="save it as CSV in UTF-8"):
+        read_cohort(tmp_path / "cohort.csv")
 
 
 def test_no_manifest(tmp_path) -> None:
