@@ -160,14 +160,6 @@ def _check(frame: pd.DataFrame, path: Path) -> None:
         raise UserError(
             f"The slide {named} stands twice in the manifest {path} (rows {rows} below the header): keep one row of it."
         )
-    if "split" in frame:
-        sides = frame["split"].str.lower().groupby(frame["group"]).unique()
-        both = sides[sides.map(len) > 1]
-        if len(both):
-            raise UserError(
-                f"The patient {both.index[0]} of the slide manifest {path} stands on both sides of the split "
-                f"({' and '.join(sorted(both.iloc[0]))}): put all slides of a patient on one."
-            )
 
 
 def _check_files(frame: pd.DataFrame, path: Path) -> None:
