@@ -90,14 +90,14 @@ def read_cohort(
             )
     if table.empty:
         raise UserError(f"The slide manifest {path} lists no slide.")
-    base = (root or path.parent).resolve()
+    base = (root or path.parent).expanduser().resolve()
     frame = table[list(targets)].copy()
-    frame.insert(0, "path", [str(base / p) for p in table["slide"]])
+    frame.insert(0, "path", [str(base / os.path.expanduser(p)) for p in table["slide"]])
     stems = pd.Series([Path(p).stem for p in table["slide"]])
     frame.insert(0, "id", table["id"].where(table["id"] != "", stems) if "id" in table else stems)
     frame["group"] = table["patient"].where(table["patient"] != "", frame["id"]) if "patient" in table else frame["id"]
     frame["mpp"] = _numbers(table["mpp"], path) if "mpp" in table else float("nan")
-    frame["mask"] = [str(base / m) if m else "" for m in table["mask"]] if "mask" in table else ""
+    frame["mask"] = [str(base / os.path.expanduser(m)) if m else "" for m in table["mask"]] if "mask" in table else ""
     for column in ("split", "fold", "centre"):
         if column in table:
             frame[column] = table[column]

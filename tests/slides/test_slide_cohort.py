@@ -121,3 +121,10 @@ def test_no_manifest(tmp_path) -> None:
 
 def test_features_alone_need_no_slides(write) -> None:
     assert len(read_cohort(write("slide,label\nz.svs,x\n"), check_files=False)) == 1
+
+
+def test_the_home_folder(write, tmp_path, monkeypatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path / "deep"))
+    frame = read_cohort(write("slide,label,mask\n~/a.svs,x,~/../mask.png\n"))
+    assert frame["path"].tolist() == [str(tmp_path / "deep/a.svs")]
+    assert frame["mask"].tolist() == [str(tmp_path / "deep/../mask.png")]
