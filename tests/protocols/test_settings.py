@@ -1,0 +1,112 @@
+"""Settings out of range, of the wrong type or of no use here: one sentence each."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import torch
+
+from bench import protocols
+from bench.protocols.settings import Range, device_of
+from registry.errors import UserError
+
+OUT_OF_RANGE: list[tuple[str, str, Any]] = [
+    ("linear", "c_min", 0.0),
+    ("linear", "c_max", float("inf")),
+    ("linear", "n_strengths", 0),
+    ("linear", "class_weight", "some"),
+    ("linear", "tol", -1.0),
+    ("linear", "max_iter", 0),
+    ("linear", "memory_gib", 0.0),
+    ("linear_sgd", "batch_size", 0),
+    ("linear_sgd", "learning_rates", []),
+    ("linear_sgd", "learning_rates", [1e-3, float("nan")]),
+    ("linear_sgd", "weight_decays", [-1.0]),
+    ("linear_sgd", "steps", 0),
+    ("linear_sgd", "epochs", 0),
+    ("linear_sgd", "patience_share", 0.0),
+    ("linear_sgd", "metric", "accuracy"),
+    ("linear_sgd", "binary_logits", 3),
+    ("linear_uni", "c", 0.0),
+    ("linear_uni", "c", -1.0),
+    ("linear_uni", "max_iter", 0),
+    ("ridge", "alpha_min", 0.0),
+    ("ridge", "n_strengths", 0),
+    ("ridge_hest", "pca", 0),
+    ("cox", "alphas", []),
+    ("cox", "alphas", [0.1, 0.0]),
+    ("cox", "l1_ratio", 0.0),
+    ("cox", "max_iter", 0),
+    ("knn", "k", []),
+    ("knn", "k", [0, 3]),
+    ("knn", "metric", "manhattan"),
+    ("retrieval", "k", [-1]),
+    ("retrieval", "memory_gib", -1.0),
+    ("simpleshot", "shots", []),
+    ("simpleshot", "episodes", 0),
+    ("label_efficiency", "percent", [0.0]),
+    ("label_efficiency", "percent", [50.0, 101.0]),
+    ("label_efficiency", "repeats", 0),
+    ("label_efficiency", "c", 0.0),
+    ("pooled", "pool", "median"),
+    ("abmil", "network", "x"),
+    ("abmil", "optimiser", "sgd"),
+    ("abmil", "schedule", "steps"),
+    ("abmil", "keep", "first"),
+    ("abmil", "monitor", "auroc"),
+    ("abmil", "precision", "int8"),
+    ("abmil", "epochs", 0),
+    ("abmil", "batch", 0),
+    ("abmil", "bag_size", 0),
+    ("abmil", "patience", 0),
+    ("abmil", "learning_rate", 0.0),
+    ("abmil", "weight_decay", -1.0),
+    ("abmil", "warmup_epochs", -1),
+    ("abmil", "dim", 0),
+    ("abmil", "hidden", [0]),
+    ("abmil", "dropout", 1.0),
+    ("abmil", "instance_share", 1.5),
+    ("abmil", "instances", 0),
+    ("abmil", "intervals", 1),
+    ("abmil", "survival_loss", "weibull"),
+    ("abmil", "class_weight", "some"),
+]
+
+
+@pytest.mark.parametrize(("kind", "name", "value"), OUT_OF_RANGE)
+def test_a_setting_out_of_range_is_named_with_what_it_may_be(kind: str, name: str, value: Any) -> None:
+    with pytest.raises(UserError, match=rf"^{name}=.* of the {kind} head is (out of range|unknown|empty): ") as raised:
+        protocols.configured({"kind": kind, name: value})
+    assert "\n" not in str(raised.value)
+    assert str(raised.value).count(". ") == 0
+
+
+def test_heads_of_transmil_share_its_width() -> None:
+    with pytest.raises(UserError, match="multiple of transmil's 8"):
+        protocols.configured({"kind": "abmil", "network": "transmil", "dim": 20})
+
+
+def test_ends_of_a_range() -> None:
+    assert [v in Range(0, 1, open_low=True) for v in (0, 0.5, 1, 1.1)] == [False, True, True, False]
+    assert [v in Range(0, 1, open_high=True) for v in (0, 1)] == [True, False]
+    assert str(Range(0, 100, open_low=True)) == "above 0 and at most 100"
+
+
+@pytest.mark.parametrize("kind", [k for k in protocols.kinds() if hasattr(protocols.get(k).Config(), "device")])
+def test_devices_are_known_by_name(kind: str) -> None:
+    with pytest.raises(UserError, match=rf"device=foo of the {kind} head is unknown: it must be auto, cpu"):
+        protocols.configured({"kind": kind, "device": "foo"})
+    assert protocols.configured({"kind": kind, "device": "cuda:1"}).config.device == "cuda:1"
+
+
+def test_a_gpu_that_is_not_there_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    assert device_of("auto") == device_of("cpu") == "cpu"
+    with pytest.raises(UserError, match=r"device=cuda of a head names a GPU that is not there .PyTorch sees none"):
+        device_of("cuda")
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
+    assert [device_of(d) for d in ("auto", "cuda", "cuda:0", "cpu")] == ["cuda", "cuda", "cuda:0", "cpu"]
+    with pytest.raises(UserError, match="cuda:1"):
+        device_of("cuda:1")
