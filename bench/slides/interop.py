@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,9 @@ from registry.errors import UserError
 # Where the two programs put a slide's file below the folder that a user would name.
 FEATURES = ("{id}.h5", "h5_files/{id}.h5", "{id}.pt", "pt_files/{id}.pt")
 COORDS = ("{id}_patches.h5", "{id}.h5", "patches/{id}_patches.h5", "patches/{id}.h5")
+
+LARGEST = 2**40  # px; no slide is as long, and int64 and float64 are exact
+ROUNDING = 1  # px of the level that is read; the programs round both places and windows
 
 
 def coords_attributes(slide: Slide, grid: Grid) -> dict[str, Any]:
@@ -84,15 +88,9 @@ def read_bag(
     path = find_bag(folder, slide_id)
     if path.suffix == ".pt":
         return _tensor(path), None, {}
-    try:
-        with h5py.File(path, "r") as file:
-            if "features" not in file:
-                raise UserError(f"The file {path} holds no dataset `features` but {', '.join(file) or 'nothing'}.")
-            features = _two(file["features"][:], path)
-            coords = file["coords"][:].astype(np.int64).reshape(-1, 2) if "coords" in file else None
-            attributes = {**dict(file.attrs), **(dict(file["coords"].attrs) if "coords" in file else {})}
-    except OSError as error:
-        raise UserError(f"The file {path} is no whole HDF5 file ({error}): make it again.") from error
+    arrays, attributes = _read(path, "features", "coords")
+    features = _two(arrays["features"], path)
+    coords = _places(arrays["coords"], path) if "coords" in arrays else None
     if coords is not None and len(coords) != len(features):
         raise UserError(f"The file {path} has {len(features)} features and {len(coords)} coordinates: make it again.")
     return features, coords, attributes
@@ -108,36 +106,102 @@ def read_coords(folder: Path, slide_id: str, slide: Slide, tile_size: int) -> Gr
     tile_size : int
         Side to which the tiles are brought, px.
 
+    Returns
+    -------
+    Grid
+        Without the tiles that hang over the right or bottom edge, where CLAM pads them with white; `candidates` counts
+        them.
+
     Raises
     ------
     UserError
         If there is no file of the slide, it does not say how large a tile is, or it is of another slide.
     """
     path = find_coords(folder, slide_id)
-    try:
-        with h5py.File(path, "r") as file:
-            if "coords" not in file:
-                raise UserError(f"The file {path} holds no dataset `coords` but {', '.join(file) or 'nothing'}.")
-            coords, says = file["coords"][:].astype(np.int64).reshape(-1, 2), dict(file["coords"].attrs)
-    except OSError as error:
-        raise UserError(f"The file {path} is no whole HDF5 file ({error}): make it again.") from error
+    arrays, says = _read(path, "coords")
+    coords = _places(arrays["coords"], path)
+    width, height = slide.dimensions
+    for name, side in (("level0_width", width), ("level0_height", height)):
+        if name in says and _number(says, name, path) != side:
+            raise UserError(
+                f"The coordinates in {path} are of another slide: their {name} is {says[name]} and {slide.path} has "
+                f"{width} x {height} px."
+            )
+    window = _window(says, slide, path)
+    if (overlap := _number(says, "overlap", path) if "overlap" in says else 0) < 0:
+        raise UserError(f"The coordinates in {path} have the overlap {overlap:g}, which is below 0: make them again.")
+    if len(coords) and ((coords < 0).any() or (coords >= (width, height)).any()):
+        raise UserError(f"The coordinates in {path} lie outside the slide {slide.path} of {width} x {height} px.")
+    if window[0] > width or window[1] > height:
+        raise UserError(
+            f"The tiles in {path} are {window[0]:g} x {window[1]:g} px of level 0, larger than the slide {slide.path} "
+            f"of {width} x {height} px."
+        )
+    every = from_coords(slide, coords, window, tile_size, int(overlap))
+    ends = np.rint(coords / slide.downsample(every.level)) + every.window
+    whole = (ends <= np.array(slide.level_dimensions[every.level]) + ROUNDING).all(axis=1)
+    if len(coords) and not whole.any():
+        raise UserError(
+            f"None of the {len(coords)} tiles in {path} lies wholly on the slide {slide.path} of {width} x {height} px."
+        )
+    return replace(every, coords=every.coords[whole], tissue=every.tissue[whole])
+
+
+def _window(says: dict[str, Any], slide: Slide, path: Path) -> tuple[float, float]:
+    """Width and height of a tile, level-0 px."""
     if "patch_size_level0" in says:
-        window = (float(says["patch_size_level0"]),) * 2
+        name, factor = "patch_size_level0", (1.0, 1.0)
     elif "patch_size" in says and "patch_level" in says:
-        factor = slide.downsample(int(says["patch_level"]))
-        window = (float(says["patch_size"]) * factor[0], float(says["patch_size"]) * factor[1])
+        name, level = "patch_size", _number(says, "patch_level", path)
+        if level not in range(len(slide.level_dimensions)):
+            raise UserError(
+                f"The coordinates in {path} are of the patch_level {level:g}, and the levels of the slide {slide.path} "
+                f"are 0 to {len(slide.level_dimensions) - 1}."
+            )
+        factor = slide.downsample(int(level))
     else:
         raise UserError(
             f"The coordinates in {path} do not say how large a tile is: they need the attribute patch_size_level0 "
             "(TRIDENT) or patch_size and patch_level (CLAM)."
         )
-    width, height = slide.dimensions
-    if len(coords) and ((coords < 0).any() or (coords >= (width, height)).any()):
-        raise UserError(f"The coordinates in {path} lie outside the slide {slide.path} of {width} x {height} px.")
-    return from_coords(slide, coords, window, tile_size, int(says.get("overlap", 0)))
+    if (side := _number(says, name, path)) < 1:
+        raise UserError(f"The coordinates in {path} have the {name} {side:g}: a tile is 1 px or more.")
+    return side * factor[0], side * factor[1]
+
+
+def _read(path: Path, needed: str, *others: str) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+    """The datasets of these names, all but the first if they are there, and what the file says of them and itself."""
+    names = (needed, *others)
+    try:
+        with h5py.File(path, "r") as file:
+            if needed not in file:
+                raise UserError(f"The file {path} holds no dataset `{needed}` but {', '.join(file) or 'nothing'}.")
+            found = {name: file[name] for name in names if name in file}
+            for name, node in found.items():
+                if not isinstance(node, h5py.Dataset) or not node.shape or node.dtype.kind not in "iuf":
+                    what = f"{node.dtype} {node.shape}" if isinstance(node, h5py.Dataset) else "a group"
+                    raise UserError(
+                        f"`{name}` in {path} is {what} and must be a table of numbers: make the file again."
+                    )
+            attributes = {**dict(file.attrs), **(dict(file["coords"].attrs) if "coords" in found else {})}
+            return {name: node[()] for name, node in found.items()}, attributes
+    except (OSError, RuntimeError, KeyError) as error:
+        raise UserError(f"The file {path} is no whole HDF5 file ({error}): make it again.") from error
+
+
+def _number(says: dict[str, Any], name: str, path: Path) -> float:
+    value = np.asarray(says[name])
+    if value.size != 1 or value.dtype.kind not in "iuf" or not np.isfinite(value).all():
+        raise UserError(f"The attribute {name} in {path} is {says[name]!r} and must be a number: make the file again.")
+    return float(value.item())
 
 
 def _find(folder: Path, slide_id: str, places: tuple[str, ...], what: str) -> Path:
+    if not folder.is_dir():
+        raise UserError(
+            f"{folder}, named as the folder of {what}, {'is a file' if folder.exists() else 'does not exist'}: name "
+            "the right one."
+        )
     for place in places:
         if (path := folder / place.format(id=slide_id)).is_file():
             return path
@@ -147,27 +211,42 @@ def _find(folder: Path, slide_id: str, places: tuple[str, ...], what: str) -> Pa
 
 
 def _tensor(path: Path) -> Float[np.ndarray, "tile feature"]:
-    import pickle
-
     import torch
 
     try:
         loaded = torch.load(path, map_location="cpu", weights_only=True)
-    except (OSError, RuntimeError, EOFError, pickle.UnpicklingError) as error:
+    except Exception as error:  # the unpickler meets what is no tensor with any error
         raise UserError(
             f"The file {path} is no tensor that can be read ({type(error).__name__}): make it again."
         ) from error
     if not isinstance(loaded, torch.Tensor):
         raise UserError(f"The file {path} holds no tensor of features but a {type(loaded).__name__}.")
-    return _two(loaded.float().numpy(), path)
+    if loaded.layout is not torch.strided or loaded.is_meta or not loaded.is_floating_point():
+        kind = loaded.dtype if loaded.layout is torch.strided else loaded.layout
+        raise UserError(f"The tensor in {path} is {kind}: a dense one of floating-point numbers is needed.")
+    return _two(loaded.detach().float().numpy(), path)
 
 
 def _two(features: np.ndarray, path: Path) -> Float[np.ndarray, "tile feature"]:
     """[N, D]; some versions write [1, N, D]."""
     if features.ndim == 3 and features.shape[0] == 1:
         features = features[0]
-    if features.ndim != 2 or features.dtype.kind != "f":
+    if features.ndim != 2 or features.dtype.kind != "f" or not features.shape[1]:
         raise UserError(
             f"The features in {path} are {features.dtype} {features.shape}: one row of numbers a tile is needed."
         )
     return features
+
+
+def _places(coords: np.ndarray, path: Path) -> Int[np.ndarray, "tile 2"]:
+    """[N, 2]; some versions write [1, N, 2]."""
+    if coords.ndim == 3 and coords.shape[0] == 1:
+        coords = coords[0]
+    if not coords.size:
+        return np.zeros((0, 2), np.int64)
+    if coords.ndim != 2 or coords.shape[1] != 2 or not np.isfinite(coords).all():
+        what = "not all finite" if coords.shape[1:] == (2,) else f"of the shape {coords.shape}"
+        raise UserError(f"The coordinates in {path} are {what}: one finite x and y a tile are needed.")
+    if (np.abs(coords) > LARGEST).any():
+        raise UserError(f"The coordinates in {path} are larger than any slide: one x and y in px a tile are needed.")
+    return np.rint(coords).astype(np.int64)
