@@ -56,8 +56,9 @@ def take_in(folder: Path, slides: Sequence[str], job: Job[Any], *, on_corrupt: s
         taken.files.append(path)
     taken.rows = np.arange(len(taken.files))
     if wrong and (on_corrupt != "skip" or not taken.files):
-        more = [f"{len(wrong) - SHOWN} more slides have none either."] if len(wrong) > SHOWN else []
-        taken.error = UserError("\n".join([*list(wrong.values())[:SHOWN], *more]))
+        sentences = list(dict.fromkeys(wrong.values()))  # of a folder that is not there they are one
+        more = [f"{len(sentences) - SHOWN} more slides have none either."] if len(sentences) > SHOWN else []
+        taken.error = UserError("\n".join([*sentences[:SHOWN], *more]))
     elif len(widths) > 1:
         named = ", ".join(f"{slide} {width}" for width, slide in widths.items())
         taken.error = UserError(f"The features in {folder} are of several widths ({named}): take those of one model.")
