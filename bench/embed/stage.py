@@ -284,9 +284,13 @@ def _gather(job: Job[Any], units: list[Unit], on_corrupt: str) -> Embedding:
             "notes": json.loads(attributes["weights_notes"]),
         }
         if skipped and on_corrupt != "skip":
+            first = f"position {offset + skipped[0]}"
+            if unit.coords is not None:
+                first = "level-0 pixel ({}, {})".format(*unit.coords[skipped[0]])
             whole.error = UserError(
-                f"{len(skipped)} tiles of {unit.name} could not be read when they were embedded, the first at position "
-                f"{offset + skipped[0]}: mend or remove them, or set on_corrupt=skip to leave such tiles out."
+                f"{len(skipped)} tile{'' if len(skipped) == 1 else 's'} of {unit.attributes.get('slide', unit.name)} "
+                f"could not be read when they were embedded, the first at {first}: mend or remove them, or set "
+                "on_corrupt=skip to leave such tiles out."
             )
             return whole
         if skipped:
