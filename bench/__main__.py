@@ -73,6 +73,12 @@ def _plain(error: Exception) -> str:
     if isinstance(error, MissingConfigException) and error.options:
         kind, _, name = str(error.missing_cfg_file).rpartition("/")
         return f"There is no {kind} '{name}': choose one of {', '.join(o for o in error.options if o != 'schema')}."
+    if "Ambiguous value for argument" in str(error):
+        name, value = str(error).split("'")[1].split("=", 1)
+        return (
+            f"{name}={value} is not plain: several names need brackets, {name}=[{value}] (or -m for a job each), and a "
+            f"value that holds a comma needs quotes, \"{name}='{value}'\"."
+        )
     cause = str(error.__cause__).splitlines()[0] if error.__cause__ else ""
     said = " ".join([str(error).splitlines()[0].rstrip("."), *([f"({cause})"] if cause else [])])
     return f"{said}: python -m bench --help shows what can be set."

@@ -28,6 +28,9 @@ USUAL = {
 }
 
 
+LEAST_BOOTSTRAP = 20
+
+
 def run(config: BenchConfig) -> None:
     """Run every model on every task with every protocol and seed, and rebuild the leaderboard.
 
@@ -44,10 +47,12 @@ def run(config: BenchConfig) -> None:
     heads = {name: protocols.configured(settings) for name, settings in config.protocols.items()}
     if not config.tasks:
         raise UserError("No task is named: set task=NAME, or suite=NAME for a set of them.")
+    _check_numbers(config)
     failures: list[str] = []
     asked: set[str] = set()
     for name, settings in config.tasks.items():
         try:
+            _check_named(name, config)
             failures += _run_task(config, tasks.configured(settings), entries, heads, results, cache, device, asked)
         except UserError as error:
             failures.append(str(error))
@@ -60,6 +65,27 @@ def run(config: BenchConfig) -> None:
         print("\n".join(f"{what}: {path}" for what, path in written.items()))
     if failures:
         raise UserError("\n".join(dict.fromkeys(failures)))
+
+
+def _check_numbers(config: BenchConfig) -> None:
+    if not config.seeds or not all(0 <= seed < 2**32 for seed in config.seeds):
+        raise UserError(f"seeds={list(config.seeds)} must name one seed or more, each from 0 to 2**32 - 1: seeds=[0].")
+    if config.bootstrap < LEAST_BOOTSTRAP:
+        raise UserError(f"bootstrap={config.bootstrap} is too few resamples for an interval: set 1000.")
+
+
+def _check_named(key: str, config: BenchConfig) -> None:
+    """Settings under ``tasks.KEY`` must be of a task of that name in this run."""
+    names = {other: _name_of(task) for other, task in config.tasks.items()}
+    if not names[key]:
+        there = ", ".join(other for other, name in names.items() if name) or "none"
+        raise UserError(f"tasks.{key} is set, but there is no task {key} in this run: its tasks are {there}.")
+    if names[key] != key:
+        raise UserError(f"tasks.{key}.name is {names[key]}: a task's name is its key, so write a YAML of that name.")
+
+
+def _name_of(task: Any) -> str:
+    return str(task.get("name", "") if isinstance(task, dict) else task.name)
 
 
 def _run_task(
@@ -90,14 +116,11 @@ def _fitting(task: TaskConfig, heads: dict[str, protocols.Head]) -> dict[str, pr
         name: head for name, head in heads.items() if task.kind.value in head.kinds and (slides or not head.takes_bags)
     }
     if not found:
-        bags = (
-            " and takes slides as bags of tiles"
-            if any(task.kind.value in head.kinds for head in heads.values())
-            else ""
-        )
+        fits_slides = any(task.kind.value in head.kinds for head in heads.values())
         raise UserError(
-            f"The task {task.name} asks for {task.kind.value} of {task.unit.value}s, which protocol={','.join(heads)} "
-            f"does not give{bags}: choose another, such as protocol={USUAL[task.kind]}."
+            f"The task {task.name} asks for {task.kind.value} of {task.unit.value}s, for which protocol="
+            f"{','.join(heads)} {'is not: it takes slides as bags of tiles' if fits_slides else 'is not'}: choose "
+            f"another, such as protocol={USUAL[task.kind]}."
         )
     return found
 

@@ -8,7 +8,7 @@ import json
 import os
 import sys
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -30,6 +30,7 @@ from bench.tile_data import Pass, TileData, divided
 from registry.card import Preprocessing
 from registry.errors import UserError
 
+STALE = "this row is of an earlier run; a later one failed"
 MPP_TOLERANCE = 0.1  # relative; beyond it the row says what the network sees
 
 
@@ -73,6 +74,7 @@ class Run:
 
         `samples` gives all of them, as bags or as one vector each.
         """
+        notes = self.data.notes(embedding)
         try:
             train, val, test = divided(self.data.manifest, samples(self.head.takes_bags), self.fold)
             n_train, n_val, n_test = len(train), len(val) if val is not None else 0, len(test)
@@ -102,14 +104,14 @@ class Run:
                 config_digest=self.digest(features),
                 info={**predictions.info, **self._show(predictions, embedding), "weights": embedding.weights},
             )
-            row.notes.extend([*self.data.notes(embedding), *embedding.weights.get("notes", [])])
+            row.notes.extend([*notes, *embedding.weights.get("notes", []), *predictions.info.get("notes", [])])
             leaderboard.write(self.results, row, predictions)
             n_folds = len(self.data.manifest.folds) if self.fold else 0
             leaderboard.discard_other_folds(self.results, *self._key[:-1], n_folds)
         except OSError as error:
             return self.fail(unwritable(self.results, error, "results=DIR"))
         except Exception as error:
-            return self.fail(error)
+            return self.fail(error, notes)
         own = row.metrics[self.task.metric]
         say(
             f"{self.task.name} · {self.model.name} · {self.protocol}{self._part}: {self.task.metric} "
@@ -138,11 +140,16 @@ class Run:
                 draw_heatmap(folder / name, self.part.pictures / name, attention, files[slide])
         return {"attention": path.relative_to(self.results).as_posix()}
 
-    def fail(self, error: Exception, *, of_model: bool = True) -> str:
-        """Write a failed row, unless a good one of the same samples and settings stands there; gives the sentence."""
+    def fail(self, error: Exception, notes: Sequence[str] = (), *, of_model: bool = True) -> str:
+        """Write a failed row; gives the sentence, with what was left out of the samples before.
+
+        A good one of the same samples and settings stays, with a note, as its features were others.
+        """
         sentence = str(error) if isinstance(error, UserError) else fault(error)
         if of_model and self.model.name not in sentence:
             sentence = f"{self.model.name}: {sentence}"
+        if notes:
+            sentence = f"{sentence} ({'; '.join(notes)})"
         standing = leaderboard.read_row(self.results, *self._key)
         failed = dataclasses.replace(self._row(), status="failed", error=sentence)
         if (
@@ -151,6 +158,9 @@ class Run:
             or (standing.asked, standing.settings) != (failed.asked, failed.settings)
         ):
             leaderboard.write(self.results, failed, None)
+        elif (note := f"{STALE}: {sentence}") not in standing.notes:
+            kept = [own for own in standing.notes if not own.startswith(STALE)]
+            leaderboard.write(self.results, dataclasses.replace(standing, notes=[*kept, note]), None)
         return sentence
 
     def _row(self) -> Row:

@@ -24,7 +24,15 @@ def floors_of(entry: Entry, entries: Iterable[Entry]) -> list[Entry]:
         and other.key.block == entry.key.block
         and other.key.frontend in ("", entry.key.frontend)
         and (not other.key.model.endswith(TWIN) or other.key.model == entry.key.model + TWIN)
+        and _alike(other, entry)
     ]
+
+
+def _alike(floor: Entry, entry: Entry) -> bool:
+    """Whether no run of both lost other samples than its counterpart, as unreadable ones are left out of a run."""
+    tested = {(row.seed, row.fold): (row.n_test, row.n_groups) for row in floor.whole}
+    own = {(row.seed, row.fold): (row.n_test, row.n_groups) for row in entry.whole}
+    return all(tested[repeat] == own[repeat] for repeat in tested.keys() & own.keys())
 
 
 def best_floor(metric: str, floors: Iterable[Entry], repeats: Collection[Repeat]) -> tuple[float, Entry] | None:

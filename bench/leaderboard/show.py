@@ -18,7 +18,7 @@ from bench.metrics import LOWER_IS_BETTER, METRICS
 DIGITS = 3
 LEGEND = (
     "(floor): what the head does without a pretrained model. over floor: the paired difference to the best floor, "
-    "* where its 95 % interval excludes 0."
+    "* where its 95 % interval excludes 0; - where there is none on the same samples."
 )
 LEGEND_OF_MEANS = " runs: what a line is the mean of, sd over them; 'only' where some failed or are missing."
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from enum import Enum
 from typing import Any
 
@@ -29,6 +29,7 @@ class Kind(Enum):
     multilabel = "multilabel"  # which of some labels, each for itself
 
 
+RESERVED = ("protocol", "model", "frontend")
 CLASS_LIKE = (Kind.classes, Kind.ordinal)
 COLUMNS = {
     Kind.classes: ["label"],
@@ -200,6 +201,14 @@ def configured(settings: TaskConfig | Mapping[str, Any]) -> TaskConfig:
     from omegaconf.errors import OmegaConfBaseException
 
     name = settings.name if isinstance(settings, TaskConfig) else settings.get("name", "")
+    if isinstance(settings, TaskConfig):
+        for part, of in (("", settings), (".tiling", settings.tiling), (".split", settings.split)):
+            known = [f.name for f in fields(of)]
+            unknown = sorted(vars(of).keys() - set(known))
+            if unknown:
+                raise UserError(f"tasks.{name}{part} has no setting {unknown[0]}: its settings are {', '.join(known)}.")
+    if name in RESERVED:
+        raise UserError(f"A task cannot be called {name}, as the table has a column of that name: call it otherwise.")
     try:
         task = OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(TaskConfig), settings))
     except OmegaConfBaseException as error:
@@ -230,15 +239,15 @@ def _check_kind(task: TaskConfig) -> None:
             "a label."
         )
     task.targets = task.targets or COLUMNS[task.kind]
+    for setting, names in (("targets", task.targets), ("classes", task.classes)):
+        twice = sorted({name for name in names if names.count(name) > 1})
+        if twice:
+            raise UserError(f"tasks.{task.name}.{setting} names {', '.join(twice)} more than once: name each once.")
     if task.kind is not Kind.regression and len(task.targets) != len(COLUMNS.get(task.kind, task.targets)):
         raise UserError(
             f"A task of the kind {task.kind.value} has {len(COLUMNS[task.kind])} of tasks.{task.name}.targets, such as "
             f"{' and '.join(COLUMNS[task.kind])}, not {', '.join(task.targets)}."
         )
-    for setting, names in (("targets", task.targets), ("classes", task.classes)):
-        twice = sorted({name for name in names if names.count(name) > 1})
-        if twice:
-            raise UserError(f"tasks.{task.name}.{setting} names {', '.join(twice)} more than once: name each once.")
     task.metric = task.metric or PRIMARY[task.kind.value]
     if task.metric not in METRICS[task.kind.value]:
         raise UserError(

@@ -84,7 +84,7 @@ def strata(frame: pd.DataFrame, task: TaskConfig) -> Shaped[np.ndarray, " sample
 
 
 def check_side(of: Shaped[np.ndarray, "sample ..."], task: TaskConfig, side: str, origin: str) -> None:
-    """What training and test samples must have, so that something can be learned and judged; classes have `rare`."""
+    """What the "training" or "test" samples must have to learn from or to be judged by; classes have `rare`."""
     wanting: dict[Kind, Callable[[], list[str]]] = {
         Kind.survival: lambda: [] if of[:, 1].any() else ["no event"],
         Kind.multilabel: lambda: [
@@ -95,7 +95,7 @@ def check_side(of: Shaped[np.ndarray, "sample ..."], task: TaskConfig, side: str
         Kind.regression: lambda: [
             f"one value of {name} only"
             for name, column in zip(task.targets, of.T, strict=True)
-            if column.min() == column.max()
+            if side == "training" and column.min() == column.max()
         ],
     }
     lacks = wanting.get(task.kind, list)()

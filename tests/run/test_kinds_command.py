@@ -118,7 +118,7 @@ def test_another_number_of_folds_replaces_the_rows(cohort, tmp_path):
 
 def test_no_head_for_the_kind(cohort, tmp_path):
     done = run(tmp_path, cohort, "survival", "protocol=[linear,knn]")
-    refused(done, "asks for survival of tiles", "protocol=linear,knn does not give", "such as protocol=cox")
+    refused(done, "asks for survival of tiles", "protocol=linear,knn is not", "such as protocol=cox")
 
 
 def test_a_head_that_fails_leaves_the_others_their_rows(cohort, tmp_path):
@@ -128,3 +128,92 @@ def test_a_head_that_fails_leaves_the_others_their_rows(cohort, tmp_path):
     failed = json.loads((tmp_path / "results/rows/tiles/colour/simpleshot-0.json").read_text())
     assert failed["status"] == "failed"
     assert "500" in failed["error"]
+
+
+def means(folder):
+    table = pd.read_csv(folder / "results/leaderboard_mean.csv", dtype={"asked": str, "settings": str})
+    return table[table["metric"] == table["metric"].iloc[0]]
+
+
+def test_only_runs_of_the_same_samples_and_settings_are_averaged(cohort, tmp_path):
+    assert run(tmp_path, cohort, "classes", "protocol=knn", "seeds=[0,1]").returncode == 0
+    assert means(tmp_path)["n_seeds"].tolist() == [2]
+    done = run(tmp_path, cohort, "classes", "protocol=knn", "tasks.tiles.split.seed=5")
+    assert means(tmp_path)["n_seeds"].tolist() == [1, 1]
+    assert means(tmp_path)["asked"].nunique() == 2
+    assert "seeds" not in done.stdout.splitlines()[1], "a line of one run"
+    assert "not shown: rows of tiles with other samples" in done.stdout
+    assert "tiles [" in pd.read_csv(tmp_path / "results/leaderboard_wide.csv").columns[-1]
+    done = run(tmp_path, cohort, "classes", "protocol=knn", "tasks.tiles.split.seed=5", "seeds=[1]")
+    assert means(tmp_path)["n_seeds"].tolist() == [2], "all runs are of the new split now"
+    done = run(tmp_path, cohort, "classes", "protocol=knn", "tasks.tiles.split.seed=5", "protocols.knn.k=[1]")
+    assert means(tmp_path)["n_seeds"].tolist() == [1, 1]
+    assert means(tmp_path)["settings"].nunique() == 2
+    assert done.stdout.count("knn [") == 2
+
+
+def test_a_floor_of_other_samples_is_no_null_value(cohort, tmp_path):
+    assert run(tmp_path, cohort, "classes", "protocol=knn", "null=floors").returncode == 0
+    other = ("protocol=knn", "tasks.tiles.split.seed=5", "model=random_vit_s16")
+    assert run(tmp_path, cohort, "classes", *other).returncode == 0
+    table = pd.read_csv(tmp_path / "results/leaderboard.csv", dtype={"asked": str})
+    assert table.groupby("asked")["model"].nunique().tolist() == [1, 1]
+
+
+def test_a_run_that_fails_on_new_data_is_not_hidden_by_the_old_row(cohort, tmp_path):
+    assert run(tmp_path, cohort, "classes", "protocol=simpleshot", "protocols.simpleshot.shots=[1]").returncode == 0
+    few = ("protocol=simpleshot", "protocols.simpleshot.shots=[1]", "protocols.simpleshot.episodes=10")
+    done = run(tmp_path, cohort, "classes", *few, "protocols.simpleshot.shots=[500]")
+    refused(done, "fewer than 500 shots")
+    assert "failed: colour, simpleshot" in done.stdout
+
+
+def test_predictions_that_are_gone_are_made_again(cohort, tmp_path):
+    assert run(tmp_path, cohort, "classes", "protocol=knn").returncode == 0
+    [saved] = (tmp_path / "results/predictions").rglob("*.parquet")
+    whole = saved.read_bytes()
+    for damage in (saved.unlink, lambda: saved.write_bytes(whole[:100])):
+        damage()
+        assert run(tmp_path, cohort, "classes", "protocol=knn").returncode == 0
+        assert saved.read_bytes() == whole
+
+
+def test_a_fold_of_one_patient_has_no_interval_and_the_table_stands(cohort, tmp_path):
+    frame = pd.read_csv(cohort)
+    frame["path"] = [str(cohort.parent / path) for path in frame["path"]]
+    number = frame["patient"].str[1:].astype(int)
+    frame["fold"] = np.where(number == 0, "a", np.where(number % 2, "b", "c"))
+    frame["regression"] += np.arange(len(frame)) / 1000
+    frame.to_csv(tmp_path / "one.csv", index=False)
+    done = run(tmp_path, tmp_path / "one.csv", "regression", "protocol=ridge")
+    assert done.returncode == 0, done.stderr
+    mean = pd.read_csv(tmp_path / "results/leaderboard_mean.csv").set_index("metric").loc["mae"]
+    assert mean["n_runs"] == 3
+    assert np.isnan(mean["ci_low"])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "parts"),
+    [
+        (("tasks.tiles.split.fold=3",), ("tasks.tiles.split has no setting fold", "folds")),
+        (("tasks.tiles.bogus=1",), ("tasks.tiles has no setting bogus",)),
+        (("tasks.tiles.tiling.max_tile=3",), ("tasks.tiles.tiling has no setting max_tile", "max_tiles")),
+        (("tasks.tile.split.folds=3",), ("there is no task tile in this run: its tasks are tiles",)),
+        (("tasks.tiles.name=model",), ("tasks.tiles.name is model",)),
+        (("tasks.tiles.split.seed=-3",), ("tasks.tiles.split.seed is -3",)),
+        (("tasks.tiles.targets=[classes,classes]",), ("names classes more than once",)),
+        (("bootstrap=1",), ("too few resamples",)),
+        (("seeds=[]",), ("must name one seed or more",)),
+        (("seeds=[-1]",), ("must name one seed or more",)),
+        (("model=colour,random_vit_s16",), ("several names need brackets", "model=[colour,random_vit_s16]")),
+        (("tasks.tiles.split.folds=49",), ("fewer than tasks.tiles.split.folds=49",)),
+    ],
+)
+def test_what_cannot_be_is_a_sentence(cohort, tmp_path, arguments, parts):
+    refused(run(tmp_path, cohort, "classes", "protocol=knn", *arguments), *parts)
+
+
+def test_as_many_folds_as_patients(cohort, tmp_path):
+    done = run(tmp_path, cohort, "regression", "protocol=ridge", f"tasks.tiles.split.folds={PATIENTS}")
+    assert done.returncode == 0, done.stderr
+    assert len(list((tmp_path / "results/rows/tiles/colour").iterdir())) == PATIENTS
