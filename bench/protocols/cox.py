@@ -55,18 +55,20 @@ def fit_predict(train: Samples, val: Samples | None, test: Samples, config: Conf
     samples = pool(train, val)
     x, y = samples.features.astype(np.float64), samples.labels
     info: dict[str, Any] = {"alpha": float(alphas[0])}
+    notes: list[str] = []
     if len(alphas) > 1:
         choice = inner(train, val, seed)
-        values = []
+        values, early = [], 0
         for fit, held_out in zip(choice.fit, choice.held_out, strict=True):
             time, event = y[held_out].T
-            risks = [_risks(x[fit], y[fit], x[held_out], alpha, config) for alpha in alphas]
-            values.append([concordance(time, event > 0, risk) for risk in risks])
+            fitted = [_risks(x[fit], y[fit], x[held_out], alpha, config) for alpha in alphas]
+            values.append([concordance(time, event > 0, risk) for risk, _ in fitted])
+            early += sum(not converged for _, converged in fitted)
         usable = ~np.isnan(values).any(axis=1)
         if not usable.any():
             raise UserError(
-                f"Alpha is chosen by {choice.by}, where no two samples' survival can be compared: give more "
-                "samples with events."
+                f"Alpha is chosen by {choice.by}, where no two samples' survival can be compared, because no event "
+                "comes before another sample's time: give more samples, with events at different times."
             )
         c_index = np.array(values)[usable].mean(axis=0)
         best = int(c_index.argmax())
@@ -76,12 +78,26 @@ def fit_predict(train: Samples, val: Samples | None, test: Samples, config: Conf
             "alphas": alphas.tolist(),
             "validation_c_index": c_index.tolist(),
         }
-    risk = _risks(x, y, test.features.astype(np.float64), info["alpha"], config)
+        if early:
+            notes.append(
+                f"{early} of {len(alphas) * len(choice.fit)} fits that the Cox regression's alpha was chosen by ended "
+                f"after {config.max_iter} iterations without convergence."
+            )
+    risk, converged = _risks(x, y, test.features.astype(np.float64), info["alpha"], config)
+    if not converged:
+        notes.append(
+            f"The Cox regression did not converge in {config.max_iter} iterations: raise max_iter or alphas, or "
+            "standardise."
+        )
+    if notes:
+        info["notes"] = notes
     return Predictions.of(test, risk[:, None], info)
 
 
-def _risks(x: np.ndarray, y: np.ndarray, queries: np.ndarray, alpha: float, config: Config) -> np.ndarray:
+def _risks(x: np.ndarray, y: np.ndarray, queries: np.ndarray, alpha: float, config: Config) -> tuple[np.ndarray, bool]:
+    """Log risks of the queries, and whether the fit converged."""
     try:
+        from sklearn.exceptions import ConvergenceWarning
         from sksurv.linear_model import CoxnetSurvivalAnalysis
     except ImportError as error:
         raise UserError("The cox head needs scikit-survival: pip install 'pfmbench[survival]'.") from error
@@ -94,11 +110,12 @@ def _risks(x: np.ndarray, y: np.ndarray, queries: np.ndarray, alpha: float, conf
     outcome = np.array([(e > 0, t) for t, e in y], dtype=[("event", bool), ("time", float)])
     model = CoxnetSurvivalAnalysis(alphas=[alpha], l1_ratio=config.l1_ratio, max_iter=config.max_iter)
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
+        with warnings.catch_warnings(record=True) as warned:
+            warnings.simplefilter("always")
             model.fit(x / scale, outcome)
     except (ArithmeticError, ValueError) as error:
         raise UserError(
             f"The Cox regression at alpha={alpha} failed ({error}): raise protocols.cox.alphas or standardise."
         ) from error
-    return np.asarray(model.predict(queries / scale))
+    converged = not any(issubclass(warning.category, ConvergenceWarning) for warning in warned)
+    return np.asarray(model.predict(queries / scale)), converged

@@ -11,7 +11,8 @@ from registry.errors import UserError
 
 
 def check_survival(train: Samples, val: Samples | None, test: Samples) -> None:
-    """Check that labels are times above 0 and events of 0 or 1, and that training and test have events.
+    """Check that labels are times above 0 and events of 0 or 1, that training and test have events, and that training
+    samples can be compared: an event before another sample's time.
 
     Raises
     ------
@@ -30,6 +31,19 @@ def check_survival(train: Samples, val: Samples | None, test: Samples) -> None:
             )
         if side is not val and not event.any():
             raise UserError(f"No {name} sample has an event: survival cannot be learned or judged from censored times.")
+        if side is train and not _comparable(time, event > 0):
+            alike = (side.labels == side.labels[0]).all()
+            what = f"have the same time, {time[0]:g}, and event" if alike else "have no event before another's time"
+            raise UserError(
+                f"All {len(side)} training samples {what}, so there is no order of survival to learn: look at the "
+                "columns of time and event."
+            )
+
+
+def _comparable(time: Float[np.ndarray, " sample"], event: Bool[np.ndarray, " sample"]) -> bool:
+    """Whether any pair is comparable, in the sense of `concordance`."""
+    last = time.max()
+    return bool((time[event] < last).any() or (event.any() and (time[~event] == last).any()))
 
 
 def concordance(

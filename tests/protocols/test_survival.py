@@ -120,6 +120,8 @@ def test_abmil_learns_who_dies_first(loss: str) -> None:
         (lambda y: y * [0, 1], "time that is not above 0"),
         (lambda y: y + np.array([0, 1]), "event that is not 0 or 1"),
         (lambda y: y[:, 0], "not pairs of time and event"),
+        (lambda y: y * 0 + [5, 1], "All 40 training samples have the same time, 5, and event, so there is no order"),
+        (lambda y: np.where(y[:, :1] == y[:, 0].max(), [9e9, 1], y * [1, 0]), "have no event before another's time"),
     ],
 )
 def test_labels_that_are_no_survival_are_named(spoil: object, says: str) -> None:
@@ -127,3 +129,11 @@ def test_labels_that_are_no_survival_are_named(spoil: object, says: str) -> None
     broken = replace(train, labels=spoil(train.labels))  # type: ignore[operator]
     with pytest.raises(UserError, match=says):
         cox.fit_predict(broken, None, test, cox.Config(), 0)
+
+
+def test_a_cox_fit_that_ends_early_is_noted() -> None:
+    train, test = survivors(60), survivors(30, seed=1)
+    early = cox.fit_predict(train, None, test, cox.Config(alphas=[0.001, 0.01], max_iter=1), 0)
+    assert "did not converge in 1 iterations" in early.info["notes"][-1]
+    assert "fits that the Cox regression's alpha was chosen by" in early.info["notes"][0]
+    assert "notes" not in cox.fit_predict(train, None, test, cox.Config(), 0).info
