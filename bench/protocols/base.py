@@ -66,7 +66,8 @@ class Predictions:
         Probabilities or votes of classes or grades, rows sum to 1. Regression: values [N, T]. Survival: risk [N, 1],
         higher is earlier. Multi-label: probabilities [N, L], each for itself.
     info : dict
-        What was chosen and how it went, JSON values (strength, k, gradient norm).
+        What was chosen and how it went, JSON values (strength, k, gradient norm). `notes`, a list of sentences, is
+        there where the reader of a score must know of something, as of a fit that did not converge.
     kind : one of `KINDS`
     calibrated : float64 [N, C] or None
         Class probabilities after temperature scaling on validation data, where there was any.

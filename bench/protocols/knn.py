@@ -11,7 +11,7 @@ from jaxtyping import Float, Int
 from bench.protocols.base import Predictions, Samples
 from bench.protocols.checks import check_classes
 from bench.protocols.neighbours import nearest
-from bench.protocols.selection import balanced_accuracy, inner, pool
+from bench.protocols.selection import balanced_accuracy, inner, inner_where_possible, pool
 from bench.protocols.settings import FROM_ONE, POSITIVE, check_settings
 from bench.protocols.temperature import fit_temperature, scaled
 from registry.errors import UserError
@@ -54,8 +54,10 @@ def fit_predict(train: Samples, val: Samples | None, test: Samples, config: Conf
     """
     n_classes = check_classes(train, val, test)
     ks = np.unique(config.k)
-    choice = inner(train, val, seed) if len(ks) > 1 else None
+    choice = (inner if len(ks) > 1 else inner_where_possible)(train, val, seed)
     samples = choice.samples if choice else pool(train, val)
+    if len(ks) == 1 and choice and min(fit.sum() for fit in choice.fit) < ks[0] <= len(samples):
+        choice = None  # enough for the votes, too few for their temperature
     fewest = min(fit.sum() for fit in choice.fit) if choice else len(samples)
     if fewest < ks[0]:
         raise UserError(
@@ -80,13 +82,14 @@ def fit_predict(train: Samples, val: Samples | None, test: Samples, config: Conf
         judged = choice.judged
         validation = balanced_accuracy(y[judged], unseen[:, judged].argmax(-1))
         best = int(np.flatnonzero(validation == validation.max())[-1])
-        info = {
-            "k": int(ks[best]),
-            "chosen_by": choice.by,
-            "candidates": ks.tolist(),
-            "validation_balanced_accuracy": validation.tolist(),
-            "temperature": fit_temperature(unseen[best, judged], y[judged]),
-        }
+        if len(ks) > 1:
+            info = {
+                "k": int(ks[best]),
+                "chosen_by": choice.by,
+                "candidates": ks.tolist(),
+                "validation_balanced_accuracy": validation.tolist(),
+            }
+        info["temperature"] = fit_temperature(unseen[best, judged], y[judged])
     scores = votes(test, samples)[best]
     calibrated = scaled(scores, info["temperature"]) if choice else None
     return Predictions.of(test, scores, info, calibrated=calibrated)

@@ -13,6 +13,8 @@ from bench.protocols.intervals import over_draws
 from bench.protocols.selection import balanced_accuracy, pool
 from bench.protocols.settings import FROM_ONE, POSITIVE, Range, check_settings, device_of
 
+TOL, MAX_ITER = 1e-6, 2000  # as the linear head's defaults
+
 
 @dataclass
 class Config:
@@ -54,7 +56,7 @@ def fit_predict(train: Samples, val: Samples | None, test: Samples, config: Conf
     UserError
         Samples that cannot be classified.
     """
-    from bench.protocols.logistic import Design, solve
+    from bench.protocols.logistic import Design, notes_on, solve
 
     n_classes = check_classes(train, val, test)
     shares = sorted(set(config.percent))
@@ -72,6 +74,8 @@ def fit_predict(train: Samples, val: Samples | None, test: Samples, config: Conf
         np.full(len(subsets), config.c),
         np.stack(subsets).astype(np.float64),
         np.arange(len(subsets)),
+        tol=TOL,
+        max_iter=MAX_ITER,
         memory_bytes=int(config.memory_gib * 2**30),
     )
     scores = np.concatenate([s for _, s in fitted.probabilities(test.features)], axis=1)
@@ -82,6 +86,7 @@ def fit_predict(train: Samples, val: Samples | None, test: Samples, config: Conf
         "percent": [float(p) for p in shares],
         "samples": used.tolist(),
         "gradient_norm": float(fitted.gradient_norm.max()),
+        **notes_on(float(fitted.gradient_norm.max()), TOL, MAX_ITER),
     }
     largest = scores.reshape(config.repeats, len(shares), *scores.shape[1:])[:, -1].mean(axis=0)
     return Predictions.of(test, largest, info, metrics=metrics)

@@ -11,7 +11,7 @@ from jaxtyping import Bool, Float, Int
 
 from bench.protocols.base import Predictions, Samples
 from bench.protocols.checks import check_classes
-from bench.protocols.selection import balanced_accuracy, inner, pool
+from bench.protocols.selection import balanced_accuracy, inner, inner_where_possible, pool
 from bench.protocols.settings import FROM_ONE, POSITIVE, check_settings, device_of
 from bench.protocols.temperature import fit_temperature, scaled
 from registry.errors import UserError
@@ -70,8 +70,9 @@ def fit_predict(train: Samples, val: Samples | None, test: Samples, config: Conf
     Grades are classes. Labels that do not exclude each other are fitted each for itself (`linear_labels`).
 
     The validation predictions of all inner folds are judged together; those at the chosen C, which their samples did
-    not help to fit, also give the temperature of `Predictions.calibrated`. `info` holds C, the gradient norm and
-    objective of the refit, the largest gradient norm of the sweep, and the balanced accuracy of each strength.
+    not help to fit, also give the temperature of `Predictions.calibrated` (at one C too, where folds can be made).
+    `info` holds C, the gradient norm and objective of the refit, the largest gradient norm of the sweep, and the
+    balanced accuracy of each strength.
 
     Raises
     ------
@@ -82,12 +83,12 @@ def fit_predict(train: Samples, val: Samples | None, test: Samples, config: Conf
         from bench.protocols.linear_labels import fit_predict_labels
 
         return fit_predict_labels(train, val, test, config, seed)
-    from bench.protocols.logistic import Design, solve
+    from bench.protocols.logistic import Design, notes_on, solve
 
     strengths = strengths_of(config)
     n_classes = check_classes(train, val, test)
     device = device_of(config.device)
-    choice = inner(train, val, seed) if len(strengths) > 1 else None
+    choice = (inner if len(strengths) > 1 else inner_where_possible)(train, val, seed)
     samples = choice.samples if choice else pool(train, val)
     features, test_features = samples.features.astype(np.float32), test.features.astype(np.float32)
     if config.standardise:
@@ -116,14 +117,15 @@ def fit_predict(train: Samples, val: Samples | None, test: Samples, config: Conf
         judged = choice.judged
         validation = balanced_accuracy(y[judged], predicted[:, judged])
         best = int(validation.argmax())
-        info = {
-            "c": float(strengths[best]),
-            "c_at_edge": best in (0, count - 1),
-            "chosen_by": choice.by,
-            "strengths": strengths.tolist(),
-            "validation_balanced_accuracy": validation.tolist(),
-            "sweep_gradient_norm": float(sweep.gradient_norm.max()),
-        }
+        if count > 1:
+            info = {
+                "c": float(strengths[best]),
+                "c_at_edge": best in (0, count - 1),
+                "chosen_by": choice.by,
+                "strengths": strengths.tolist(),
+                "validation_balanced_accuracy": validation.tolist(),
+                "sweep_gradient_norm": float(sweep.gradient_norm.max()),
+            }
         unseen = np.zeros((len(y), n_classes))
         for fold in range(folds):
             rows = np.flatnonzero(choice.held_out[fold])
@@ -139,6 +141,7 @@ def fit_predict(train: Samples, val: Samples | None, test: Samples, config: Conf
         "objective": float(final.objective[0]),
         "iterations": int(final.iterations[0]),
         "converged": bool(final.gradient_norm[0] <= config.tol),
+        **notes_on(float(final.gradient_norm[0]), config.tol, config.max_iter),
     }
     scores = np.concatenate([s[0] for _, s in final.probabilities(test_features)])
     calibrated = scaled(scores, info["temperature"]) if choice else None

@@ -31,7 +31,7 @@ def fit_predict_labels(train: Samples, val: Samples | None, test: Samples, confi
     UserError
         Labels that cannot be learned (`check_multilabel`) or folds that cannot be made (`inner`).
     """
-    from bench.protocols.logistic import Design, solve
+    from bench.protocols.logistic import Design, notes_on, solve
 
     strengths = strengths_of(config)
     n_labels = check_multilabel(train, val, test)
@@ -89,6 +89,7 @@ def fit_predict_labels(train: Samples, val: Samples | None, test: Samples, confi
         "objective": final.objective.tolist(),
         "iterations": final.iterations.tolist(),
         "converged": bool((final.gradient_norm <= config.tol).all()),
+        **notes_on(float(final.gradient_norm.max()), config.tol, config.max_iter),
     }
     scores = np.concatenate([p[:, :, 1].T for _, p in final.probabilities(test_features)])
     return Predictions.of(test, scores, info)

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+from jaxtyping import Float
 
 from bench.protocols.base import Predictions, Samples
 from bench.protocols.checks import check_classes
 from bench.protocols.selection import pool
 from bench.protocols.settings import FROM_ONE, POSITIVE, check_settings, device_of
+from bench.protocols.temperature import scaled, temperature_of
 
 
 @dataclass
@@ -43,11 +46,23 @@ def fit_predict(train: Samples, val: Samples | None, test: Samples, config: Conf
     UserError
         Samples that cannot be classified.
     """
+    n_classes = check_classes(train, val, test)
+    where = device_of(config.device)
+    scores, info = _fitted(pool(train, val), test, n_classes, config, where)
+    temperature = temperature_of(
+        train, val, n_classes, seed, lambda fit, query: _fitted(fit, query, n_classes, config, where)[0]
+    )
+    if temperature is None:
+        return Predictions.of(test, scores, info)
+    return Predictions.of(test, scores, {**info, "temperature": temperature}, calibrated=scaled(scores, temperature))
+
+
+def _fitted(
+    samples: Samples, test: Samples, n_classes: int, config: Config, where: str
+) -> tuple[Float[np.ndarray, "query class"], dict[str, Any]]:
+    """Class probabilities of the test samples, and how the fit went."""
     import torch
 
-    n_classes = check_classes(train, val, test)
-    samples = pool(train, val)
-    where = device_of(config.device)
     x = torch.from_numpy(samples.features.astype(np.float32)).to(where)
     y = torch.from_numpy(samples.labels).to(where)
     c = config.c if config.c is not None else x.shape[1] * n_classes / 100
@@ -68,6 +83,11 @@ def fit_predict(train: Samples, val: Samples | None, test: Samples, config: Conf
     with torch.inference_mode():
         logits = head(torch.from_numpy(test.features.astype(np.float32)).to(where)).double()
         scores = torch.softmax(logits, 1).cpu().numpy()
-    return Predictions.of(
-        test, scores, {"c": float(c), "objective": objective, "gradient_norm": float(gradient.norm())}
-    )
+    info: dict[str, Any] = {"c": float(c), "objective": objective, "gradient_norm": float(gradient.norm())}
+    state = optimiser.state[head.weight]
+    if state["n_iter"] >= config.max_iter or state["func_evals"] >= config.max_iter * 5 // 4:  # torch's max_eval
+        info["notes"] = [
+            f"UNI's linear probe did not converge in max_iter={config.max_iter} iterations: it ended at a gradient "
+            f"norm of {info['gradient_norm']:.2g}."
+        ]
+    return scores, info

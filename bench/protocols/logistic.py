@@ -66,6 +66,18 @@ class Solution:
             yield rows, torch.softmax(logits, -1).cpu().numpy()
 
 
+def notes_on(gradient_norm: float, tol: float, max_iter: int) -> dict[str, list[str]]:
+    """For `Predictions.info`: a note where the largest gradient norm of the fits is above the tolerance, else none."""
+    if gradient_norm <= tol:
+        return {}
+    return {
+        "notes": [
+            f"The logistic regression did not converge: it ended at a gradient norm of {gradient_norm:.2g}, above "
+            f"{tol:g}, after at most {max_iter} iterations (standardised features or a smaller C converge sooner)."
+        ]
+    }
+
+
 def solve(
     design: Design,
     labels: Int[np.ndarray, "*labelling sample"],

@@ -10,6 +10,7 @@ from jaxtyping import Float
 from bench.protocols.base import Predictions, Samples
 from bench.protocols.checks import check_classes
 from bench.protocols.selection import pool
+from bench.protocols.temperature import scaled, temperature_of
 
 
 @dataclass
@@ -28,13 +29,20 @@ def fit_predict(train: Samples, val: Samples | None, test: Samples, config: Conf
         Samples that cannot be classified.
     """
     n_classes = check_classes(train, val, test)
-    samples = pool(train, val)
+    scores = _scores(pool(train, val), test, n_classes)
+    temperature = temperature_of(train, val, n_classes, seed, lambda fit, query: _scores(fit, query, n_classes))
+    if temperature is None:
+        return Predictions.of(test, scores, {})
+    return Predictions.of(test, scores, {"temperature": temperature}, calibrated=scaled(scores, temperature))
+
+
+def _scores(samples: Samples, test: Samples, n_classes: int) -> Float[np.ndarray, "query class"]:
     centre = samples.features.mean(axis=0, dtype=np.float64)
     units, queries = centred_units(samples.features, centre), centred_units(test.features, centre)
     prototypes = np.stack([units[samples.labels == c].mean(axis=0) for c in range(n_classes)])
     closeness = 2 * queries @ prototypes.T - (prototypes**2).sum(axis=1)
     odds = np.exp(closeness - closeness.max(axis=1, keepdims=True))
-    return Predictions.of(test, odds / odds.sum(axis=1, keepdims=True), {})
+    return np.asarray(odds / odds.sum(axis=1, keepdims=True))
 
 
 def centred_units(

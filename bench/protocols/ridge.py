@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float
 
 from bench.protocols.base import Predictions, Samples
 from bench.protocols.checks import check_labels, check_targets
-from bench.protocols.selection import inner, pool
+from bench.protocols.selection import Inner, inner, inner_where_possible, pool
 from bench.protocols.settings import FROM_ONE, POSITIVE, check_settings
+from bench.protocols.temperature import fit_temperature, scaled
 from registry.errors import UserError
 
 KINDS = ("regression", "ordinal")
@@ -48,7 +50,8 @@ def fit_predict(train: Samples, val: Samples | None, test: Samples, config: Conf
     R2 is averaged over the targets that vary among the held-out samples. Where none does, as where one patient with one
     value validates, the squared error decides, each target in units of its deviation over all samples.
 
-    Grades are numbers from 0 to C-1; a predicted value is shared between its neighbouring grades (`shared`).
+    Grades are numbers from 0 to C-1; a predicted value is shared between its neighbouring grades (`shared`), and the
+    held-out values at the chosen alpha, shared alike, give the temperature.
 
     Raises
     ------
@@ -61,15 +64,18 @@ def fit_predict(train: Samples, val: Samples | None, test: Samples, config: Conf
     alphas = np.logspace(np.log10(config.alpha_min), np.log10(config.alpha_max), config.n_strengths)
     samples = pool(train, val)
     x, y = samples.features.astype(np.float64), targets(samples)
-    info: dict[str, object] = {"alpha": float(alphas[-1])}
+    info: dict[str, Any] = {"alpha": float(alphas[-1])}
     chosen = len(alphas) - 1
-    if len(alphas) > 1:
-        choice = inner(train, val, seed)
+    choice: Inner | None = None
+    if len(alphas) > 1 or grades:
+        choice = (inner if len(alphas) > 1 else inner_where_possible)(train, val, seed)
+    if choice:
         unseen = np.zeros((len(alphas), *y.shape))
         for fit, held_out in zip(choice.fit, choice.held_out, strict=True):
             fitted = Ridge.fit(x[fit], y[fit], alphas, standardise=config.standardise)
             unseen[:, held_out] = fitted.predict(x[held_out])
         judged = choice.judged
+    if choice and len(alphas) > 1:
         # In units of the deviation, so that squares neither overflow nor vanish.
         unit = deviation(y)
         truth = y[judged] / unit
@@ -90,7 +96,13 @@ def fit_predict(train: Samples, val: Samples | None, test: Samples, config: Conf
         }
     final = Ridge.fit(x, y, alphas[chosen : chosen + 1], standardise=config.standardise)
     values = finite(final.predict(test.features.astype(np.float64))[0])
-    return Predictions.of(test, shared(values[:, 0], grades) if grades else values, info)
+    if not grades:
+        return Predictions.of(test, values, info)
+    scores, calibrated = shared(values[:, 0], grades), None
+    if choice:
+        info["temperature"] = fit_temperature(shared(unseen[chosen, judged, 0], grades), samples.labels[judged])
+        calibrated = scaled(scores, info["temperature"])
+    return Predictions.of(test, scores, info, calibrated=calibrated)
 
 
 def shared(values: Float[np.ndarray, " sample"], grades: int) -> Float[np.ndarray, "sample grade"]:

@@ -75,6 +75,17 @@ def inner(train: Samples, val: Samples | None, seed: int) -> Inner:
     return Inner.of(samples, _folds(samples, min(INNER_FOLDS, groups), seed))
 
 
+def inner_where_possible(train: Samples, val: Samples | None, seed: int) -> Inner | None:
+    """As `inner`, and nothing where there is no validation side and folds cannot be made.
+
+    For what a head can do without: a temperature where no setting is chosen.
+    """
+    try:
+        return inner(train, val, seed)
+    except UserError:
+        return None
+
+
 def _by_class(samples: Samples, seed: int) -> Inner:
     """Folds in whose fitted parts every class is."""
     y = samples.labels

@@ -1,9 +1,21 @@
-"""Temperature scaling (Guo et al. 2017, arXiv:1706.04599): one number, fitted on samples the head was not fitted on."""
+"""Temperature scaling (Guo et al. 2017, arXiv:1706.04599): one number, fitted on samples the head was not fitted on.
+
+Those are the validation side, or the held-out parts of inner folds by group. Not scaled are the scores of `simpleshot`
+and `retrieval`, whose scores are shares of episodes and of neighbours and whose results are their own metrics; of
+`label_efficiency`, whose subject is the course over shares of the labels (`linear` at one C is its last point); of
+`abmil` without a validation side where the last epoch is kept, which would train once more for it; of `knn` at one k,
+and of `linear`, `linear_uni`, `prototype` and `ridge` at one strength, where no folds can be made.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 from jaxtyping import Float, Int
+
+from bench.protocols.base import Samples
+from bench.protocols.selection import inner_where_possible
 
 SMALLEST = 1e-12  # probability that stands for zero, so that a vote share of 0 has a logarithm
 RANGE = (0.02, 50.0)
@@ -24,6 +36,34 @@ def fit_temperature(scores: Float[np.ndarray, "sample class"], y_true: Int[np.nd
 
     found = minimize_scalar(nll, bounds=(1 / RANGE[1], 1 / RANGE[0]), method="bounded", options={"xatol": 1e-9})
     return float(1 / found.x) if found.fun < nll(1.0) else 1.0
+
+
+def temperature_of(
+    train: Samples,
+    val: Samples | None,
+    n_classes: int,
+    seed: int,
+    predict: Callable[[Samples, Samples], Float[np.ndarray, "query class"]],
+) -> float | None:
+    """The temperature of a head that chooses nothing: fitted to its scores of samples it was not fitted on.
+
+    Parameters
+    ----------
+    predict
+        Scores of its second argument by the head that is fitted on its first.
+
+    Returns
+    -------
+    None where there is no validation side and no folds can be made.
+    """
+    choice = inner_where_possible(train, val, seed)
+    if choice is None:
+        return None
+    samples = choice.samples
+    unseen = np.zeros((len(samples), n_classes))
+    for fit, held_out in zip(choice.fit, choice.held_out, strict=True):
+        unseen[held_out] = predict(samples.take(fit), samples.take(held_out))
+    return fit_temperature(unseen[choice.judged], samples.labels[choice.judged])
 
 
 def scaled(scores: Float[np.ndarray, "sample class"], temperature: float) -> Float[np.ndarray, "sample class"]:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
+from protocol_helpers import cohort
 
 from bench import protocols
 from bench.protocols.settings import Range, device_of
@@ -110,3 +113,32 @@ def test_a_gpu_that_is_not_there_is_named(monkeypatch: pytest.MonkeyPatch) -> No
     assert [device_of(d) for d in ("auto", "cuda", "cuda:0", "cpu")] == ["cuda", "cuda", "cuda:0", "cpu"]
     with pytest.raises(UserError, match="cuda:1"):
         device_of("cuda:1")
+
+
+@pytest.mark.parametrize(
+    ("config", "says"),
+    [
+        ({"kind": "linear", "n_strengths": 1, "c_min": 1e5, "max_iter": 2}, "The logistic regression did not converge"),
+        ({"kind": "linear_uni", "max_iter": 2}, "UNI's linear probe did not converge in max_iter=2"),
+    ],
+    ids=["linear", "linear_uni"],
+)
+def test_a_fit_that_ends_early_is_noted(config: dict[str, Any], says: str) -> None:
+    train, test = cohort(90), cohort(60, seed=1)
+    notes = protocols.configured(config).fit_predict(train, None, test, 0).info["notes"]
+    assert len(notes) == 1
+    assert notes[0].startswith(says)
+    settled = {"kind": config["kind"], **({"n_strengths": 3} if config["kind"] == "linear" else {"c": 1.0})}
+    assert "notes" not in protocols.configured(settled).fit_predict(train, None, test, 0).info
+
+
+def test_labels_side_by_side_note_it_too() -> None:
+    train, test = (
+        replace(s, labels=np.stack([s.labels > 0, s.labels > 1], axis=1).astype(np.int64), kind="multilabel")
+        for s in (cohort(90), cohort(60, seed=1))
+    )
+    info = (
+        protocols.configured({"kind": "linear", "n_strengths": 2, "max_iter": 1}).fit_predict(train, None, test, 0).info
+    )
+    assert not info["converged"]
+    assert "did not converge" in info["notes"][0]

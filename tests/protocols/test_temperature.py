@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from protocol_helpers import cohort
 
-from bench.protocols import knn, linear
+from bench.protocols import configured, knn, linear
+from bench.protocols.selection import inner
 from bench.protocols.temperature import fit_temperature, scaled
 
 
@@ -50,3 +51,53 @@ def test_heads_scale_by_what_they_did_not_fit(with_val: bool) -> None:
         assert nll(predictions.calibrated, test.labels) < nll(predictions.scores, test.labels)
         other = replace(test, labels=np.roll(test.labels, 1))
         assert head.fit_predict(train, val, other, config, 0).calibrated.tobytes() == predictions.calibrated.tobytes()
+
+
+ONE_SETTING = [
+    {"kind": "linear", "n_strengths": 1, "c_min": 0.5, "c_max": 0.5, "class_weight": "balanced"},
+    {"kind": "linear_uni", "c": 2.0, "max_iter": 200},
+    {"kind": "prototype"},
+    {"kind": "knn", "k": [5]},
+    {"kind": "ridge", "n_strengths": 1},
+    {"kind": "ridge", "n_strengths": 5},
+]
+
+
+@pytest.mark.parametrize("with_val", [False, True])
+@pytest.mark.parametrize("config", ONE_SETTING, ids=lambda c: f"{c['kind']}-{c.get('n_strengths', '')}")
+def test_heads_that_choose_nothing_are_scaled_by_what_they_did_not_fit(config: dict, with_val: bool) -> None:
+    train, val, test = (
+        replace(cohort(n, separation=0.5, seed=seed), kind="ordinal") for n, seed in ((150, 0), (90, 2), (60, 1))
+    )
+    head = configured(config)
+    predictions = head.fit_predict(train, val if with_val else None, test, 0)
+    temperature = predictions.info["temperature"]
+    assert predictions.calibrated is not None
+    np.testing.assert_allclose(predictions.calibrated, scaled(predictions.scores, temperature))
+    chosen = predictions.calibrated.argmax(1)
+    np.testing.assert_array_equal(predictions.scores[np.arange(60), chosen], predictions.scores.max(axis=1))
+    choice = inner(train, val if with_val else None, 0)
+    unseen, labels = [], []
+    if config.get("n_strengths", 1) == 1:
+        for fit, held_out in zip(choice.fit, choice.held_out, strict=True):
+            part = choice.samples.take(held_out)
+            unseen.append(head.fit_predict(choice.samples.take(fit), None, part, 0).scores)
+            labels.append(part.labels)
+        scores, y = np.concatenate(unseen), np.concatenate(labels)
+        assert temperature == pytest.approx(fit_temperature(scores, y), rel=1e-3)
+        assert nll(scaled(scores, temperature), y) <= nll(scores, y) + 1e-12
+
+
+@pytest.mark.parametrize("config", ONE_SETTING[:5], ids=lambda c: c["kind"])
+def test_without_folds_nothing_is_scaled_and_nothing_fails(config: dict) -> None:
+    train, test = (replace(cohort(60, seed=seed), kind="ordinal") for seed in (0, 1))
+    head = configured(config)
+    alone = head.fit_predict(replace(train, groups=np.full(60, "g")), None, test, 0)
+    assert alone.calibrated is None
+    assert "temperature" not in alone.info
+    assert alone.scores.tobytes() == head.fit_predict(train, None, test, 0).scores.tobytes()
+
+
+def test_enough_neighbours_for_votes_but_not_for_a_temperature() -> None:
+    predictions = knn.fit_predict(cohort(60), None, cohort(30, seed=1), knn.Config(k=[60]), 0)
+    assert predictions.calibrated is None
