@@ -97,19 +97,17 @@ class SlideUnits:
         sheet: list[tuple[Path, str]] = []
         task = self.manifest.task.name
         rows: list[Any] = list(self.manifest.frame.itertuples())
-        drawn = False
         answers = dict(zip(self.manifest.frame["id"], self.manifest.answers, strict=True))
         for slide in tqdm(rows, desc=f"{task}: tissue", unit=" slides", dynamic_ncols=True):
             name = file_name(slide.id)
             preview = self.pictures / f"{name}.jpg"
             try:
-                grid, attributes, new = self._grid(slide, self._grids / f"{name}.h5", preview)
+                grid, attributes = self._grid(slide, self._grids / f"{name}.h5", preview)
             except UserError as error:
                 unusable.append((slide.id, str(error)))
                 continue
             except OSError as error:  # reading fails in a sentence, so this was writing
                 raise unwritable(Path(error.filename or preview), error, "cache=DIR or results=DIR") from error
-            drawn |= new
             sheet.append((preview, f"{slide.id}\n{answers[slide.id]}, {len(grid)} tiles"))
             if len(grid):
                 read = {"source": stamp(slide.path), "grid": grid.digest(), "slide": slide.id}
@@ -117,9 +115,8 @@ class SlideUnits:
             else:
                 why = "without tissue" if grid.candidates else f"smaller than a tile of {self.cut}"
                 empty.setdefault(why, []).append(slide.id)
-        contact_sheet = self.pictures.with_name(f"{self.pictures.name}.jpg")
-        if sheet and (drawn or not contact_sheet.is_file()):
-            write_contact_sheet(contact_sheet, sheet)
+        if sheet:
+            self._write_sheet(sheet)
         if unusable and self._on_corrupt == "error":
             more = [f"{len(unusable) - SHOWN} more slides cannot be used."] if len(unusable) > SHOWN else []
             raise UserError("\n".join([*(sentence for _, sentence in unusable[:SHOWN]), *more]))
@@ -136,12 +133,19 @@ class SlideUnits:
             )
         return units, left_out
 
-    def _grid(self, slide: Any, path: Path, preview: Path) -> tuple[Grid, dict[str, Any], bool]:
-        """The tiles of one slide, what its coordinates mean, and whether they are new: the cache holds known ones."""
+    def _write_sheet(self, previews: list[tuple[Path, str]]) -> None:
+        path = self.pictures.with_name(f"{self.pictures.name}.jpg")
+        try:
+            write_contact_sheet(path, previews)
+        except OSError as error:
+            raise unwritable(path, error, "results=DIR") from error
+
+    def _grid(self, slide: Any, path: Path, preview: Path) -> tuple[Grid, dict[str, Any]]:
+        """The tiles of one slide, and what its coordinates mean; the cache holds known ones."""
         source = slide_content(slide, self._coords)
         known = _read_grid(path, source)
         if known and preview.is_file():
-            return *known, False
+            return known
         tiling = self.manifest.task.tiling
         with open_slide(slide.path, None if np.isnan(slide.mpp) else slide.mpp) as opened:
             if self._coords:
@@ -165,7 +169,7 @@ class SlideUnits:
             write_preview(preview, opened, tissue, grid)
         if not known:
             _write_grid(path, source, grid, attributes)
-        return grid, attributes, True
+        return grid, attributes
 
 
 class _Lazily:

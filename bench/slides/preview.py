@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
+import math
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+from jaxtyping import UInt8
 from PIL import Image, ImageDraw, ImageFont
 from scipy import ndimage
 
@@ -15,12 +19,16 @@ from bench.slides.tiling import Grid
 from bench.slides.tissue import Tissue
 
 LONGEST = 1600  # px of a preview
-CONTOUR, TILE = (0, 160, 60), (30, 60, 220)
+CONTOUR, TILE, UNREADABLE = (0, 160, 60), (30, 60, 220), (220, 30, 30)
 CELL, COLUMNS, CAPTION = 320, 5, 34  # px and number of a contact sheet's cells
+LARGEST, SMALLEST = 80_000_000, 64  # px of a sheet, beyond which its cells are made smaller, and of their sides
 
 
 def write_preview(path: Path, slide: Slide, tissue: Tissue | None, grid: Grid) -> None:
     """Thumbnail with the outline of the tissue and the tiles, as JPEG.
+
+    What of the thumbnail cannot be read is hatched, and the tiles that touch it, which may be skipped, are framed in
+    red; places that are corrupt in finer levels only are not seen.
 
     Parameters
     ----------
@@ -30,12 +38,21 @@ def write_preview(path: Path, slide: Slide, tissue: Tissue | None, grid: Grid) -
         None draws no outline.
     """
     extent = max(n * m for n, m in zip(slide.dimensions, slide.mpp, strict=True))
-    image = Image.fromarray(slide.thumbnail(max(extent / LONGEST, *slide.mpp), unreadable=[]))
-    scale = np.array(image.size) / slide.dimensions
+    unreadable: list[tuple[int, int, int, int]] = []
+    pixels = slide.thumbnail(max(extent / LONGEST, *slide.mpp), unreadable=unreadable).copy()
+    scale = np.array(pixels.shape[1::-1]) / slide.dimensions
+    touched = np.zeros(len(grid), bool)
+    for x, y, width, height in unreadable:
+        (left, top), (right, bottom) = np.floor((x, y) * scale), np.ceil((x + width, y + height) * scale)
+        _hatch(pixels[int(top) : int(bottom), int(left) : int(right)])
+        low, high = grid.coords, grid.coords + np.array(grid.window_level0)
+        touched |= (low < (x + width, y + height)).all(axis=1) & (high > (x, y)).all(axis=1)
+    image = Image.fromarray(pixels)
     draw = ImageDraw.Draw(image)
     window = np.array(grid.window_level0) * scale
-    for x, y in grid.coords * scale:
-        draw.rectangle([x, y, x + window[0] - 1, y + window[1] - 1], outline=TILE)
+    for i in np.argsort(touched, kind="stable"):  # red over blue where tiles overlap
+        x, y = grid.coords[i] * scale
+        draw.rectangle([x, y, x + window[0] - 1, y + window[1] - 1], outline=UNREADABLE if touched[i] else TILE)
     if tissue is not None:
         stretched = np.asarray(Image.fromarray(tissue.mask).resize(image.size, Image.Resampling.NEAREST))
         edge = ndimage.binary_dilation(stretched, iterations=2) & ~stretched
@@ -46,30 +63,57 @@ def write_preview(path: Path, slide: Slide, tissue: Tissue | None, grid: Grid) -
 
 
 def write_contact_sheet(path: Path, previews: Sequence[tuple[Path, str]]) -> None:
-    """One picture of a cohort, as JPEG.
+    """One picture of a cohort, as JPEG; left as it is where it shows these previews and captions already.
 
     Parameters
     ----------
     previews : sequence of (Path, str)
         The preview of each slide and what is written below it; lines are cut at the cell's width.
     """
-    columns = min(COLUMNS, max(1, len(previews)))
+    shown = _shown(previews)
+    if path.is_file() and _comment(path) == shown:
+        return
+    cell, columns = CELL, min(COLUMNS, max(1, len(previews)))
+    if len(previews) * CELL * (CELL + CAPTION) > LARGEST:
+        cell, columns = (
+            max(SMALLEST, math.isqrt(LARGEST // len(previews)) - CAPTION // 2),
+            math.isqrt(len(previews)) + 1,
+        )
     rows = -(-len(previews) // columns)
-    sheet = Image.new("RGB", (columns * CELL, max(1, rows) * (CELL + CAPTION)), "white")
+    sheet = Image.new("RGB", (columns * cell, max(1, rows) * (cell + CAPTION)), "white")
     draw = ImageDraw.Draw(sheet)
     font = ImageFont.load_default(12)
     for i, (preview, caption) in enumerate(previews):
-        left, top = i % columns * CELL, i // columns * (CELL + CAPTION)
+        left, top = i % columns * cell, i // columns * (cell + CAPTION)
         with Image.open(preview) as image:
-            image.thumbnail((CELL - 8, CELL - 8))
-            sheet.paste(image, (left + (CELL - image.width) // 2, top + (CELL - image.height) // 2))
+            image.thumbnail((cell - 8, cell - 8))
+            sheet.paste(image, (left + (cell - image.width) // 2, top + (cell - image.height) // 2))
         for line, text in enumerate(caption.splitlines()[:2]):
-            while text and draw.textlength(text, font) > CELL - 8:
+            while text and draw.textlength(text, font) > cell - 8:
                 text = text[:-1]
-            draw.text((left + 4, top + CELL + line * 15), text, fill="black", font=font)
-    _save(sheet, path)
+            draw.text((left + 4, top + cell + line * 15), text, fill="black", font=font)
+    _save(sheet, path, shown)
 
 
-def _save(image: Image.Image, path: Path) -> None:
+def _hatch(pixels: UInt8[np.ndarray, "height width 3"]) -> None:
+    rows, columns = np.indices(pixels.shape[:2])
+    pixels[(rows + columns) % 12 < 2] = UNREADABLE
+
+
+def _shown(previews: Sequence[tuple[Path, str]]) -> bytes:
+    """Digest of what a contact sheet shows, which it carries as its comment."""
+    members = [(preview.name, preview.stat().st_size, preview.stat().st_mtime_ns, text) for preview, text in previews]
+    return hashlib.sha256(json.dumps(members).encode()).hexdigest().encode()
+
+
+def _comment(path: Path) -> bytes:
+    try:
+        with Image.open(path) as image:
+            return bytes(image.info.get("comment", b""))
+    except (OSError, Image.DecompressionBombError):
+        return b""
+
+
+def _save(image: Image.Image, path: Path, comment: bytes = b"") -> None:
     with whole_file(path) as temporary:
-        image.save(temporary, format="JPEG", quality=88)
+        image.save(temporary, format="JPEG", quality=88, comment=comment)

@@ -134,6 +134,21 @@ def test_previews_and_contact_sheets(finished):
             assert sheet.width == 5 * 320
 
 
+def test_the_contact_sheet_shows_the_cohort_of_the_run(finished, table, tmp_path):
+    folder, _ = finished
+
+    def sheet(frame):
+        frame.to_csv(tmp_path / "cohort.csv", index=False)
+        arguments = ("model=colour", "protocol=linear", f"cache={folder / 'cache'}")
+        done = on_slides(tmp_path, "cohort.csv", *arguments)
+        assert done.returncode == 0, done.stderr
+        return (tmp_path / "results/previews/slides/224px-0.5mpp.jpg").read_bytes()
+
+    other = table.assign(label=table.label.map({"normal": "tumour", "tumour": "normal"}))
+    found = [sheet(table), sheet(other), sheet(table[~table.patient.duplicated()]), sheet(table)]
+    assert len(set(found)) == 4 - (found[0] == found[3])
+
+
 def test_a_second_run_does_nothing_again(finished, cohort):
     folder, _ = finished
     patterns = ("cache/**/*.h5", "results/rows/**/*.json", "results/predictions/**/*.*", "results/previews/**/*.jpg")
@@ -440,7 +455,16 @@ def test_a_corrupt_tile_stops_it_or_is_counted(table, tmp_path, quickly):
     assert note.endswith("left out, of 1 slide: spoiled")
     bags = features(tmp_path, "colour", quickly[2].removeprefix("cache="))
     assert len(read_features(bags["spoiled"])[0]) == len(read_features(bags["slidephantom000_1"])[0]) - count
-    refused(on_slides(tmp_path, data, *quickly, "protocol=pooled"), f"{count} tiles of spoiled could not be read")
+    with Image.open(tmp_path / "results/previews/slides/224px-0.5mpp/spoiled.jpg") as picture:
+        red, green, blue = np.moveaxis(np.asarray(picture).astype(int), 2, 0)
+    marked = (red > 150) & (green < 110) & (blue < 110)
+    assert marked[256:512, 256:512].any()  # of the preview, which is not reduced: the hatched place
+    assert marked[300:400, 222:227].any()  # and the frame of a tile that touches it
+    assert not marked[:200, :200].any()
+    refused(
+        on_slides(tmp_path, data, *quickly, "protocol=pooled"),
+        f"{count} tiles of spoiled could not be read when they were embedded, the first at level-0 pixel (",
+    )
 
 
 def test_slides_of_which_no_tile_can_be_read(table, tmp_path, quickly):
