@@ -12,7 +12,16 @@ from hypothesis import strategies as st
 from PIL import Image, ImageDraw, ImageFilter
 from scipy import ndimage
 
-from bench.slides import Tissue, find_tissue, open_slide, plan, read_mask, write_contact_sheet, write_preview
+from bench.slides import (
+    Tissue,
+    find_tissue,
+    from_coords,
+    open_slide,
+    plan,
+    read_mask,
+    write_contact_sheet,
+    write_preview,
+)
 from bench.slides.tissue import segment
 from registry.errors import UserError
 
@@ -206,7 +215,8 @@ def test_preview_shows_outline_and_tiles(tmp_path, tissue, write_pyramid) -> Non
         found = find_tissue(slide)
         grid = plan(slide, 256, 0.5, tissue=found)
         write_preview(tmp_path / "p/a.jpg", slide, found, grid)
-        write_preview(tmp_path / "p/b.jpg", slide, None, plan(slide, 256, 0.5, tissue=None, max_tiles=0))
+        none = from_coords(slide, np.zeros((0, 2), np.int64), (512.0, 512.0), 256)
+        write_preview(tmp_path / "p/b.jpg", slide, None, none)
     marked, plain = (np.asarray(Image.open(tmp_path / "p" / n)).astype(int) for n in ("a.jpg", "b.jpg"))
     assert marked.shape == plain.shape
     assert max(marked.shape) <= 1600
