@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 import tifffile
-from jaxtyping import Bool
-from PIL import Image, ImageDraw, UnidentifiedImageError
+from jaxtyping import Bool, Float
+from PIL import Image, ImageDraw
 
 from bench.slides.slide import Slide
 from bench.slides.tissue import MPP, Tissue
@@ -37,27 +37,34 @@ def read_mask(path: str | Path, slide: Slide) -> Tissue:
     """
     path = Path(path)
     if not path.is_file():
-        raise UserError(f"The mask {path} of the slide {slide.path} does not exist: check the column `mask`.")
+        what = "is a folder" if path.is_dir() else "does not exist"
+        raise UserError(f"The mask {path} of the slide {slide.path} {what}: check the column `mask`.")
     mask = _polygons(path, slide) if path.suffix.lower() in GEOJSON else _image(path, slide)
     return Tissue(mask, slide.dimensions, slide.mpp)
 
 
 def _polygons(path: Path, slide: Slide) -> Bool[np.ndarray, "height width"]:
     try:
-        rings = [
-            [np.asarray(ring, float)[:, :2] for ring in polygon] for polygon in _found(json.loads(path.read_text()))
-        ]
-    except (ValueError, TypeError, KeyError, IndexError, UnicodeDecodeError) as error:
-        raise UserError(f"The mask {path} is no GeoJSON of polygons ({error}): export it again.") from error
+        polygons = [[_ring(ring) for ring in _members(polygon)] for polygon in _found(json.loads(path.read_bytes()))]
+    except (OSError, ValueError, RecursionError) as error:
+        raise UserError(f"The mask {path} is no GeoJSON of polygons ({_reason(error)}): export it again.") from error
     width, height = slide.dimensions
-    rings = [polygon for polygon in rings if polygon and len(polygon[0]) >= 3]
+    rings = [
+        [polygon[0], *(hole for hole in polygon[1:] if len(hole) >= 3)]
+        for polygon in polygons
+        if polygon and len(polygon[0]) >= 3
+    ]
     if not rings:
         raise UserError(f"The mask {path} holds no polygon: draw one, or leave the cell `mask` empty.")
-    corners = np.concatenate([polygon[0] for polygon in rings])
-    if (corners.max(0) < 0).any() or (corners.min(0) > (width, height)).any():
+    corners = np.concatenate([ring for polygon in rings for ring in polygon])
+    if not np.isfinite(corners).all():
+        raise UserError(f"The polygons of the mask {path} have corners that are no finite numbers: export them again.")
+    far = ((corners < (-width, -height)) | (corners > (2 * width, 2 * height))).any(axis=1)
+    if far.any():
+        x, y = corners[far][0]
         raise UserError(
-            f"The polygons of the mask {path} lie outside the slide {slide.path} of {width} x {height} px: they "
-            "must be in pixels of its level 0."
+            f"The polygons of the mask {path} have a corner at {x:g}, {y:g}, far outside the slide {slide.path} of "
+            f"{width} x {height} px: they must be in pixels of its level 0."
         )
     scale = np.array([min(1.0, m / MPP) for m in slide.mpp])
     size = (max(1, round(width * scale[0])), max(1, round(height * scale[1])))
@@ -69,33 +76,83 @@ def _polygons(path: Path, slide: Slide) -> Bool[np.ndarray, "height width"]:
             ImageDraw.Draw(part).polygon([tuple(p) for p in ring * scale - 0.5], fill=inside)
         if part is not whole:
             whole.paste(1, mask=part)
-    return np.asarray(whole)
+    mask = np.asarray(whole)
+    if not mask.any() or sum(_area(outer * slide.mpp) for outer, *_ in rings) < MPP**2:  # PIL draws a pixel at least
+        raise UserError(
+            f"The polygons of the mask {path} cover nothing of the slide {slide.path} of {width} x {height} px: they "
+            "must be in pixels of its level 0."
+        )
+    return mask
 
 
-def _found(node: Any) -> Iterator[list[Any]]:
-    """All polygons below a GeoJSON node, each a list of rings, the outer one first."""
+def _found(node: Any) -> Iterator[Any]:
+    """The coordinates of all polygons below a GeoJSON node; a geometry may be null."""
     if isinstance(node, list):
         for member in node:
             yield from _found(member)
         return
+    if node is None:
+        return
+    if not isinstance(node, dict) or "type" not in node:
+        raise ValueError("a part of it is no object with a `type`")
     kind = node["type"]
     if kind == "FeatureCollection":
-        yield from _found(node["features"])
+        yield from _found(node.get("features"))
     elif kind == "Feature":
-        yield from _found(node["geometry"])
+        yield from _found(node.get("geometry"))
     elif kind == "GeometryCollection":
-        yield from _found(node["geometries"])
+        yield from _found(node.get("geometries"))
     elif kind == "Polygon":
-        yield node["coordinates"]
+        yield node.get("coordinates")
     elif kind == "MultiPolygon":
-        yield from node["coordinates"]
+        yield from _members(node.get("coordinates"))
+
+
+def _members(coordinates: Any) -> list[Any]:
+    if not isinstance(coordinates, list):
+        raise ValueError("the `coordinates` of a polygon are no list of rings")
+    return coordinates
+
+
+def _ring(points: Any) -> Float[np.ndarray, "corner 2"]:
+    try:
+        ring = np.array([point[:2] for point in _members(points)], float)
+    except (TypeError, ValueError, OverflowError, KeyError):
+        ring = np.zeros(1)
+    if ring.size and (ring.ndim != 2 or ring.shape[1] != 2):
+        raise ValueError("a corner of a polygon is no pair of numbers")
+    return ring.reshape(-1, 2)
+
+
+def _area(ring: Float[np.ndarray, "corner 2"]) -> float:
+    """Of a polygon without holes, in the square of the unit of its corners (the shoelace formula)."""
+    x, y = (ring - ring[0]).T
+    return float(abs(x @ np.roll(y, 1) - y @ np.roll(x, 1)) / 2)
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, json.JSONDecodeError):
+        return f"line {error.lineno}, column {error.colno} is no JSON"
+    if isinstance(error, UnicodeDecodeError):
+        return "it is no text in UTF-8"
+    if isinstance(error, RecursionError):
+        return "it is nested too deeply"
+    return error.strerror or "it cannot be read" if isinstance(error, OSError) else str(error)
 
 
 def _image(path: Path, slide: Slide) -> Bool[np.ndarray, "height width"]:
     try:
         mask = _tiff(path, slide) if path.suffix.lower() in (".tif", ".tiff") else _picture(path)
-    except (OSError, ValueError, UnidentifiedImageError, tifffile.TiffFileError) as error:
-        raise UserError(f"The mask {path} cannot be read ({error}): give an image or GeoJSON.") from error
+    except UserError:
+        raise
+    except Exception as error:  # decoders meet damaged bytes with any error
+        known = isinstance(error, (OSError, tifffile.TiffFileError))
+        reason = str(error) if known else "its bytes are damaged"
+        raise UserError(f"The mask {path} cannot be read ({reason}): give an image or GeoJSON.") from error
+    if mask.ndim != 2 or not mask.size:
+        raise UserError(
+            f"The mask {path} is no single picture but of the shape {mask.shape}: give one of the whole slide."
+        )
     (height, width), (w, h) = mask.shape, slide.dimensions
     if abs(width / height / (w / h) - 1) > ASPECT_TOLERANCE:
         raise UserError(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -205,6 +206,108 @@ def test_bad_masks(tmp_path, slide) -> None:
     Image.new("L", (100, 300)).save(tmp_path / "b.png")
     with pytest.raises(UserError, match="has not the shape of the slide"):
         read_mask(tmp_path / "b.png", slide)
+
+
+GOOD = {"type": "Feature", "properties": {}, "geometry": {"type": "Polygon", "coordinates": [polygon(0, 0, 1000, 800)]}}
+
+
+def test_a_geometry_may_be_null_and_a_file_have_a_byte_order_mark(tmp_path, slide) -> None:
+    path = tmp_path / "mask.geojson"
+    path.write_text(json.dumps(GOOD))
+    expected = read_mask(path, slide).mask
+    nothing = {"type": "Feature", "properties": {}, "geometry": None}
+    empty = {"type": "Polygon", "coordinates": []}
+    point = {"type": "Point", "coordinates": [3, 4]}
+    several = {"type": "GeometryCollection", "geometries": [empty, point, GOOD["geometry"]]}
+    features = [nothing, {**GOOD, "geometry": several}]
+    for encoding in ("utf-8", "utf-8-sig", "utf-16"):
+        path.write_text(json.dumps({"type": "FeatureCollection", "features": features}), encoding=encoding)
+        np.testing.assert_array_equal(read_mask(path, slide).mask, expected)
+    path.write_text(json.dumps({"type": "FeatureCollection", "features": [nothing]}))
+    with pytest.raises(UserError, match="holds no polygon"):
+        read_mask(path, slide)
+
+
+def test_a_polygon_may_reach_over_the_edge(tmp_path, slide) -> None:
+    path = tmp_path / "mask.geojson"
+    path.write_text(json.dumps({"type": "Polygon", "coordinates": [polygon(-300, -50, 2100, 1700)]}))
+    assert read_mask(path, slide).mask.all()
+
+
+@pytest.mark.parametrize(
+    ("coordinates", "reason"),
+    [
+        ("[[[0, 0], [NaN, 0], [5, 5]]]", "have corners that are no finite numbers"),
+        (
+            "[[[0, 0], [900, 0], [900, 900]], [[0, 0], [Infinity, 0], [5, 5]]]",
+            "have corners that are no finite numbers",
+        ),
+        ("[[[0, 0], [1e12, 0], [5, 1e12]]]", r"a corner at 1e\+12, 0, far outside the slide .* of 2000 x 1600 px"),
+        ("[[[0, 0], [900, 0], [-2001, 5]]]", "a corner at -2001, 5, far outside the slide"),
+        ("[[[0, 0], [1, 0], [1, 1], [0, 1]]]", "cover nothing of the slide"),  # shares of the slide, not pixels
+        ("[[[0, 0], [900, 900], [1800, 1800]]]", "cover nothing of the slide"),
+        ("[[[2100, 0], [2200, 0], [2200, 900]]]", "cover nothing of the slide"),
+        ("[[[[0, 0], [900, 0], [900, 900]]]]", "a corner of a polygon is no pair of numbers"),
+        ("[[[0, 0], [1], [5, 5]]]", "a corner of a polygon is no pair of numbers"),
+        ("[[[0, 0], [null, 3], [5, 5]]]", "have corners that are no finite numbers"),
+        ("[[0, 0, 900, 0]]", "a corner of a polygon is no pair of numbers"),
+        ('[[{"x": 3}]]', "a corner of a polygon is no pair of numbers"),
+        (f"[[[0, 0], [1{'0' * 400}, 0], [5, 5]]]", "a corner of a polygon is no pair of numbers"),
+        ('"abc"', "the `coordinates` of a polygon are no list of rings"),
+        ("null", "the `coordinates` of a polygon are no list of rings"),
+        ("[[]]", "holds no polygon"),
+        ("[[[0, 0], [5, 5]]]", "holds no polygon"),
+        ("[[[0, 0]", r"line 1, column \d+ is no JSON"),
+    ],
+)
+def test_polygons_that_are_none(tmp_path, slide, coordinates, reason) -> None:
+    path = tmp_path / "mask.geojson"
+    path.write_text(f'{{"type": "Polygon", "coordinates": {coordinates}}}')
+    with pytest.raises(UserError, match=reason) as said:
+        read_mask(path, slide)
+    assert "mask.geojson" in str(said.value)
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (b"", "line 1, column 1 is no JSON"),
+        (b'"hello"', "a part of it is no object with a `type`"),
+        (b"7", "a part of it is no object with a `type`"),
+        (b'{"features": []}', "a part of it is no object with a `type`"),
+        (b'{"type": "MultiPolygon"}', "the `coordinates` of a polygon are no list of rings"),
+        (b'{"type": "FeatureCollection"}', "holds no polygon"),
+        (b'{"a": "\xff\xfe"}', "it is no text in UTF-8"),
+        (b"[" * 200_000, "it is nested too deeply"),
+    ],
+)
+def test_no_geojson(tmp_path, slide, content, reason) -> None:
+    path = tmp_path / "mask.geojson"
+    path.write_bytes(content)
+    with pytest.raises(UserError, match=reason):
+        read_mask(path, slide)
+    path.unlink()
+    path.mkdir()
+    with pytest.raises(UserError, match="is a folder"):
+        read_mask(path, slide)
+
+
+@given(place=st.integers(8, 400), bits=st.integers(1, 255))
+@settings(max_examples=60, deadline=None)
+@pytest.mark.parametrize("name", ["a.png", "a.tif"])
+def test_damaged_images_are_a_sentence_or_a_mask(tmp_path_factory, name, place, bits) -> None:
+    slide = SimpleNamespace(path="a.svs", dimensions=(400, 320), mpp=(0.5, 0.5))
+    path = tmp_path_factory.mktemp("damaged") / name
+    Image.fromarray(np.arange(80 * 100, dtype=np.uint8).reshape(80, 100) // 3).save(path)
+    content = bytearray(path.read_bytes())
+    content[place % len(content)] ^= bits
+    path.write_bytes(content)
+    said = str(path)
+    try:
+        read_mask(path, slide)
+    except UserError as error:
+        said = str(error)
+    assert str(path) in said
 
 
 # pictures
