@@ -11,12 +11,14 @@ import importlib
 import pkgutil
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
+from difflib import get_close_matches
 from types import ModuleType
 from typing import Any
 
 from bench.protocols.bags import Bags
 from bench.protocols.base import CLASSIFIED, KINDS, Predictions, Samples
 from bench.protocols.checks import wrong_kind
+from bench.protocols.settings import wrong_type
 from registry.errors import UserError
 
 __all__ = ["KINDS", "Bags", "Head", "Predictions", "Samples", "configured", "get", "kinds"]
@@ -92,14 +94,21 @@ def configured(settings: Mapping[str, Any]) -> Head:
     if kind is None:
         raise UserError(f"A protocol is given without its kind: add kind=NAME, one of {', '.join(kinds())}.")
     schema = get(kind).Config
-    try:
-        config = OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(schema), given))
-    except OmegaConfBaseException as error:
-        known = ", ".join(f.name for f in fields(schema))
-        raise UserError(
-            f"The protocol {kind} is not well described ({str(error).splitlines()[0]}): its settings are {known}."
-        ) from error
-    return Head(kind, config)
+    known = [f.name for f in fields(schema)]
+    settled = OmegaConf.structured(schema)
+    for name, value in given.items():
+        if name not in known:
+            near = get_close_matches(str(name), known, 1)
+            raise UserError(
+                f"The protocol {kind} has no setting '{name}': its settings are {', '.join(known)}."
+                + (f" Is {near[0]} meant?" if near else "")
+            )
+        try:
+            settled = OmegaConf.merge(settled, {name: value})
+        except (OmegaConfBaseException, ValueError, TypeError) as error:
+            plain = OmegaConf.to_container(value) if OmegaConf.is_config(value) else value
+            raise UserError(wrong_type(kind, schema, name, plain)) from error
+    return Head(kind, OmegaConf.to_object(settled))
 
 
 def _heads_for(target: str, bags: bool) -> list[str]:

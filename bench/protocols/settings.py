@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from types import UnionType
+from typing import Any, get_args, get_type_hints
 
 from registry.errors import UserError
 
@@ -69,6 +71,35 @@ def check_settings(head: str, config: Any, /, **allowed: Range | tuple[str | int
     device = getattr(config, "device", "auto")
     if not DEVICES.fullmatch(device):
         raise UserError(f"device={device} of the {head} head is unknown: it must be auto, cpu, cuda or cuda:N.")
+
+
+def wrong_type(kind: str, schema: type, name: str, value: Any) -> str:
+    """The sentence for a setting whose value is not of the type that its `Config` gives it."""
+    hint = get_type_hints(schema)[name]
+    types = get_args(hint) if isinstance(hint, UnionType) else (hint,)
+    wanted = " or ".join(_TYPES[t] for t in types)
+    default = getattr(schema(), name)
+    example = default
+    if isinstance(default, list):
+        number = isinstance(value, int | float) and not isinstance(value, bool)
+        example = [value] if number and not (types == (list[int],) and isinstance(value, float)) else default
+    elif isinstance(default, bool) or default is None:
+        example = None
+    such_as = f", such as {json.dumps(example)}" if example not in (None, {}, []) else ""
+    given = json.dumps(value, default=str)
+    return f"{name}={given} of the protocol {kind} is not of the right type: {name} must be {wanted}{such_as}."
+
+
+_TYPES = {
+    int: "a whole number",
+    float: "a number",
+    bool: "true or false",
+    str: "a word",
+    type(None): "null",
+    list[int]: "a list of whole numbers",
+    list[float]: "a list of numbers",
+    dict[str, Any]: "settings by name",
+}
 
 
 def device_of(setting: str) -> str:

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import fields, replace
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from omegaconf import OmegaConf
 from protocol_helpers import cohort
 
 from bench import protocols
-from bench.protocols.settings import Range, device_of
+from bench.protocols.settings import Range, device_of, wrong_type
 from registry.errors import UserError
 
 OUT_OF_RANGE: list[tuple[str, str, Any]] = [
@@ -142,3 +143,41 @@ def test_labels_side_by_side_note_it_too() -> None:
     )
     assert not info["converged"]
     assert "did not converge" in info["notes"][0]
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "value", "says"),
+    [
+        ("knn", "k", 3, r"k=3 of the protocol knn is .*: k must be a list of whole numbers, such as \[3\]\."),
+        ("knn", "k", ["a"], r"k must be a list of whole numbers, such as \[1, 3, 5"),
+        ("knn", "k", [1.5], r"k=\[1.5\] of .* list of whole numbers, such as \[1, 3"),
+        ("knn", "k", None, r"k=null of .* list of whole numbers, such as \[1, 3"),
+        ("knn", "k", {"a": 1}, "k must be a list of whole numbers"),
+        ("knn", "metric", [1], 'metric must be a word, such as "cosine"'),
+        ("linear_sgd", "learning_rates", 0.1, r"a list of numbers, such as \[0.1\]"),
+        ("linear_sgd", "steps", "many", 'steps="many" of .* a whole number or null, such as 12500'),
+        ("linear_sgd", "batch_size", 2.5, "batch_size must be a whole number, such as 256"),
+        ("linear_sgd", "decoupled", "perhaps", "decoupled must be true or false"),
+        ("linear", "c_min", "small", "c_min must be a number, such as 1e-06"),
+        ("linear_uni", "c", [1], "c must be a number or null"),
+        ("pooled", "settings", 3, "settings must be settings by name"),
+    ],
+)
+def test_a_value_of_the_wrong_type_is_named_with_the_type_it_needs(kind: str, name: str, value: Any, says: str) -> None:
+    for settings in ({"kind": kind, name: value}, OmegaConf.create({"kind": kind, name: value})):
+        with pytest.raises(UserError, match=says) as raised:
+            protocols.configured(settings)  # type: ignore[arg-type]
+        assert "\n" not in str(raised.value)
+        assert "Node" not in str(raised.value)
+
+
+def test_an_unknown_setting_is_named_with_the_nearest() -> None:
+    with pytest.raises(UserError, match=r"The protocol knn has no setting 'metrik': .* Is metric meant\?"):
+        protocols.configured({"kind": "knn", "metrik": "l2"})
+
+
+def test_every_type_of_setting_has_words() -> None:
+    for kind in protocols.kinds():
+        schema = protocols.get(kind).Config
+        for field in fields(schema):
+            assert "must be" in wrong_type(kind, schema, field.name, object())
