@@ -216,9 +216,7 @@ def _tensor(path: Path) -> Float[np.ndarray, "tile feature"]:
     try:
         loaded = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # the unpickler meets what is no tensor with any error
-        raise UserError(
-            f"The file {path} is no tensor that can be read ({type(error).__name__}): make it again."
-        ) from error
+        raise UserError(f"The file {path} is no tensor that PyTorch can read: make it again.") from error
     if not isinstance(loaded, torch.Tensor):
         raise UserError(f"The file {path} holds no tensor of features but a {type(loaded).__name__}.")
     if loaded.layout is not torch.strided or loaded.is_meta or not loaded.is_floating_point():

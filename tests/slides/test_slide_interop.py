@@ -230,7 +230,7 @@ def test_tensors(tmp_path) -> None:
             read_bag(tmp_path, "case-1")
     for junk in (b"hello", b"", b"PK\x03\x04 and no more"):
         path.write_bytes(junk)
-        with pytest.raises(UserError, match=r"case-1.pt is no tensor that can be read"):
+        with pytest.raises(UserError, match=r"case-1.pt is no tensor that PyTorch can read"):
             read_bag(tmp_path, "case-1")
 
 
