@@ -140,10 +140,6 @@ def read_coords(folder: Path, slide_id: str, slide: Slide, tile_size: int) -> Gr
     every = from_coords(slide, coords, window, tile_size, int(overlap))
     ends = np.rint(coords / slide.downsample(every.level)) + every.window
     whole = (ends <= np.array(slide.level_dimensions[every.level]) + ROUNDING).all(axis=1)
-    if len(coords) and not whole.any():
-        raise UserError(
-            f"None of the {len(coords)} tiles in {path} lies wholly on the slide {slide.path} of {width} x {height} px."
-        )
     return replace(every, coords=every.coords[whole], tissue=every.tissue[whole])
 
 
