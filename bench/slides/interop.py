@@ -132,7 +132,7 @@ def read_coords(folder: Path, slide_id: str, slide: Slide, tile_size: int) -> Gr
         raise UserError(f"The coordinates in {path} have the overlap {overlap:g}, which is below 0: make them again.")
     if len(coords) and ((coords < 0).any() or (coords >= (width, height)).any()):
         raise UserError(f"The coordinates in {path} lie outside the slide {slide.path} of {width} x {height} px.")
-    if window[0] > width or window[1] > height:
+    if len(coords) and (window[0] > width or window[1] > height):
         raise UserError(
             f"The tiles in {path} are {window[0]:g} x {window[1]:g} px of level 0, larger than the slide {slide.path} "
             f"of {width} x {height} px."

@@ -137,7 +137,7 @@ def test_every_tile_of_a_padded_grid_that_stays_shows_the_slide(tmp_path, slide)
 
 def test_a_slide_without_coordinates(tmp_path, slide) -> None:
     for none in (np.zeros((0, 2), int), np.zeros(0)):
-        write(tmp_path / "case-1.h5", {"patch_size_level0": 512}, coords=none)
+        write(tmp_path / "case-1.h5", {"patch_size_level0": 2048}, coords=none)  # a slide smaller than a tile
         assert len(read_coords(tmp_path, "case-1", slide, 256)) == 0
 
 
