@@ -36,6 +36,9 @@ class Config(Schedule):
         As in `Pooling`; DSMIL and TransMIL have dim and dropout only.
     instances, instance_share, subtyping
         CLAM's clustering: tiles at each end, its share of the loss, whether classes exclude each other.
+    binary_logits
+        Outputs for two classes: 2 and a softmax, as CLAM and its followers have, or 1 and a sigmoid, as eva has in its
+        binary tasks (``output_size: 1``, ``BCEWithLogitsLoss``).
     class_weight
         "balanced" or null; of classes and grades, or of the presence of each label. Numbers and survival have none.
     survival_loss, intervals
@@ -54,6 +57,7 @@ class Config(Schedule):
     instances: int = 8
     instance_share: float = 0.3
     subtyping: bool = False
+    binary_logits: int = 2
     class_weight: str | None = None
     survival_loss: str = "discrete"
     intervals: int = 4
@@ -74,9 +78,12 @@ class Config(Schedule):
             class_weight=(None, "balanced"),
             survival_loss=("discrete", "cox"),
             intervals=Range(2),
+            binary_logits=(1, 2),
         )
         if self.hidden:
             check_settings("abmil", self, hidden=FROM_ONE)
+        if self.network == "clam_sb" and self.binary_logits == 1:
+            raise UserError("CLAM clusters tiles for each output of the abmil head: set binary_logits=2.")
         if self.network == "transmil" and self.dim % HEADS:
             raise UserError(
                 f"dim={self.dim} of the abmil head must be a multiple of transmil's {HEADS} attention heads."
@@ -96,10 +103,17 @@ def fit_predict(train_bags: Bags, val: Bags | None, test: Bags, config: Config, 
     Raises
     ------
     UserError
-        Labels that cannot be learned, bags without usable features, unknown settings.
+        Labels that cannot be learned, bags without usable features, settings that do not fit the target.
     """
-    sides = [side.table() if side is not None else None for side in (train_bags, val, test)]
-    goal = objective(sides[0], sides[1], sides[2], config.class_weight, config.survival_loss, config.intervals)  # type: ignore[arg-type]
+    goal = objective(
+        train_bags.table(),
+        val.table() if val is not None else None,
+        test.table(),
+        config.class_weight,
+        config.survival_loss,
+        config.intervals,
+        config.binary_logits,
+    )
     if not goal.separable and config.batch < 2:
         raise UserError(
             "Cox's likelihood compares the bags of a step, and one bag compares with none: set batch to 16 or more, or "

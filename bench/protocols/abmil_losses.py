@@ -43,6 +43,22 @@ class Objective:
         return np.asarray(torch.softmax(logits.double(), 1).cpu().numpy())
 
 
+class Sigmoid(Objective):
+    """Binary cross-entropy of two classes, with one logit: that of the second."""
+
+    def loss(self, logits: Float[Tensor, "bag logit"], target: Tensor) -> Tensor:
+        each = torch.nn.functional.binary_cross_entropy_with_logits(
+            logits[:, 0], target.to(logits.dtype), reduction="none"
+        )
+        if self.weights is not None:
+            each = each * torch.from_numpy(self.weights).to(logits)[target]
+        return each.mean()
+
+    def scores(self, logits: Float[Tensor, "bag logit"]) -> Float[np.ndarray, "bag score"]:
+        second = torch.sigmoid(logits.double()).cpu().numpy()
+        return np.concatenate([1 - second, second], axis=1)
+
+
 class MultiLabel(Objective):
     """Binary cross-entropy, the mean over labels."""
 
@@ -122,7 +138,13 @@ class DiscreteTime(Objective):
 
 
 def objective(
-    train: Samples, val: Samples | None, test: Samples, class_weight: str | None, survival: str, intervals: int
+    train: Samples,
+    val: Samples | None,
+    test: Samples,
+    class_weight: str | None,
+    survival: str,
+    intervals: int,
+    binary_logits: int = 2,
 ) -> Objective:
     """The objective for the labels' kind.
 
@@ -134,7 +156,10 @@ def objective(
     if train.kind in CLASSIFIED:
         n_classes = check_labels(train, val, test)
         counts = np.bincount(train.labels, minlength=n_classes)
-        return Objective(n_classes, train.kind, weights=len(train) / (n_classes * counts) if class_weight else None)
+        weights = len(train) / (n_classes * counts) if class_weight else None
+        if n_classes == 2 and binary_logits == 1:
+            return Sigmoid(1, train.kind, weights=weights)
+        return Objective(n_classes, train.kind, weights=weights)
     if train.kind == "multilabel":
         n_labels = check_label_columns(train, val, test)
         present = (train.labels > 0).sum(axis=0)

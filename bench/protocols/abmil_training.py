@@ -212,7 +212,7 @@ def _validate(network: nn.Module, val: Bags, objective: Objective, how: Schedule
     """What is to be small: the loss of all validation bags, or minus their balanced accuracy."""
     logits = torch.stack([logits for _, logits, _ in predict(network, val, device)])
     if how.monitor == "balanced_accuracy" and objective.kind in CLASSIFIED:
-        return -float(balanced_accuracy(val.labels, logits.argmax(1)[None].cpu().numpy())[0])
+        return -float(balanced_accuracy(val.labels, objective.scores(logits).argmax(1)[None])[0])
     return float(objective.loss(logits, objective.target(val.labels, device)))
 
 

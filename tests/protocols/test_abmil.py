@@ -11,6 +11,7 @@ import torch
 from sklearn.metrics import balanced_accuracy_score, roc_auc_score
 
 from bench.protocols import abmil, pooled
+from bench.protocols.abmil_losses import objective
 from bench.protocols.abmil_networks import ClamSB, Pooling
 from bench.protocols.abmil_training import Schedule, learning_rate
 from bench.protocols.bags import Bags
@@ -243,3 +244,37 @@ def test_bad_bags_are_named(spoil: object, says: str) -> None:
     config = abmil.Config(dim=8, attention_dim=4, epochs=1, keep="last")
     with pytest.raises(UserError, match=says):
         abmil.fit_predict(spoil(train), None, test, config, 0)  # type: ignore[operator]
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+def test_one_output_for_two_classes_is_binary_cross_entropy(weighted: bool) -> None:
+    (train, _), (test, _) = needles(24, 0), needles(8, 1)
+    train = train.take(np.append(np.flatnonzero(train.labels == 0), np.flatnonzero(train.labels == 1)[:4]))
+    goal = objective(train.table(), None, test.table(), "balanced" if weighted else None, "cox", 4, binary_logits=1)
+    logits = torch.tensor([[0.3], [-1.2], [2.0]])
+    target = goal.target(np.array([1, 0, 0]), torch.device("cpu"))
+    p = 1 / (1 + np.exp(-logits[:, 0].numpy()))
+    counts = np.bincount(train.labels)
+    weights = (len(train) / (2 * counts))[[1, 0, 0]] if weighted else np.ones(3)
+    expected = -(weights * np.log([p[0], 1 - p[1], 1 - p[2]])).mean()
+    assert goal.loss(logits, target).item() == pytest.approx(expected, rel=1e-5)
+    np.testing.assert_allclose(goal.scores(logits), np.stack([1 - p, p], axis=1), rtol=1e-6)
+
+
+def test_one_output_learns_two_classes() -> None:
+    (train, _), (val, _), (test, _) = needles(60, 0), needles(24, 1), needles(40, 2)
+    config = abmil.Config(
+        dim=16,
+        attention_dim=8,
+        dropout=0.0,
+        epochs=12,
+        learning_rate=5e-3,
+        batch=4,
+        binary_logits=1,
+        monitor="balanced_accuracy",
+    )
+    predictions = abmil.fit_predict(train, val, test, config, 0)
+    assert predictions.scores.shape == (40, 2)
+    assert predictions.calibrated is not None
+    assert roc_auc_score(test.labels, predictions.scores[:, 1]) > 0.8
+    assert min(predictions.info["validation"]) < -0.7

@@ -73,6 +73,7 @@ OUT_OF_RANGE: list[tuple[str, str, Any]] = [
     ("abmil", "instance_share", 1.5),
     ("abmil", "instances", 0),
     ("abmil", "intervals", 1),
+    ("abmil", "binary_logits", 0),
     ("abmil", "survival_loss", "weibull"),
     ("abmil", "class_weight", "some"),
 ]
@@ -89,6 +90,11 @@ def test_a_setting_out_of_range_is_named_with_what_it_may_be(kind: str, name: st
 def test_heads_of_transmil_share_its_width() -> None:
     with pytest.raises(UserError, match="multiple of transmil's 8"):
         protocols.configured({"kind": "abmil", "network": "transmil", "dim": 20})
+
+
+def test_clam_has_an_output_for_each_class() -> None:
+    with pytest.raises(UserError, match="set binary_logits=2"):
+        protocols.configured({"kind": "abmil", "network": "clam_sb", "binary_logits": 1})
 
 
 def test_ends_of_a_range() -> None:
