@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields
 from enum import Enum
 from typing import Any
 
 from omegaconf import MISSING
 
+from bench.tiling_limits import check_tiling
 from registry.errors import UserError
 
 
@@ -224,6 +225,9 @@ def configured(settings: TaskConfig | Mapping[str, Any]) -> TaskConfig:
     for share, value in (("test", task.split.test), ("val", task.split.val)):
         if not 0 <= value < 1:
             raise UserError(f"tasks.{task.name}.split.{share} is {value} and must be at least 0 and below 1.")
+    tiling = asdict(task.tiling)
+    del tiling["upsample"]
+    check_tiling(f"tasks.{task.name}.tiling", **tiling)
     if task.min_groups < 1:
         raise UserError(f"tasks.{task.name}.min_groups is {task.min_groups} and must be at least 1.")
     return task
