@@ -36,6 +36,8 @@ from bench.tiles import Batch
 from registry.errors import UserError
 
 SHOWN = 10  # sentences of unusable slides
+MPP_TOLERANCE = 0.1  # relative; beyond it the rows say the scale of the tiles
+FINER_TOLERANCE = 0.05  # relative; beyond it the rows say that tiles are made up
 
 
 @dataclass(frozen=True)
@@ -84,15 +86,19 @@ class SlideUnits:
         self._on_corrupt, self._coords = on_corrupt, coords
 
     def make(self) -> tuple[list[Unit], list[str]]:
-        """The units of all usable slides, and what a reader of the rows must know of the others.
+        """The units of all usable slides, and what a reader of the rows must know of the others and of the scale.
 
         Raises
         ------
         UserError
-            If a slide cannot be used and `on_corrupt` is "error", or no slide gives a tile.
+            If a slide cannot be read and `on_corrupt` is "error", if a mask, the resolution or the tiling is wrong, or
+            if no slide gives a tile.
         """
         units: list[Unit] = []
-        unusable: list[tuple[str, str]] = []
+        scales: list[_Scale] = []
+        corrupt: dict[str, str] = {}
+        wrong: list[str] = []
+        over_edge = 0
         empty: dict[str, list[str]] = {}
         sheet: list[tuple[Path, str]] = []
         task = self.manifest.task.name
@@ -103,8 +109,15 @@ class SlideUnits:
             preview = self.pictures / f"{name}.jpg"
             try:
                 grid, attributes = self._grid(slide, self._grids / f"{name}.h5", preview)
+            except _NotCorrupt as error:
+                if str(error) in wrong:
+                    break  # it is not of one slide but of a setting
+                wrong.append(str(error))
+                continue
             except UserError as error:
-                unusable.append((slide.id, str(error)))
+                corrupt[slide.id] = str(error).replace(slide.path, Path(slide.path).name)
+                if self._on_corrupt == "error":
+                    wrong.append(str(error))
                 continue
             except OSError as error:  # reading fails in a sentence, so this was writing
                 raise unwritable(Path(error.filename or preview), error, "cache=DIR or results=DIR") from error
@@ -112,26 +125,40 @@ class SlideUnits:
             if len(grid):
                 read = {"source": stamp(slide.path), "grid": grid.digest(), "slide": slide.id}
                 units.append(Unit(name, _Lazily(slide.path, slide.mpp, grid), read, grid.coords, attributes))
+                over_edge += grid.candidates - len(grid) if self._coords else 0
+                scales.append(_Scale(grid, max(attributes["level0_mpp_x"], attributes["level0_mpp_y"])))
             else:
-                why = "without tissue" if grid.candidates else f"smaller than a tile of {self.cut}"
-                empty.setdefault(why, []).append(slide.id)
+                empty.setdefault(self._why_empty(grid), []).append(slide.id)
         if sheet:
             self._write_sheet(sheet)
-        if unusable and self._on_corrupt == "error":
-            more = [f"{len(unusable) - SHOWN} more slides cannot be used."] if len(unusable) > SHOWN else []
-            raise UserError("\n".join([*(sentence for _, sentence in unusable[:SHOWN]), *more]))
-        if unusable:
-            empty["that cannot be read"] = [name for name, _ in unusable]
-        left_out = [
-            f"{counted(len(names), 'slide')} {why} left out: {', '.join(names)}" for why, names in empty.items()
-        ]
+        if wrong:
+            more = [f"{len(wrong) - SHOWN} more slides cannot be used."] if len(wrong) > SHOWN else []
+            raise UserError("\n".join([*wrong[:SHOWN], *more]))
+        notes = [f"{counted(len(names), 'slide')} {why} left out: {', '.join(names)}" for why, names in empty.items()]
+        if corrupt:
+            reason = next(iter(corrupt.values())).splitlines()[0].rsplit(": ", 1)[0]
+            empty["that cannot be read"] = list(corrupt)
+            first = "" if len(corrupt) == 1 else "the first: "
+            notes.append(
+                f"{counted(len(corrupt), 'slide')} that cannot be read left out: {', '.join(corrupt)} ({first}{reason})"
+            )
+        if over_edge:
+            notes.append(f"{counted(over_edge, 'tile')} of the coordinates left out, over the edge of a slide")
         if not units:
             counts = ", ".join(f"{len(names)} {why}" for why, names in empty.items())
-            raise UserError(
-                f"None of the {len(rows)} slides of {task} gives a tile ({counts}): look at the pictures in "
-                f"{self.pictures}, give masks, or set a lower tasks.{task}.tiling.min_tissue or tiling.size."
+            mend = (
+                f"look at the files in {self._coords}"
+                if self._coords
+                else f"look at the pictures in {self.pictures}, give masks, or set a lower "
+                f"tasks.{task}.tiling.min_tissue or tiling.size"
             )
-        return units, left_out
+            raise UserError(f"None of the {len(rows)} slides of {task} gives a tile ({counts}): {mend}.")
+        return units, [*notes, *_scale_notes(scales, self.cut.mpp)]
+
+    def _why_empty(self, grid: Grid) -> str:
+        if self._coords:
+            return "whose coordinates list no tile"
+        return "without tissue" if grid.candidates else f"smaller than a tile of {self.cut}"
 
     def _write_sheet(self, previews: list[tuple[Path, str]]) -> None:
         path = self.pictures.with_name(f"{self.pictures.name}.jpg")
@@ -151,25 +178,62 @@ class SlideUnits:
             if self._coords:
                 tissue, grid = None, read_coords(self._coords, slide.id, opened, self.cut.size)
             else:
-                tissue = (
-                    read_mask(slide.mask, opened) if slide.mask else find_tissue(opened, on_corrupt=self._on_corrupt)
-                )
-                grid = plan(
-                    opened,
-                    self.cut.size,
-                    self.cut.mpp,
-                    overlap=tiling.overlap,
-                    tissue=tissue,
-                    min_tissue=tiling.min_tissue,
-                    max_tiles=tiling.max_tiles,
-                    seed=tiling.seed,
-                    upsample=tiling.upsample,
-                )
+                tissue = None if slide.mask else find_tissue(opened, on_corrupt=self._on_corrupt)
+                with _not_corrupt():
+                    tissue = tissue or read_mask(slide.mask, opened)
+                    grid = plan(
+                        opened,
+                        self.cut.size,
+                        self.cut.mpp,
+                        overlap=tiling.overlap,
+                        tissue=tissue,
+                        min_tissue=tiling.min_tissue,
+                        max_tiles=tiling.max_tiles,
+                        seed=tiling.seed,
+                        upsample=tiling.upsample,
+                    )
             attributes = coords_attributes(opened, grid)
             write_preview(preview, opened, tissue, grid)
         if not known:
             _write_grid(path, source, grid, attributes)
         return grid, attributes
+
+
+class _NotCorrupt(UserError):
+    """What a slide that is sound is refused for, and `on_corrupt` does not pass over."""
+
+
+@contextlib.contextmanager
+def _not_corrupt() -> Iterator[None]:
+    try:
+        yield
+    except UserError as error:
+        raise _NotCorrupt(str(error)) from error
+
+
+class _Scale:
+    """Microns per px of a slide's tiles, and of its level 0."""
+
+    def __init__(self, grid: Grid, level0: float):
+        self.tile, self.level0 = max(grid.mpp_true), level0
+        self.enlarged = min(grid.factor) < 1 / (1 + FINER_TOLERANCE)
+
+
+def _scale_notes(scales: list[_Scale], asked: float) -> Iterator[str]:
+    other = [scale.tile for scale in scales if abs(scale.tile / asked - 1) > MPP_TOLERANCE]
+    if other:
+        yield f"tiles of {counted(len(other), 'slide')} are {_range(other)} um/px where {asked:g} is asked"
+    enlarged = [scale for scale in scales if scale.enlarged]
+    if enlarged:
+        yield (
+            f"tiles of {counted(len(enlarged), 'slide')} are enlarged from {_range([s.level0 for s in enlarged])} to "
+            f"{_range([s.tile for s in enlarged])} um/px: their detail is made up"
+        )
+
+
+def _range(values: list[float]) -> str:
+    ends = dict.fromkeys(f"{end:.3g}" for end in (min(values), max(values)))
+    return " to ".join(ends)
 
 
 class _Lazily:

@@ -3,6 +3,7 @@
 import json
 import os
 import random
+import re
 import shutil
 import signal
 import subprocess
@@ -230,7 +231,7 @@ def layouts(folder, bags):
         (folder / "coords/patches").mkdir(parents=True, exist_ok=True)
         with h5py.File(folder / "coords/patches" / f"{slide}_patches.h5", "w") as file:
             places = file.create_dataset("coords", data=coords)
-            for name in ("patch_size", "patch_size_level0", "overlap"):
+            for name in ("patch_size", "patch_size_level0", "overlap", "level0_width"):
                 places.attrs[name] = attributes[name]
 
 
@@ -282,6 +283,42 @@ def test_coordinates_of_trident(finished, cohort, tmp_path):
     assert (tmp_path / "results/previews/slides/224px-0.5mpp-coords.jpg").is_file()
     next((tmp_path / "coords/patches").glob("*.h5")).unlink()
     refused(on_slides(tmp_path, cohort, "model=colour", "coords=coords"), "has no coordinates of the slide")
+
+
+def test_coordinates_at_another_scale(finished, table, tmp_path):
+    """Windows of twice the side on all slides but one, whose file is empty."""
+    folder, _ = finished
+    layouts(tmp_path, features(folder, "colour"))
+    slides = sorted((tmp_path / "coords/patches").glob("*.h5"))
+    for path in slides:
+        with h5py.File(path, "r+") as file:
+            says = dict(file["coords"].attrs)
+            places = file["coords"][: 4 if path != slides[-1] else 0]
+            del file["coords"]
+            places = np.minimum(places, np.arange(len(places))[:, None])
+            if path == slides[0]:
+                places = np.concatenate([places, [[says["level0_width"] - 9, 0]]])
+            coords = file.create_dataset("coords", data=places)
+            coords.attrs["patch_size_level0"] = 2 * says["patch_size_level0"]
+    table.to_csv(tmp_path / "cohort.csv", index=False)
+    done = on_slides(tmp_path, "cohort.csv", "model=colour", "protocol=linear", "coords=coords")
+    assert done.returncode == 0, done.stderr
+    notes = rows(tmp_path)["colour", "linear", 0]["notes"]
+    assert f"1 slide whose coordinates list no tile left out: {slides[-1].name.removesuffix('_patches.h5')}" in notes
+    assert "1 tile of the coordinates left out, over the edge of a slide" in notes
+    (scale,) = [note for note in notes if "um/px" in note]
+    assert re.fullmatch(r"tiles of 12 slides are (0\.99\d|1)( to 1(\.\d+)?)? um/px where 0\.5 is asked", scale)
+
+
+def test_tiles_enlarged_beyond_the_slide_say_so(table, tmp_path):
+    table.assign(mpp="1.0").to_csv(tmp_path / "cohort.csv", index=False)
+    arguments = ("cohort.csv", "model=colour", "protocol=linear")
+    done = on_slides(tmp_path, *arguments, "on_corrupt=skip")
+    refused(done, "has 1 microns per pixel and tiles of 0.5 are wanted", "upsample=true")
+    done = on_slides(tmp_path, *arguments, "tasks.slides.tiling.upsample=true")
+    assert done.returncode == 0, done.stderr
+    notes = rows(tmp_path)["colour", "linear", 0]["notes"]
+    assert "tiles of 13 slides are enlarged from 1 to 0.5 um/px: their detail is made up" in notes
 
 
 # slide encoders
@@ -424,7 +461,8 @@ def test_what_is_no_slide_stops_it_or_is_left_out(table, tmp_path, quickly):
     assert done.returncode == 0, done.stderr
     row = rows(tmp_path)["colour", "linear", 0]
     assert row["n_skipped"] == 1
-    assert "1 slide that cannot be read left out: unsaid" in row["notes"]
+    reason = "The slide unsaid.tif does not say its resolution (microns per pixel)"
+    assert f"1 slide that cannot be read left out: unsaid ({reason})" in row["notes"]
     mended = with_slide(table.assign(mpp=""), tmp_path / "unsaid.tif", tmp_path, mpp="0.5")
     frame = pd.read_csv(mended)
     assert "mpp" in frame
@@ -481,6 +519,19 @@ def test_slides_of_which_no_tile_can_be_read(table, tmp_path, quickly):
     assert any(note.endswith("of 1 slide: ruined") for note in row["notes"])
 
 
+def test_what_is_not_corrupt_stops_it_whatever_is_skipped(table, tmp_path, quickly):
+    shutil.copy(table.slide[0], tmp_path / "masked.tif")
+    (tmp_path / "mask.png").write_text("no picture")
+    data = with_slide(table, tmp_path / "masked.tif", tmp_path, mask="mask.png")
+    refused(on_slides(tmp_path, data, *quickly, "on_corrupt=skip"), "mask.png cannot be read")
+
+
+def test_a_wrong_setting_is_said_once(cohort, tmp_path):
+    done = on_slides(tmp_path, cohort, "model=colour", "protocol=linear", "tasks.slides.tiling.overlap=224")
+    refused(done, "overlap")
+    assert sum(line.count("overlap") for line in done.stderr.splitlines() if line.startswith("pfmbench:")) == 1
+
+
 def test_slides_without_tissue(table, tmp_path, quickly):
     glass = np.full((1024, 1024, 3), 244, np.uint8)
     data = with_slide(table, write_slide(tmp_path / "empty.tif", glass), tmp_path)
@@ -513,7 +564,7 @@ def test_a_mask_is_taken_instead(table, tmp_path, quickly):
 def test_manifests_that_contradict_themselves(table, tmp_path):
     both = table.assign(patient="one", split=["train", "test"] * 6 + ["train"])
     both.to_csv(tmp_path / "both.csv", index=False)
-    refused(on_slides(tmp_path, "both.csv", "model=colour"), "patient one", "both sides")
+    refused(on_slides(tmp_path, "both.csv", "model=colour"), "patient one", "stands in test and train")
     table.assign(id="same").to_csv(tmp_path / "same.csv", index=False)
     refused(on_slides(tmp_path, "same.csv", "model=colour"), "Two slides", "id same")
     table.drop(columns="label").to_csv(tmp_path / "unlabelled.csv", index=False)
