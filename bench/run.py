@@ -225,6 +225,8 @@ def _data(
     if task.unit is Unit.tile:
         return TileData(manifest, config.shard_tiles)
     coords, features = (Path(folder).expanduser() if folder else None for folder in (config.coords, config.features))
+    if coords and not coords.is_dir():
+        raise UserError(f"The folder of coordinates {coords} does not exist or is a file: name it in coords=DIR.")
     return SlideData(manifest, cache, results, config.on_corrupt.value, coords, features)
 
 
