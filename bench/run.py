@@ -11,24 +11,13 @@ from typing import Any
 from bench import leaderboard, protocols, tasks
 from bench.config import BenchConfig
 from bench.embed import Embedding, Job, embed, encode, feature_folder
-from bench.files import unwritable
 from bench.models import Model, models
+from bench.run_checks import check_named, check_numbers, check_writable, fitting_heads, named_unfit
 from bench.run_head import Run, fault, say
 from bench.slide_data import SlideData
-from bench.tasks import Kind, TaskConfig, Unit
+from bench.tasks import TaskConfig, Unit
 from bench.tile_data import Pass, TileData
 from registry.errors import UserError
-
-USUAL = {
-    Kind.classes: "linear",
-    Kind.ordinal: "ridge",
-    Kind.regression: "ridge",
-    Kind.survival: "cox",
-    Kind.multilabel: "linear",
-}
-
-
-LEAST_BOOTSTRAP = 20
 
 
 def run(config: BenchConfig) -> None:
@@ -41,18 +30,18 @@ def run(config: BenchConfig) -> None:
     """
     results, cache = Path(config.results), Path(config.cache)
     for folder, option in ((results, "results=DIR"), (cache, "cache=DIR")):
-        _check_writable(folder, option)
+        check_writable(folder, option)
     device = config.device or _best_device()
     entries = models(config, device)
     heads = {name: protocols.configured(settings) for name, settings in config.protocols.items()}
     if not config.tasks:
         raise UserError("No task is named: set task=NAME, or suite=NAME for a set of them.")
-    _check_numbers(config)
+    check_numbers(config)
     failures: list[str] = []
     asked: set[str] = set()
     for name, settings in config.tasks.items():
         try:
-            _check_named(name, config)
+            check_named(name, config)
             failures += _run_task(config, tasks.configured(settings), entries, heads, results, cache, device, asked)
         except UserError as error:
             failures.append(str(error))
@@ -65,27 +54,6 @@ def run(config: BenchConfig) -> None:
         print("\n".join(f"{what}: {path}" for what, path in written.items()))
     if failures:
         raise UserError("\n".join(dict.fromkeys(failures)))
-
-
-def _check_numbers(config: BenchConfig) -> None:
-    if not config.seeds or not all(0 <= seed < 2**32 for seed in config.seeds):
-        raise UserError(f"seeds={list(config.seeds)} must name one seed or more, each from 0 to 2**32 - 1: seeds=[0].")
-    if config.bootstrap < LEAST_BOOTSTRAP:
-        raise UserError(f"bootstrap={config.bootstrap} is too few resamples for an interval: set 1000.")
-
-
-def _check_named(key: str, config: BenchConfig) -> None:
-    """Settings under ``tasks.KEY`` must be of a task of that name in this run."""
-    names = {other: _name_of(task) for other, task in config.tasks.items()}
-    if not names[key]:
-        there = ", ".join(other for other, name in names.items() if name) or "none"
-        raise UserError(f"tasks.{key} is set, but there is no task {key} in this run: its tasks are {there}.")
-    if names[key] != key:
-        raise UserError(f"tasks.{key}.name is {names[key]}: a task's name is its key, so write a YAML of that name.")
-
-
-def _name_of(task: Any) -> str:
-    return str(task.get("name", "") if isinstance(task, dict) else task.name)
 
 
 def _run_task(
@@ -101,38 +69,12 @@ def _run_task(
     """Run all models on one task and add what it asks to `asked`; gives the sentences of what failed."""
     data = _data(config, task, entries, cache, results)
     asked.add(data.manifest.asked)
-    fitting = _fitting(task, heads)
-    say(f"{task.name}: {_counted(data)}" + _left_out(task, heads, fitting))
+    fitting = fitting_heads(task, heads)
+    say(f"{task.name}: {_counted(data)}" + named_unfit(task, heads, fitting))
     failures = []
     for part in data.passes(entries):
         failures += _run_pass(config, task, data, part, fitting, results, cache, device)
     return failures
-
-
-def _fitting(task: TaskConfig, heads: dict[str, protocols.Head]) -> dict[str, protocols.Head]:
-    """The heads that take what the task asks and has."""
-    slides = task.unit is Unit.slide
-    found = {
-        name: head for name, head in heads.items() if task.kind.value in head.kinds and (slides or not head.takes_bags)
-    }
-    if not found:
-        fits_slides = any(task.kind.value in head.kinds for head in heads.values())
-        raise UserError(
-            f"The task {task.name} asks for {task.kind.value} of {task.unit.value}s, for which protocol="
-            f"{','.join(heads)} {'is not: it takes slides as bags of tiles' if fits_slides else 'is not'}: choose "
-            f"another, such as protocol={USUAL[task.kind]}."
-        )
-    return found
-
-
-def _left_out(task: TaskConfig, heads: dict[str, protocols.Head], fitting: dict[str, protocols.Head]) -> str:
-    """Which of the heads are for other tasks, and what for."""
-    unfit = [
-        f"{name} ({'slides' if task.kind.value in head.kinds else ', '.join(head.kinds)})"
-        for name, head in heads.items()
-        if name not in fitting
-    ]
-    return f"; left out: {', '.join(unfit)}" if unfit else ""
 
 
 def _counted(data: TileData | SlideData) -> str:
@@ -279,16 +221,6 @@ class _Work:
     def digest(self) -> str:
         """Of all that can change what a head is given."""
         return (self.vectors or self.tiles).folder.name
-
-
-def _check_writable(folder: Path, option: str) -> None:
-    probe = folder / f".writable.{os.getpid()}.tmp"
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        probe.touch()
-        probe.unlink()
-    except OSError as error:
-        raise unwritable(probe, error, option) from error
 
 
 def _best_device() -> str:

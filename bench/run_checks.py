@@ -1,0 +1,81 @@
+"""What a run must be before anything is computed: its settings, the heads for its tasks, the folders that it writes."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+from bench import protocols
+from bench.config import BenchConfig
+from bench.files import unwritable
+from bench.tasks import Kind, TaskConfig, Unit
+from registry.errors import UserError
+
+USUAL = {
+    Kind.classes: "linear",
+    Kind.ordinal: "ridge",
+    Kind.regression: "ridge",
+    Kind.survival: "cox",
+    Kind.multilabel: "linear",
+}
+LEAST_BOOTSTRAP = 20
+
+
+def check_numbers(config: BenchConfig) -> None:
+    """Seeds and resamples must be in range."""
+    if not config.seeds or not all(0 <= seed < 2**32 for seed in config.seeds):
+        raise UserError(f"seeds={list(config.seeds)} must name one seed or more, each from 0 to 2**32 - 1: seeds=[0].")
+    if config.bootstrap < LEAST_BOOTSTRAP:
+        raise UserError(f"bootstrap={config.bootstrap} is too few resamples for an interval: set 1000.")
+
+
+def check_named(key: str, config: BenchConfig) -> None:
+    """Settings under ``tasks.KEY`` must be of a task of that name in this run."""
+    names = {other: _name_of(task) for other, task in config.tasks.items()}
+    if not names[key]:
+        there = ", ".join(other for other, name in names.items() if name) or "none"
+        raise UserError(f"tasks.{key} is set, but there is no task {key} in this run: its tasks are {there}.")
+    if names[key] != key:
+        raise UserError(f"tasks.{key}.name is {names[key]}: a task's name is its key, so write a YAML of that name.")
+
+
+def _name_of(task: Any) -> str:
+    return str(task.get("name", "") if isinstance(task, dict) else task.name)
+
+
+def fitting_heads(task: TaskConfig, heads: dict[str, protocols.Head]) -> dict[str, protocols.Head]:
+    """The heads that take what the task asks and has."""
+    slides = task.unit is Unit.slide
+    found = {
+        name: head for name, head in heads.items() if task.kind.value in head.kinds and (slides or not head.takes_bags)
+    }
+    if not found:
+        fits_slides = any(task.kind.value in head.kinds for head in heads.values())
+        raise UserError(
+            f"The task {task.name} asks for {task.kind.value} of {task.unit.value}s, for which protocol="
+            f"{','.join(heads)} {'is not: it takes slides as bags of tiles' if fits_slides else 'is not'}: choose "
+            f"another, such as protocol={USUAL[task.kind]}."
+        )
+    return found
+
+
+def named_unfit(task: TaskConfig, heads: dict[str, protocols.Head], fitting: dict[str, protocols.Head]) -> str:
+    """Which of the heads are for other tasks, and what for."""
+    unfit = [
+        f"{name} ({'slides' if task.kind.value in head.kinds else ', '.join(head.kinds)})"
+        for name, head in heads.items()
+        if name not in fitting
+    ]
+    return f"; left out: {', '.join(unfit)}" if unfit else ""
+
+
+def check_writable(folder: Path, option: str) -> None:
+    """The folder is there, or is made, and takes files."""
+    probe = folder / f".writable.{os.getpid()}.tmp"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        probe.touch()
+        probe.unlink()
+    except OSError as error:
+        raise unwritable(probe, error, option) from error
