@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+import pytest
 from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 from PIL import Image
 
 from bench import tasks
-from bench.tasks import TaskConfig
+from bench.tasks import Manifest, TaskConfig
+from registry.errors import UserError
 
 CONF = Path(__file__).resolve().parents[2] / "conf"
 
@@ -29,3 +32,10 @@ def tile(path: Path, seed: int = 0) -> Path:
     pixels = np.random.default_rng(seed).integers(0, 256, (8, 8, 3), dtype=np.uint8)
     Image.fromarray(pixels).save(path)
     return path
+
+
+def sentence(read: Callable[..., Manifest], name: str, data: Path | None, *overrides: str) -> str:
+    with pytest.raises(UserError) as error:
+        read(name, data, *overrides)
+    assert "\n" not in str(error.value)
+    return str(error.value)

@@ -1,0 +1,37 @@
+"""What the tests of the command on slides share: the command, what it leaves, and further slides."""
+
+import json
+
+import pandas as pd
+import tifffile
+from command_helpers import bench
+
+SLIDES = 13  # of twelve patients, one of whom has two
+
+
+def on_slides(folder, data, *arguments, **kwargs):
+    return bench(folder, "task=slides", f"data={data}", "null=none", "bootstrap=50", *arguments, **kwargs)
+
+
+def rows(folder, results="results"):
+    found = (json.loads(p.read_text()) for p in sorted((folder / results / "rows/slides").glob("*/*.json")))
+    return {(row["model"], row["protocol"], row["seed"]): row for row in found}
+
+
+def features(folder, model, cache="cache"):
+    return {p.stem: p for p in sorted((folder / cache / "features" / model).glob("*/*.h5"))}
+
+
+def write_slide(path, pixels, mpp=0.5):
+    resolution = {"resolution": (1e4 / mpp, 1e4 / mpp), "resolutionunit": "CENTIMETER"} if mpp else {}
+    kind = {"photometric": "rgb", "compression": "jpeg", "compressionargs": {"level": 90}, "metadata": None}
+    tifffile.imwrite(path, pixels, tile=(256, 256), **kind, **resolution)
+    return str(path)
+
+
+def with_slide(table, slide, folder, **cells):
+    """The manifest with another slide of its own patient, in training."""
+    row = {"slide": str(slide), "label": "normal", "patient": "extra", "split": "train", **cells}
+    frame = pd.concat([table[["slide", "label", "patient", "split"]], pd.DataFrame([row])])
+    frame.to_csv(folder / "cohort.csv", index=False)
+    return folder / "cohort.csv"
