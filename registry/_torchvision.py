@@ -19,7 +19,7 @@ from types import ModuleType
 from typing import Any
 
 _SCHEMA = "(Tensor dets, Tensor scores, float iou_threshold) -> Tensor"
-_declared: list[Any] = []  # a torch.library.Library withdraws its operators when it is collected
+_declared: list[Any] = []  # a Library withdraws its operators when it is collected
 
 
 class _BeforeTorchvision(MetaPathFinder):
@@ -46,6 +46,7 @@ def mend() -> bool:
     if spec is None or spec.origin is None:
         return False
     import torch
+    from torch import library
 
     folder = Path(spec.origin).parent
     native = [folder / f"_C{suffix}" for suffix in EXTENSION_SUFFIXES]
@@ -55,8 +56,8 @@ def mend() -> bool:
         except OSError:
             break
         return False
-    library = torch.library.Library("torchvision", "DEF")
+    operators = library.Library("torchvision", "DEF")
     for name in ("nms", "qnms"):
-        library.define(name + _SCHEMA)
-    _declared.append(library)
+        operators.define(name + _SCHEMA)
+    _declared.append(operators)
     return True
