@@ -88,11 +88,7 @@ def long_records(entries: Sequence[Entry]) -> list[Record]:
             for metric, interval in (row.metrics if row.ok and row.metrics else {"": {}}).items():
                 best = best_floor(metric, floors, [(row.seed, row.fold)])
                 record = {
-                    "task": row.task,
-                    "kind": row.kind,
-                    "model": row.model,
-                    "frontend": row.frontend,
-                    "protocol": row.protocol,
+                    **_of(row),
                     "seed": str(row.seed),
                     "fold": str(row.fold or ""),
                     "metric": metric,
@@ -105,8 +101,6 @@ def long_records(entries: Sequence[Entry]) -> list[Record]:
                     "tiles_per_s": number(row.tiles_per_s, 1),
                     "status": row.status,
                     "error": " ".join(row.error.split()),
-                    "asked": row.asked,
-                    "settings": row.settings,
                     "config_digest": row.config_digest,
                     "version": row.version,
                 }
@@ -128,11 +122,7 @@ def mean_records(entries: Sequence[Entry], resampled: Mapping[Run, Resampled]) -
             interval = entry.interval(metric, resampled)
             best = best_floor(metric, floors, values)
             record = {
-                "task": row.task,
-                "kind": row.kind,
-                "model": row.model,
-                "frontend": row.frontend,
-                "protocol": row.protocol,
+                **_of(row),
                 "metric": metric,
                 "value": number(entry.mean(metric)),
                 "ci_low": number(interval.ci_low if interval else None),
@@ -143,8 +133,6 @@ def mean_records(entries: Sequence[Entry], resampled: Mapping[Run, Resampled]) -
                 "n_folds": str(entry.n_folds),
                 "n_failed": str(len(entry.rows) - len(entry.whole)),
                 "null_value": number(best[0] if best else None),
-                "asked": row.asked,
-                "settings": row.settings,
             }
             records.append((*entry.key.block, metric, row.model, row.frontend, record))
     return [record for *_, record in sorted(records, key=lambda entry: entry[:-1])]
@@ -210,6 +198,11 @@ def _with_floors(entries: Iterable[Entry]) -> Iterator[tuple[Entry, list[Entry]]
         own = list(block)
         floors = [entry for entry in own if entry.rows[0].floor]
         yield from ((entry, floors_of(entry, floors)) for entry in own)
+
+
+def _of(row: Row) -> Record:
+    """What the runs of a line share."""
+    return {name: getattr(row, name) for name in ("task", "kind", "model", "frontend", "protocol", "asked", "settings")}
 
 
 def _block(entry: Entry) -> tuple[str, ...]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from jaxtyping import Bool, Float
 
+from bench.metrics import score
 from bench.protocols.base import Samples
 from bench.protocols.checks import named_sides, some
 from registry.errors import UserError
@@ -49,15 +50,6 @@ def _comparable(time: Float[np.ndarray, " sample"], event: Bool[np.ndarray, " sa
 def concordance(
     time: Float[np.ndarray, " sample"], event: Bool[np.ndarray, " sample"], risk: Float[np.ndarray, " sample"]
 ) -> float:
-    """Harrell's C-index: the share of comparable pairs whose earlier event has the higher risk; equal risks count half.
-
-    A pair is comparable if the earlier of two times is an event, or at equal times one of them is. NaN without pairs.
-    """
-    event = event.astype(bool)
-    concordant = tied = comparable = 0
-    for i in np.flatnonzero(event):
-        later = (time > time[i]) | ((time == time[i]) & ~event)
-        comparable += later.sum()
-        concordant += (risk[i] > risk[later]).sum()
-        tied += (risk[i] == risk[later]).sum()
-    return float((concordant + 0.5 * tied) / comparable) if comparable else float("nan")
+    """Harrell's C-index as the rows have it (`bench.metrics.survival.c_index`); NaN without comparable pairs."""
+    labels, alone = np.stack([time, event], axis=1).astype(np.float64), np.arange(len(time))
+    return score(labels, risk[:, None], alone, kind="survival", metrics=["c_index"], n_boot=0)["c_index"].value

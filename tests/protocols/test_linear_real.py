@@ -14,20 +14,12 @@ from sklearn.linear_model import LogisticRegression
 import registry
 from bench.protocols import linear
 from bench.protocols.logistic import Design, solve
+from benchmarks.linear import objective
 
 DEFAULTS = linear.Config()
 STRENGTHS = np.logspace(np.log10(DEFAULTS.c_min), np.log10(DEFAULTS.c_max), DEFAULTS.n_strengths)
 WIDE = np.array([0, 12, 24, 44])  # of the wide matrix only these: benchmarks/linear.py does all 45
 PATCH, CROP = 16, 64  # pixels
-
-
-def objective(w: np.ndarray, b: np.ndarray, c: float, x: np.ndarray, y: np.ndarray) -> float:
-    """scikit-learn's, divided by C times the number of samples, in float64 from its definition."""
-    logits = x @ w.T + b
-    if logits.shape[1] == 1:
-        logits = np.concatenate([np.zeros_like(logits), logits], axis=1)
-    entropy = np.logaddexp.reduce(logits, axis=1) - logits[np.arange(len(y)), y]
-    return float(entropy.mean() + (w**2).sum() / (2 * c * len(y)))
 
 
 def tiles_of(folders: list[Path]) -> tuple[list[np.ndarray], np.ndarray]:
