@@ -8,28 +8,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from PIL import Image
 from sklearn.linear_model import LogisticRegression
 
 import registry
 from bench.protocols import linear
 from bench.protocols.logistic import Design, solve
-from benchmarks.linear import objective
+from benchmarks.linear import crops_as_patches, objective, tiles_of
 
 DEFAULTS = linear.Config()
 STRENGTHS = np.logspace(np.log10(DEFAULTS.c_min), np.log10(DEFAULTS.c_max), DEFAULTS.n_strengths)
-WIDE = np.array([0, 12, 24, 44])  # of the wide matrix only these: benchmarks/linear.py does all 45
-PATCH, CROP = 16, 64  # pixels
-
-
-def tiles_of(folders: list[Path]) -> tuple[list[np.ndarray], np.ndarray]:
-    """RGB tiles, and the number of each one's folder."""
-    tiles, labels = [], []
-    for label, folder in enumerate(folders):
-        paths = sorted(path for path in folder.iterdir() if path.suffix in (".jpg", ".tif", ".png"))
-        tiles += [np.asarray(Image.open(path).convert("RGB")) for path in paths]
-        labels += [label] * len(paths)
-    return tiles, np.array(labels)
+WIDE = np.array([0, 12, 24, 44])  # of the wide matrix only these: `python -m benchmarks.linear --tiles` does all 45
 
 
 def embedded(tiles: list[np.ndarray]) -> np.ndarray:
@@ -40,25 +28,6 @@ def embedded(tiles: list[np.ndarray]) -> np.ndarray:
         for start in range(0, len(tiles), 50):
             batch = torch.from_numpy(np.stack(tiles[start : start + 50])).permute(0, 3, 1, 2)
             features.append(network(batch).numpy())
-    return np.concatenate(features)
-
-
-def crops_as_patches(tiles: list[np.ndarray], of_each: int, dim: int) -> np.ndarray:
-    """Random crops through the patch embedding, one layer, mean pooling and norm of a seeded random network."""
-    rng = np.random.default_rng(0)
-    crops = []
-    for tile in tiles:
-        for y, x in rng.integers(0, len(tile) - CROP + 1, size=(of_each, 2)):
-            crops.append(tile[y : y + CROP, x : x + CROP][:: rng.choice([-1, 1]), :: rng.choice([-1, 1])])
-    draws = torch.Generator().manual_seed(0)
-    embed = torch.randn(3 * PATCH**2, dim, generator=draws) / (3 * PATCH**2) ** 0.5
-    mix = torch.randn(dim, dim, generator=draws) / dim**0.5
-    features = []
-    for start in range(0, len(crops), 250):
-        pixels = torch.from_numpy(np.stack(crops[start : start + 250])).permute(0, 3, 1, 2).float() / 127.5 - 1
-        patches = torch.nn.functional.unfold(pixels, PATCH, stride=PATCH).mT
-        pooled = (torch.nn.functional.gelu(patches @ embed) @ mix).tanh().mean(1)
-        features.append(torch.nn.functional.layer_norm(pooled, (dim,)).numpy())
     return np.concatenate(features)
 
 

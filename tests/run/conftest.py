@@ -1,5 +1,7 @@
 """A cohort of made-up slides, and a finished run on it."""
 
+import shutil
+
 import pandas as pd
 import pytest
 from slide_command_helpers import on_slides
@@ -30,7 +32,8 @@ def finished(cohort, tmp_path_factory):
 
 
 @pytest.fixture
-def quickly(finished):
-    """Arguments of a run that finds the sound slides done."""
+def quickly(finished, tmp_path):
+    """Arguments of a run that finds the sound slides done, in a copy of the cache: the finished run stays as it is."""
     folder, _ = finished
-    return ("model=colour", "protocol=linear", f"cache={folder / 'cache'}")
+    shutil.copytree(folder / "cache", tmp_path / "cache")
+    return ("model=colour", "protocol=linear")

@@ -65,7 +65,7 @@ def test_a_corrupt_tile_stops_it_or_is_counted(table, tmp_path, quickly):
     count = int(note.split()[0])
     assert count >= 1
     assert note.endswith("left out, of 1 slide: spoiled")
-    bags = features(tmp_path, "colour", quickly[2].removeprefix("cache="))
+    bags = features(tmp_path, "colour")
     assert len(read_features(bags["spoiled"])[0]) == len(read_features(bags["slidephantom000_1"])[0]) - count
     with Image.open(tmp_path / "results/previews/slides/224px-0.5mpp/spoiled.jpg") as picture:
         red, green, blue = np.moveaxis(np.asarray(picture).astype(int), 2, 0)
@@ -130,7 +130,7 @@ def test_a_mask_is_taken_instead(table, tmp_path, quickly):
     data = with_slide(table, tmp_path / "masked.tif", tmp_path, mask="half.png")
     done = on_slides(tmp_path, data, *quickly)
     assert done.returncode == 0, done.stderr
-    _, coords, _ = read_bag(features(tmp_path, "colour", quickly[2].removeprefix("cache="))["masked"].parent, "masked")
+    _, coords, _ = read_bag(features(tmp_path, "colour")["masked"].parent, "masked")
     assert (coords[:, 0] + 0.75 * 224 <= width / 2 + 224 / 2).all()
     assert set(coords[:, 0]) == {x for x in range(0, width, 224) if min(x + 224, width / 2) - x >= 0.25 * 224}
 
