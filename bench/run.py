@@ -47,10 +47,11 @@ def run(config: BenchConfig) -> None:
             failures.append(str(error))
         except Exception as error:  # so that the other tasks run
             failures.append(f"{name}: {fault(error)}")
-    if leaderboard.read_rows(results):
-        written = leaderboard.rebuild(results)
+    standings = leaderboard.read_standings(results)
+    if standings.entries:
+        written = leaderboard.write_tables(results, standings)
         if asked:
-            print(leaderboard.table_text(results, asked))
+            print(leaderboard.table_text(standings, asked))
         print("\n".join(f"{what}: {path}" for what, path in written.items()))
     if failures:
         raise UserError("\n".join(dict.fromkeys(failures)))

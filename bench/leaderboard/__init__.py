@@ -12,19 +12,22 @@ from bench.leaderboard.rows import (
     write,
 )
 from bench.leaderboard.show import table_text
-from bench.leaderboard.tables import rebuild
+from bench.leaderboard.standings import Standings, read_standings
+from bench.leaderboard.tables import write_tables
 
 __all__ = [
     "Row",
     "SavedPredictions",
+    "Standings",
     "discard_other_folds",
     "has_predictions",
     "predictions_path",
     "read_predictions",
     "read_row",
     "read_rows",
-    "rebuild",
+    "read_standings",
     "row_path",
     "table_text",
     "write",
+    "write_tables",
 ]

@@ -6,7 +6,8 @@ import sys
 from pathlib import Path
 
 from bench.leaderboard.show import table_text
-from bench.leaderboard.tables import rebuild
+from bench.leaderboard.standings import read_standings
+from bench.leaderboard.tables import write_tables
 from registry.errors import UserError
 
 USAGE = """Usage: python -m bench.leaderboard [results=DIR]
@@ -27,8 +28,9 @@ def main(arguments: list[str]) -> int:
             if name != "results" or not value:
                 raise UserError(f"{argument!r} is not an option here: the only one is results=DIR.")
             results = value
-        written = rebuild(Path(results))
-        print(table_text(Path(results)))
+        standings = read_standings(Path(results))
+        written = write_tables(Path(results), standings)
+        print(table_text(standings))
         print("\n".join(f"{what}: {path}" for what, path in written.items()))
     except UserError as error:
         print(f"pfmbench: {error}", file=sys.stderr)

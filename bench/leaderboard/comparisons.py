@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from bench.leaderboard.entries import Entry
@@ -38,27 +38,20 @@ class Comparison:
     n_groups: int
 
 
-def pairs(entries: Iterable[Entry]) -> Iterator[tuple[Entry, Entry]]:
-    """Each model against each floor that applies to it, and any two models once, on the same samples and settings.
+def pairs(entries: Collection[Entry]) -> Iterator[tuple[Entry, Entry]]:
+    """Of entries of one block: each model against each floor that applies to it, and any two models once.
 
     Two models are compared behind the same frontend, and one model with itself behind two: never both at once.
     """
-    entries = list(entries)
-    floors = [entry for entry in entries if entry.rows[0].floor]
     models = [entry for entry in entries if not entry.rows[0].floor]
     for entry in models:
-        yield from ((entry, floor) for floor in floors_of(entry, floors))
-    for _, block in itertools.groupby(
-        sorted(models, key=lambda entry: entry.key.block), key=lambda entry: entry.key.block
-    ):
-        for a, b in itertools.combinations(block, 2):
-            if a.rows[0].frontend == b.rows[0].frontend or a.rows[0].model == b.rows[0].model:
-                yield a, b
+        yield from ((entry, floor) for floor in floors_of(entry, entries))
+    for a, b in itertools.combinations(models, 2):
+        if a.key.frontend == b.key.frontend or a.key.model == b.key.model:
+            yield a, b
 
 
-def compare(
-    wanted: Iterable[tuple[Entry, Entry]], resampled: Mapping[Run, Resampled], metrics: Iterable[str] | None = None
-) -> list[Comparison]:
+def compare(wanted: Iterable[tuple[Entry, Entry]], resampled: Mapping[Run, Resampled]) -> list[Comparison]:
     """The paired differences of the wanted pairs, in their order, metric by metric; all that models are compared by.
 
     Left out of a pair are runs that were not tested on the same samples, that lack the metric, or where it is
@@ -68,7 +61,7 @@ def compare(
     found = []
     for a, b in wanted:
         shared = list(_shared(a, b, resampled))
-        for metric in METRICS[a.rows[0].kind] if metrics is None else metrics:
+        for metric in METRICS[a.rows[0].kind]:
             both = [(one, other) for one, other in shared if means.has(one, metric) and means.has(other, metric)]
             if both:
                 own, others = (tuple(runs) for runs in zip(*both, strict=True))

@@ -26,14 +26,14 @@ class Key(NamedTuple):
     asked: str
     protocol: str
     settings: str
+    folded: bool
     model: str
     frontend: str
-    folded: bool
 
     @property
     def block(self) -> tuple[str, str, str, str, bool]:
         """What models must share to be compared."""
-        return self.task, self.asked, self.protocol, self.settings, self.folded
+        return self[:5]
 
 
 @dataclass(frozen=True)
@@ -126,7 +126,7 @@ def _told_apart(pairs: set[tuple[str, str]]) -> dict[tuple[str, str], str]:
 
 
 def _key(row: Row) -> Key:
-    return Key(row.task, row.asked, row.protocol, row.settings, row.model, row.frontend, row.fold > 0)
+    return Key(row.task, row.asked, row.protocol, row.settings, row.fold > 0, row.model, row.frontend)
 
 
 def _number(value: float | None) -> float:

@@ -201,7 +201,7 @@ def read_rows(results: Path) -> list[Row]:
 
 @functools.cache
 def warn_once(sentence: str) -> None:
-    """Say it on stderr the first time; the tables of one command are built from the same files more than once."""
+    """Say it on stderr the first time; the jobs of a sweep build their tables from the same files."""
     print(f"pfmbench: {sentence}", file=sys.stderr)
 
 

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import itertools
 import statistics
-from collections.abc import Collection, Iterable, Iterator, Mapping
-from pathlib import Path
+from collections.abc import Collection, Iterable, Iterator
 
-from bench.leaderboard.comparisons import Comparison, compare
-from bench.leaderboard.entries import Entry, Key, entries_of, protocol_names, task_names
+from bench.leaderboard.entries import Entry, protocol_names, task_names
 from bench.leaderboard.floors import best_floor, floors_of
-from bench.leaderboard.resampling import Resampled, resampled
-from bench.leaderboard.rows import Row, Run
-from bench.leaderboard.tables import number, rows_or_error
+from bench.leaderboard.rows import Row
+from bench.leaderboard.standings import Standings
+from bench.leaderboard.tables import number
 from bench.metrics import LOWER_IS_BETTER, METRICS
 
 DIGITS = 3
@@ -23,27 +21,22 @@ LEGEND = (
 LEGEND_OF_MEANS = " runs: what a line is the mean of, sd over them; 'only' where some failed or are missing."
 
 
-def table_text(results: Path, asked: Collection[str] | None = None) -> str:
+def table_text(standings: Standings, asked: Collection[str] | None = None) -> str:
     """The table of all tasks: a line a model and protocol, the mean over seeds and folds.
 
     Parameters
     ----------
     asked : digests as in `Row.asked`
         What to show, of all that was ever asked in this folder.
-
-    Raises
-    ------
-    UserError
-        If there is no row at all.
     """
-    every = entries_of(rows_or_error(results))
+    every = standings.entries
     entries = [entry for entry in every if asked is None or entry.key.asked in asked]
     if not entries:
         return "No rows."
     names = task_names(entries)
     blocks = []
     for key, block in itertools.groupby(entries, key=lambda entry: (entry.key.task, entry.key.asked)):
-        blocks.append("\n".join(_block(results, names[key], list(block))))
+        blocks.append("\n".join(_block(standings, names[key], list(block))))
         others = {e.key.asked for e in every if e.key.task == key[0]} - set(asked or {e.key.asked for e in every})
         if others:
             blocks[-1] += (
@@ -53,7 +46,7 @@ def table_text(results: Path, asked: Collection[str] | None = None) -> str:
     return "\n\n".join([*blocks, LEGEND + (LEGEND_OF_MEANS if _of_several(entries) else "")])
 
 
-def _block(results: Path, name: str, entries: list[Entry]) -> Iterator[str]:
+def _block(standings: Standings, name: str, entries: list[Entry]) -> Iterator[str]:
     """Lines of one task, whose entries are of the same samples."""
     rows = [row for entry in entries for row in entry.rows]
     whole = [row for row in rows if row.ok]
@@ -62,7 +55,7 @@ def _block(results: Path, name: str, entries: list[Entry]) -> Iterator[str]:
     folds = " in a fold" if any(row.fold for row in whole) else ""
     yield f"{name}  primary metric {primary}, {samples} test samples, {groups} groups{folds}"
     if whole:
-        yield from _aligned(list(_cells(results, [entry for entry in entries if entry.whole], primary)))
+        yield from _aligned(list(_cells(standings, [entry for entry in entries if entry.whole], primary)))
     for row in sorted(rows, key=lambda row: row.run):
         if not row.ok:
             fold = f" fold {row.fold}" if row.fold else ""
@@ -72,13 +65,11 @@ def _block(results: Path, name: str, entries: list[Entry]) -> Iterator[str]:
         yield f"  note: {', '.join(label for _, label in noted)}: {note}"
 
 
-def _cells(results: Path, entries: list[Entry], primary: str) -> Iterator[list[str]]:
+def _cells(standings: Standings, entries: list[Entry], primary: str) -> Iterator[list[str]]:
     """The heading and a line an entry, the best mean of the primary metric first."""
     others = sorted({name for e in entries for row in e.whole for name in row.metrics if name in METRICS[row.kind]})
     others = [metric for metric in others if metric != primary]
     several = _of_several(entries)
-    found = resampled(results, [row for entry in entries for row in entry.whole], lambda _: (primary,))
-    over_floor = _over_floor(entries, found, primary)
     yield [
         *("model", "protocol", *(["runs"] * several), f"{primary} [95 %]", *(["sd"] * several)),
         *(*others, "over floor [95 %]", "tiles/s"),
@@ -91,7 +82,7 @@ def _cells(results: Path, entries: list[Entry], primary: str) -> Iterator[list[s
         return value is None, sign * (value or 0.0), (entry.key.model, entry.key.frontend, entry.key)
 
     for entry in sorted(entries, key=best_first):
-        value, interval = entry.mean(primary), entry.interval(primary, found)
+        value, interval = entry.mean(primary), standings.intervals.get((entry.key, primary))
         low, high = (interval.ci_low, interval.ci_high) if interval else (None, None)
         row = entry.rows[0]
         speeds = [row.tiles_per_s for row in entry.whole if row.tiles_per_s is not None]
@@ -102,7 +93,7 @@ def _cells(results: Path, entries: list[Entry], primary: str) -> Iterator[list[s
             _interval(value, low, high),
             *([number(entry.sd(primary), DIGITS) or "-"] * several),
             *(number(entry.mean(metric), DIGITS) or "-" for metric in others),
-            _difference(over_floor[entry.key]) if entry.key in over_floor else "-",
+            _over_floor(standings, entry, entries, primary),
             number(statistics.fmean(speeds), 1) if speeds else "-",
         ]
 
@@ -111,13 +102,16 @@ def _of_several(entries: Iterable[Entry]) -> bool:
     return any(entry.n_expected > 1 for entry in entries)
 
 
-def _over_floor(entries: list[Entry], found: Mapping[Run, Resampled], primary: str) -> dict[Key, Comparison]:
-    measured = [
-        (entry, best[1])
-        for entry in entries
-        if not entry.rows[0].floor and (best := best_floor(primary, floors_of(entry, entries), entry.values(primary)))
-    ]
-    return {comparison.a.key: comparison for comparison in compare(measured, found, [primary])}
+def _over_floor(standings: Standings, entry: Entry, entries: list[Entry], primary: str) -> str:
+    """How much better than the best floor, marked where the interval tells them apart."""
+    floors = [] if entry.rows[0].floor else floors_of(entry, entries)
+    best = best_floor(primary, floors, entry.values(primary))
+    found = best and standings.differences.get((entry.key, best[1].key, primary))
+    if not found:
+        return "-"
+    interval = found.difference
+    mark = "*" if interval.ci_low > 0 or interval.ci_high < 0 else " "
+    return f"{_interval(interval.value, interval.ci_low, interval.ci_high, sign='+')} {mark}"
 
 
 def _runs(entry: Entry, primary: str) -> str:
@@ -144,12 +138,6 @@ def _label(row: Row) -> str:
 def _interval(value: float | None, low: float | None, high: float | None, sign: str = "") -> str:
     estimate, *bounds = (number(x, DIGITS, sign) or "-" for x in (value, low, high))
     return f"{estimate} [{', '.join(bounds)}]" if value is not None else "-"
-
-
-def _difference(comparison: Comparison) -> str:
-    interval = comparison.difference
-    mark = "*" if interval.ci_low > 0 or interval.ci_high < 0 else " "
-    return f"{_interval(interval.value, interval.ci_low, interval.ci_high, sign='+')} {mark}"
 
 
 def _range(rows: list[Row], field: str) -> str:

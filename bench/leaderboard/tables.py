@@ -6,15 +6,15 @@ import csv
 import io
 import itertools
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from bench.files import unwritable, whole_file
-from bench.leaderboard.comparisons import Comparison, compare, pairs
-from bench.leaderboard.entries import Entry, entries_of, protocol_names, task_names
+from bench.leaderboard.comparisons import Comparison
+from bench.leaderboard.entries import Entry, protocol_names, task_names
 from bench.leaderboard.floors import best_floor, floors_of
-from bench.leaderboard.resampling import Resampled, compared, recomputable, resampled
-from bench.leaderboard.rows import Row, Run, read_rows
+from bench.leaderboard.rows import Row
+from bench.leaderboard.standings import Standings
 from registry.errors import UserError
 
 LONG = (
@@ -33,7 +33,7 @@ PAIRED = (
 Record = dict[str, str]
 
 
-def rebuild(results: Path) -> dict[str, Path]:
+def write_tables(results: Path, standings: Standings) -> dict[str, Path]:
     """Write leaderboard.csv and its companions ``_mean``, ``_wide`` and ``_paired``; gives what each is, and where.
 
     Raises
@@ -41,20 +41,18 @@ def rebuild(results: Path) -> dict[str, Path]:
     UserError
         If there is no row to build from, or the folder cannot be written.
     """
-    entries = entries_of(rows_or_error(results))
-    means: list[Record] = []
-    differences: list[Record] = []
-    for _, block in itertools.groupby(entries, key=_block):  # bounds the draws that are held at once
-        own = list(block)
-        found = _resampled(results, own)
-        means += mean_records(own, found)
-        differences += paired_records(compare(pairs(own), found))
+    entries = standings.entries
+    if not entries:
+        raise UserError(
+            f"No rows to make a leaderboard of in {results / 'rows'}: run a benchmark first, or name another folder "
+            "with results=DIR."
+        )
     wide = wide_records(entries)
     tables: dict[str, tuple[Path, Sequence[str], list[Record]]] = {
         "leaderboard": (results / "leaderboard.csv", LONG, long_records(entries)),
-        "means over seeds and folds": (results / "leaderboard_mean.csv", MEAN, means),
+        "means over seeds and folds": (results / "leaderboard_mean.csv", MEAN, mean_records(standings)),
         "model by task": (results / "leaderboard_wide.csv", list(wide[0]), wide),
-        "paired differences": (results / "leaderboard_paired.csv", PAIRED, differences),
+        "paired differences": (results / "leaderboard_paired.csv", PAIRED, paired_records(standings)),
     }
     for path, columns, records in tables.values():
         text = io.StringIO()
@@ -67,17 +65,6 @@ def rebuild(results: Path) -> dict[str, Path]:
         except OSError as error:
             raise unwritable(path, error, "results=DIR") from error
     return {what: path for what, (path, _, _) in tables.items()}
-
-
-def rows_or_error(results: Path) -> list[Row]:
-    """The rows of a results folder; UserError if there are none."""
-    rows = read_rows(results)
-    if not rows:
-        raise UserError(
-            f"No rows to make a leaderboard of in {results / 'rows'}: run a benchmark first, or name another folder "
-            "with results=DIR."
-        )
-    return rows
 
 
 def long_records(entries: Sequence[Entry]) -> list[Record]:
@@ -109,17 +96,17 @@ def long_records(entries: Sequence[Entry]) -> list[Record]:
     return [record for *_, record in sorted(records, key=lambda entry: entry[:-1])]
 
 
-def mean_records(entries: Sequence[Entry], resampled: Mapping[Run, Resampled]) -> list[Record]:
+def mean_records(standings: Standings) -> list[Record]:
     """A line an entry and metric, a line an entry of which all runs failed.
 
     `null_value` is the best floor over the runs of that line; fewer `n_runs` than `n_seeds` by `n_folds` are not all.
     """
     records = []
-    for entry, floors in _with_floors(entries):
+    for entry, floors in _with_floors(standings.entries):
         row = (entry.whole or entry.rows)[0]
         for metric in sorted({metric for row in entry.whole for metric in row.metrics}) or [""]:
             values = entry.values(metric)
-            interval = entry.interval(metric, resampled)
+            interval = standings.intervals.get((entry.key, metric))
             best = best_floor(metric, floors, values)
             record = {
                 **_of(row),
@@ -157,7 +144,7 @@ def wide_records(entries: Sequence[Entry]) -> list[Record]:
     return [lines[name] for name in sorted(lines)]
 
 
-def paired_records(comparisons: Sequence[Comparison]) -> list[Record]:
+def paired_records(standings: Standings) -> list[Record]:
     """A line a comparison."""
 
     def order(c: Comparison) -> tuple[object, ...]:
@@ -181,7 +168,7 @@ def paired_records(comparisons: Sequence[Comparison]) -> list[Record]:
             "asked": c.a.key.asked,
             "settings": c.a.key.settings,
         }
-        for c in sorted(comparisons, key=order)
+        for c in sorted(standings.differences.values(), key=order)
     ]
 
 
@@ -194,7 +181,7 @@ def number(value: float | None, digits: int = 6, sign: str = "") -> str:
 
 def _with_floors(entries: Iterable[Entry]) -> Iterator[tuple[Entry, list[Entry]]]:
     """Each entry with the floors that apply to it; entries are ordered by task and protocol."""
-    for _, block in itertools.groupby(entries, key=_block):
+    for _, block in itertools.groupby(entries, key=lambda entry: entry.key.block):
         own = list(block)
         floors = [entry for entry in own if entry.rows[0].floor]
         yield from ((entry, floors_of(entry, floors)) for entry in own)
@@ -203,14 +190,3 @@ def _with_floors(entries: Iterable[Entry]) -> Iterator[tuple[Entry, list[Entry]]
 def _of(row: Row) -> Record:
     """What the runs of a line share."""
     return {name: getattr(row, name) for name in ("task", "kind", "model", "frontend", "protocol", "asked", "settings")}
-
-
-def _block(entry: Entry) -> tuple[str, ...]:
-    return entry.key[:4]
-
-
-def _resampled(results: Path, entries: Sequence[Entry]) -> dict[Run, Resampled]:
-    """What models are compared by of all runs, and of those that make up a mean whatever their predictions tell."""
-    several = [row for entry in entries if len(entry.whole) > 1 for row in entry.whole]
-    single = [row for entry in entries if len(entry.whole) == 1 for row in entry.whole]
-    return resampled(results, several, recomputable) | resampled(results, single, compared)

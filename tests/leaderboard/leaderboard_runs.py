@@ -2,10 +2,11 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
-from bench.leaderboard import Row
+from bench.leaderboard import Row, read_standings, write_tables
 
 CLASSES = ["normal", "stroma", "tumour"]
 
@@ -36,3 +37,8 @@ def predicted(skill: float, *, n: int = 60, seed: int = 0) -> Predicted:
 
 
 AddRun = Callable[..., Row]
+
+
+def rebuild(results: Path) -> dict[str, Path]:
+    """The tables from what stands in the folder."""
+    return write_tables(results, read_standings(results))

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from leaderboard_runs import AddRun, Predicted, predicted
+from leaderboard_runs import AddRun, Predicted, predicted, rebuild
 
-from bench.leaderboard import read_predictions, read_rows, rebuild
+from bench.leaderboard import read_predictions, read_rows
 from bench.metrics import METRICS, resample, score_all
 
 COLUMNS = [

@@ -6,14 +6,14 @@ import sys
 from pathlib import Path
 
 import pytest
-from leaderboard_runs import AddRun, predicted
+from leaderboard_runs import AddRun, predicted, rebuild
 
-from bench.leaderboard import rebuild, table_text
+from bench.leaderboard import read_standings, table_text
 from bench.leaderboard.__main__ import main
 
 
 def block(results: Path, task: str) -> list[str]:
-    return table_text(results, [task]).split("\n\n")[0].splitlines()
+    return table_text(read_standings(results), [task]).split("\n\n")[0].splitlines()
 
 
 def test_best_first_floors_marked_failures_last(filled: Path) -> None:
@@ -55,15 +55,15 @@ def test_star_marks_intervals_that_exclude_nought(add_run: AddRun, results: Path
 
 
 def test_only_the_named_tasks(filled: Path) -> None:
-    assert "other  primary" not in table_text(filled, ["demo"])
-    assert "other  primary" in table_text(filled)
-    assert table_text(filled, ["pcam"]) == "No rows."
+    assert "other  primary" not in table_text(read_standings(filled), ["demo"])
+    assert "other  primary" in table_text(read_standings(filled))
+    assert table_text(read_standings(filled), ["pcam"]) == "No rows."
 
 
 def test_a_line_is_the_mean_over_seeds_and_folds_and_says_so(add_run: AddRun, results: Path) -> None:
     add_run("uni", values={"balanced_accuracy": 0.5})
     assert block(results, "demo")[1].split()[:3] == ["model", "protocol", "balanced_accuracy"]
-    assert "runs:" not in table_text(results)
+    assert "runs:" not in table_text(read_standings(results))
     add_run("uni", values={"balanced_accuracy": 0.7}, seed=1)
     add_run("dino", values={"balanced_accuracy": 0.55})
     _, heading, uni, dino = block(results, "demo")
@@ -72,7 +72,7 @@ def test_a_line_is_the_mean_over_seeds_and_folds_and_says_so(add_run: AddRun, re
     ]
     assert uni.split() == ["uni", "linear", "2", "seeds", "0.600", "[-,", "-]", "0.141", "-", "41.3"]
     assert dino.split() == ["dino", "linear", "1", "seed", "0.550", "[-,", "-]", "-", "-", "41.3"]
-    assert "runs: what a line is the mean of" in table_text(results)
+    assert "runs: what a line is the mean of" in table_text(read_standings(results))
     for seed in (0, 1, 2):
         for fold in (1, 2):
             add_run("uni", values={"balanced_accuracy": 0.9}, protocol="knn", seed=seed, fold=fold)

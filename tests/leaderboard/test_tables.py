@@ -11,9 +11,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from leaderboard_runs import AddRun, predicted
+from leaderboard_runs import AddRun, predicted, rebuild
 
-from bench.leaderboard import read_predictions, read_rows, rebuild, row_path
+from bench.leaderboard import read_predictions, read_rows, row_path
 from bench.metrics import paired
 from registry.errors import UserError
 
