@@ -28,7 +28,7 @@ def read_mask(path: str | Path, slide: Slide) -> Tissue:
     ----------
     path : str or Path
         GeoJSON with polygons in level-0 px (what QuPath exports), or an image of the whole slide at any scale, in which
-        every pixel that is not black is tissue.
+        every pixel is tissue that is not black or, in a palette image, whose index is not 0. Alpha does not count.
 
     Raises
     ------
@@ -175,9 +175,13 @@ def _tiff(path: Path, slide: Slide) -> Bool[np.ndarray, "height width"]:
         levels = tiff.series[0].levels
         wanted = slide.dimensions[0] * slide.mpp[0] / MPP
         level = next((v for v in reversed(levels) if v.keyframe.imagewidth >= wanted), levels[0])
-        _check_size(path, level.keyframe.imagewidth, level.keyframe.imagelength)
-        pixels = np.asarray(level.asarray())
-    return _nonzero(pixels)
+        page = level.keyframe
+        _check_size(path, page.imagewidth, page.imagelength)
+        pixels, axes = np.asarray(level.asarray()), level.axes
+    if "S" in axes:  # alpha stands behind the colours
+        pixels = np.moveaxis(pixels, axes.index("S"), -1)[..., : page.samplesperpixel - len(page.extrasamples)]
+    white_is_0 = page.photometric == tifffile.PHOTOMETRIC.MINISWHITE
+    return _nonzero(pixels != 2**page.bitspersample - 1 if white_is_0 else pixels)
 
 
 def _nonzero(pixels: np.ndarray) -> Bool[np.ndarray, "height width"]:

@@ -188,6 +188,35 @@ def test_image_mask(tmp_path, slide, name) -> None:
     assert tissue.share(np.array([[0, 0], [900, 0], [1000, 0]]), (200, 200)) == pytest.approx([1, 0.5, 0], abs=1e-6)
 
 
+ON, OPAQUE = np.arange(400)[:, None] * np.ones(500) < 40, np.full((400, 500), 255, np.uint8)  # 10 % of the mask is on
+WHITE = ON * np.uint8(255)
+
+
+@pytest.mark.parametrize(
+    ("pixels", "form"),
+    [
+        (np.stack([WHITE, WHITE, WHITE, OPAQUE], axis=-1), {"photometric": "rgb", "extrasamples": ["unassalpha"]}),
+        (np.stack([WHITE, WHITE, WHITE, OPAQUE]), {"photometric": "rgb", "planarconfig": "separate"}),
+        (np.stack([WHITE, OPAQUE], axis=-1), {"photometric": "minisblack", "extrasamples": ["unassalpha"]}),
+        (~WHITE, {"photometric": "miniswhite"}),
+        (~ON, {"photometric": "miniswhite"}),
+        (np.where(ON, 0, 65535).astype(np.uint16), {"photometric": "miniswhite"}),
+        (ON.astype(np.uint8), {"photometric": "palette", "colormap": np.zeros((3, 256), np.uint16)}),
+    ],
+    ids=["RGBA", "planes", "grey and alpha", "white is 0", "white is 0, 1 bit", "white is 0, 16 bit", "palette"],
+)
+def test_what_is_no_colour_of_a_tiff_is_no_tissue(tmp_path, slide, pixels, form) -> None:
+    tifffile.imwrite(tmp_path / "mask.tif", pixels, **form)
+    np.testing.assert_array_equal(read_mask(tmp_path / "mask.tif", slide).mask, ON)
+
+
+@pytest.mark.parametrize("mode", ["1", "L", "LA", "RGB", "RGBA"])
+@pytest.mark.parametrize("ending", ["png", "tif"])
+def test_a_picture_is_the_same_mask_in_every_mode(tmp_path, slide, mode, ending) -> None:
+    Image.fromarray(WHITE).convert(mode).save(tmp_path / f"mask.{ending}")
+    np.testing.assert_array_equal(read_mask(tmp_path / f"mask.{ending}", slide).mask, ON)
+
+
 def test_bad_masks(tmp_path, slide) -> None:
     def refused(name: str, content: str | bytes, match: str) -> None:
         path = tmp_path / name
