@@ -15,6 +15,7 @@ OPEN_MAPS = ("checkpoints.", "options.", "tasks.", "protocols.")
 def main() -> None:
     """Run ``python -m bench``; what the user can mend is one sentence on stderr and exit code 2."""
     import hydra
+    import yaml
     from hydra.errors import HydraException
     from omegaconf import DictConfig, OmegaConf
     from omegaconf.errors import OmegaConfBaseException
@@ -44,7 +45,7 @@ def main() -> None:
     os.environ["HYDRA_FULL_ERROR"] = "1"  # errors come here, to be said in a sentence
     try:
         job()
-    except (HydraException, OmegaConfBaseException) as error:
+    except (HydraException, OmegaConfBaseException, yaml.YAMLError) as error:
         if debug:
             raise
         sys.exit(_complain(_plain(error)))
@@ -68,8 +69,11 @@ def _complain(message: str) -> int:
 
 def _plain(error: Exception) -> str:
     """Hydra's message and its cause in one sentence."""
+    import yaml
     from hydra.errors import MissingConfigException
 
+    if isinstance(error, yaml.YAMLError):
+        return f"A YAML file of the configuration cannot be read, {' '.join(str(error).split())}."
     if isinstance(error, MissingConfigException) and error.options:
         kind, _, name = str(error.missing_cfg_file).rpartition("/")
         return f"There is no {kind} '{name}': choose one of {', '.join(o for o in error.options if o != 'schema')}."

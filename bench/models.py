@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import registry
 from bench.config import BenchConfig, Null, Precision, WeightsChoice
-from registry import ModelCard
+from registry import RANDOM, ModelCard
 from registry.card import Architecture, Preprocessing, Pretraining, Weights
 from registry.errors import UserError
 
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
 
 PRECOMPUTED = "precomputed"
 FLOORS = ("colour", "random_vit_s16")
-RANDOM = "@random"
 
 
 @dataclass(frozen=True)
@@ -51,8 +51,9 @@ class Model:
         """Not so where a user gives the features."""
         return self.name != PRECOMPUTED
 
+    @cached_property
     def key(self) -> dict[str, str]:
-        """All of the model that can change a feature."""
+        """All of the model that can change a feature; reads the weights once."""
         if not self.sees_pixels:
             return {}
         return {
@@ -85,9 +86,12 @@ def models(config: BenchConfig, device: str) -> list[Model]:
     UserError
         If a name is unknown, or a checkpoint is given for a model that is not in the run.
     """
-    named = [config.model] if isinstance(config.model, str) else list(config.model)
-    if not named:
-        raise UserError("No model is named: set model=NAME; `python -m registry` lists them.")
+    named = list(config.model) if isinstance(config.model, list) else [config.model]
+    if not named or not all(isinstance(name, str) and name for name in named):
+        raise UserError(
+            f"model={config.model} must be a name or a list of names, model=[NAME,NAME]: `python -m registry` lists "
+            "them."
+        )
     if (PRECOMPUTED in named) != bool(config.features):
         raise UserError(
             f"model={PRECOMPUTED} and features=DIR belong together: DIR is the folder of CLAM's or TRIDENT's feature "
@@ -138,9 +142,9 @@ def _model(config: BenchConfig, name: str, device: str, *, tile_encoder: bool = 
     known = registry.card(name, revision=config.revision, offline=config.offline).options
     options = {option: value for option, value in config.options.items() if option in known}
     card = registry.card(name, options, revision=config.revision, offline=config.offline)
-    precision = config.precision.value
-    if precision == "auto":
-        precision = card.precision if device.startswith("cuda") else Precision.float32.value
+    precision = Precision.float32.value  # what other devices compute in, whatever is asked
+    if device.startswith("cuda"):
+        precision = card.precision if config.precision is Precision.auto else config.precision.value
     own = None if tile_encoder else config.checkpoint
     below = None
     if card.unit == "slide":

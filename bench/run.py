@@ -12,7 +12,7 @@ from bench import leaderboard, protocols, tasks
 from bench.config import BenchConfig
 from bench.embed import Embedding, Job, embed, encode, feature_folder
 from bench.models import Model, models
-from bench.run_checks import check_named, check_numbers, check_writable, fitting_heads, named_unfit
+from bench.run_checks import check_named, check_settings, check_writable, fitting_heads, named_unfit
 from bench.run_head import Run, fault, say
 from bench.slide_data import SlideData
 from bench.tasks import TaskConfig, Unit
@@ -32,11 +32,11 @@ def run(config: BenchConfig) -> None:
     for folder, option in ((results, "results=DIR"), (cache, "cache=DIR")):
         check_writable(folder, option)
     device = config.device or _best_device()
+    check_settings(config)
     entries = models(config, device)
     heads = {name: protocols.configured(settings) for name, settings in config.protocols.items()}
     if not config.tasks:
         raise UserError("No task is named: set task=NAME, or suite=NAME for a set of them.")
-    check_numbers(config)
     failures: list[str] = []
     asked: set[str] = set()
     for name, settings in config.tasks.items():
@@ -198,7 +198,7 @@ class _Work:
         if task.unit is Unit.tile and (model.tile_encoder or not model.sees_pixels):
             raise UserError(f"{model.name} is for slides and the task {task.name} has single tiles: leave it out.")
         below = model.tile_encoder or model
-        key = {**below.key(), "frontend": "", **read}
+        key = {**below.key, "frontend": "", **read}
         attributes: dict[str, str | int | float] = {
             **key,
             "model": below.name,
@@ -209,7 +209,7 @@ class _Work:
         tiles = Job(below.name, feature_folder(cache, below.name, key), attributes, below.load)
         if model.tile_encoder is None:
             return cls(tiles)
-        key = {**model.key(), "tiles": tiles.folder.name}
+        key = {**model.key, "tiles": tiles.folder.name}
         vectors = Job(
             model.name,
             feature_folder(cache, model.name, key),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 from pathlib import Path
 from typing import Any
@@ -22,12 +23,23 @@ USUAL = {
 LEAST_BOOTSTRAP = 20
 
 
-def check_numbers(config: BenchConfig) -> None:
-    """Seeds and resamples must be in range."""
+def check_settings(config: BenchConfig) -> None:
+    """Tasks and protocols must be groups of settings; seeds, resamples and sizes in range."""
+    for group, settings in (("task", config.tasks), ("protocol", config.protocols)):
+        for name, value in settings.items():
+            if not isinstance(value, dict) and not dataclasses.is_dataclass(value):
+                raise UserError(
+                    f"{group}s.{name} is {value}, and what can be set are its fields, {group}s.{name}.FIELD=VALUE: "
+                    f"choose with {group}=NAME."
+                )
     if not config.seeds or not all(0 <= seed < 2**32 for seed in config.seeds):
         raise UserError(f"seeds={list(config.seeds)} must name one seed or more, each from 0 to 2**32 - 1: seeds=[0].")
     if config.bootstrap < LEAST_BOOTSTRAP:
         raise UserError(f"bootstrap={config.bootstrap} is too few resamples for an interval: set 1000.")
+    sizes = {"batch_size": config.batch_size, "workers": config.workers, "shard_tiles": config.shard_tiles}
+    for name, size in sizes.items():
+        if size is not None and size < 1:
+            raise UserError(f"{name}={size} must be 1 or more.")
 
 
 def check_named(key: str, config: BenchConfig) -> None:

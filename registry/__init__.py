@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from . import _torchvision
 from .card import ModelCard
-from .catalogue import add, card, load_plugins, names
+from .catalogue import RANDOM, add, card, load_plugins, names
 from .errors import UserError
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from .extractor import FeatureExtractor, SlideEncoder
 
-__all__ = ["ModelCard", "UserError", "add", "card", "fingerprint", "load", "load_plugins", "names"]
+__all__ = ["RANDOM", "ModelCard", "UserError", "add", "card", "fingerprint", "load", "load_plugins", "names"]
 
 _torchvision.install()
 

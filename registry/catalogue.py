@@ -18,7 +18,7 @@ from . import models
 from .card import ModelCard, Pretraining, Weights
 from .errors import UserError
 
-_RANDOM = "@random"
+RANDOM = "@random"  # NAME@random is the same network with seeded random weights
 _OUTSIDE = ("timm:", "hf-hub:")
 
 
@@ -109,7 +109,7 @@ def card(
     UserError
         If the name, an option or a value is unknown; near matches are listed.
     """
-    base = name.removesuffix(_RANDOM)
+    base = name.removesuffix(RANDOM)
     if base.startswith(_OUTSIDE):
         from . import outside
 
@@ -120,14 +120,14 @@ def card(
         except KeyError:
             raise UserError(_unknown(base)) from None
     found = _choose(found, options or {})
-    return random_twin(found) if name.endswith(_RANDOM) else found
+    return random_twin(found) if name.endswith(RANDOM) else found
 
 
 def random_twin(card: ModelCard) -> ModelCard:
     """The card of the same network with seeded random weights."""
     return dataclasses.replace(
         card,
-        name=card.name + _RANDOM,
+        name=card.name + RANDOM,
         title=f"{card.title}, random weights",
         weights=Weights(layout="random" if card.params else "none"),
         pretraining=Pretraining(method="none: seeded random weights", data="none", evidence="stated"),

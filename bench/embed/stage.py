@@ -246,6 +246,7 @@ class _Maker:
 
 def _finish(job: Job[FeatureExtractor], unit: Unit, maker: _Maker, skipped: list[int], waited: float) -> None:
     rows, features = maker.result()
+    assert len(rows) + len(skipped) == len(unit.tiles)
     if not np.isfinite(features).all():
         bad = rows[~np.isfinite(features).all(axis=1)][0]
         raise UserError(
