@@ -244,7 +244,7 @@ def _faults(record: dict[str, Any]) -> Iterator[str]:
             yield f"{name} is {value!r}"
     if record.get("status") not in ("ok", "failed"):
         yield "status is neither ok nor failed"
-    if record.get("kind") not in METRICS:
+    if record.get("kind") not in tuple(METRICS):
         yield f"kind is none of {', '.join(METRICS)}"
     if isinstance(metrics := record.get("metrics"), dict):
         for name, interval in metrics.items():

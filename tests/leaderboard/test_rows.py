@@ -93,6 +93,7 @@ def test_unreadable_rows_are_left_out_and_named_in_one_warning(
         "word": broken(record, model="word", n_test="many"),
         "unfinished": broken(record, model="unfinished", status="running"),
         "kindless": broken(record, model="kindless", kind="colours"),
+        "kinds": broken(record, model="kinds", kind=[]),
         "pair": broken(record, model="pair", metrics={"auroc": [0.5, 0.6]}),
         "text": broken(record, model="text", metrics={"auroc": {"value": "high", "ci_low": None, "ci_high": None}}),
         "copy": whole,
