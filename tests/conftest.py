@@ -1,9 +1,14 @@
 """Fixtures shared by all tests."""
 
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import hypothesis
 import pytest
+
+from registry import catalogue
 
 hypothesis.settings.register_profile("pfmbench", deadline=None)  # a timing is no test
 hypothesis.settings.load_profile("pfmbench")
@@ -18,3 +23,29 @@ def shared() -> Path:
     if not (folder / "data").is_dir():
         pytest.skip("the shared real data is not beside this checkout")
     return folder
+
+
+@contextmanager
+def _forgetting(folder: Path) -> Iterator[None]:
+    """Cards added within are gone afterwards, and so are the modules of plugins in `folder`."""
+    cards, modules = dict(catalogue._cards()), set(sys.modules)
+    yield
+    catalogue._cards().clear()
+    catalogue._cards().update(cards)
+    for name in sys.modules.keys() - modules:
+        if str(getattr(sys.modules[name], "__file__", "")).startswith(str(folder)):
+            del sys.modules[name]
+
+
+@pytest.fixture
+def forget(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Models and plugins of a test are gone after it."""
+    with _forgetting(tmp_path_factory.getbasetemp()):
+        yield
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _forget_between_files(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Those of a file's tests and of its own fixtures are gone after it."""
+    with _forgetting(tmp_path_factory.getbasetemp()):
+        yield

@@ -46,15 +46,6 @@ def means(gain):
 """
 
 
-@pytest.fixture
-def forget():
-    """Cards added by a test are gone after it."""
-    before = dict(catalogue._cards())
-    yield
-    catalogue._cards().clear()
-    catalogue._cards().update(before)
-
-
 def test_listing_imports_no_heavy_package():
     code = (
         "import sys, registry; assert len(registry.names()) > 5; registry.card('uni').digest();"
@@ -114,7 +105,6 @@ def test_plugin_file(tmp_path, forget):
     assert "own_means" in registry.names()
     tiles = torch.full((2, 3, 8, 8), 51, dtype=torch.uint8)
     assert torch.allclose(registry.load("own_means")(tiles), torch.full((2, 3), 0.4))
-    del sys.modules["my_models"]
 
 
 @pytest.mark.parametrize(

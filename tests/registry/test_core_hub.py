@@ -14,7 +14,6 @@ from safetensors.torch import save
 from stand_in_hub import COMMIT, StandInHub
 
 import registry
-from registry import catalogue
 
 OPEN, GATED = "lab/open-model", "lab/gated-model"
 
@@ -40,7 +39,7 @@ def address(monkeypatch, url):
 
 
 @pytest.fixture
-def hub(weights, tmp_path, monkeypatch):
+def hub(weights, tmp_path, monkeypatch, forget):
     """A hub with an open and a gated model, an empty cache, and two cards that point at them."""
     config = {
         "architecture": "resnet18",
@@ -63,7 +62,6 @@ def hub(weights, tmp_path, monkeypatch):
         "lab/broken": {"config.json": b"<html>"},
         "lab/bare": {"README.md": b"x"},
     }
-    before = dict(catalogue._cards())
     card = registry.card("timm:resnet18")
     for name, repository, gated in (("open_model", OPEN, False), ("gated_model", GATED, True)):
         digest = hashlib.sha256(weights).hexdigest()
@@ -84,8 +82,6 @@ def hub(weights, tmp_path, monkeypatch):
     with StandInHub(files, gated={GATED}) as server:
         address(monkeypatch, server.url)
         yield server
-    catalogue._cards().clear()
-    catalogue._cards().update(before)
 
 
 def refusal(name, **arguments):
