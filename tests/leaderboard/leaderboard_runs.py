@@ -1,5 +1,6 @@
 """Runs to fill a results folder with."""
 
+import csv
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -42,3 +43,9 @@ AddRun = Callable[..., Row]
 def rebuild(results: Path) -> dict[str, Path]:
     """The tables from what stands in the folder."""
     return write_tables(results, read_standings(results))
+
+
+def lines(path: Path, **where: str) -> list[dict[str, str]]:
+    """The lines of a table with these values."""
+    with open(path, newline="", encoding="utf-8") as handle:
+        return [line for line in csv.DictReader(handle) if all(line[name] == value for name, value in where.items())]

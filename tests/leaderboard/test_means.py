@@ -1,6 +1,5 @@
 """Means over seeds and folds, their intervals and their paired differences, against plain loops over the runs."""
 
-import csv
 import math
 import statistics
 from collections.abc import Callable
@@ -8,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from leaderboard_runs import AddRun, Predicted, predicted, rebuild
+from leaderboard_runs import AddRun, Predicted, lines, predicted, rebuild
 
 from bench.leaderboard import read_predictions, read_rows
 from bench.metrics import METRICS, resample, score_all
@@ -18,11 +17,6 @@ COLUMNS = [
     *("n_seeds", "n_folds", "n_failed", "null_value", "asked", "settings"),
 ]
 CALIBRATION = ("ece", "ece_mass", "brier", "nll")
-
-
-def lines(results: Path, table: str, **where: str) -> list[dict[str, str]]:
-    with open(results / f"leaderboard_{table}.csv", newline="", encoding="utf-8") as handle:
-        return [line for line in csv.DictReader(handle) if all(line[name] == value for name, value in where.items())]
 
 
 def text(value: float) -> str:
@@ -72,7 +66,7 @@ def seeds_and_folds(results: Path, add_run: AddRun) -> Path:
 
 def test_mean_and_interval_are_those_of_a_plain_loop_over_runs(seeds_and_folds: Path) -> None:
     rebuild(seeds_and_folds)
-    table = lines(seeds_and_folds, "mean")
+    table = lines(seeds_and_folds / "leaderboard_mean.csv")
     assert list(table[0]) == COLUMNS
     keys = [(line["task"], line["protocol"], line["metric"], line["model"]) for line in table]
     assert keys == sorted(keys)
@@ -100,7 +94,7 @@ def test_mean_and_interval_are_those_of_a_plain_loop_over_runs(seeds_and_folds: 
 
 def test_paired_difference_is_that_of_a_plain_loop_over_runs(seeds_and_folds: Path) -> None:
     rebuild(seeds_and_folds)
-    table = lines(seeds_and_folds, "paired")
+    table = lines(seeds_and_folds / "leaderboard_paired.csv")
     pairs = {(line["model_a"], line["model_b"]) for line in table}
     assert pairs == {("uni", "colour"), ("resnet50", "colour"), ("resnet50", "uni")}
     assert {line["metric"] for line in table} == set(METRICS["classes"])
@@ -116,7 +110,10 @@ def test_paired_difference_is_that_of_a_plain_loop_over_runs(seeds_and_folds: Pa
         )
         expected = interval_of_mean([own - others for own, others in zip(a, b, strict=True)])
         assert [line["ci_low"], line["ci_high"]] == expected
-        means = {of["model"]: float(of["value"]) for of in lines(seeds_and_folds, "mean", metric=line["metric"])}
+        means = {
+            of["model"]: float(of["value"])
+            for of in lines(seeds_and_folds / "leaderboard_mean.csv", metric=line["metric"])
+        }
         assert float(line["difference"]) == pytest.approx(means[line["model_a"]] - means[line["model_b"]], abs=2e-6)
         assert (line["n_runs"], line["n_test"], line["n_groups"]) == ("6", str(61 + 62 + 63), "30")
 
@@ -131,7 +128,7 @@ def test_folds_are_drawn_independently_and_seeds_together(results: Path, add_run
     rebuild(results)
     width = {
         line["model"]: float(line["ci_high"]) - float(line["ci_low"])
-        for line in lines(results, "mean", metric="accuracy")
+        for line in lines(results / "leaderboard_mean.csv", metric="accuracy")
     }
     alone = np.quantile(draws(results, "seeds/one/linear-0.parquet", "accuracy", 0), [0.025, 0.975])
     assert width["seeds"] == pytest.approx(alone[1] - alone[0], abs=2e-6)
@@ -140,7 +137,7 @@ def test_folds_are_drawn_independently_and_seeds_together(results: Path, add_run
 
 def test_a_lone_run_has_the_interval_of_its_row_and_no_sd(filled: Path) -> None:
     rebuild(filled)
-    table = {(line["task"], line["model"], line["metric"]): line for line in lines(filled, "mean")}
+    table = {(line["task"], line["model"], line["metric"]): line for line in lines(filled / "leaderboard_mean.csv")}
     rows = [row for row in read_rows(filled) if row.ok]
     assert len(table) == len(rows) * 4 + 1
     for row in rows:
@@ -157,7 +154,7 @@ def test_a_lone_run_has_the_interval_of_its_row_and_no_sd(filled: Path) -> None:
 def test_a_failed_fold_is_counted_and_pairs_are_over_the_others(seeds_and_folds: Path, add_run: AddRun) -> None:
     add_run("uni", status="failed", error="Out of memory.", seed=1, fold=2)
     rebuild(seeds_and_folds)
-    (line,) = lines(seeds_and_folds, "mean", model="uni", metric="accuracy")
+    (line,) = lines(seeds_and_folds / "leaderboard_mean.csv", model="uni", metric="accuracy")
     rows = {(row.seed, row.fold): row for row in read_rows(seeds_and_folds) if row.model == "uni"}
     left = [rows[draw].metrics["accuracy"]["value"] or 0.0 for draw in ((0, 1), (0, 2), (0, 3), (1, 1), (1, 3))]
     assert [line[name] for name in ("n_runs", "n_seeds", "n_folds", "n_failed")] == ["5", "2", "3", "1"]
@@ -168,7 +165,7 @@ def test_a_failed_fold_is_counted_and_pairs_are_over_the_others(seeds_and_folds:
         if row.model == "colour"
     }
     assert line["null_value"] == text(sum(value for draw, value in floors.items() if draw != (1, 2)) / 5)
-    paired = lines(seeds_and_folds, "paired", metric="accuracy")
+    paired = lines(seeds_and_folds / "leaderboard_paired.csv", metric="accuracy")
     runs = {(line["model_a"], line["model_b"]): line["n_runs"] for line in paired}
     assert runs == {("uni", "colour"): "5", ("resnet50", "uni"): "5", ("resnet50", "colour"): "6"}
     (difference,) = [line["difference"] for line in paired if line["model_a"] == "uni"]
@@ -181,7 +178,7 @@ def test_a_floor_that_lacks_a_run_is_no_null_value(results: Path, add_run: AddRu
         add_run("random_vit_s16", values={"auroc": value - 0.4}, seed=seed)
     add_run("colour", values={"auroc": 0.7}, seed=0)
     rebuild(results)
-    found = {line["model"]: line["null_value"] for line in lines(results, "mean")}
+    found = {line["model"]: line["null_value"] for line in lines(results / "leaderboard_mean.csv")}
     assert found == {"uni": "0.450000", "random_vit_s16": "0.450000", "colour": "0.700000"}
 
 
@@ -190,7 +187,7 @@ def test_of_an_error_the_smaller_mean_is_the_better_floor(results: Path, add_run
         for model, error in (("uni", 1.0), ("colour", 3.0), ("random_vit_s16", 2.0)):
             add_run(model, values={"mae": error + seed}, kind="regression", primary_metric="mae", seed=seed)
     rebuild(results)
-    (line,) = lines(results, "mean", model="uni")
+    (line,) = lines(results / "leaderboard_mean.csv", model="uni")
     assert (line["kind"], line["value"], line["null_value"]) == ("regression", "1.500000", "2.500000")
 
 
@@ -198,7 +195,7 @@ def test_runs_without_a_value_are_not_in_the_mean(results: Path, add_run: AddRun
     for fold, value in enumerate((0.5, None, 0.7), start=1):
         add_run("uni", values={"auroc": value}, fold=fold)
     rebuild(results)
-    (line,) = lines(results, "mean")
+    (line,) = lines(results / "leaderboard_mean.csv")
     assert [line[name] for name in ("value", "n_runs", "n_folds", "n_failed")] == ["0.600000", "2", "3", "0"]
 
 
@@ -206,14 +203,14 @@ def test_lost_predictions_cost_the_interval_and_not_the_mean(
     seeds_and_folds: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     rebuild(seeds_and_folds)
-    before = {line["metric"]: line["value"] for line in lines(seeds_and_folds, "mean", model="uni")}
+    before = {line["metric"]: line["value"] for line in lines(seeds_and_folds / "leaderboard_mean.csv", model="uni")}
     (seeds_and_folds / "predictions/demo/uni/linear-1-fold2.parquet").write_bytes(b"PAR1")
     rebuild(seeds_and_folds)
     assert "linear-1-fold2.parquet holds no whole predictions" in capsys.readouterr().err
-    table = lines(seeds_and_folds, "mean", model="uni")
+    table = lines(seeds_and_folds / "leaderboard_mean.csv", model="uni")
     assert {line["metric"]: line["value"] for line in table} == before
     assert {(line["ci_low"], line["n_runs"]) for line in table} == {("", "6")}
-    assert {line["n_runs"] for line in lines(seeds_and_folds, "paired", model_a="uni")} == {"5"}
+    assert {line["n_runs"] for line in lines(seeds_and_folds / "leaderboard_paired.csv", model_a="uni")} == {"5"}
 
 
 def test_the_one_split_and_folds_are_not_averaged_together(results: Path, add_run: AddRun) -> None:
@@ -221,7 +218,7 @@ def test_the_one_split_and_folds_are_not_averaged_together(results: Path, add_ru
     for fold in (1, 2):
         add_run("uni", values={"balanced_accuracy": 0.5}, fold=fold)
     rebuild(results)
-    found = [(line["n_folds"], line["n_runs"], line["value"]) for line in lines(results, "mean")]
+    found = [(line["n_folds"], line["n_runs"], line["value"]) for line in lines(results / "leaderboard_mean.csv")]
     assert found == [("0", "1", "0.900000"), ("2", "2", "0.500000")]
     assert (results / "leaderboard_wide.csv").read_text() == "protocol,model,frontend,demo\nlinear,uni,,0.500000\n"
 
@@ -252,8 +249,8 @@ def test_every_kind_of_target_has_means_and_differences(results: Path, add_run: 
             predictions, names = of_kind(kind, 2 * seed + (model == "b"))
             add_run(model, predictions, seed=seed, kind=kind, classes=names)
     rebuild(results)
-    assert {line["metric"] for line in lines(results, "mean", kind=kind)} == set(METRICS[kind])
-    paired = lines(results, "paired")
+    assert {line["metric"] for line in lines(results / "leaderboard_mean.csv", kind=kind)} == set(METRICS[kind])
+    paired = lines(results / "leaderboard_paired.csv")
     assert {line["metric"] for line in paired} == set(METRICS[kind])
     for line in paired:
         runs = [

@@ -166,12 +166,6 @@ def test_predictions_come_back_bit_for_bit(results: Path, add_run: AddRun) -> No
     assert path.read_bytes() == content
 
 
-def test_scores_must_have_a_column_a_class(results: Path, add_run: AddRun) -> None:
-    with pytest.raises(ValueError, match="do not fit 2 classes"):
-        add_run("uni", predicted(1.0), classes=["a", "b"])
-    assert read_rows(results) == []
-
-
 def test_unreadable_predictions_are_a_sentence(results: Path, add_run: AddRun) -> None:
     path = results / add_run("uni", predicted(1.0)).predictions
     content = path.read_bytes()

@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from leaderboard_runs import AddRun, predicted, rebuild
+from leaderboard_runs import AddRun, lines, predicted, rebuild
 
 from bench.leaderboard import read_standings, table_text
 from bench.leaderboard.__main__ import main
@@ -30,16 +30,11 @@ def test_best_first_floors_marked_failures_last(filled: Path) -> None:
 
 def test_difference_is_the_one_to_the_best_floor_of_the_paired_table(filled: Path) -> None:
     rebuild(filled)
-    best = max(
-        (line.split(",") for line in (filled / "leaderboard.csv").read_text().splitlines() if "balanced" in line),
-        key=lambda line: float(line[8]) if line[0] == "demo" and line[2] in ("colour", "random_vit_s16") else -1,
-    )[2]
-    (line,) = [
-        line.split(",")
-        for line in (filled / "leaderboard_paired.csv").read_text().splitlines()
-        if line.startswith(f"demo,linear,balanced_accuracy,1,resnet50,,{best},")
-    ]
-    difference, low, high = map(float, line[8:11])
+    of_task = {"task": "demo", "metric": "balanced_accuracy"}
+    values = {line["model"]: float(line["value"]) for line in lines(filled / "leaderboard.csv", **of_task)}
+    best = max(("colour", "random_vit_s16"), key=lambda floor: values[floor])
+    (line,) = lines(filled / "leaderboard_paired.csv", model_a="resnet50", model_b=best, n_runs="1", **of_task)
+    difference, low, high = (float(line[name]) for name in ("difference", "ci_low", "ci_high"))
     (row,) = [row for row in block(filled, "demo") if row.startswith("  resnet50")]
     mark = " *" if low > 0 or high < 0 else "  "
     assert f"{difference:+.3f} [{low:+.3f}, {high:+.3f}]{mark}" in row
@@ -106,12 +101,9 @@ def test_over_floor_is_paired_over_the_runs_of_the_line(add_run: AddRun, results
         if fold < 3:
             add_run("uni", predicted(1.5, seed=10 + fold), fold=fold)
     rebuild(results)
-    (line,) = [
-        line.split(",")
-        for line in (results / "leaderboard_paired.csv").read_text().splitlines()
-        if line.startswith("demo,linear,balanced_accuracy,2,uni,,colour,")
-    ]
-    difference, low, high = map(float, line[8:11])
+    (line,) = lines(results / "leaderboard_paired.csv", metric="balanced_accuracy", n_runs="2")
+    assert (line["model_a"], line["model_b"]) == ("uni", "colour")
+    difference, low, high = (float(line[name]) for name in ("difference", "ci_low", "ci_high"))
     assert f"{difference:+.3f} [{low:+.3f}, {high:+.3f}] *" in block(results, "demo")[2]
 
 

@@ -1,6 +1,5 @@
 """The CSV files: fixed columns, sorted, failures visible, floors where they belong, the same bytes again."""
 
-import csv
 import os
 import random
 import shutil
@@ -11,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from leaderboard_runs import AddRun, predicted, rebuild
+from leaderboard_runs import AddRun, lines, predicted, rebuild
 
 from bench.leaderboard import read_predictions, read_rows, row_path
 from bench.metrics import paired
@@ -24,11 +23,6 @@ COLUMNS = (
     "version",
 )  # fmt: skip
 METRICS = ["accuracy", "auroc", "balanced_accuracy", "f1_macro"]
-
-
-def lines(path: Path) -> list[dict[str, str]]:
-    with open(path, newline="", encoding="utf-8") as handle:
-        return list(csv.DictReader(handle))
 
 
 def contents(results: Path) -> dict[str, bytes]:
@@ -68,7 +62,7 @@ def test_pandas_reads_it(filled: Path) -> None:
 
 def test_a_failed_run_is_one_line_with_its_sentence(filled: Path) -> None:
     rebuild(filled)
-    (failed,) = [line for line in lines(filled / "leaderboard.csv") if line["status"] == "failed"]
+    (failed,) = lines(filled / "leaderboard.csv", status="failed")
     assert failed["model"] == "virchow2"
     assert failed["error"] == "virchow2 is gated: ask at its page, or checkpoint=FILE."
     assert {failed[name] for name in ("metric", "value", "ci_low", "ci_high", "null_value", "n_test")} == {""}
@@ -76,8 +70,7 @@ def test_a_failed_run_is_one_line_with_its_sentence(filled: Path) -> None:
 
 def null_values(results: Path, **where: str) -> dict[str, str]:
     rebuild(results)
-    table = [r for r in lines(results / "leaderboard.csv") if all(r[k] == v for k, v in where.items())]
-    return {line["model"]: line["null_value"] for line in table}
+    return {line["model"]: line["null_value"] for line in lines(results / "leaderboard.csv", **where)}
 
 
 def test_null_value_is_the_better_floor_of_its_own_comparison(add_run: AddRun, results: Path) -> None:
@@ -133,8 +126,7 @@ def test_null_value_is_of_the_same_fold(add_run: AddRun, results: Path) -> None:
         add_run("uni", values={"auroc": 0.9}, fold=fold)
         add_run("colour", values={"auroc": 0.5 + fold / 10}, fold=fold)
     rebuild(results)
-    table = lines(results / "leaderboard.csv")
-    found = [(line["fold"], line["null_value"]) for line in table if line["model"] == "uni"]
+    found = [(line["fold"], line["null_value"]) for line in lines(results / "leaderboard.csv", model="uni")]
     assert found == [("", "0.500000"), ("1", "0.600000"), ("2", "0.700000")]
 
 
@@ -231,7 +223,7 @@ def test_lost_predictions_leave_out_their_pairs_and_say_so(filled: Path, capsys:
     assert "predictions/demo/uni/linear-0.parquet holds no whole predictions" in capsys.readouterr().err
     table = lines(filled / "leaderboard_paired.csv")
     assert {r["task"] for r in table if "uni" in (r["model_a"], r["model_b"])} == {"other"}
-    assert any(r["model"] == "uni" and r["task"] == "demo" for r in lines(filled / "leaderboard.csv"))
+    assert lines(filled / "leaderboard.csv", model="uni", task="demo")
 
 
 def test_only_metrics_that_both_runs_have_are_compared(
