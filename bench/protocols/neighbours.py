@@ -8,7 +8,6 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from bench.protocols.settings import device_of
-from registry.errors import UserError
 
 SPARE = 16  # candidates beyond k, so that float32 order rarely matters
 GATHERED = 2**20  # elements of items that are turned to float64 at a time
@@ -34,8 +33,6 @@ def nearest(
     memory_bytes
         Bound of the working arrays beside the two sets themselves in float32.
     """
-    if metric not in ("cosine", "l2"):
-        raise UserError(f"metric={metric} of the neighbours is unknown: it is 'cosine' or 'l2'.")
     where = device_of(device)
     items, queries = (torch.from_numpy(np.ascontiguousarray(x, dtype=np.float32)).to(where) for x in (database, query))
     geometry = _Cosine(items) if metric == "cosine" else _Euclidean(items)
@@ -56,8 +53,9 @@ def nearest(
         if wanted < len(items):
             # The worst kept distance against the best that any item outside the candidates can have.
             squares = compared.double().square().sum(1)
-            outside = geometry.least(squares, best[:, -1]) - 2 * margin * (1 + squares)
-            for row in torch.nonzero(outside <= near[:, k - 1])[:, 0]:
+            outside = geometry.least(squares, best[:, -1], margin)
+            enough = outside > near[:, k - 1] + 10.0**-DECIMALS  # false also where float32 overflowed
+            for row in torch.nonzero(~enough)[:, 0]:
                 everything = torch.arange(len(items), device=where)[None]
                 whole = _distances(geometry, rows[row, None], items, everything)[0].sort(stable=True)
                 kept[row], near[row] = whole.indices[:k], whole.values[:k]
@@ -66,23 +64,32 @@ def nearest(
 
 
 class _Cosine:
-    """One minus the cosine."""
+    """One minus the cosine: half the squared distance of unit vectors u and v, so taken about the mean of the items.
+
+    The error of float32 then goes with the spread of the vectors, however long their mean is. All-zero vectors stay
+    zero, and their distance is one half more than half their squared distance to a unit vector.
+    """
 
     def __init__(self, items: Tensor) -> None:
-        self.norms = torch.cat([part.double().norm(dim=1) for part in items.split(8192)]).clamp_min(1e-300)
-        self.offset = torch.zeros(len(items), device=items.device)
+        lengths = torch.cat([part.double().norm(dim=1) for part in items.split(8192)])
+        self.norms = lengths.clamp_min(1e-300)
+        total = sum(_units(part).sum(0) for part in items.split(8192))
+        self.centre = torch.as_tensor(total, device=items.device) / len(items)
+        squares = torch.cat([(_units(part) - self.centre).square().sum(1) for part in items.split(8192)])
+        self.scale = float(squares.max()) or 1.0
+        self.offset = (0.5 * (squares + (lengths == 0)) / self.scale).float()
 
     def single(self, x: Tensor) -> Tensor:
         """What the float32 products compare: the higher product minus `offset`, the nearer."""
-        return torch.nn.functional.normalize(x, dim=1)
+        return torch.cat([((_units(part) - self.centre) / self.scale**0.5).float() for part in x.split(8192)])
 
-    def least(self, squares: Tensor, closeness: Tensor) -> Tensor:
-        """The distance that belongs to a float32 closeness."""
-        return 1 - closeness.double()
+    def least(self, squares: Tensor, closeness: Tensor, margin: float) -> Tensor:
+        """The least distance that a float32 closeness can belong to, of queries with these squared lengths."""
+        return 0.5 * self.scale * (squares - 2 * closeness.double() - 2 * margin * (1 + squares))
 
-    def probe(self, query: Tensor) -> Tensor:
-        """The float64 vector whose products with items give the distance."""
-        return query
+    def placed(self, x: Tensor) -> Tensor:
+        """The float64 vectors whose products give the distance."""
+        return x
 
     def distance(self, probe: Tensor, products: Tensor, rows: Tensor) -> Tensor:
         return 1 - products / self.norms[rows] / probe.norm(dim=1, keepdim=True).clamp_min(1e-300)
@@ -100,15 +107,19 @@ class _Euclidean:
     def single(self, x: Tensor) -> Tensor:
         return torch.cat([((part.double() - self.centre) / self.scale**0.5).float() for part in x.split(8192)])
 
-    def least(self, squares: Tensor, closeness: Tensor) -> Tensor:
-        return squares - 2 * closeness.double()
+    def least(self, squares: Tensor, closeness: Tensor, margin: float) -> Tensor:
+        return squares - 2 * closeness.double() - 2 * margin * (1 + squares)
 
-    def probe(self, query: Tensor) -> Tensor:
-        return query - self.centre
+    def placed(self, x: Tensor) -> Tensor:
+        return x - self.centre
 
     def distance(self, probe: Tensor, products: Tensor, rows: Tensor) -> Tensor:
-        inner = products - (probe @ self.centre)[:, None]
-        return (probe.square().sum(1, keepdim=True) + self.squares[rows] - 2 * inner) / self.scale
+        return (probe.square().sum(1, keepdim=True) + self.squares[rows] - 2 * products) / self.scale
+
+
+def _units(x: Tensor) -> Tensor:
+    """Vectors of length one in float64; all-zero ones stay."""
+    return torch.nn.functional.normalize(x.double(), dim=1, eps=1e-300)
 
 
 def _distances(geometry: _Cosine | _Euclidean, query: Tensor, items: Tensor, rows: Tensor) -> Tensor:
@@ -118,9 +129,9 @@ def _distances(geometry: _Cosine | _Euclidean, query: Tensor, items: Tensor, row
     items_at_once = max(1, GATHERED // items.shape[1])
     for start in range(0, len(query), queries_at_once):
         part = slice(start, start + queries_at_once)
-        probe = geometry.probe(query[part].double())
+        probe = geometry.placed(query[part].double())
         for first in range(0, rows.shape[1], items_at_once):
             some = rows[part, first : first + items_at_once]
-            products = torch.bmm(items[some].double(), probe[:, :, None])[:, :, 0]
+            products = torch.bmm(geometry.placed(items[some].double()), probe[:, :, None])[:, :, 0]
             out[part, first : first + items_at_once] = geometry.distance(probe, products, some)
     return out.round(decimals=DECIMALS)
