@@ -199,14 +199,17 @@ class _Work:
             raise UserError(f"{model.name} is for slides and the task {task.name} has single tiles: leave it out.")
         below = model.tile_encoder or model
         key = {**below.key, "frontend": "", **read}
-        attributes: dict[str, str | int | float] = {
-            **key,
-            "model": below.name,
-            "tile_size": task.tile_size or 0,
-            "mpp": task.mpp or 0.0,
-            "mpp_asked": below.card.preprocessing.mpp or 0.0,
-        }
-        tiles = Job(below.name, feature_folder(cache, below.name, key), attributes, below.load)
+        tiles = Job(
+            below.name,
+            feature_folder(cache, below.name, key),
+            {**key, "model": below.name},
+            below.load,
+            {
+                "tile_size": task.tile_size or 0,
+                "mpp": task.mpp or 0.0,
+                "mpp_asked": below.card.preprocessing.mpp or 0.0,
+            },
+        )
         if model.tile_encoder is None:
             return cls(tiles)
         key = {**model.key, "tiles": tiles.folder.name}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import hashlib
 import json
@@ -51,7 +52,7 @@ class Run:
 
     def digest(self, features: str) -> str:
         """Of all that can change the row; `features` is that of what the head is given."""
-        run = [self.settings, self.seed, self.fold, self.config.bootstrap]
+        run = [self.settings, self.seed, self.fold, self.config.bootstrap, self._notes]
         return _digest([self.data.content, self.data.manifest.asked, features, run, version("pfmbench")])
 
     @property
@@ -62,6 +63,8 @@ class Run:
     def is_done(self, features: str) -> bool:
         row = leaderboard.read_row(self.results, *self._key)
         if row is None or not row.ok or row.config_digest != self.digest(features):
+            return False
+        if any(note.startswith(STALE) for note in row.notes):
             return False
         return leaderboard.has_predictions(self.results, row)
 
@@ -100,18 +103,21 @@ class Run:
                 n_groups=len(np.unique(test.groups)),
                 n_skipped=len(self.data.manifest) - n_train - n_val - n_test,
                 feature_dim=test.dim,
-                tiles_per_s=embedding.tiles_per_s(),
+                tiles_per_s=embedding.tiles_per_s,
                 config_digest=self.digest(features),
-                info={**predictions.info, **self._show(predictions, embedding), "weights": embedding.weights},
+                info={**predictions.info, "weights": embedding.weights},
             )
             row.notes.extend([*notes, *embedding.weights.get("notes", []), *predictions.info.get("notes", [])])
+        except Exception as error:
+            return self.fail(error, notes)
+        try:
+            row.info.update(self._show(predictions, embedding))
             leaderboard.write(self.results, row, predictions)
             n_folds = len(self.data.manifest.folds) if self.fold else 0
             leaderboard.discard_other_folds(self.results, *self._key[:-1], n_folds)
         except OSError as error:
-            return self.fail(unwritable(self.results, error, "results=DIR"))
-        except Exception as error:
-            return self.fail(error, notes)
+            place = Path(error.filename or leaderboard.row_path(self.results, *self._key))
+            return self.fail(unwritable(place, error, "results=DIR"), of_model=False)
         own = row.metrics[self.task.metric]
         say(
             f"{self.task.name} · {self.model.name} · {self.protocol}{self._part}: {self.task.metric} "
@@ -141,7 +147,7 @@ class Run:
         return {"attention": path.relative_to(self.results).as_posix()}
 
     def fail(self, error: Exception, notes: Sequence[str] = (), *, of_model: bool = True) -> str:
-        """Write a failed row; gives the sentence, with what was left out of the samples before.
+        """Write a failed row, if one can be written; gives the sentence, with what was left out of the samples before.
 
         A good one of the same samples and settings stays, with a note, as its features were others.
         """
@@ -152,15 +158,11 @@ class Run:
             sentence = f"{sentence} ({'; '.join(notes)})"
         standing = leaderboard.read_row(self.results, *self._key)
         failed = dataclasses.replace(self._row(), status="failed", error=sentence)
-        if (
-            standing is None
-            or not standing.ok
-            or (standing.asked, standing.settings) != (failed.asked, failed.settings)
-        ):
+        if standing and standing.ok and (standing.asked, standing.settings) == (failed.asked, failed.settings):
+            kept = [note for note in standing.notes if not note.startswith(STALE)]
+            failed = dataclasses.replace(standing, notes=[*kept, f"{STALE}: {sentence}"])
+        with contextlib.suppress(OSError):  # the sentence is then of that
             leaderboard.write(self.results, failed, None)
-        elif (note := f"{STALE}: {sentence}") not in standing.notes:
-            kept = [own for own in standing.notes if not own.startswith(STALE)]
-            leaderboard.write(self.results, dataclasses.replace(standing, notes=[*kept, note]), None)
         return sentence
 
     def _row(self) -> Row:
@@ -183,11 +185,16 @@ class Run:
             primary_metric=self.task.metric,
             version=version("pfmbench"),
             classes=list(self.data.manifest.classes),
-            notes=[*self.data.manifest.notes, *_notes(self.task, self.model)],
+            notes=self._notes,
         )
 
+    @property
+    def _notes(self) -> list[str]:
+        """What a reader of the row must know before anything is computed."""
+        return [*self.data.manifest.notes, *_cautions(self.task, self.model)]
 
-def _notes(task: TaskConfig, model: Model) -> Iterator[str]:
+
+def _cautions(task: TaskConfig, model: Model) -> Iterator[str]:
     """What a reader of the row must know of this model on this task."""
     cards = [model.card, *([model.tile_encoder.card] if model.tile_encoder else [])]
     wanted = cards[-1].preprocessing

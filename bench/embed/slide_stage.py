@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from tqdm import tqdm
 
-from bench.embed.stage import Embedding, Job, origin, timing_path
-from bench.embed.store import is_whole, read_features, read_places, sweep, write_features
+from bench.embed.stage import Embedding, Job, origin, timing_path, weights_of
+from bench.embed.store import Stored, is_whole, read_features, read_places, sweep, write_features
 from bench.files import whole_file
 from registry.errors import UserError
 
@@ -39,7 +39,7 @@ def encode(tiles: Embedding, job: Job[SlideEncoder], *, label: str = "") -> Embe
     Embedding
         With the tiles' `skipped` and `notes`, and the error of the slide encoder if it fails.
     """
-    result = Embedding(skipped=tiles.skipped, notes=tiles.notes, weights=tiles.weights)
+    result = Embedding(skipped=tiles.skipped, notes=tiles.notes)
     encoder: SlideEncoder | None = None
     sweep(job.folder)
     try:
@@ -55,12 +55,19 @@ def encode(tiles: Embedding, job: Job[SlideEncoder], *, label: str = "") -> Embe
             result.files.append(path)
     except Exception as error:
         result.error = error
-    result.rows = np.arange(len(result.files))
+    if result.files:
+        own = weights_of(read_features(result.files[0])[1])
+        notes = [*own["notes"], *tiles.weights.get("notes", [])]
+        result.weights = {**own, "notes": notes, "tile_encoder": tiles.weights}
     return result
 
 
 def _write(
-    path: Path, encoder: SlideEncoder, features: np.ndarray, file: Path, attributes: Mapping[str, str | int | float]
+    path: Path,
+    encoder: SlideEncoder,
+    features: Stored | np.ndarray,
+    file: Path,
+    attributes: Mapping[str, str | int | float],
 ) -> None:
     import torch
 

@@ -7,6 +7,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
@@ -84,12 +85,15 @@ class Job(Generic[Network]):
         Written to every file; a file is current when it carries the same.
     load : callable
         Gives the network, on its device. Called only if a unit is missing.
+    described : mapping
+        Written too, of what can change and leave the features as they are.
     """
 
     name: str
     folder: Path
     attributes: Mapping[str, str | int | float]
     load: Callable[[], Network]
+    described: Mapping[str, str | int | float] = field(default_factory=dict)
 
 
 @dataclass
@@ -107,7 +111,8 @@ class Embedding:
     notes : list of str
         What a reader of the rows must know of units that were left out.
     weights : dict
-        sha256, commit and notes of the weights that the features were made with; empty if they were given.
+        sha256, commit and notes of the weights that the features were made with, and for slide vectors, as
+        `tile_encoder`, those of their tiles' features; empty if they were given.
     error : Exception or None
         Why the features are not whole; files that were written before it stay valid.
     """
@@ -123,6 +128,7 @@ class Embedding:
         """All features as float32 [N, D]."""
         return np.concatenate([np.asarray(read_features(file)[0], dtype=np.float32) for file in self.files])
 
+    @cached_property
     def tiles_per_s(self) -> float | None:
         """Rate at which the features were made, decoding included; None if nothing recorded it."""
         timings = [json.loads(t.read_text()) for file in self.files if (t := timing_path(file)).is_file()]
@@ -254,7 +260,7 @@ def _finish(job: Job[FeatureExtractor], unit: Unit, maker: _Maker, skipped: list
             "precision=float32, and check the checkpoint."
         )
     path = _path(job, unit)
-    attributes = {**job.attributes, **unit.attributes, **origin(maker.extractor)}
+    attributes = {**job.attributes, **job.described, **unit.attributes, **origin(maker.extractor)}
     attributes["skipped"] = json.dumps(sorted(skipped))
     coords = None if unit.coords is None else unit.coords[rows]
     write_features(path, features, attributes, coords, unit.coords_attributes)
@@ -272,6 +278,15 @@ def origin(model: FeatureExtractor | SlideEncoder) -> dict[str, str]:
     }
 
 
+def weights_of(attributes: Mapping[str, Any]) -> dict[str, Any]:
+    """What a feature file says of the weights that it was made with."""
+    return {
+        "sha256": attributes.get("weights", ""),
+        "commit": attributes["weights_commit"],
+        "notes": json.loads(attributes["weights_notes"]),
+    }
+
+
 def _gather(job: Job[Any], units: list[Unit], on_corrupt: str) -> Embedding:
     whole = Embedding()
     rows, offset = [], 0
@@ -279,11 +294,7 @@ def _gather(job: Job[Any], units: list[Unit], on_corrupt: str) -> Embedding:
         path = _path(job, unit)
         attributes = read_features(path)[1]
         skipped = json.loads(attributes["skipped"])
-        whole.weights = {
-            "sha256": attributes.get("weights", ""),
-            "commit": attributes["weights_commit"],
-            "notes": json.loads(attributes["weights_notes"]),
-        }
+        whole.weights = weights_of(attributes)
         if skipped and on_corrupt != "skip":
             first = f"position {offset + skipped[0]}"
             if unit.coords is not None:

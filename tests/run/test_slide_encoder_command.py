@@ -1,5 +1,6 @@
 """The command with models that encode slides and regions."""
 
+import hashlib
 import json
 
 import numpy as np
@@ -67,6 +68,9 @@ def test_a_slide_encoder_over_its_tile_encoder(tiny, cohort, tmp_path):
         ("tiny_tiles", "linear", 0),
         ("tiny_tiles", "abmil", 0),
     }
+    weights = rows(tmp_path)["tiny_slides", "linear", 0]["info"]["weights"]
+    assert weights["sha256"] == hashlib.sha256((tiny / "slides.pth").read_bytes()).hexdigest()
+    assert weights["tile_encoder"] == rows(tmp_path)["tiny_tiles", "linear", 0]["info"]["weights"]
     vectors, bags = features(tmp_path, "tiny_slides"), features(tmp_path, "tiny_tiles")
     assert set(vectors) == set(bags)
     encoder = registry.load("tiny_slides", checkpoint=tiny / "slides.pth")
