@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import warnings
 from dataclasses import dataclass, field
 from typing import Any
@@ -100,7 +101,9 @@ def _risks(x: np.ndarray, y: np.ndarray, queries: np.ndarray, alpha: float, conf
         from sklearn.exceptions import ConvergenceWarning
         from sksurv.linear_model import CoxnetSurvivalAnalysis
     except ImportError as error:
-        raise UserError("The cox head needs scikit-survival: pip install 'pfmbench[survival]'.") from error
+        raise UserError(
+            f"The cox head needs scikit-survival: '{sys.executable}' -m pip install scikit-survival."
+        ) from error
     if not y[:, 1].any():
         raise UserError("A training fold of the cox head has no event: give a validation split or more samples.")
     scale = np.ones(x.shape[1])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import replace
 
 import numpy as np
@@ -137,3 +138,10 @@ def test_a_cox_fit_that_ends_early_is_noted() -> None:
     assert "did not converge in 1 iterations" in early.info["notes"][-1]
     assert "fits that the Cox regression's alpha was chosen by" in early.info["notes"][0]
     assert "notes" not in cox.fit_predict(train, None, test, cox.Config(), 0).info
+
+
+def test_without_scikit_survival_it_says_how_to_install_it_here(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "sksurv.linear_model", None)
+    with pytest.raises(UserError) as raised:
+        cox.fit_predict(survivors(40), None, survivors(20, seed=1), cox.Config(), 0)
+    assert f"'{sys.executable}' -m pip install scikit-survival" in str(raised.value)
