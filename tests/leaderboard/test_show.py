@@ -107,6 +107,20 @@ def test_over_floor_is_paired_over_the_runs_of_the_line(add_run: AddRun, results
     assert f"{difference:+.3f} [{low:+.3f}, {high:+.3f}] *" in block(results, "demo")[2]
 
 
+def test_over_floor_is_over_one_of_the_same_protocol_and_settings(add_run: AddRun, results: Path) -> None:
+    def of_uni() -> list[str]:
+        (line,) = [line for line in block(results, "demo") if line.startswith("  uni ")]
+        return re.split(" {2,}", line.strip())
+
+    add_run("uni", predicted(3.0, seed=1), settings="own")
+    add_run("colour", predicted(0.3, seed=2), settings="own")
+    before = of_uni()
+    assert "] *" in " ".join(before)
+    add_run("random_vit_s16", predicted(1.5, seed=3), settings="other")
+    add_run("random_vit_s16", predicted(1.5, seed=3), settings="own", protocol="knn")
+    assert of_uni() == ["uni", "linear [own]", *before[2:]]
+
+
 def test_the_smaller_error_is_first(add_run: AddRun, results: Path) -> None:
     for model, error in (("a", 2.0), ("b", 1.0), ("c", None), ("colour", 3.0), ("random_vit_s16", 4.0)):
         add_run(model, values={"mae": error, "r2": 0.1}, kind="regression", primary_metric="mae", classes=["x"])
