@@ -59,7 +59,8 @@ def draw_heatmap(path: Path, preview: Path, attention: Float[np.ndarray, " tile"
     veil = Image.new("RGBA", image.size)
     draw = ImageDraw.Draw(veil)
     for (x, y), value in zip(coords * scale, strength, strict=True):
-        draw.rectangle([x, y, x + side[0] - 1, y + side[1] - 1], fill=_colour(float(value)))
+        right, bottom = max(x, x + side[0] - 1), max(y, y + side[1] - 1)  # a tile may be less than a pixel
+        draw.rectangle([x, y, right, bottom], fill=_colour(float(value)))
     over = Image.alpha_composite(image, veil).convert("RGB")
     whole = Image.new("RGB", (over.width, over.height + LEGEND), "white")
     whole.paste(over)

@@ -52,7 +52,8 @@ def write_preview(path: Path, slide: Slide, tissue: Tissue | None, grid: Grid) -
     window = np.array(grid.window_level0) * scale
     for i in np.argsort(touched, kind="stable"):  # red over blue where tiles overlap
         x, y = grid.coords[i] * scale
-        draw.rectangle([x, y, x + window[0] - 1, y + window[1] - 1], outline=UNREADABLE if touched[i] else TILE)
+        right, bottom = max(x, x + window[0] - 1), max(y, y + window[1] - 1)  # a tile may be less than a pixel
+        draw.rectangle([x, y, right, bottom], outline=UNREADABLE if touched[i] else TILE)
     if tissue is not None:
         stretched = np.asarray(Image.fromarray(tissue.mask).resize(image.size, Image.Resampling.NEAREST))
         edge = ndimage.binary_dilation(stretched, iterations=2) & ~stretched

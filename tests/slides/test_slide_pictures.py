@@ -6,6 +6,7 @@ import numpy as np
 from PIL import Image
 
 from bench.slides import find_tissue, from_coords, open_slide, plan, write_contact_sheet, write_preview
+from bench.slides.preview import TILE
 
 
 def test_preview_shows_outline_and_tiles(tmp_path, tissue, write_pyramid) -> None:
@@ -26,3 +27,15 @@ def test_preview_shows_outline_and_tiles(tmp_path, tissue, write_pyramid) -> Non
     write_contact_sheet(tmp_path / "sheet.jpg", [(tmp_path / "p/a.jpg", f"slide {i}\n12 tiles " * 9) for i in range(7)])
     with Image.open(tmp_path / "sheet.jpg") as sheet:
         assert sheet.size == (5 * 320, 2 * 354)
+
+
+def test_tiles_smaller_than_a_pixel_are_drawn(tmp_path, tissue, write_pyramid) -> None:
+    """Such as 64 px at 0.25 mpp on a slide 50 mm long."""
+    with open_slide(write_pyramid(tmp_path / "a.tif", tissue)) as slide:
+        y, x = np.mgrid[100:500, 100:500]
+        grid = from_coords(slide, np.stack([x.ravel(), y.ravel()], axis=1), (1.0, 1.0), 1)
+        write_preview(tmp_path / "a.jpg", slide, None, grid)
+    with Image.open(tmp_path / "a.jpg") as picture:
+        scale = picture.width / 2220
+        inside = picture.crop([round(n * scale) for n in (110, 110, 490, 490)])
+    assert np.abs(np.asarray(inside).astype(int) - TILE).max() < 40
