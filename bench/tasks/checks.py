@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
 
 import h5py
 import numpy as np
@@ -11,9 +10,8 @@ import pandas as pd
 
 from bench.tasks.config import TaskConfig
 from bench.tasks.readers import HDF5_SUFFIXES, IMAGE_SUFFIXES
+from bench.tasks.some import some
 from registry.errors import UserError
-
-SHOWN = 3  # names given as examples
 
 
 def rows(index: pd.Series, origin: str) -> pd.Series:
@@ -23,7 +21,7 @@ def rows(index: pd.Series, origin: str) -> pd.Series:
     if len(wrong):
         raise UserError(
             f"The column index of {origin} must hold rows of HDF5 files, 0 or more, or nothing for an image: "
-            f"{_some(wrong)}."
+            f"{some(wrong)}."
         )
     return numbers.astype(np.int64)
 
@@ -40,11 +38,11 @@ def cells(frame: pd.DataFrame, task: TaskConfig, origin: str) -> None:
             )
     twice = frame["id"][frame["id"].duplicated()].unique()
     if len(twice):
-        raise UserError(f"{origin} has ids that stand more than once: {_some(twice)}; every {unit} needs its own.")
+        raise UserError(f"{origin} has ids that stand more than once: {some(twice)}; every {unit} needs its own.")
     same = frame[frame.duplicated(["path", "index"])]
     if len(same):
         raise UserError(
-            f"{origin} lists {unit}s more than once under different ids: {_some(same['path'])}; keep one row of each."
+            f"{origin} lists {unit}s more than once under different ids: {some(same['path'])}; keep one row of each."
         )
 
 
@@ -82,20 +80,20 @@ def files(frame: pd.DataFrame, origin: str) -> None:
     strange = paths[~suffix.isin(IMAGE_SUFFIXES | HDF5_SUFFIXES)]
     if len(strange):
         raise UserError(
-            f"{origin} names {len(strange)} files of a kind that is not read: {_some(strange)}; the kinds are "
+            f"{origin} names {len(strange)} files of a kind that is not read: {some(strange)}; the kinds are "
             f"{', '.join(sorted(IMAGE_SUFFIXES | HDF5_SUFFIXES))}."
         )
     missing = _missing(paths)
     if missing:
         raise UserError(
-            f"{len(missing)} of {len(paths)} files of {origin} are not there or cannot be read: {_some(missing)}; mend "
+            f"{len(missing)} of {len(paths)} files of {origin} are not there or cannot be read: {some(missing)}; mend "
             "the paths, or remove the rows."
         )
     in_array = frame["path"].isin(set(paths[suffix.isin(HDF5_SUFFIXES)]))
     if (in_array != (frame["index"] >= 0)).any():
         wrong = frame["path"][in_array != (frame["index"] >= 0)]
         raise UserError(
-            f"{origin} must give the row in the column index for HDF5 files, and for those only: {_some(wrong)}."
+            f"{origin} must give the row in the column index for HDF5 files, and for those only: {some(wrong)}."
         )
     for path, last in frame[in_array].groupby("path")["index"].max().items():
         _holds(str(path), int(last), origin)
@@ -124,8 +122,3 @@ def _holds(path: str, last: int, origin: str) -> None:
         raise UserError(f"The file {path} of {origin} must hold one array of images, uint8 [N, H, W, 3].")
     if last >= lengths[0]:
         raise UserError(f"{origin} names row {last} of {path}, which holds {lengths[0]} tiles (rows from 0).")
-
-
-def _some(names: Iterable[object]) -> str:
-    every = [str(name) for name in names]
-    return ", ".join(every[:SHOWN]) + (f" and {len(every) - SHOWN} more" if len(every) > SHOWN else "")

@@ -6,9 +6,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from bench.tasks.config import TaskConfig
+from bench.tasks.some import some
 from registry.errors import UserError
-
-SHOWN = 3  # names given as examples
 
 
 def locate(task: TaskConfig, root: Path | None, lacking: Callable[[Path], list[str]]) -> Path:
@@ -36,8 +35,7 @@ def locate(task: TaskConfig, root: Path | None, lacking: Callable[[Path], list[s
         if not names:
             return folder
     folder, names = min(short.items(), key=lambda item: len(item[1]))
-    shown = ", ".join(names[:SHOWN]) + (f" and {len(names) - SHOWN} more" if len(names) > SHOWN else "")
-    raise UserError(f"The folder {folder} lacks {shown} of the task {task.name}{_wanted(task)}.")
+    raise UserError(f"The folder {folder} lacks {some(names)} of the task {task.name}{_wanted(task)}.")
 
 
 def data_root(task: TaskConfig, root: Path | None) -> Path:

@@ -112,4 +112,9 @@ def _completed(frame: pd.DataFrame, task: TaskConfig, origin: str) -> pd.DataFra
         frame["id"] = frame["path"]
     if "group" not in frame:
         frame["group"] = frame["id"]
+    if task.unit is Unit.slide:
+        if "mpp" not in frame:
+            frame["mpp"] = np.nan
+        if "mask" not in frame:
+            frame["mask"] = ""
     return frame

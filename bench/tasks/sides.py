@@ -10,12 +10,11 @@ from jaxtyping import Shaped
 
 from bench.tasks import checks, targets
 from bench.tasks.config import CLASS_LIKE, Rare, TaskConfig
+from bench.tasks.some import some
 from bench.tasks.split import NAMES, assign_split
 from registry.errors import UserError
 
 Sides = Shaped[np.ndarray, " sample"]
-
-SHOWN = 10  # classes named in a sentence
 
 
 def divide(frame: pd.DataFrame, task: TaskConfig, origin: str) -> tuple[pd.DataFrame, tuple[Sides, ...], list[str]]:
@@ -170,7 +169,7 @@ def _without_rare(frame: pd.DataFrame, task: TaskConfig, sides: list[Sides]) -> 
     if rare and task.rare is Rare.error:
         unit = f"{task.unit.value}s" if bool((frame["group"] == frame["id"]).all()) else "groups"
         shown = [f"{name}: {counts}" for name, counts in rare.items()]
-        listed = "; ".join(shown[:SHOWN]) + (f" and {len(shown) - SHOWN} more" if len(shown) > SHOWN else "")
+        listed = some(shown, 10, "; ")
         as_they_are = f", or take them as they are with tasks.{task.name}.min_groups=1" if on_both else ""
         raise UserError(
             f"The task {task.name} has classes with fewer than {task.min_groups} {unit} in train or in test "

@@ -9,11 +9,11 @@ import pandas as pd
 from jaxtyping import Shaped
 
 from bench.tasks.config import CLASS_LIKE, Kind, TaskConfig
+from bench.tasks.some import some
 from registry.errors import UserError
 
 STRATA = 4  # parts of equal size that a number is divided into, so that a split spreads it evenly
-SHOWN = 3
-MEASURED = 20  # distinct labels, all of them fractions, that are taken for a measurement
+MEASURED = 20  # distinct labels, all of them numbers and some fractions, that are taken for a measurement
 
 
 def columns(frame: pd.DataFrame, task: TaskConfig, origin: str) -> None:
@@ -85,6 +85,11 @@ def strata(frame: pd.DataFrame, task: TaskConfig) -> Shaped[np.ndarray, " sample
 
 def check_side(of: Shaped[np.ndarray, "sample ..."], task: TaskConfig, side: str, origin: str) -> None:
     """What the "training" or "test" samples must have to learn from or to be judged by; classes have `rare`."""
+    if not len(of):
+        raise UserError(
+            f"{origin} has no {side} samples: its groups are too few for the split, so give more of them, or name "
+            "sides in a column split."
+        )
     wanting: dict[Kind, Callable[[], list[str]]] = {
         Kind.survival: lambda: [] if of[:, 1].any() else ["no event"],
         Kind.multilabel: lambda: [
@@ -111,7 +116,7 @@ def _check_classes(frame: pd.DataFrame, task: TaskConfig, origin: str) -> None:
     if task.classes and not set(found) <= set(task.classes):
         unknown = [name for name in found if name not in task.classes]
         raise UserError(
-            f"{origin} has labels that are no class of the task {task.name}: {_some(unknown)}; its classes are "
+            f"{origin} has labels that are no class of the task {task.name}: {some(unknown)}; its classes are "
             f"{', '.join(task.classes)}."
         )
     if len(found) < 2:
@@ -122,18 +127,18 @@ def _check_classes(frame: pd.DataFrame, task: TaskConfig, origin: str) -> None:
     numbers = pd.to_numeric(pd.Series(found), errors="coerce")
     if task.kind is Kind.ordinal and not task.classes and numbers.isna().any():
         raise UserError(
-            f"The grades of {origin} are no numbers ({_some(found)}): name them from low to high with "
+            f"The grades of {origin} are no numbers ({some(found)}): name them from low to high with "
             f"tasks.{task.name}.classes=[LOW,...,HIGH]."
         )
     if task.kind is Kind.ordinal and not task.classes and numbers.duplicated().any():
         same = [name for name, twice in zip(found, numbers.duplicated(keep=False), strict=True) if twice]
         raise UserError(
-            f"{origin} writes the same grade in several ways ({_some(same)}): write each in one way, or name the "
+            f"{origin} writes the same grade in several ways ({some(same)}): write each in one way, or name the "
             f"grades from low to high with tasks.{task.name}.classes=[LOW,...,HIGH]."
         )
     if not task.classes and len(found) > MEASURED and numbers.notna().all() and (numbers % 1 != 0).any():
         raise UserError(
-            f"The labels of {origin} are {len(found)} different numbers ({_some(found)}), which look measured rather "
+            f"The labels of {origin} are {len(found)} different numbers ({some(found)}), which look measured rather "
             f"than classes: set tasks.{task.name}.kind=regression."
         )
 
@@ -146,10 +151,6 @@ def _refuse(frame: pd.DataFrame, wrong: np.ndarray, column: str, task: TaskConfi
     if wrong.any():
         examples = [f"{cell or '(empty)'} of {name}" for name, cell in frame.loc[wrong, ["id", column]].to_numpy()]
         raise UserError(
-            f"{origin} has {wrong.sum()} samples whose {column} is {why} ({_some(examples)}), as a task of the kind "
+            f"{origin} has {wrong.sum()} samples whose {column} is {why} ({some(examples)}), as a task of the kind "
             f"{task.kind.value} needs: mend or remove these rows, or set tasks.{task.name}.kind."
         )
-
-
-def _some(names: list[str]) -> str:
-    return ", ".join(names[:SHOWN]) + (f" and {len(names) - SHOWN} more" if len(names) > SHOWN else "")

@@ -43,7 +43,7 @@ def read(task: TaskConfig, root: Path | None, cache: Path) -> Table:
         if kind == "test" and name not in truth:
             continue
         rows.append((name, str(path), truth.get(name) or names[kind], "test" if kind == "test" else "train"))
-    frame = pd.DataFrame(rows, columns=["id", "path", "label", "split"]).assign(mpp=float("nan"), mask="")
+    frame = pd.DataFrame(rows, columns=["id", "path", "label", "split"])
     unlisted = sum(name.startswith("test_") for name in found) - len(truth)
     notes = [f"{unlisted} test slides that {TABLE} does not name were left out"] if unlisted else []
     return Table(frame, str(base), notes)

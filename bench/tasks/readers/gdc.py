@@ -9,7 +9,7 @@ Options
 slides : str
     Folder of the slides, from the data folder; the data folder itself unless said otherwise.
 label : {"project", "diagnosis"}
-    Whether a slide's class comes from its project or from ``primary_diagnosis`` in ``clinical.tsv``.
+    Whether a slide's class comes from its project, which is usual, or from ``primary_diagnosis`` in ``clinical.tsv``.
 names : dict
     The class of each project or diagnosis; slides of others are left out.
 check_files : bool
@@ -35,7 +35,9 @@ DIAGNOSIS = ("primary_diagnosis", "diagnoses.primary_diagnosis")
 
 
 def read(task: TaskConfig, root: Path | None, cache: Path) -> Table:
-    names, by_diagnosis = dict(task.options["names"]), task.options["label"] == "diagnosis"
+    names, by_diagnosis = dict(task.options.get("names") or {}), task.options.get("label") == "diagnosis"
+    if not names:
+        raise UserError(f"tasks.{task.name}.options.names must give the class of each project or diagnosis.")
     wanted = [SHEET, CLINICAL] if by_diagnosis else [SHEET]
     base = locate(task, root, lambda folder: [name for name in wanted if not any(folder.glob(name))])
     sheets = [_table(path, ("File ID", "File Name", "Project ID", "Case ID")) for path in sorted(base.glob(SHEET))]
@@ -66,8 +68,6 @@ def read(task: TaskConfig, root: Path | None, cache: Path) -> Table:
             "label": label[label.notna()],
             "group": taken["Case ID"],
             "centre": taken["Case ID"].str.slice(5, 7),  # tissue source site of the barcode
-            "mpp": float("nan"),
-            "mask": "",
         }
     )
     notes = []

@@ -28,7 +28,10 @@ def read(task: TaskConfig, root: Path | None, cache: Path) -> Table:
     check = task.options.get("check_files", True)
     needed = (TABLE, IMAGES) if check else (TABLE,)
     base = locate(task, root, lambda folder: [name for name in needed if not (folder / name).exists()])
-    table = pd.read_csv(base / TABLE, dtype=str, keep_default_na=False)
+    try:
+        table = pd.read_csv(base / TABLE, dtype=str, keep_default_na=False)
+    except (ValueError, OSError) as error:
+        raise UserError(f"The table {base / TABLE} cannot be read ({error}): download it again.") from error
     lacking = [c for c in COLUMNS if c not in table]
     if lacking:
         raise UserError(f"{base / TABLE} has no column {lacking[0]}: its columns are {', '.join(table.columns)}.")
@@ -45,8 +48,6 @@ def read(task: TaskConfig, root: Path | None, cache: Path) -> Table:
             "path": [str(path) for path in paths],
             "label": table["isup_grade"],
             "centre": table["data_provider"],
-            "mpp": float("nan"),
-            "mask": "",
         }
     )
     return Table(frame, str(base))

@@ -72,7 +72,8 @@ def _renamed(frame: pd.DataFrame, task: TaskConfig, file: Path) -> pd.DataFrame:
                 f"The table {file} has no column {name}: its columns are {', '.join(frame.columns)}; rename one, or "
                 f"name yours with tasks.{task.name}.options.columns.{ours}=NAME."
             )
-    return frame.rename(columns={name: ours for ours, name in theirs.items()})
+    unused = [ours for ours, name in theirs.items() if name != ours and ours in frame]
+    return frame.drop(columns=unused).rename(columns={name: ours for ours, name in theirs.items()})
 
 
 def _ids(frame: pd.DataFrame, base: Path) -> list[str]:
