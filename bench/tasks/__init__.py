@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bench.tasks.config import Kind, Split, TaskConfig, Tiling, Unit, configured, register
+from bench.tasks.config import Kind, Split, TaskConfig, Unit, configured, register
 from bench.tasks.split import assign_split
 
 if TYPE_CHECKING:
@@ -16,7 +16,6 @@ __all__ = [
     "Manifest",
     "Split",
     "TaskConfig",
-    "Tiling",
     "Unit",
     "assign_split",
     "configured",

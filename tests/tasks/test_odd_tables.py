@@ -10,6 +10,7 @@ import pytest
 from task_helpers import sentence, tile
 
 from bench.tasks import Manifest
+from registry.errors import UserError
 
 Read = Callable[..., Manifest]
 
@@ -46,5 +47,5 @@ def test_a_damaged_table_of_panda(read: Read, data: Path) -> None:
 
 
 def test_tcga_needs_names_for_its_classes(read: Read, data: Path) -> None:
-    said = sentence(read, "tcga_nsclc", data, "tasks.tcga_nsclc.options={}")
-    assert "tasks.tcga_nsclc.options.names must give the class" in said
+    with pytest.raises(UserError, match=r"tasks\.tcga_nsclc\.options\.names must give the class"):
+        read("tcga_nsclc", data, options={})
