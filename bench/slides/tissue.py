@@ -67,14 +67,18 @@ class Tissue:
             Width and height, level-0 px.
         """
         h, w = self.mask.shape
-        summed = np.zeros((h + 1, w + 1))
-        summed[1:, 1:] = self.mask.cumsum(0).cumsum(1)
+        summed = np.zeros((h + 1, w + 1), np.int32)  # a mask that is given may have 4e8 pixels
+        np.cumsum(self.mask, 0, np.int32, out=summed[1:, 1:])
+        np.cumsum(summed, 1, np.int32, out=summed)
         scale = np.array([w / self.dimensions[0], h / self.dimensions[1]])
         low, high = coords * scale, (coords + np.array(window)) * scale
         corners = [(high[:, 1], high[:, 0], 1), (low[:, 1], high[:, 0], -1), (high[:, 1], low[:, 0], -1)]
         corners.append((low[:, 1], low[:, 0], 1))
         # between its corners a summed-area table is bilinear
-        inside = sum(sign * ndimage.map_coordinates(summed, [y, x], order=1, mode="nearest") for y, x, sign in corners)
+        inside = sum(
+            sign * ndimage.map_coordinates(summed, [y, x], np.float64, order=1, mode="nearest")
+            for y, x, sign in corners
+        )
         return (inside / np.prod(np.array(window) * scale)).clip(0, 1).astype(np.float32)
 
 

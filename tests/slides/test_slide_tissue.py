@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import tracemalloc
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -129,6 +131,24 @@ def test_share_is_the_area(data) -> None:
     counted = mask.repeat(20, 0).repeat(20, 1)[y : y + height, x : x + width].mean()
     assert tissue.share(np.array([[x, y]]), (width, height))[0] == pytest.approx(counted, abs=1e-5)
     assert tissue.area_um2 == pytest.approx(mask.sum() * 100)
+
+
+def test_share_of_a_large_mask_takes_little_memory() -> None:
+    """A mask may have 400 million pixels: 8 bytes for each, and the same numbers as sums in float64 give."""
+    mask = np.random.default_rng(0).random((2000, 1500)) < 0.5
+    coords, window = np.random.default_rng(1).integers(0, 2900, (500, 2)), np.array([203.5, 99.25])
+    tracemalloc.start()
+    share = Tissue(mask, (3000, 4000), (0.5, 0.5)).share(coords, (203.5, 99.25))
+    assert tracemalloc.get_traced_memory()[1] < 8.5 * mask.size
+    tracemalloc.stop()
+    summed = np.pad(mask.cumsum(0).cumsum(1).astype(np.float64), ((1, 0), (1, 0)))
+
+    def below(ends: np.ndarray, x: int, y: int) -> np.ndarray:
+        return ndimage.map_coordinates(summed, [ends[y][:, 1], ends[x][:, 0]], order=1, mode="nearest")
+
+    ends = np.stack([coords * 0.5, (coords + window) * 0.5])
+    inside = below(ends, 1, 1) - below(ends, 1, 0) - below(ends, 0, 1) + below(ends, 0, 0)
+    np.testing.assert_array_equal(share, (inside / np.prod(window * 0.5)).clip(0, 1).astype(np.float32))
 
 
 @pytest.mark.parametrize(
