@@ -60,7 +60,7 @@ class TileData:
 
     def passes(self, models: list[Model]) -> list[Pass]:
         """All models see the same tiles, as they are stored."""
-        side = max(model.card.preprocessing.tile_size for model in models)
+        side = max(self.manifest.task.tile_size or 0, *(model.card.preprocessing.tile_size for model in models))
         return [Pass(models, {"source": self.content}, side, lambda: (shards(self.source, self._shard_tiles), []))]
 
     def samples(self, embedding: Embedding) -> Samples:
@@ -73,7 +73,7 @@ class TileData:
 
 
 def gathered(
-    manifest: Manifest, rows: np.ndarray, features: Sequence[np.ndarray] | np.ndarray, of: Callable[..., Labelled]
+    manifest: Manifest, rows: np.ndarray, features: Sequence[Any] | np.ndarray, of: Callable[..., Labelled]
 ) -> Labelled:
     """The samples at `rows` of the manifest, whose features are given in the same order."""
     ids, groups = (manifest.frame[c].to_numpy(str)[rows] for c in ("id", "group"))
