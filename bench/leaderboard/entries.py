@@ -26,21 +26,18 @@ class Key(NamedTuple):
     asked: str
     protocol: str
     settings: str
-    folded: bool
     model: str
     frontend: str
 
     @property
-    def block(self) -> tuple[str, str, str, str, bool]:
+    def block(self) -> tuple[str, str, str, str]:
         """What models must share to be compared."""
-        return self[:5]
+        return self[:4]
 
 
 @dataclass(frozen=True)
 class Entry:
     """The runs of one task, model, frontend and protocol, whole or failed, on the same samples at the same settings.
-
-    One split and folds are two entries.
 
     Attributes
     ----------
@@ -106,8 +103,7 @@ def entries_of(rows: Iterable[Row]) -> list[Entry]:
     n_folds: dict[tuple[str, str], int] = defaultdict(int)
     for row in rows:
         n_folds[row.task, row.asked] = max(row.fold, n_folds[row.task, row.asked])
-    grouped = ((tuple(own), key) for key, own in itertools.groupby(rows, key=_key))
-    return [Entry(own, n_folds[key.task, key.asked] if key.folded else 0) for own, key in grouped]
+    return [Entry(tuple(own), n_folds[key.task, key.asked]) for key, own in itertools.groupby(rows, key=_key)]
 
 
 def task_names(entries: Iterable[Entry]) -> dict[tuple[str, str], str]:
@@ -126,7 +122,7 @@ def _told_apart(pairs: set[tuple[str, str]]) -> dict[tuple[str, str], str]:
 
 
 def _key(row: Row) -> Key:
-    return Key(row.task, row.asked, row.protocol, row.settings, row.fold > 0, row.model, row.frontend)
+    return Key(row.task, row.asked, row.protocol, row.settings, row.model, row.frontend)
 
 
 def _number(value: float | None) -> float:

@@ -133,7 +133,7 @@ def wide_records(entries: Sequence[Entry]) -> list[Record]:
     tasks, protocols = task_names(entries), protocol_names(entries)
     columns = dict.fromkeys(sorted(tasks.values()), "")
     lines: dict[tuple[str, str, str], Record] = {}
-    for entry in entries:  # of samples that have both, folds come after the one split and stand
+    for entry in entries:
         key = entry.key
         protocol, task = protocols[key.protocol, key.settings], tasks[key.task, key.asked]
         line = lines.setdefault(

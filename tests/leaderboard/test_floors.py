@@ -60,9 +60,9 @@ def test_null_value_behind_a_frontend_knows_the_floors_before_and_behind_it(add_
 
 
 def test_null_value_is_of_the_same_fold(add_run: AddRun, results: Path) -> None:
-    for fold in (0, 1, 2):
-        add_run("uni", values={"auroc": 0.9}, fold=fold)
-        add_run("colour", values={"auroc": 0.5 + fold / 10}, fold=fold)
+    for fold, asked in ((0, "a_split"), (1, "folds"), (2, "folds")):
+        add_run("uni", values={"auroc": 0.9}, fold=fold, asked=asked)
+        add_run("colour", values={"auroc": 0.5 + fold / 10}, fold=fold, asked=asked)
     rebuild(results)
     found = [(line["fold"], line["null_value"]) for line in lines(results / "leaderboard.csv", model="uni")]
     assert found == [("", "0.500000"), ("1", "0.600000"), ("2", "0.700000")]

@@ -70,12 +70,12 @@ def test_a_line_is_the_mean_over_seeds_and_folds_and_says_so(add_run: AddRun, re
     assert "runs: what a line is the mean of" in table_text(read_standings(results))
     for seed in (0, 1, 2):
         for fold in (1, 2):
-            add_run("uni", values={"balanced_accuracy": 0.9}, protocol="knn", seed=seed, fold=fold)
-    add_run("dino", values={"balanced_accuracy": 0.8}, protocol="knn", fold=1)
-    add_run("dino", values={"balanced_accuracy": 0.8}, protocol="knn", fold=2)
-    runs = [" ".join(line.split()[:6]) for line in block(results, "demo")[2:]]
-    assert runs[:2] == ["uni knn 3 seeds x 2", "dino knn 2 folds 0.800 [-,"]
-    assert "test samples, - groups in a fold" in block(results, "demo")[0]
+            add_run("uni", values={"balanced_accuracy": 0.9}, asked="folds", protocol="knn", seed=seed, fold=fold)
+    for fold in (1, 2):
+        add_run("dino", values={"balanced_accuracy": 0.8}, asked="folds", protocol="knn", fold=fold)
+    title, _, *runs = block(results, "folds")
+    assert [" ".join(run.split()[:6]) for run in runs[:2]] == ["uni knn 3 seeds x 2", "dino knn 2 folds 0.800 [-,"]
+    assert "test samples, - groups in a fold" in title
 
 
 def test_a_mean_of_some_folds_cannot_be_read_as_one_of_all(add_run: AddRun, results: Path) -> None:
