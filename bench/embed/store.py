@@ -12,6 +12,7 @@ import hashlib
 import json
 import time
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from bench.files import unwritable, whole_file
+from registry.errors import UserError
 
 FORMAT_VERSION = 1
 FLOAT16_MAX = 65504.0
@@ -79,14 +81,46 @@ def write_features(
         raise unwritable(path, error, "cache=DIR") from error
 
 
-def read_features(path: Path) -> tuple[np.ndarray, dict[str, Any]]:
-    """The features of one file as a memory map [N, D], and its attributes."""
+@dataclass(frozen=True)
+class Stored:
+    """The features [N, D] of one file, of which what is indexed is read, as a copy.
+
+    The file is open only meanwhile: a cohort has more slides than a process may have files or memory maps.
+    """
+
+    path: Path
+    shape: tuple[int, ...]
+    dtype: np.dtype[Any]
+    offset: int
+
+    def __len__(self) -> int:
+        return self.shape[0]
+
+    def __getitem__(self, rows: Any) -> np.ndarray:
+        found = self._map()[rows]
+        return found if found.flags.owndata else found.copy()
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+        return np.array(self._map(), dtype)
+
+    def _map(self) -> np.ndarray:
+        try:
+            return np.asarray(np.memmap(self.path, self.dtype, "r", self.offset, self.shape))
+        except (OSError, ValueError) as error:
+            raise UserError(
+                f"The features in {self.path} cannot be read any more ({error}): run again, and leave the folder of "
+                "cache=DIR alone meanwhile."
+            ) from error
+
+
+def read_features(path: Path) -> tuple[Stored | np.ndarray, dict[str, Any]]:
+    """The features [N, D] of one file, left on disk until they are indexed, and its attributes."""
     with h5py.File(path, "r") as file:
         stored, attributes = file["features"], dict(file.attrs)
         offset, shape, dtype = stored.id.get_offset(), stored.shape, stored.dtype
         if offset is None:  # empty, or chunked by another writer
             return stored[:], attributes
-    return np.memmap(path, dtype=dtype, mode="r", offset=offset, shape=shape), attributes
+    return Stored(path, shape, dtype, offset), attributes
 
 
 def read_places(path: Path) -> tuple[Int[np.ndarray, "tile 2"] | None, dict[str, Any]]:

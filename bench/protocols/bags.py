@@ -4,13 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from typing import Any, Protocol
 
 import numpy as np
 from jaxtyping import Float, Int, Shaped
 
 from bench.protocols.base import Samples
 from registry.errors import UserError
+
+
+class Tiles(Protocol):
+    """Features [T, D] of a slide's tiles: an array, or what is on disk and read when it is indexed."""
+
+    @property
+    def shape(self) -> tuple[int, ...]: ...
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, rows: Any, /) -> Any: ...
+
+    def __array__(self) -> np.ndarray: ...
 
 
 @dataclass(frozen=True)
@@ -21,33 +34,18 @@ class Bags:
     ----------
     ids, groups : str arrays [S]
         Identity of each slide, and the unit (patient) that must not be split.
-    features : one [T_s, D] array a slide
-        Memory maps, float16 or float32: a bag is read when it is used.
+    features : one [T_s, D] a slide
+        Float16 or float32: a bag is read when it is used.
     labels, classes, kind
         As in `Samples`, one row a slide.
     """
 
     ids: np.ndarray
     groups: np.ndarray
-    features: Sequence[Float[np.ndarray, "tile feature"]]
+    features: Sequence[Tiles]
     labels: Shaped[np.ndarray, "slide ..."]
     classes: tuple[str, ...] = ()
     kind: str = "classes"
-
-    @classmethod
-    def sliced(
-        cls,
-        features: Float[np.ndarray, "tile feature"],
-        offsets: Int[np.ndarray, " slide_and_one"],
-        ids: np.ndarray,
-        groups: np.ndarray,
-        labels: Shaped[np.ndarray, "slide ..."],
-        classes: tuple[str, ...] = (),
-        kind: str = "classes",
-    ) -> Bags:
-        """Bags that lie one after the other in one array: slide s is rows offsets[s] to offsets[s + 1]."""
-        slices = [features[a:b] for a, b in pairwise(offsets)]
-        return cls(ids, groups, slices, labels, classes, kind)
 
     def __len__(self) -> int:
         return len(self.ids)

@@ -10,6 +10,7 @@ import pytest
 import torch
 from sklearn.metrics import balanced_accuracy_score, roc_auc_score
 
+from bench.embed import read_features, write_features
 from bench.protocols import abmil, pooled
 from bench.protocols.abmil_losses import objective
 from bench.protocols.abmil_networks import ClamSB, Pooling
@@ -177,14 +178,12 @@ def test_packing_trains_the_same_network() -> None:
     assert alone.calibrated is None
 
 
-def test_bags_of_one_tile_and_memory_maps(tmp_path: Path) -> None:
+def test_bags_of_one_tile_and_on_disk(tmp_path: Path) -> None:
     (bags, _) = needles(20, 0)
-    flat = np.concatenate(bags.features).astype(np.float16)
-    flat.tofile(tmp_path / "features")
-    mapped = np.memmap(tmp_path / "features", np.float16, "r", shape=flat.shape)
-    offsets = np.concatenate([[0], np.cumsum([len(f) for f in bags.features])])
-    on_disk = Bags.sliced(mapped, offsets, bags.ids, bags.groups, bags.labels)
-    assert isinstance(on_disk.features[3], np.memmap)
+    for slide, features in zip(bags.ids, bags.features, strict=True):
+        write_features(tmp_path / f"{slide}.h5", features, {})
+    on_disk = replace(bags, features=[read_features(tmp_path / f"{slide}.h5")[0] for slide in bags.ids])
+    assert not isinstance(on_disk.features[3], np.ndarray)
     np.testing.assert_array_equal(on_disk.read(3), bags.features[3].astype(np.float16).astype(np.float32))
     single = replace(on_disk, features=[f[:1] for f in on_disk.features])
     config = abmil.Config(dim=8, attention_dim=4, epochs=1)

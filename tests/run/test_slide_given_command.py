@@ -16,7 +16,7 @@ from bench.leaderboard import read_predictions
 def layouts(folder, bags):
     """Copies of bags as CLAM (chunked float32, `h5_files`) and TRIDENT (with its attributes) write them."""
     for slide, path in bags.items():
-        got, _ = read_features(path)
+        got = read_features(path)[0][:]
         with h5py.File(path) as file:
             coords, attributes = file["coords"][:], dict(file["coords"].attrs)
         for place, kept in (("clam/h5_files", ()), ("trident", ("patch_size", "patch_size_level0", "overlap"))):

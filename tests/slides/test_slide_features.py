@@ -38,7 +38,7 @@ def folder(tmp_path) -> Path:
 def test_taken_as_they_are(folder, job) -> None:
     taken = take_in(folder, SLIDES, job, on_corrupt="error")
     assert taken.error is None
-    assert [float(read_features(file)[0].max()) for file in taken.files] == list(range(14))
+    assert [float(np.max(read_features(file)[0])) for file in taken.files] == list(range(14))
 
 
 @pytest.mark.parametrize("on_corrupt", ["error", "skip"])
