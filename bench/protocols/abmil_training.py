@@ -7,12 +7,15 @@ import copy
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import partial
 
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
 
 from bench.protocols.abmil_losses import Objective
+from bench.protocols.abmil_networks import Output
 from bench.protocols.bags import Bags
 from bench.protocols.base import CLASSIFIED
 from bench.protocols.selection import balanced_accuracy
@@ -166,29 +169,54 @@ def _step(
     rng: np.random.Generator,
     device: torch.device,
 ) -> float:
-    """Gradients of one step; the loss is a mean over its bags, or joint where the objective is not separable."""
+    """Gradients of one step; the loss is a mean over its bags, or joint where the objective is not separable.
+
+    Of a joint loss, a bag leaves its logits and is computed again when their gradients are known, with the same
+    dropout: no more bags are held at once than otherwise.
+    """
     total = 0.0
-    for part in _packs(bags, rows, objective, how):
-        pieces = [_drawn(bags, int(slide), how.bag_size, rng) for slide in part]
-        x = torch.from_numpy(np.concatenate(pieces)).to(device)
-        bag = torch.repeat_interleave(torch.arange(len(part)), torch.tensor([len(p) for p in pieces])).to(device)
+    logits = []
+    for part in _packs(bags, rows, how):
+        drawn = [_drawn(bags, int(slide), how.bag_size, rng) for slide in part]
         target = objective.target(bags.labels[part], device)
-        with _autocast(how, device):
-            out = network(x, bag, len(part), target if objective.kind in CLASSIFIED else None)
+        forward = partial(_forward, network, bags, part, drawn, objective, how)
+        if not objective.separable:
+            logits.append(checkpoint(forward, target, use_reentrant=False).logits)
+            continue
+        out = forward(target)
         loss = objective.loss(out.logits, target)
         if out.own_loss is not None:
             loss = (1 - out.own_share) * loss + out.own_share * out.own_loss
         loss = loss * (len(part) / len(rows))
         loss.backward()
         total += float(loss.detach())
+    if logits:
+        loss = objective.loss(torch.cat(logits), objective.target(bags.labels[rows], device))
+        loss.backward()
+        total = float(loss.detach())
     return total
 
 
-def _packs(bags: Bags, rows: np.ndarray, objective: Objective, how: Schedule) -> Iterator[np.ndarray]:
+def _forward(
+    network: nn.Module,
+    bags: Bags,
+    part: np.ndarray,
+    drawn: list[np.ndarray | None],
+    objective: Objective,
+    how: Schedule,
+    target: Tensor,
+) -> Output:
+    """What the network says of some bags, on the device of their target."""
+    pieces = [bags.read(int(slide), tiles) for slide, tiles in zip(part, drawn, strict=True)]
+    x = torch.from_numpy(np.concatenate(pieces)).to(target.device)
+    bag = torch.repeat_interleave(torch.arange(len(part)), torch.tensor([len(p) for p in pieces])).to(target.device)
+    with _autocast(how, target.device):
+        out: Output = network(x, bag, len(part), target if objective.kind in CLASSIFIED else None)
+    return out
+
+
+def _packs(bags: Bags, rows: np.ndarray, how: Schedule) -> Iterator[np.ndarray]:
     """Rows that go through the network together."""
-    if not objective.separable:
-        yield rows
-        return
     pack: list[int] = []
     tiles = 0
     for row in rows:
@@ -201,11 +229,12 @@ def _packs(bags: Bags, rows: np.ndarray, objective: Objective, how: Schedule) ->
     yield np.array(pack)
 
 
-def _drawn(bags: Bags, slide: int, bag_size: int | None, rng: np.random.Generator) -> np.ndarray:
+def _drawn(bags: Bags, slide: int, bag_size: int | None, rng: np.random.Generator) -> np.ndarray | None:
+    """The tiles that a step takes of a bag; all of them if nothing is drawn."""
     n = len(bags.features[slide])
     if bag_size is None or n <= bag_size:
-        return bags.read(slide)
-    return bags.read(slide, np.sort(rng.choice(n, bag_size, replace=False)))
+        return None
+    return np.sort(rng.choice(n, bag_size, replace=False))
 
 
 def _validate(network: nn.Module, val: Bags, objective: Objective, how: Schedule, device: torch.device) -> float:
