@@ -42,7 +42,7 @@ def write_preview(path: Path, slide: Slide, tissue: Tissue | None, grid: Grid) -
     pixels = slide.thumbnail(max(extent / LONGEST, *slide.mpp), unreadable=unreadable).copy()
     scale = np.array(pixels.shape[1::-1]) / slide.dimensions
     touched = np.zeros(len(grid), bool)
-    for x, y, width, height in unreadable:
+    for x, y, width, height in sorted(unreadable):  # found by several threads
         (left, top), (right, bottom) = np.floor((x, y) * scale), np.ceil((x + width, y + height) * scale)
         _hatch(pixels[int(top) : int(bottom), int(left) : int(right)])
         low, high = grid.coords, grid.coords + np.array(grid.window_level0)

@@ -105,7 +105,7 @@ class Slide:
         self._pixels.read_into(out, x, y, self._checked(level))
 
     def thumbnail(
-        self, mpp: float, threads: int = 1, unreadable: list[tuple[int, int, int, int]] | None = None
+        self, mpp: float, threads: int | None = None, unreadable: list[tuple[int, int, int, int]] | None = None
     ) -> UInt8[np.ndarray, "height width 3"]:
         """The whole slide at about `mpp`, averaged over areas; its scale is its size over the slide's.
 
@@ -115,7 +115,8 @@ class Slide:
         ----------
         mpp : float
             Microns per pixel wanted.
-        threads : int
+        threads : int or None
+            That read; None is one a core.
         unreadable : list or None
             Corrupt places are white and appended to it as (x, y, width, height), level-0 px; None makes them an error.
 
@@ -149,7 +150,7 @@ class Slide:
             reduced[y // shrink : y // shrink + small.shape[0], x // shrink : x // shrink + small.shape[1]] = small
 
         places = [(x, y) for y in range(0, height, block) for x in range(0, width, block)]
-        with ThreadPoolExecutor(max(1, threads)) as pool:
+        with ThreadPoolExecutor(threads or os.cpu_count() or 1) as pool:
             list(pool.map(lambda place: read(place[0], place[1], block), places))
         size = [max(1, round(n * m / mpp)) for n, m in zip(self.dimensions, self.mpp, strict=True)]
         whole = (0, 0, width / shrink, height / shrink)

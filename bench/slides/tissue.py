@@ -9,7 +9,6 @@ red, and less blue, than a counterstain; red ink absorbs blue nearly as much as 
 from __future__ import annotations
 
 import math
-import os
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -105,7 +104,7 @@ def find(
     """
     mpp = max(MPP, *slide.mpp)
     unreadable: list[tuple[int, int, int, int]] | None = [] if on_corrupt == "skip" else None
-    thumbnail = slide.thumbnail(mpp, threads or os.cpu_count() or 1, unreadable)
+    thumbnail = slide.thumbnail(mpp, threads, unreadable)
     mask = np.asarray((segmenter or segment)(thumbnail, mpp))
     if mask.shape != thumbnail.shape[:2] or mask.dtype != bool:
         raise UserError(
