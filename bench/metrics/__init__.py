@@ -2,7 +2,7 @@
 
 from bench.metrics.bootstrap import Interval, Replicates
 from bench.metrics.calibration import CALIBRATION
-from bench.metrics.scores import LOWER_IS_BETTER, METRICS, PRIMARY, SCALED, paired, resample, score, score_all
+from bench.metrics.scores import LOWER_IS_BETTER, METRICS, PRIMARY, SCALED, resample, score, score_all
 
 __all__ = [
     "CALIBRATION",
@@ -12,7 +12,6 @@ __all__ = [
     "SCALED",
     "Interval",
     "Replicates",
-    "paired",
     "resample",
     "score",
     "score_all",

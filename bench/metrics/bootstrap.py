@@ -52,12 +52,12 @@ class Replicates:
     def __sub__(self, other: Replicates) -> Replicates:
         return Replicates(self.value - other.value, self.draws - other.draws)
 
-    def interval(self, level: float = 0.95) -> Interval:
-        """Percentile interval that covers `level` (0..1) of the defined draws; NaN bounds when there are none."""
+    def interval(self) -> Interval:
+        """Percentile interval that covers 95 % of the defined draws; NaN bounds when there are none."""
         defined = self.draws[~np.isnan(self.draws)]
         if np.isnan(self.value) or not len(defined):
             return Interval(self.value, np.nan, np.nan)
-        low, high = np.quantile(defined, [(1 - level) / 2, (1 + level) / 2])
+        low, high = np.quantile(defined, [0.025, 0.975])
         return Interval(self.value, float(low), float(high))
 
 
@@ -122,6 +122,16 @@ def group_sums(
 
     membership = csr_array((np.ones(len(groups)), (groups, np.arange(len(groups)))))
     return np.asarray((membership @ values.astype(np.float64)).T)
+
+
+def weighted_mean(values: Float[np.ndarray, " sample"], groups: Int[np.ndarray, " sample"]) -> Statistic:
+    """The mean over the samples of a resample; groups are 0..G-1, none of them empty."""
+    sums, sizes = np.bincount(groups, values), np.bincount(groups)
+
+    def statistic(weights: Weights) -> Float[np.ndarray, " resample"]:
+        return np.asarray((sums @ weights) / (sizes @ weights))
+
+    return statistic
 
 
 def mean_of_defined(values: Float[np.ndarray, "part resample"]) -> Float[np.ndarray, " resample"]:

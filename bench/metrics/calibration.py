@@ -18,7 +18,7 @@ from collections.abc import Callable
 import numpy as np
 from jaxtyping import Float, Int
 
-from bench.metrics.bootstrap import Statistic, Weights
+from bench.metrics.bootstrap import Statistic, Weights, weighted_mean
 from bench.metrics.checks import check_class_scores
 
 BINS = 15
@@ -46,7 +46,7 @@ def brier(
     """Brier score over all classes, 0..2."""
     check_class_scores(y_true, scores)
     own = scores[np.arange(len(y_true)), y_true]
-    return _mean((scores**2).sum(axis=1) - 2 * own + 1, groups)
+    return weighted_mean((scores**2).sum(axis=1) - 2 * own + 1, groups)
 
 
 def nll(
@@ -54,7 +54,7 @@ def nll(
 ) -> Statistic:
     """Negative log-likelihood in nats."""
     check_class_scores(y_true, scores)
-    return _mean(-np.log(np.maximum(scores[np.arange(len(y_true)), y_true], SMALLEST)), groups)
+    return weighted_mean(-np.log(np.maximum(scores[np.arange(len(y_true)), y_true], SMALLEST)), groups)
 
 
 CALIBRATION = {"ece": ece, "ece_mass": ece_mass, "brier": brier, "nll": nll}
@@ -72,14 +72,5 @@ def _calibration_error(
 
     def statistic(weights: Weights) -> Float[np.ndarray, " resample"]:
         return np.asarray(np.abs(gaps @ weights).sum(axis=0) / (sizes @ weights))
-
-    return statistic
-
-
-def _mean(values: Float[np.ndarray, " sample"], groups: Int[np.ndarray, " sample"]) -> Statistic:
-    sums, sizes = np.bincount(groups, values), np.bincount(groups)
-
-    def statistic(weights: Weights) -> Float[np.ndarray, " resample"]:
-        return np.asarray((sums @ weights) / (sizes @ weights))
 
     return statistic

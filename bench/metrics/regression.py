@@ -20,7 +20,7 @@ from collections.abc import Callable
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
-from bench.metrics.bootstrap import Statistic, Weights, group_sums, mean_of_defined, undefined
+from bench.metrics.bootstrap import Statistic, Weights, group_sums, mean_of_defined, undefined, weighted_mean
 from bench.metrics.checks import check_values
 
 Values = Float[np.ndarray, "sample target"]
@@ -66,12 +66,7 @@ def mae(y_true: Values, scores: Values, groups: Int[np.ndarray, " sample"]) -> S
     """Mean absolute error, in the unit of the targets; lower is better."""
     check_values(y_true, scores)
     errors = np.abs(np.subtract(y_true, scores, dtype=np.float64))
-    sums, sizes = group_sums(errors, groups).mean(axis=0), np.bincount(groups)
-
-    def statistic(weights: Weights) -> Float[np.ndarray, " resample"]:
-        return np.asarray((sums @ weights) / (sizes @ weights))
-
-    return statistic
+    return weighted_mean(errors.mean(axis=1), groups)
 
 
 def _centred_moments(

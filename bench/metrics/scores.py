@@ -1,4 +1,4 @@
-"""Every metric by name, and the three questions asked of them: how good, how much better, and on which resamples."""
+"""Every metric by name, and the two questions asked of them: how good, and how good on each resample."""
 
 from __future__ import annotations
 
@@ -120,34 +120,14 @@ def score(
     metrics: Iterable[str] | None = None,
     n_boot: int = 1000,
     seed: int = 0,
-    level: float = 0.95,
 ) -> dict[str, Interval]:
-    """Each metric on all samples, with its percentile interval by cluster bootstrap over the groups.
+    """Each metric on all samples, with its 95 % percentile interval by cluster bootstrap over the groups.
 
     The bounds are NaN when there is one group only, or when the metric is undefined. Resamples that leave a metric
-    undefined are left out of its interval. `level` is the coverage, 0..1; the rest is as in `resample`.
+    undefined are left out of its interval. The rest is as in `resample`.
     """
     replicates = resample(y_true, {"": scores}, groups, kind=kind, metrics=metrics, n_boot=n_boot, seed=seed)[""]
-    return {metric: of_metric.interval(level) for metric, of_metric in replicates.items()}
-
-
-def paired(
-    y_true: np.ndarray,
-    scores_a: Float[np.ndarray, "sample column"],
-    scores_b: Float[np.ndarray, "sample column"],
-    groups: Shaped[np.ndarray, " sample"],
-    *,
-    kind: str = "classes",
-    metrics: Iterable[str] | None = None,
-    n_boot: int = 1000,
-    seed: int = 0,
-    level: float = 0.95,
-) -> dict[str, Interval]:
-    """The difference a - b of each metric, both computed on the same resamples; otherwise as `score`."""
-    both = resample(
-        y_true, {"a": scores_a, "b": scores_b}, groups, kind=kind, metrics=metrics, n_boot=n_boot, seed=seed
-    )
-    return {metric: (both["a"][metric] - both["b"][metric]).interval(level) for metric in both["a"]}
+    return {metric: of_metric.interval() for metric, of_metric in replicates.items()}
 
 
 def score_all(

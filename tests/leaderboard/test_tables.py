@@ -13,7 +13,7 @@ import pytest
 from leaderboard_runs import AddRun, lines, predicted, rebuild
 
 from bench.leaderboard import read_predictions, read_rows, row_path
-from bench.metrics import paired
+from bench.metrics import resample
 from registry.errors import UserError
 
 COLUMNS = (
@@ -111,7 +111,8 @@ def test_paired_intervals_are_those_of_the_metrics(filled: Path) -> None:
             for model in ("model_a", "model_b")
         )
         order = np.argsort(a.ids)
-        expected = paired(a.y_true[order], a.scores[order], b.scores[order], a.groups[order])[line["metric"]]
+        both = resample(a.y_true[order], {"a": a.scores[order], "b": b.scores[order]}, a.groups[order])
+        expected = (both["a"][line["metric"]] - both["b"][line["metric"]]).interval()
         assert [line["difference"], line["ci_low"], line["ci_high"]] == [
             f"{round(x, 6) + 0.0:.6f}" for x in (expected.value, expected.ci_low, expected.ci_high)
         ]

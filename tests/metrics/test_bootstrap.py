@@ -4,12 +4,13 @@ import warnings
 
 import numpy as np
 import pytest
+from differences import differences
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from sklearn.metrics import accuracy_score, balanced_accuracy_score, f1_score, roc_auc_score
 
-from bench.metrics import METRICS, Interval, paired, resample, score
+from bench.metrics import METRICS, Interval, resample, score
 from bench.metrics.bootstrap import WeightSums, group_weights
 
 
@@ -101,10 +102,9 @@ def test_weight_sums_equal_a_loop(keys: np.ndarray, groups: np.ndarray, weights:
 def test_intervals_are_percentiles_of_the_draws() -> None:
     y, scores, groups = simulated(np.random.default_rng(0), 12, 10, 3)
     draws = resample(y, {"": scores}, groups, n_boot=300, seed=4)[""]
-    for level in (0.95, 0.5):
-        for metric, interval in score(y, scores, groups, n_boot=300, seed=4, level=level).items():
-            expected = np.percentile(draws[metric].draws, [50 - 50 * level, 50 + 50 * level])
-            assert (interval.ci_low, interval.ci_high) == pytest.approx(tuple(expected), abs=1e-12)
+    for metric, interval in score(y, scores, groups, n_boot=300, seed=4).items():
+        expected = np.percentile(draws[metric].draws, [2.5, 97.5])
+        assert (interval.ci_low, interval.ci_high) == pytest.approx(tuple(expected), abs=1e-12)
 
 
 def test_order_of_samples_and_names_of_groups_do_not_matter() -> None:
@@ -131,7 +131,7 @@ def test_duplicated_samples_of_a_group_do_not_narrow() -> None:
 
 def test_one_group_has_a_value_and_no_interval() -> None:
     y, scores, groups = simulated(np.random.default_rng(1), 1, 30, 2)
-    for interval in [*score(y, scores, groups).values(), *paired(y, scores, 1 - scores, groups).values()]:
+    for interval in [*score(y, scores, groups).values(), *differences(y, scores, 1 - scores, groups).values()]:
         assert np.isfinite(interval.value)
         assert np.isnan([interval.ci_low, interval.ci_high]).all()
 
@@ -174,9 +174,9 @@ def test_paired_uses_the_same_resamples_for_both() -> None:
     rng = np.random.default_rng(2)
     y, a, groups = simulated(rng, 25, 8, 3)
     b = a + rng.normal(0, 0.02, a.shape)
-    same = paired(y, a, a, groups, n_boot=200)
+    same = differences(y, a, a, groups, n_boot=200)
     assert set(same.values()) == {Interval(0.0, 0.0, 0.0)}
-    forth, back = paired(y, a, b, groups, n_boot=200), paired(y, b, a, groups, n_boot=200)
+    forth, back = differences(y, a, b, groups, n_boot=200), differences(y, b, a, groups, n_boot=200)
     alone_a, alone_b = score(y, a, groups, n_boot=200), score(y, b, groups, n_boot=200)
     for metric in METRICS["classes"]:
         assert forth[metric].value == pytest.approx(alone_a[metric].value - alone_b[metric].value, abs=1e-15)
@@ -193,7 +193,7 @@ def test_paired_equals_a_loop_over_resampled_arrays() -> None:
     (weights,) = group_weights(15, 40, 9, chunk=40)
     drawn = [np.repeat(np.arange(len(y)), weights[groups, i]) for i in range(40)]
     loops = [(plain_scores(y[d], a[d]), plain_scores(y[d], b[d])) for d in drawn]
-    for metric, interval in paired(y, a, b, groups, n_boot=40, seed=9).items():
+    for metric, interval in differences(y, a, b, groups, n_boot=40, seed=9).items():
         expected = np.percentile([of_a[metric] - of_b[metric] for of_a, of_b in loops], [2.5, 97.5])
         assert (interval.ci_low, interval.ci_high) == pytest.approx(tuple(expected), abs=1e-12)
 

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 import pytest
+from differences import differences
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
@@ -21,7 +22,7 @@ from sklearn.metrics import (
     roc_auc_score,
 )
 
-from bench.metrics import METRICS, Interval, paired, resample, score
+from bench.metrics import METRICS, Interval, resample, score
 from bench.metrics.bootstrap import group_weights
 
 Parts = dict[str, list[float]]
@@ -212,8 +213,8 @@ def test_paired_differences_of_any_kind(kind: str) -> None:
     y, a, groups = simulated(kind)
     rng = np.random.default_rng(3)
     b = a[rng.permutation(len(a))]
-    assert set(paired(y, a, a, groups, kind=kind, n_boot=50).values()) == {Interval(0.0, 0.0, 0.0)}
-    forth, back = paired(y, a, b, groups, kind=kind, n_boot=50), paired(y, b, a, groups, kind=kind, n_boot=50)
+    assert set(differences(y, a, a, groups, kind=kind, n_boot=50).values()) == {Interval(0.0, 0.0, 0.0)}
+    forth, back = differences(y, a, b, groups, kind=kind, n_boot=50), differences(y, b, a, groups, kind=kind, n_boot=50)
     assert list(forth) == list(METRICS[kind])
     for metric, difference in forth.items():
         assert (difference.ci_low, difference.ci_high) == pytest.approx(
