@@ -37,6 +37,11 @@ def take_in(folder: Path, slides: Sequence[str], job: Job[Any], *, on_corrupt: s
     -------
     Embedding
         With an error if slides lack features, or their features differ in width.
+
+    Raises
+    ------
+    UserError
+        If the disk is full or the store cannot be written.
     """
     taken = Embedding()
     wrong: dict[str, str] = {}
@@ -46,15 +51,15 @@ def take_in(folder: Path, slides: Sequence[str], job: Job[Any], *, on_corrupt: s
         try:
             source = stamp(str(find_bag(folder, slide)))
             attributes = {**job.attributes, "source": source, "slide": slide, "skipped": "[]"}
-            if not is_whole(path, attributes):
-                features, coords, meaning = _checked(folder, slide)
-                write_features(path, features, attributes, coords, meaning if coords is not None else None)
+            bag = None if is_whole(path, attributes) else _checked(folder, slide)
         except UserError as error:
             wrong[slide] = str(error)
             continue
+        if bag is not None:
+            features, coords, meaning = bag
+            write_features(path, features, attributes, coords, meaning if coords is not None else None)
         widths.setdefault(read_features(path)[0].shape[1], slide)
         taken.files.append(path)
-    taken.rows = np.arange(len(taken.files))
     if wrong and (on_corrupt != "skip" or not taken.files):
         sentences = list(dict.fromkeys(wrong.values()))  # of a folder that is not there they are one
         more = [f"{len(sentences) - SHOWN} more slides have none either."] if len(sentences) > SHOWN else []

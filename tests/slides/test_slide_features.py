@@ -11,6 +11,7 @@ import pytest
 
 from bench.embed import Job, read_features
 from bench.precomputed import content, take_in
+from registry.errors import UserError
 
 SLIDES = [f"case-{number}" for number in range(14)]
 
@@ -71,3 +72,10 @@ def test_a_file_that_is_none_can_be_left_out(folder, job) -> None:
     assert taken.error is None
     assert len(taken.files) == 12
     assert taken.notes == ["2 slides without usable features left out: case-3, case-5"]
+
+
+@pytest.mark.parametrize("on_corrupt", ["error", "skip"])
+def test_a_store_that_cannot_be_written_is_no_fault_of_the_slides(folder, job, on_corrupt) -> None:
+    job.folder.write_text("")
+    with pytest.raises(UserError, match=r"cannot be written .*cache=DIR"):
+        take_in(folder, SLIDES, job, on_corrupt=on_corrupt)
