@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import Any
 
 import torch
 from jaxtyping import Float, Int
@@ -63,7 +64,7 @@ class Pooling(nn.Module):
         hidden: Sequence[int] = (),
     ) -> None:
         super().__init__()
-        self.pool = pool
+        self.pool, self.dim = pool, dim
         activation: list[nn.Module] = [nn.ReLU()] if relu else []
         self.embed = nn.Sequential(
             nn.Dropout(dropout_input), nn.Linear(features, dim), *activation, nn.Dropout(dropout)
@@ -89,13 +90,14 @@ class Pooling(nn.Module):
         """The bags' vectors [B, dim] and the tiles' attention [T]."""
         inside = torch.arange(bags, device=bag.device)[:, None] == bag
         if self.pool == "max":
-            pieces = [h[row] for row in inside]
-            z = torch.stack([piece.amax(0) for piece in pieces])
+            highest = []
             attention = torch.zeros(len(h), device=h.device)
-            for row, piece in zip(inside, pieces, strict=True):
-                wins = nn.functional.one_hot(piece.argmax(0), len(piece)).sum(0)
-                attention[row] = wins.float() / h.shape[1]
-            return z, attention
+            for row in inside:
+                piece = h[row]
+                values, winners = piece.max(0)
+                highest.append(values)
+                attention[row] = torch.bincount(winners, minlength=len(piece)).float() / h.shape[1]
+            return torch.stack(highest), attention
         if self.pool == "mean":
             strength = torch.zeros(len(h), device=h.device)
         else:
@@ -120,12 +122,11 @@ class ClamSB(Pooling):
         instances: int = 8,
         share: float = 0.3,
         subtyping: bool = False,
-        **options: object,
+        **options: Any,
     ) -> None:
-        super().__init__(features, logits, **options)  # type: ignore[arg-type]
-        dim = int(options.get("dim", 512))  # type: ignore[call-overload]
+        super().__init__(features, logits, **options)
         self.instances, self.share, self.subtyping = instances, share, subtyping
-        self.cluster = nn.ModuleList([nn.Linear(dim, 2) for _ in range(logits)])
+        self.cluster = nn.ModuleList([nn.Linear(self.dim, 2) for _ in range(logits)])
 
     def forward(
         self, tiles: Float[Tensor, "tile feature"], bag: Int[Tensor, " tile"], bags: int, labels: Tensor | None = None
