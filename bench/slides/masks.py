@@ -70,12 +70,17 @@ def _polygons(path: Path, slide: Slide) -> Bool[np.ndarray, "height width"]:
     size = (max(1, round(width * scale[0])), max(1, round(height * scale[1])))
     whole = Image.new("1", size)
     for outer, *holes in rings:
-        part = Image.new("1", size) if holes else whole  # a hole takes nothing from other polygons
+        corner, part = np.zeros(2, int), whole
+        if holes:  # drawn apart, for a hole takes nothing from other polygons
+            ends = np.concatenate([outer, *holes]) * scale
+            corner = np.floor(ends.min(axis=0) - 0.5).astype(int).clip(0, size)
+            beyond = np.ceil(ends.max(axis=0) + 0.5).astype(int).clip(corner, size)
+            part = Image.new("1", tuple((beyond - corner).tolist()))
         for ring, inside in ((outer, 1), *((hole, 0) for hole in holes)):
             # the centre of a pixel, which is where PIL draws, is half a pixel in
-            ImageDraw.Draw(part).polygon([tuple(p) for p in ring * scale - 0.5], fill=inside)
+            ImageDraw.Draw(part).polygon([tuple(p) for p in ring * scale - 0.5 - corner], fill=inside)
         if part is not whole:
-            whole.paste(1, mask=part)
+            whole.paste(1, tuple(corner.tolist()), part)
     mask = np.asarray(whole)
     if not mask.any() or sum(_area(outer * slide.mpp) for outer, *_ in rings) < MPP**2:  # PIL draws a pixel at least
         raise UserError(

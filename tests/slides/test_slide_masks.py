@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 from types import SimpleNamespace
+from unittest import mock
 
 import numpy as np
 import pytest
 import tifffile
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from PIL import Image
+from PIL import Image, ImageDraw
 
 from bench.slides import open_slide, read_mask
 from registry.errors import UserError
@@ -38,6 +39,31 @@ def test_geojson(tmp_path, slide) -> None:
         assert tissue.area_um2 == pytest.approx(expected, rel=0.06)
         share = tissue.share(np.array([[600, 300], [320, 320], [1200, 900], [1600, 1200]]), (128, 128))
         assert share.tolist() == [1, 0, 0, 1]
+
+
+@given(st.integers(0, 2**32 - 1))
+@settings(max_examples=60, deadline=None)
+def test_a_polygon_with_holes_is_drawn_as_over_the_whole_slide(tmp_path_factory, seed) -> None:
+    """Up to PIL's rounding; also over the edges. Nothing but the mask is as large as the slide."""
+    rng = np.random.default_rng(seed)
+    slide = SimpleNamespace(path="a.svs", dimensions=(6400, 4800), mpp=(0.5, 0.5))
+    polygons = [
+        [(rng.random(2) * (6800, 5200) - 400 + rng.normal(0, 250, (rng.integers(3, 9), 2))) for _ in range(n)]
+        for n in rng.integers(1, 4, 8)
+    ]
+    polygons.append([np.array(polygon(0, 0, 99, 99))])
+    expected = Image.new("1", (400, 300))
+    for rings in polygons:
+        part = Image.new("1", expected.size)
+        for i, ring in enumerate(rings):
+            ImageDraw.Draw(part).polygon([tuple(p) for p in ring / 16 - 0.5], fill=int(i == 0))
+        expected.paste(1, mask=part)
+    path = tmp_path_factory.mktemp("holes") / "mask.geojson"
+    path.write_text(json.dumps({"type": "MultiPolygon", "coordinates": [[r.tolist() for r in p] for p in polygons]}))
+    with mock.patch.object(Image, "new", wraps=Image.new) as made:
+        got = read_mask(path, slide).mask
+    assert [call.args[1] for call in made.call_args_list].count((400, 300)) == 1
+    assert np.count_nonzero(got != np.asarray(expected)) <= 4
 
 
 @pytest.mark.parametrize("name", ["mask.png", "mask.tif", "levels.tif"])
