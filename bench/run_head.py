@@ -53,7 +53,8 @@ class Run:
     def digest(self, features: str) -> str:
         """Of all that can change the row; `features` is that of what the head is given."""
         run = [self.settings, self.seed, self.fold, self.config.bootstrap, self._notes]
-        return _digest([self.data.content, self.data.manifest.asked, features, run, version("pfmbench")])
+        content = self.data.content + self.part.content
+        return _digest([content, self.data.manifest.asked, features, run, version("pfmbench")])
 
     @property
     def settings(self) -> str:

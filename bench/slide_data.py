@@ -64,7 +64,8 @@ class SlideData:
                 assert self._features is not None
                 ids = self.manifest.frame["id"].tolist()
                 given = partial(take_in, self._features, ids, on_corrupt=self._on_corrupt)
-                found.append(Pass([model], {"features": content(self._features, ids)}, given=given))
+                key = {"features": str(self._features.absolute())}
+                found.append(Pass([model], key, content(self._features, ids), given=given))
         return found
 
     def bags(self, embedding: Embedding) -> Bags:
@@ -98,4 +99,4 @@ class SlideData:
 
     def _pass(self, cut: Cut, models: list[Model]) -> Pass:
         units = SlideUnits(self.manifest, cut, self._cache, self._previews, self._on_corrupt, self._coords)
-        return Pass(models, units.key, cut.size, units.make, pictures=units.pictures)
+        return Pass(models, units.key, side=cut.size, units=units.make, pictures=units.pictures)

@@ -27,7 +27,9 @@ class Pass:
     ----------
     models : list of Model
     key : dict
-        All of what is read that can change a feature.
+        All of what is read that can change a feature, but for what the files of the store say themselves.
+    content : str
+        Digest of the files of features that are given, "" otherwise.
     side : int
         Of the tiles, px.
     units : callable or None
@@ -40,6 +42,7 @@ class Pass:
 
     models: list[Model]
     key: dict[str, str]
+    content: str = ""
     side: int = 0
     units: Callable[[], tuple[list[Unit], list[str]]] | None = None
     given: Callable[[Job[Any]], Embedding] | None = None
@@ -61,7 +64,8 @@ class TileData:
     def passes(self, models: list[Model]) -> list[Pass]:
         """All models see the same tiles, as they are stored."""
         side = max(self.manifest.task.tile_size or 0, *(model.card.preprocessing.tile_size for model in models))
-        return [Pass(models, {"source": self.content}, side, lambda: (shards(self.source, self._shard_tiles), []))]
+        key = {"source": self.content}
+        return [Pass(models, key, side=side, units=lambda: (shards(self.source, self._shard_tiles), []))]
 
     def samples(self, embedding: Embedding) -> Samples:
         """All tiles that could be read."""

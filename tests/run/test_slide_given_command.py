@@ -44,19 +44,30 @@ def test_features_of_clam_and_trident_without_the_slides(finished, table, tmp_pa
     table.assign(slide=[f"nowhere/{Path(s).name}" for s in table.slide]).to_csv(tmp_path / "cohort.csv", index=False)
     own = rows(folder)["efficientnet_lite0", "linear", 0]
     expected = read_predictions(folder / "results" / own["predictions"])
+    found_in = {}
     for given in ("clam", "trident", "clam/pt_files"):
         arguments = ("model=precomputed", f"features={given}", "protocol=[linear,abmil]", f"results={Path(given).name}")
         done = on_slides(tmp_path, "cohort.csv", *arguments, "protocols.abmil.epochs=2")
         assert done.returncode == 0, done.stderr
-        found = rows(tmp_path, Path(given).name)
+        found = found_in[given] = rows(tmp_path, Path(given).name)
         got = read_predictions(tmp_path / Path(given).name / found["precomputed", "linear", 0]["predictions"])
         np.testing.assert_array_equal(got.ids, expected.ids)
         np.testing.assert_array_equal(got.scores, expected.scores)
         assert found["precomputed", "abmil", 0]["feature_dim"] == 1280
         assert found["precomputed", "abmil", 0]["params_m"] is None
-    again = files(tmp_path, "cache/features/**/*.h5")
+    before = files(tmp_path, "cache/features/**/*.h5")
     assert on_slides(tmp_path, "cohort.csv", *arguments).returncode == 0
-    assert files(tmp_path, "cache/features/**/*.h5") == again
+    assert files(tmp_path, "cache/features/**/*.h5") == before
+
+    arguments = ("model=precomputed", "features=trident", "protocol=linear", "results=trident")
+    changed = next((tmp_path / "trident").glob("*.h5"))
+    with h5py.File(changed, "r+") as file:
+        file["features"][:] = file["features"][:] + 1
+    assert on_slides(tmp_path, "cohort.csv", *arguments).returncode == 0
+    after = files(tmp_path, "cache/features/**/*.h5")
+    assert [path.name for path in after if after[path] != before.get(path)] == [changed.name], "the others are taken"
+    anew = rows(tmp_path, "trident")["precomputed", "linear", 0]
+    assert anew["config_digest"] != found_in["trident"]["precomputed", "linear", 0]["config_digest"]
 
     missing = next((tmp_path / "trident").glob("*.h5"))
     missing.unlink()
@@ -67,6 +78,7 @@ def test_features_of_clam_and_trident_without_the_slides(finished, table, tmp_pa
     row = rows(tmp_path, "lacking")["precomputed", "linear", 0]
     assert row["n_skipped"] == 1
     assert f"1 slide without usable features left out: {missing.stem}" in row["notes"]
+    assert files(tmp_path, "cache/features/**/*.h5") == after, "one folder of given features is one of the store"
     for arguments in (("model=precomputed",), ("model=colour", "features=trident")):
         refused(on_slides(tmp_path, "cohort.csv", *arguments), "model=precomputed and features=DIR belong together")
     refused(on_slides(tmp_path, "cohort.csv", "model=colour"), "13 of 13 slide files", "nowhere")
