@@ -12,7 +12,7 @@ import numpy as np
 from jaxtyping import Float, Shaped
 
 from bench.files import whole_file
-from bench.metrics import METRICS
+from bench.metrics import CLASSIFIED, METRICS
 from registry.errors import UserError
 
 
@@ -103,7 +103,7 @@ def read_predictions(path: Path) -> SavedPredictions:
         saved = SavedPredictions(
             ids=np.array(table["id"].to_pylist(), str),
             groups=np.array(table["group"].to_pylist(), str),
-            y_true=labels[0] if kind in _BY_CLASS else np.stack(labels, axis=1),
+            y_true=labels[0] if kind in CLASSIFIED else np.stack(labels, axis=1),
             scores=np.stack([table[f"score_{i}"].to_numpy() for i in range(len(classes))], axis=1),
             classes=classes,
             kind=kind,
@@ -118,11 +118,8 @@ def read_predictions(path: Path) -> SavedPredictions:
     return saved
 
 
-_BY_CLASS = ("classes", "ordinal")
-
-
 def _label_columns(kind: str, n_classes: int) -> list[str]:
-    if kind in _BY_CLASS:
+    if kind in CLASSIFIED:
         return ["y_true"]
     return [f"y_true_{i}" for i in range(2 if kind == "survival" else n_classes)]
 
@@ -137,12 +134,12 @@ def _fault(kind: str, y_true: np.ndarray, scores: np.ndarray, scaled: np.ndarray
         return f"Scores of shape {scores.shape} do not fit {n_classes} classes."
     if any(values is not None and not np.isfinite(values).all() for values in (scores, scaled)):
         return "Scores are not all finite."
-    if not len(scores) or (kind in _BY_CLASS and n_classes < 2):
+    if not len(scores) or (kind in CLASSIFIED and n_classes < 2):
         return f"There are {len(scores)} samples of {n_classes} classes."
-    shape = () if kind in _BY_CLASS else (len(_label_columns(kind, n_classes)),)
+    shape = () if kind in CLASSIFIED else (len(_label_columns(kind, n_classes)),)
     if y_true.shape != (len(scores), *shape):
         return f"Labels of shape {y_true.shape} do not fit {len(scores)} samples of {kind}."
-    if kind in _BY_CLASS:
+    if kind in CLASSIFIED:
         valid = np.isin(y_true, np.arange(n_classes))
     elif kind == "multilabel":
         valid = np.isin(y_true, (0, 1))

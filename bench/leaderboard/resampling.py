@@ -13,7 +13,7 @@ import numpy as np
 
 from bench.leaderboard.predictions import SavedPredictions, read_predictions
 from bench.leaderboard.rows import MOST_NAMED, Row, Run, warn_once
-from bench.metrics import CALIBRATION, METRICS, SCALED, Replicates, resample
+from bench.metrics import METRICS, Replicates, names, resample
 from registry.errors import UserError
 
 
@@ -55,13 +55,12 @@ def resampled(results: Path, rows: Iterable[Row], metrics: Callable[[Row], Colle
 
 def compared(row: Row) -> set[str]:
     """The metrics of a row that models are compared by."""
-    return {metric for metric in row.metrics if metric in METRICS[row.kind]}
+    return row.metrics.keys() & METRICS[row.kind].keys()
 
 
 def recomputable(row: Row) -> set[str]:
     """The metrics of a row that its predictions tell."""
-    calibration = {*CALIBRATION, *(name + SCALED for name in CALIBRATION)}
-    return compared(row) | (calibration & set(row.metrics) if row.kind in ("classes", "ordinal") else set())
+    return row.metrics.keys() & set(names(row.kind))
 
 
 def mean_replicates(replicates: Sequence[Replicates]) -> Replicates:
@@ -93,26 +92,17 @@ def _block(
         alike[_samples(saved), wanted][row.run] = saved
     for (samples, wanted), runs in alike.items():
         one = next(iter(runs.values()))
-        replicates = _replicates(runs, wanted, rows[0].fold)
+        replicates = resample(
+            one.y_true,
+            {run: saved.scores for run, saved in runs.items()},
+            one.groups,
+            scaled={run: saved.calibrated for run, saved in runs.items() if saved.calibrated is not None},
+            kind=one.kind,
+            metrics=wanted,
+            seed=rows[0].fold,
+        )
         for run in runs:
             yield run, Resampled(samples, len(one.ids), len(np.unique(one.groups)), replicates[run])
-
-
-def _replicates(
-    runs: dict[Run, SavedPredictions], metrics: Sequence[str], seed: int
-) -> dict[Run, dict[str, Replicates]]:
-    """Of runs on the same samples; what ends in `SCALED` is of the scores after temperature scaling."""
-    one = next(iter(runs.values()))
-    plain = [metric for metric in metrics if not metric.endswith(SCALED)]
-    scaled = [metric.removesuffix(SCALED) for metric in metrics if metric.endswith(SCALED)]
-    before = {run: saved.scores for run, saved in runs.items()}
-    found = resample(one.y_true, before, one.groups, kind=one.kind, metrics=plain, seed=seed)
-    after = {run: saved.calibrated for run, saved in runs.items() if saved.calibrated is not None}
-    if scaled and after:
-        of_scaled = resample(one.y_true, after, one.groups, kind=one.kind, metrics=scaled, seed=seed)
-        for run, replicates in of_scaled.items():
-            found[run] |= {metric + SCALED: values for metric, values in replicates.items()}
-    return found
 
 
 def _by_id(saved: SavedPredictions) -> SavedPredictions:

@@ -53,12 +53,25 @@ PRIMARY: dict[str, str] = {
 }
 """By kind of target, the metric of a task that names none."""
 
-SCALED = "_scaled"  # ends the name of a calibration metric after temperature scaling
+CLASSIFIED = ("classes", "ordinal")
+"""The kinds whose labels are class indices, and whose scores are probabilities of the classes."""
 
-LOWER_IS_BETTER = frozenset(["mae", *CALIBRATION, *(name + SCALED for name in CALIBRATION)])
+_SCALED: dict[str, Metric] = {f"{name}_scaled": metric for name, metric in CALIBRATION.items()}
+"""The calibration metrics of what temperature scaling makes of the probabilities."""
+
+LOWER_IS_BETTER = frozenset(["mae", *CALIBRATION, *_SCALED])
 """Of every other metric a higher value is better."""
 
-_CALIBRATED = ("classes", "ordinal")
+
+def names(kind: str) -> list[str]:
+    """Every metric that `score_all` may give, in its order.
+
+    Raises
+    ------
+    ValueError
+        If there is no such kind.
+    """
+    return list(_known(kind))
 
 
 def resample(
@@ -66,6 +79,7 @@ def resample(
     scores: Mapping[Key, np.ndarray],
     groups: Shaped[np.ndarray, " sample"],
     *,
+    scaled: Mapping[Key, np.ndarray] | None = None,
     kind: str = "classes",
     metrics: Iterable[str] | None = None,
     n_boot: int = 1000,
@@ -82,10 +96,12 @@ def resample(
         A column a class, grade, target or label; survival: one column, the risk, higher is earlier.
     groups : [sample]
         The unit that is drawn (patient). The resamples depend on the set of groups, not on the order of the samples.
+    scaled : mapping of the same keys -> float [sample, class]
+        Probabilities after temperature scaling. Without them a key has none of the metrics that end in ``_scaled``.
     kind : "classes", "ordinal", "regression", "survival" or "multilabel"
         What the labels are.
-    metrics : names of `METRICS` of that kind, and for classes and grades of `CALIBRATION`
-        All of the former if None.
+    metrics : some of `names` of that kind
+        All of `METRICS` of that kind if None.
 
     Returns
     -------
@@ -103,12 +119,14 @@ def resample(
             f"There are {len(group)} groups for {len(y_true)} labels; each sample needs one, and one sample at least."
         )
     statistics = {
-        (name, metric): compute(np.asarray(y_true), np.asarray(values), group)
-        for name, values in scores.items()
+        (key, metric): compute(np.asarray(y_true), np.asarray(values), group)
         for metric, compute in of_kind.items()
+        for key, values in ((scaled or {}) if metric in _SCALED else scores).items()
     }
-    replicates = replicate(statistics, len(distinct), len(group), n_boot=n_boot, seed=seed)
-    return {name: {metric: replicates[name, metric] for metric in of_kind} for name in scores}
+    found: dict[Key, dict[str, Replicates]] = {key: {} for key in scores}
+    for (key, metric), of_metric in replicate(statistics, len(distinct), len(group), n_boot=n_boot, seed=seed).items():
+        found[key][metric] = of_metric
+    return found
 
 
 def score(
@@ -139,27 +157,30 @@ def score_all(
     kind: str = "classes",
     n_boot: int = 1000,
 ) -> dict[str, Interval]:
-    """All metrics of a kind; of classes and grades also `CALIBRATION`, and that once more after temperature scaling.
+    """All metrics of a kind; of classes and grades also the calibration, and that once more after temperature scaling.
 
     Parameters
     ----------
     scaled : float [sample, class] or None
         The probabilities after temperature scaling, whose metrics are named ``ece_scaled`` and so on.
     """
-    names = [*_metrics(kind), *(CALIBRATION if kind in _CALIBRATED else ())]
-    found = score(y_true, scores, groups, kind=kind, metrics=names, n_boot=n_boot)
-    if scaled is not None:
-        after = score(y_true, scaled, groups, kind=kind, metrics=CALIBRATION, n_boot=n_boot)
-        found |= {name + SCALED: interval for name, interval in after.items()}
-    return found
+    after, of_scaled = ({}, ()) if scaled is None else ({"": scaled}, _SCALED)
+    found = resample(
+        y_true, {"": scores}, groups, scaled=after, kind=kind, metrics=[*names(kind), *of_scaled], n_boot=n_boot
+    )
+    return {metric: replicates.interval() for metric, replicates in found[""].items()}
 
 
-def _metrics(kind: str, names: Iterable[str] | None = None) -> dict[str, Metric]:
-    if kind not in METRICS:
-        raise ValueError(f"There is no kind of target {kind!r}; there are {', '.join(METRICS)}.")
-    known = METRICS[kind] | (CALIBRATION if kind in _CALIBRATED else {})
-    names = tuple(METRICS[kind] if names is None else names)
-    for name in names:
+def _metrics(kind: str, wanted: Iterable[str] | None) -> dict[str, Metric]:
+    known = _known(kind)
+    wanted = tuple(METRICS[kind] if wanted is None else wanted)
+    for name in wanted:
         if name not in known:
             raise ValueError(f"Targets of kind {kind!r} have no metric {name!r}; they have {', '.join(known)}.")
-    return {name: known[name] for name in names}
+    return {name: known[name] for name in wanted}
+
+
+def _known(kind: str) -> dict[str, Metric]:
+    if kind not in METRICS:
+        raise ValueError(f"There is no kind of target {kind!r}; there are {', '.join(METRICS)}.")
+    return METRICS[kind] | (CALIBRATION | _SCALED if kind in CLASSIFIED else {})

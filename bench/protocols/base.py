@@ -8,8 +8,9 @@ from typing import Any, Protocol
 import numpy as np
 from jaxtyping import Float, Shaped
 
+from bench.metrics import CLASSIFIED as CLASSIFIED
+
 KINDS = ("classes", "ordinal", "regression", "survival", "multilabel")
-CLASSIFIED = ("classes", "ordinal")  # kinds whose labels are class indices, and whose scores are probabilities of them
 
 
 @dataclass(frozen=True)

@@ -9,9 +9,8 @@ import pytest
 from scipy.stats import pearsonr
 from sklearn.metrics import r2_score
 
-from bench.metrics import LOWER_IS_BETTER, METRICS, PRIMARY, resample, score, score_all
+from bench.metrics import LOWER_IS_BETTER, METRICS, PRIMARY, names, resample, score, score_all
 from bench.metrics.bootstrap import group_weights
-from bench.metrics.calibration import CALIBRATION
 
 
 def values(kind: str, y: object, scores: object) -> dict[str, float]:
@@ -38,19 +37,22 @@ def test_only_classes_and_grades_are_calibrated() -> None:
     y, scores, groups = np.array([0, 1, 1]), np.array([[0.8, 0.2], [0.3, 0.7], [0.6, 0.4]]), np.arange(3)
     for kind in ("classes", "ordinal"):
         plain = score_all(y, scores, None, groups, kind=kind, n_boot=5)
-        assert list(plain) == [*METRICS[kind], *CALIBRATION]
+        assert list(plain) == [*METRICS[kind], "ece", "ece_mass", "brier", "nll"]
         scaled = score_all(y, scores, scores, groups, kind=kind, n_boot=5)
-        assert list(scaled) == [*plain, *(f"{name}_scaled" for name in CALIBRATION)]
+        assert list(scaled) == [*plain, "ece_scaled", "ece_mass_scaled", "brier_scaled", "nll_scaled"] == names(kind)
         assert scaled["nll_scaled"] == plain["nll"]
     several = np.array([[0, 1], [1, 0], [1, 1]])
-    assert list(score_all(several, scores, None, groups, kind="multilabel", n_boot=5)) == list(METRICS["multilabel"])
-    with pytest.raises(ValueError, match="kind 'multilabel' have no metric 'ece'; they have auroc"):
+    assert list(score_all(several, scores, None, groups, kind="multilabel", n_boot=5)) == names("multilabel")
+    assert names("multilabel") == list(METRICS["multilabel"])
+    with pytest.raises(ValueError, match="kind 'multilabel' have no metric 'ece_scaled'; they have auroc"):
         score_all(several, scores, scores, groups, kind="multilabel", n_boot=5)
 
 
 def test_refuses_an_unknown_kind_and_a_metric_of_another() -> None:
     with pytest.raises(ValueError, match="no kind of target 'grades'; there are classes, ordinal"):
         score(np.array([0, 1]), np.eye(2), np.arange(2), kind="grades")
+    with pytest.raises(ValueError, match="no kind of target 'grades'"):
+        names("grades")
     with pytest.raises(ValueError, match="kind 'classes' have no metric 'c_index'"):
         score(np.array([0, 1]), np.eye(2), np.arange(2), metrics=["c_index"])
 
