@@ -126,7 +126,8 @@ def plan(
             f"The slide {slide.path} has {max(slide.mpp):.4g} microns per pixel and tiles of {mpp} are wanted: detail "
             "would be made up; ask for a coarser tiling.mpp, or set tiling.upsample=true of the task."
         )
-    level, window = _reading(slide, (tile_size * mpp / slide.mpp[0], tile_size * mpp / slide.mpp[1]), tile_size)
+    asked = tile_size * mpp / slide.mpp[0], tile_size * mpp / slide.mpp[1]
+    level, window, window_level0, mpp_true = _reading(slide, asked, tile_size)
     width, height = slide.level_dimensions[level]
     step = [(tile_size - overlap) * mpp / m for m in slide.level_mpp(level)]
     columns = _starts(width, window[0], step[0])
@@ -134,26 +135,11 @@ def plan(
     fx, fy = slide.downsample(level)
     x, y = np.meshgrid(np.rint(columns * fx).astype(np.int64), np.rint(rows * fy).astype(np.int64))
     coords = np.stack([x.ravel(), y.ravel()], axis=1)
-    window_level0 = (window[0] * fx, window[1] * fy)
     share = np.ones(len(coords), np.float32) if tissue is None else tissue.share(coords, window_level0)
-    kept = (
-        np.flatnonzero(share >= min_tissue) if tissue is None else np.flatnonzero((share >= min_tissue) & (share > 0))
-    )
+    kept = np.flatnonzero((share >= min_tissue) & (share > 0))
     if max_tiles is not None and len(kept) > max_tiles:
         kept = np.sort(np.random.default_rng(seed).choice(kept, max_tiles, replace=False))
-    true = [w * m / tile_size for w, m in zip(window, slide.level_mpp(level), strict=True)]
-    return Grid(
-        coords[kept],
-        share[kept],
-        level,
-        window,
-        window_level0,
-        tile_size,
-        overlap,
-        mpp,
-        (true[0], true[1]),
-        len(coords),
-    )
+    return Grid(coords[kept], share[kept], level, window, window_level0, tile_size, overlap, mpp, mpp_true, len(coords))
 
 
 def from_coords(
@@ -174,36 +160,35 @@ def from_coords(
     tile_size : int
         Side to which the tiles are brought.
     """
-    level, window = _reading(slide, window_level0, tile_size)
-    fx, fy = slide.downsample(level)
-    true = [w * m / tile_size for w, m in zip(window, slide.level_mpp(level), strict=True)]
+    level, window, whole, mpp_true = _reading(slide, window_level0, tile_size)
     coords = np.asarray(coords, np.int64).reshape(-1, 2)
     asked = window_level0[0] * slide.mpp[0] / tile_size
     unknown = np.ones(len(coords), np.float32)
-    whole = (window[0] * fx, window[1] * fy)
-    return Grid(coords, unknown, level, window, whole, tile_size, overlap, asked, (true[0], true[1]), len(coords))
+    return Grid(coords, unknown, level, window, whole, tile_size, overlap, asked, mpp_true, len(coords))
 
 
-def _reading(slide: Slide, window_level0: tuple[float, float], tile_size: int) -> tuple[int, tuple[int, int]]:
-    """The coarsest level that still has the detail, and the window in its pixels."""
+def _reading(
+    slide: Slide, asked_level0: tuple[float, float], tile_size: int
+) -> tuple[int, tuple[int, int], tuple[float, float], tuple[float, float]]:
+    """The coarsest level that has the detail, the window in its px and in level-0 px, and the true mpp of a tile."""
     fits = [
         level
         for level in range(len(slide.level_dimensions))
         if all(
             length / factor >= tile_size * (1 - MPP_TOLERANCE)
-            for length, factor in zip(window_level0, slide.downsample(level), strict=True)
+            for length, factor in zip(asked_level0, slide.downsample(level), strict=True)
         )
     ]
     level = max(fits, default=0)
-    fx, fy = slide.downsample(level)
-    wide, high = window_level0[0] / fx, window_level0[1] / fy
-    if all(abs(length / tile_size - 1) <= MPP_TOLERANCE for length in (wide, high)):
-        return level, (tile_size, tile_size)
-    return level, (max(1, round(wide)), max(1, round(high)))
+    (fx, fy), (mpp_x, mpp_y) = slide.downsample(level), slide.level_mpp(level)
+    wide, high = asked_level0[0] / fx, asked_level0[1] / fy
+    unresampled = all(abs(length / tile_size - 1) <= MPP_TOLERANCE for length in (wide, high))
+    w, h = (tile_size, tile_size) if unresampled else (max(1, round(wide)), max(1, round(high)))
+    return level, (w, h), (w * fx, h * fy), (w * mpp_x / tile_size, h * mpp_y / tile_size)
 
 
 def _starts(length: int, window: int, step: float) -> Int[np.ndarray, " start"]:
     """Whole pixels nearest to the multiples of `step` at which a window lies wholly inside; errors do not add up."""
     count = int(max(length - window, -1) // step) + 2
-    starts = np.rint(np.arange(max(count, 0)) * step).astype(np.int64)
+    starts = np.rint(np.arange(count) * step).astype(np.int64)
     return starts[starts + window <= length]
