@@ -1,13 +1,16 @@
-"""Files that are whole or not there: written to a temporary name, flushed and renamed."""
+"""Files that are whole or not there, and what files and settings are known by."""
 
 from __future__ import annotations
 
 import contextlib
 import errno
+import hashlib
+import json
 import os
 import secrets
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from registry.errors import UserError
 
@@ -38,3 +41,23 @@ def unwritable(path: Path, error: OSError, option: str) -> UserError:
     return UserError(
         f"The folder {path.parent} cannot be written ({error.strerror or error}): name another with {option}."
     )
+
+
+def stamp(path: str | Path) -> str:
+    """Size and modification time of a file, by which it is known, as make and rsync do.
+
+    Raises
+    ------
+    UserError
+        If there is no such file.
+    """
+    try:
+        found = os.stat(path)
+    except OSError as error:
+        raise UserError(f"The file {path} cannot be read ({error.strerror}): check the data folder.") from error
+    return f"{found.st_size}-{found.st_mtime_ns}"
+
+
+def digest(value: Any) -> str:
+    """First 16 hex digits of the sha256 of a value as JSON; what JSON has no word for counts as its text."""
+    return hashlib.sha256(json.dumps(value, sort_keys=True, default=str).encode()).hexdigest()[:16]

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from bench.embed import Embedding, Job, is_whole, read_features, write_features
-from bench.slide_units import SHOWN, counted, digest, file_name, stamp
+from bench.files import digest, stamp
+from bench.slide_units import SHOWN, counted, file_name
 from bench.slides import find_bag, read_bag
 from registry.errors import UserError
 
@@ -49,7 +50,7 @@ def take_in(folder: Path, slides: Sequence[str], job: Job[Any], *, on_corrupt: s
     for slide in slides:
         path = job.folder / f"{file_name(slide)}.h5"
         try:
-            source = stamp(str(find_bag(folder, slide)))
+            source = stamp(find_bag(folder, slide))
             attributes = {**job.attributes, "source": source, "slide": slide, "skipped": "[]"}
             bag = None if is_whole(path, attributes) else _checked(folder, slide)
         except UserError as error:
@@ -83,6 +84,6 @@ def _checked(folder: Path, slide: str) -> tuple[np.ndarray, np.ndarray | None, d
 
 def _stamp(folder: Path, slide: str) -> str:
     try:
-        return stamp(str(find_bag(folder, slide)))
+        return stamp(find_bag(folder, slide))
     except UserError:
         return ""

@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import hashlib
-import json
 import os
 import sys
 import traceback
 from collections.abc import Callable, Iterator, Sequence
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -20,7 +17,7 @@ from bench import leaderboard, metrics, protocols
 from bench.attention import draw_heatmap, write_attention
 from bench.config import BenchConfig
 from bench.embed import Embedding
-from bench.files import unwritable
+from bench.files import digest, unwritable
 from bench.leaderboard import Row
 from bench.models import Model
 from bench.protocols import Bags, Samples
@@ -54,12 +51,12 @@ class Run:
         """Of all that can change the row; `features` is that of what the head is given."""
         run = [self.settings, self.seed, self.fold, self.config.bootstrap, self._notes]
         content = self.data.content + self.part.content
-        return _digest([content, self.data.manifest.asked, features, run, version("pfmbench")])
+        return digest([content, self.data.manifest.asked, features, run, version("pfmbench")])
 
     @property
     def settings(self) -> str:
         """Digest of what the user may set of the head."""
-        return _digest([self.head.kind, dataclasses.asdict(self.head.config)])[:8]
+        return digest([self.head.kind, dataclasses.asdict(self.head.config)])[:8]
 
     def is_done(self, features: str) -> bool:
         row = leaderboard.read_row(self.results, *self._key)
@@ -217,10 +214,6 @@ def _shrinkage(wanted: Preprocessing, size: int) -> float:
     if wanted.resize is None:
         return 1.0
     return size / (wanted.resize if isinstance(wanted.resize, int) else min(wanted.resize))
-
-
-def _digest(parts: Any) -> str:
-    return hashlib.sha256(json.dumps(parts, sort_keys=True, default=str).encode()).hexdigest()[:16]
 
 
 def fault(error: Exception) -> str:

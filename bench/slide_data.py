@@ -8,10 +8,11 @@ from pathlib import Path
 import numpy as np
 
 from bench.embed import Embedding, read_features
+from bench.files import digest
 from bench.models import Model
 from bench.precomputed import content, take_in
 from bench.protocols import Bags, Samples
-from bench.slide_units import Cut, SlideUnits, counted, digest, file_name, slide_content
+from bench.slide_units import Cut, SlideUnits, counted, file_name, slide_content
 from bench.tasks import Manifest
 from bench.tile_data import Pass, gathered
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import json
 import os
 import urllib.parse
@@ -17,7 +16,7 @@ import numpy as np
 from tqdm import tqdm
 
 from bench.embed import Unit
-from bench.files import unwritable, whole_file
+from bench.files import digest, stamp, unwritable, whole_file
 from bench.slides import (
     Grid,
     SlideTiles,
@@ -283,12 +282,6 @@ def slide_content(slide: Any, coords: Path | None) -> str:
     return " ".join([str(slide.mpp), *(stamp(place) if os.path.exists(place) else "" for place in places)])
 
 
-def stamp(path: str) -> str:
-    """Size and time of a file, as `bench.tiles` knows a file by."""
-    found = os.stat(path)
-    return f"{found.st_size}-{found.st_mtime_ns}"
-
-
 def file_name(slide: str) -> str:
     """A slide's id as the stem of a file."""
     return urllib.parse.quote(slide, safe=" ")
@@ -297,8 +290,3 @@ def file_name(slide: str) -> str:
 def counted(number: int, noun: str) -> str:
     """As in "1 slide" and "2 slides"."""
     return f"{number} {noun}{'' if number == 1 else 's'}"
-
-
-def digest(value: Any) -> str:
-    """First 16 hex digits of the sha256 of a JSON value."""
-    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()[:16]

@@ -8,8 +8,6 @@ file; the folder's name is a digest of the key, so nothing stale is ever read.
 from __future__ import annotations
 
 import contextlib
-import hashlib
-import json
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -20,7 +18,7 @@ import h5py
 import numpy as np
 from jaxtyping import Float, Int
 
-from bench.files import unwritable, whole_file
+from bench.files import digest, unwritable, whole_file
 from registry.errors import UserError
 
 FORMAT_VERSION = 1
@@ -36,9 +34,8 @@ def feature_folder(cache: Path, model: str, key: Mapping[str, str]) -> Path:
     key : mapping
         All that can change a feature, and nothing else: card, weights, preprocess, precision, frontend, source.
     """
-    digest = hashlib.sha256(json.dumps(dict(key), sort_keys=True).encode()).hexdigest()[:16]
     safe = "".join(c if c.isalnum() or c in "-_.@" else "-" for c in model)
-    return cache / "features" / safe / digest
+    return cache / "features" / safe / digest(dict(key))
 
 
 def write_features(

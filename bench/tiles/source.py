@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -13,6 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from jaxtyping import Int
 
+from bench.files import stamp
 from bench.tiles.decode import decode_tile
 from registry.errors import UserError
 
@@ -62,15 +62,14 @@ class TileSource:
     def digest(self) -> str:
         """Digest of what the tiles are: id, row, and size and modification time of the file, of each in order.
 
-        Reading all bytes would cost as much as embedding, so a file is known by its size and time, as make and rsync
-        do; where a dataset lies does not matter.
+        Reading all bytes would cost as much as embedding; where a dataset lies does not matter.
         """
-        stats: dict[str, str] = {}
+        stamps: dict[str, str] = {}
         whole = hashlib.sha256()
         for tile, path, index in zip(self.ids, self.paths, self.indices, strict=True):
-            if path not in stats:
-                stats[path] = _stat(path)
-            whole.update(f"{tile}\0{index}\0{stats[path]}\n".encode())
+            if path not in stamps:
+                stamps[path] = stamp(path)
+            whole.update(f"{tile}\0{index}\0{stamps[path]}\n".encode())
         return whole.hexdigest()[:16]
 
     def batches(
@@ -128,11 +127,3 @@ def _collect(rows: range, decoding: list[Future[np.ndarray]], pin: bool, skipped
         tiles = torch.empty((len(members), *shape), dtype=torch.uint8, pin_memory=pin)
         np.stack([tile for _, tile in members], out=tiles.numpy())
         yield Batch(np.array([row for row, _ in members]), tiles.permute(0, 3, 1, 2))
-
-
-def _stat(path: str) -> str:
-    try:
-        found = os.stat(path)
-    except OSError as error:
-        raise UserError(f"The file {path} cannot be read ({error.strerror}): check the data folder.") from error
-    return f"{found.st_size}-{found.st_mtime_ns}"

@@ -84,6 +84,7 @@ def test_a_changed_key_is_another_folder(tmp_path):
     a = feature_folder(tmp_path, "m", {"card": "1", "weights": "w"})
     assert a != feature_folder(tmp_path, "m", {"card": "2", "weights": "w"})
     assert a == feature_folder(tmp_path, "m", {"weights": "w", "card": "1"})
+    assert a.name == "7aeeac88914fcfbd", "another rule of digests would orphan all caches and rows"
     assert feature_folder(tmp_path, "hf-hub:a/b", {}).parent.parent == tmp_path / "features"
 
 
