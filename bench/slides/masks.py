@@ -40,7 +40,7 @@ def read_mask(path: str | Path, slide: Slide) -> Tissue:
         what = "is a folder" if path.is_dir() else "does not exist"
         raise UserError(f"The mask {path} of the slide {slide.path} {what}: check the column `mask`.")
     mask = _polygons(path, slide) if path.suffix.lower() in GEOJSON else _image(path, slide)
-    return Tissue(mask, slide.dimensions, slide.mpp)
+    return Tissue(mask, slide.dimensions)
 
 
 def _polygons(path: Path, slide: Slide) -> Bool[np.ndarray, "height width"]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -43,8 +42,6 @@ class Slide:
         Microns per level-0 pixel in x and y.
     mpp_source : str
         What said so.
-    properties : mapping
-        OpenSlide's properties; empty for a file that only tifffile reads.
     """
 
     def __init__(
@@ -56,10 +53,9 @@ class Slide:
         level_dimensions: list[tuple[int, int]],
         mpp: tuple[float, float],
         mpp_source: str,
-        properties: Mapping[str, str],
     ):
         self.path, self.name = path, Path(path).stem
-        self.vendor, self.reader, self.properties = vendor, reader, properties
+        self.vendor, self.reader = vendor, reader
         self.level_dimensions = level_dimensions
         self.mpp, self.mpp_source = mpp, mpp_source
         self._pixels = pixels
@@ -230,7 +226,7 @@ def _with_tifffile(path: str, pages: list[TiffPage], mpp: float | tuple[float, f
     scale, source = true_mpp(path, {}, pages[0], mpp)
     pixels = TiffPixels(path, [TileTable.of(p) for p in pages], None)
     sizes = [(p.imagewidth, p.imagelength) for p in pages]
-    return Slide(path, "tiff", "tifffile", pixels, sizes, scale, source, {})
+    return Slide(path, "tiff", "tifffile", pixels, sizes, scale, source)
 
 
 def _with_openslide(
@@ -245,22 +241,13 @@ def _with_openslide(
             f"The slide {path} ({vendor}) cannot be opened ({error}): it is damaged, or no slide but its label."
         ) from error
     try:
-        properties = oracle.properties
-        scale, source = true_mpp(path, properties, pages[0] if pages else None, mpp)
+        scale, source = true_mpp(path, oracle.properties, pages[0] if pages else None, mpp)
         sizes = oracle.sizes
         own = [(p.imagewidth, p.imagelength) for p in pages]
         if tiled and vendor == "generic-tiff" and len(own) > len(sizes) == 1 and all(map(is_fast, pages)):
             # OpenSlide does not see the pyramid of an OME-TIFF, which hangs below its first page.
-            return Slide(
-                path,
-                vendor,
-                "direct",
-                TiffPixels(path, [TileTable.of(p) for p in pages], None),
-                own,
-                scale,
-                source,
-                properties,
-            )
+            pixels = TiffPixels(path, [TileTable.of(p) for p in pages], None)
+            return Slide(path, vendor, "direct", pixels, own, scale, source)
         if tiled:
             by_size = {(p.imagewidth, p.imagelength): p for p in reversed(tiled) if is_fast(p)}
             tables = [TileTable.of(by_size[s]) if s in by_size else None for s in sizes]
@@ -269,8 +256,8 @@ def _with_openslide(
                 if table is not None and not _proven(pixels, oracle, level, table, vendor):
                     tables[level] = None
             if any(tables):
-                return Slide(path, vendor, "direct", pixels, sizes, scale, source, properties)
-        return Slide(path, vendor, "openslide", oracle, sizes, scale, source, properties)
+                return Slide(path, vendor, "direct", pixels, sizes, scale, source)
+        return Slide(path, vendor, "openslide", oracle, sizes, scale, source)
     except BaseException:
         oracle.close()
         raise

@@ -21,7 +21,7 @@ from bench.slides.slide import Slide
 from registry.errors import UserError
 
 MPP = 8.0  # of the thumbnail
-MIN_AREA_UM2 = 20_000.0  # a tile of 256 px at 0.5 mpp is 16,384
+MIN_AREA_UM2 = 20_000.0  # smaller pieces are dropped; a tile of 256 px at 0.5 mpp is 16,384
 MAX_HOLE_UM2 = 100_000.0  # larger holes are lumens and tears: glass
 COLOUR_OD = (0.04, 0.10)  # bounds of the threshold: above the noise of JPEG glass, below pale stroma
 TEXTURE_OD = 0.012  # standard deviation over 5 x 5 px; glass has about 0.003
@@ -41,19 +41,10 @@ class Tissue:
         True where there is tissue.
     dimensions : (int, int)
         Width and height of the slide, level-0 px, over which the mask is stretched.
-    mpp : (float, float)
-        Of the slide's level 0.
     """
 
     mask: Bool[np.ndarray, "height width"]
     dimensions: tuple[int, int]
-    mpp: tuple[float, float]
-
-    @property
-    def area_um2(self) -> float:
-        """Area of the tissue in square micrometres."""
-        (width, height), (h, w) = self.dimensions, self.mask.shape
-        return float(self.mask.sum()) * (width * self.mpp[0] / w) * (height * self.mpp[1] / h)
 
     def share(self, coords: Int[np.ndarray, "tile 2"], window: tuple[float, float]) -> Float[np.ndarray, " tile"]:
         """Share of each window that is tissue, exact to fractions of a mask pixel.
@@ -117,24 +108,16 @@ def find(
         for x, y, width, height in unreadable:
             rows = slice(int(y * sy), math.ceil((y + height) * sy))
             mask[rows, int(x * sx) : math.ceil((x + width) * sx)] = True
-    return Tissue(mask, slide.dimensions, slide.mpp)
+    return Tissue(mask, slide.dimensions)
 
 
-def segment(
-    thumbnail: UInt8[np.ndarray, "height width 3"],
-    mpp: float,
-    *,
-    min_area_um2: float = MIN_AREA_UM2,
-    max_hole_um2: float = MAX_HOLE_UM2,
-) -> Bool[np.ndarray, "height width"]:
+def segment(thumbnail: UInt8[np.ndarray, "height width 3"], mpp: float) -> Bool[np.ndarray, "height width"]:
     """Tissue of H&E or immunohistochemistry in a thumbnail at about 8 mpp.
 
     Parameters
     ----------
     mpp : float
         Of the thumbnail.
-    min_area_um2, max_hole_um2 : float
-        Smaller pieces are dropped, smaller holes filled.
     """
     blurred = np.asarray(Image.fromarray(thumbnail).filter(ImageFilter.GaussianBlur(0.8)))
     white = glass(thumbnail)
@@ -149,8 +132,8 @@ def segment(
     found = ((colour > threshold) | ((colour > threshold / 2) & (texture > TEXTURE_OD))) & ~avoid
     radius = max(1, round(CLOSING_UM / 2 / mpp))
     found = _opened(_shrunk(_grown(found, radius), radius) & ~avoid)
-    found = _keep(found, min_area_um2 / mpp**2, texture)
-    return found | (_small_holes(found, max_hole_um2 / mpp**2) & ~avoid)
+    found = _keep(found, MIN_AREA_UM2 / mpp**2, texture)
+    return found | (_small_holes(found, MAX_HOLE_UM2 / mpp**2) & ~avoid)
 
 
 def glass(thumbnail: UInt8[np.ndarray, "height width 3"]) -> Float[np.ndarray, " 3"]:
