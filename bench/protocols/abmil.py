@@ -17,6 +17,7 @@ from bench.protocols.base import CLASSIFIED, KINDS, Predictions
 from bench.protocols.dsmil import DSMIL
 from bench.protocols.selection import inner
 from bench.protocols.settings import DROPOUT, FROM_ONE, SHARE, Range, check_settings, device_of
+from bench.protocols.survival import comparable, nothing_to_choose_by
 from bench.protocols.temperature import fit_temperature, scaled
 from bench.protocols.transmil import HEADS, TransMIL
 from registry.errors import UserError
@@ -43,7 +44,7 @@ class Config(Schedule):
         "balanced" or null; of classes and grades, or of the presence of each label. Numbers and survival have none.
     survival_loss, intervals
         "discrete" with this many time intervals, or "cox", which compares the bags of a step and needs a batch of more
-        than one.
+        than one; it is for survival alone.
     """
 
     network: str = "abmil"
@@ -84,6 +85,11 @@ class Config(Schedule):
             check_settings("abmil", self, hidden=FROM_ONE)
         if self.network == "clam_sb" and self.binary_logits == 1:
             raise UserError("CLAM clusters tiles for each output of the abmil head: set binary_logits=2.")
+        if self.network == "clam_sb" and self.survival_loss == "cox":
+            raise UserError(
+                "CLAM clusters tiles by the class of their bag, and survival has none: choose network=abmil, or leave "
+                "survival_loss=discrete."
+            )
         if self.network == "transmil" and self.dim % HEADS:
             raise UserError(
                 f"dim={self.dim} of the abmil head must be a multiple of transmil's {HEADS} attention heads."
@@ -91,7 +97,9 @@ class Config(Schedule):
 
 
 def kinds_of(config: Config) -> tuple[str, ...]:
-    """All kinds of target, but for CLAM, whose tiles are clustered by the bag's class."""
+    """All kinds of target, but for CLAM, whose tiles are clustered by the bag's class, and for Cox's likelihood."""
+    if config.survival_loss == "cox":
+        return ("survival",)
     return CLASSIFIED if config.network == "clam_sb" else KINDS
 
 
@@ -119,11 +127,6 @@ def fit_predict(train_bags: Bags, val: Bags | None, test: Bags, config: Config, 
             "Cox's likelihood compares the bags of a step, and one bag compares with none: set batch to 16 or more, or "
             "survival_loss=discrete."
         )
-    if goal.kind not in kinds_of(config):
-        raise UserError(
-            f"CLAM clusters tiles by the class of their bag, but the task's targets are of the kind {goal.kind}: "
-            "choose network=abmil."
-        )
     if goal.kind == "survival" and val is not None and config.keep == "best" and not val.labels[:, 1].any():
         raise UserError(
             "No validation slide has an event, so no epoch can be chosen by it: split the data so that it has some, or "
@@ -137,6 +140,9 @@ def fit_predict(train_bags: Bags, val: Bags | None, test: Bags, config: Config, 
     if val is None and config.keep == "best":
         choice = inner(fitted.table(), None, seed)
         fitted, val, by = fitted.take(choice.fit[0]), fitted.take(choice.held_out[0]), f"one of {choice.by}"
+    if not goal.separable and config.keep == "best" and val is not None and not comparable(val.labels):
+        mend = "give more samples, with events at different times, or set keep=last"
+        raise nothing_to_choose_by("The epoch", by, mend)
     device = torch.device(device_of(config.device))
     with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
         torch.manual_seed(seed)

@@ -13,7 +13,7 @@ from bench.protocols.base import Predictions, Samples
 from bench.protocols.checks import check_features
 from bench.protocols.selection import inner, pool
 from bench.protocols.settings import FROM_ONE, POSITIVE, Range, check_settings
-from bench.protocols.survival import check_survival, concordance
+from bench.protocols.survival import check_survival, concordance, nothing_to_choose_by
 from registry.errors import UserError
 
 KINDS = ("survival",)
@@ -67,10 +67,7 @@ def fit_predict(train: Samples, val: Samples | None, test: Samples, config: Conf
             early += sum(not converged for _, converged in fitted)
         usable = ~np.isnan(values).any(axis=1)
         if not usable.any():
-            raise UserError(
-                f"Alpha is chosen by {choice.by}, where no two samples' survival can be compared, because no event "
-                "comes before another sample's time: give more samples, with events at different times."
-            )
+            raise nothing_to_choose_by("Alpha", choice.by, "give more samples, with events at different times")
         c_index = np.array(values)[usable].mean(axis=0)
         best = int(c_index.argmax())
         info = {

@@ -32,7 +32,7 @@ def check_survival(train: Samples, val: Samples | None, test: Samples) -> None:
             )
         if side is not val and not event.any():
             raise UserError(f"No {name} sample has an event: survival cannot be learned or judged from censored times.")
-        if side is train and not _comparable(time, event > 0):
+        if side is train and not comparable(side.labels):
             alike = (side.labels == side.labels[0]).all()
             what = f"have the same time, {time[0]:g}, and event" if alike else "have no event before another's time"
             raise UserError(
@@ -41,10 +41,19 @@ def check_survival(train: Samples, val: Samples | None, test: Samples) -> None:
             )
 
 
-def _comparable(time: Float[np.ndarray, " sample"], event: Bool[np.ndarray, " sample"]) -> bool:
+def comparable(labels: Float[np.ndarray, "sample time_and_event"]) -> bool:
     """Whether any pair is comparable, in the sense of `concordance`."""
+    time, event = labels[:, 0], labels[:, 1] > 0
     last = time.max()
     return bool((time[event] < last).any() or (event.any() and (time[~event] == last).any()))
+
+
+def nothing_to_choose_by(what: str, by: str, mend: str) -> UserError:
+    """Of a choice among survival of which no pair is comparable."""
+    return UserError(
+        f"{what} is chosen by {by}, where no two samples' survival can be compared, because no event comes before "
+        f"another sample's time: {mend}."
+    )
 
 
 def concordance(

@@ -11,9 +11,8 @@ from scipy.stats import spearmanr
 from sklearn.metrics import balanced_accuracy_score, cohen_kappa_score, roc_auc_score
 
 from bench import protocols
-from bench.protocols import KINDS, abmil
+from bench.protocols import KINDS, Bags, abmil
 from bench.protocols.abmil_losses import MultiLabel, objective
-from bench.protocols.bags import Bags
 from bench.protocols.survival import concordance
 from registry.errors import UserError
 
@@ -73,12 +72,9 @@ def learned(config: abmil.Config, kind: str) -> float:
     assert predictions.kind == kind
     assert len(predictions.scores) == 80
     assert (predictions.calibrated is not None) == (kind in ("classes", "ordinal"))
+    if kind == "regression":  # in the units of the targets
+        assert (np.abs(predictions.scores.mean(0) - test.labels.mean(0)) < test.labels.std(0) / 2).all()
     return skill(kind, predictions, hidden)
-
-
-@pytest.mark.parametrize("kind", KINDS)
-def test_attention_learns_every_kind(kind: str) -> None:
-    assert learned(SETTINGS, kind) > 0.6
 
 
 def test_attention_learns_the_order_by_cox_too() -> None:
@@ -93,10 +89,10 @@ def test_every_network_learns_the_kinds_that_it_takes(network: str, kind: str) -
     config = replace(SETTINGS, network=network)
     if kind not in abmil.kinds_of(config):
         (train, _), (test, _) = slides(kind, 20, 0), slides(kind, 20, 1)
-        with pytest.raises(UserError, match="choose network=abmil"):
-            abmil.fit_predict(train, None, test, config, 0)
+        with pytest.raises(UserError, match=f"kind classes, ordinal, but the task's are of the kind {kind}"):
+            protocols.Head("abmil", config).fit_predict(train, None, test, 0)
     else:
-        assert learned(config, kind) > 0.4
+        assert learned(config, kind) > (0.6 if network == "abmil" else 0.4)
 
 
 @pytest.mark.parametrize("kind", KINDS)
