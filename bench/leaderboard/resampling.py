@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from bench.leaderboard.predictions import SavedPredictions, read_predictions
-from bench.leaderboard.rows import MOST_NAMED, Row, Run, warn_once
+from bench.leaderboard.rows import Row, Run
 from bench.metrics import METRICS, Replicates, names, resample
 from registry.errors import UserError
 
@@ -34,22 +34,20 @@ class Resampled:
     replicates: dict[str, Replicates]
 
 
-def resampled(results: Path, rows: Iterable[Row], metrics: Callable[[Row], Collection[str]]) -> dict[Run, Resampled]:
-    """Resample the metrics that each row has of those that are wanted of it; keyed by `Row.run`.
+def resampled(
+    results: Path, rows: Iterable[Row], metrics: Callable[[Row], Collection[str]], unread: list[str]
+) -> dict[Run, Resampled]:
+    """Resample the metrics that are wanted of each whole row of one task and protocol; keyed by `Row.run`.
 
     Folds have other patients, so each is drawn with a seed of its own. Left out are metrics that predictions do not
-    tell, and runs without predictions; those whose file cannot be read are named in one warning.
+    tell, and runs without predictions; for those whose file cannot be read a sentence is added to `unread`.
     """
-    blocks: dict[tuple[str, str, int, int], list[Row]] = defaultdict(list)
+    repeats: dict[tuple[int, int], list[Row]] = defaultdict(list)
     for row in rows:
-        blocks[row.task, row.protocol, row.seed, row.fold].append(row)
+        repeats[row.seed, row.fold].append(row)
     found: dict[Run, Resampled] = {}
-    unread: list[str] = []
-    for block in blocks.values():
-        found.update(_block(results, block, metrics, unread))
-    if unread:
-        more = f" And {len(unread) - MOST_NAMED} more." if len(unread) > MOST_NAMED else ""
-        warn_once(f"Left out of means' intervals and paired differences: {' '.join(unread[:MOST_NAMED])}{more}")
+    for own in repeats.values():
+        found.update(_repeat(results, own, metrics, unread))
     return found
 
 
@@ -71,14 +69,14 @@ def mean_replicates(replicates: Sequence[Replicates]) -> Replicates:
     return Replicates(value, np.mean([one.draws for one in replicates], axis=0))
 
 
-def _block(
+def _repeat(
     results: Path, rows: list[Row], metrics: Callable[[Row], Collection[str]], unread: list[str]
 ) -> Iterator[tuple[Run, Resampled]]:
     """The rows of one seed and fold, all that are on the same samples in one go."""
     alike: dict[tuple[str, tuple[str, ...]], dict[Run, SavedPredictions]] = defaultdict(dict)
     for row in rows:
-        wanted = tuple(sorted(recomputable(row).intersection(metrics(row))))
-        if not row.ok or not row.predictions or not wanted:
+        wanted = tuple(sorted(metrics(row)))
+        if not row.predictions or not wanted:
             continue
         try:
             saved = _by_id(read_predictions(results / row.predictions))

@@ -10,7 +10,7 @@ from pathlib import Path
 from bench.leaderboard.comparisons import Comparison, compare, pairs
 from bench.leaderboard.entries import Entry, Key, entries_of
 from bench.leaderboard.resampling import Resampled, compared, recomputable, resampled
-from bench.leaderboard.rows import Run, read_rows
+from bench.leaderboard.rows import MOST_NAMED, Run, read_rows, warn_once
 from bench.metrics import Interval
 
 
@@ -36,19 +36,23 @@ class Standings:
 def read_standings(results: Path) -> Standings:
     """Read the rows of a results folder and resample their predictions."""
     standings = Standings(entries_of(read_rows(results)), {}, {})
+    unread: list[str] = []
     for _, block in itertools.groupby(standings.entries, key=lambda entry: entry.key.block):  # bounds the draws held
         own = list(block)
-        found = _resampled(results, own)
+        found = _resampled(results, own, unread)
         standings.intervals.update(_intervals(own, found))
         standings.differences.update({(c.a.key, c.b.key, c.metric): c for c in compare(pairs(own), found)})
+    if unread:
+        more = f" And {len(unread) - MOST_NAMED} more." if len(unread) > MOST_NAMED else ""
+        warn_once(f"Left out of means' intervals and paired differences: {' '.join(unread[:MOST_NAMED])}{more}")
     return standings
 
 
-def _resampled(results: Path, entries: Sequence[Entry]) -> dict[Run, Resampled]:
+def _resampled(results: Path, entries: Sequence[Entry], unread: list[str]) -> dict[Run, Resampled]:
     """What models are compared by of all runs, and of those that make up a mean whatever their predictions tell."""
-    several = [row for entry in entries if len(entry.whole) > 1 for row in entry.whole]
-    single = [row for entry in entries if len(entry.whole) == 1 for row in entry.whole]
-    return resampled(results, several, recomputable) | resampled(results, single, compared)
+    several = {row.run for entry in entries if len(entry.whole) > 1 for row in entry.whole}
+    whole = [row for entry in entries for row in entry.whole]
+    return resampled(results, whole, lambda row: recomputable(row) if row.run in several else compared(row), unread)
 
 
 def _intervals(entries: Sequence[Entry], found: Mapping[Run, Resampled]) -> dict[tuple[Key, str], Interval]:

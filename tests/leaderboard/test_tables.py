@@ -165,6 +165,24 @@ def test_lost_predictions_leave_out_their_pairs_and_say_so(filled: Path, capsys:
     assert lines(filled / "leaderboard.csv", model="uni", task="demo")
 
 
+def test_all_lost_predictions_are_named_in_one_warning(
+    add_run: AddRun, results: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lost = [
+        add_run(model, predicted(1.0), protocol=protocol, seed=seed)
+        for protocol in ("linear", "knn")
+        for model, seeds in (("lone", 1), ("repeated", 12))
+        for seed in range(seeds)
+    ]
+    for row in lost:
+        (results / row.predictions).write_bytes(b"PAR1")
+    rebuild(results)
+    warned = capsys.readouterr().err
+    assert warned.count("\n") == 1
+    assert warned.count("holds no whole predictions") == 20
+    assert warned.endswith("And 6 more.\n")
+
+
 def test_only_metrics_that_both_runs_have_are_compared(
     add_run: AddRun, results: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
