@@ -68,20 +68,18 @@ def write_contact_sheet(path: Path, previews: Sequence[tuple[Path, str]]) -> Non
 
     Parameters
     ----------
-    previews : sequence of (Path, str)
+    previews : sequence of (Path, str), not empty
         The preview of each slide and what is written below it; lines are cut at the cell's width.
     """
     shown = _shown(previews)
     if path.is_file() and _comment(path) == shown:
         return
-    cell, columns = CELL, min(COLUMNS, max(1, len(previews)))
+    cell, columns = CELL, min(COLUMNS, len(previews))
     if len(previews) * CELL * (CELL + CAPTION) > LARGEST:
-        cell, columns = (
-            max(SMALLEST, math.isqrt(LARGEST // len(previews)) - CAPTION // 2),
-            math.isqrt(len(previews)) + 1,
-        )
+        cell = max(SMALLEST, math.isqrt(LARGEST // len(previews)) - CAPTION // 2)
+        columns = math.isqrt(len(previews)) + 1
     rows = -(-len(previews) // columns)
-    sheet = Image.new("RGB", (columns * cell, max(1, rows) * (cell + CAPTION)), "white")
+    sheet = Image.new("RGB", (columns * cell, rows * (cell + CAPTION)), "white")
     draw = ImageDraw.Draw(sheet)
     font = ImageFont.load_default(12)
     for i, (preview, caption) in enumerate(previews):
@@ -111,7 +109,7 @@ def _comment(path: Path) -> bytes:
     try:
         with Image.open(path) as image:
             return bytes(image.info.get("comment", b""))
-    except (OSError, Image.DecompressionBombError):
+    except OSError:
         return b""
 
 
