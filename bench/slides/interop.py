@@ -74,7 +74,7 @@ def read_bag(
     Returns
     -------
     features : float [N, D]
-        In the file's own precision.
+        In the precision of an HDF5 file; float32 of a ``.pt`` file.
     coords : int64 [N, 2] or None
         Level-0 px; None for CLAM's ``.pt`` files, which have none.
     attributes : dict
