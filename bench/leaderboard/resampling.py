@@ -16,6 +16,10 @@ from bench.leaderboard.rows import Row, Run
 from bench.metrics import METRICS, Replicates, names, resample
 from registry.errors import UserError
 
+N_BOOT = 1000
+"""Resamples of means and differences. Not the `bootstrap` of the rows: runs of one line may have had several, and then
+only as many as the fewest could be averaged, so that one quick run would coarsen what is said of all others."""
+
 
 @dataclass(frozen=True)
 class Resampled:
@@ -97,6 +101,7 @@ def _repeat(
             scaled={run: saved.calibrated for run, saved in runs.items() if saved.calibrated is not None},
             kind=one.kind,
             metrics=wanted,
+            n_boot=N_BOOT,
             seed=rows[0].fold,
         )
         for run in runs:

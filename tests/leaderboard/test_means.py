@@ -30,16 +30,15 @@ def fold_of(predictions: Predicted, fold: int) -> Predicted:
 
 
 def draws(results: Path, run: str, metric: str, seed: int) -> np.ndarray:
-    """One run's 1,000 draws of a metric."""
+    """One run's draws of a metric: 1,000, however many its row had."""
     saved = read_predictions(results / "predictions" / run)
     order = np.argsort(saved.ids)
     name, scores = metric, saved.scores
     if metric.endswith("_scaled"):
         assert saved.calibrated is not None
         name, scores = metric.removesuffix("_scaled"), saved.calibrated
-    found = resample(
-        saved.y_true[order], {0: scores[order]}, saved.groups[order], kind=saved.kind, metrics=[name], seed=seed
-    )
+    y_true, groups = saved.y_true[order], saved.groups[order]
+    found = resample(y_true, {0: scores[order]}, groups, kind=saved.kind, metrics=[name], n_boot=1000, seed=seed)
     return found[0][name].draws
 
 
