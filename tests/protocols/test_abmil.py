@@ -11,11 +11,10 @@ import torch
 from sklearn.metrics import balanced_accuracy_score, roc_auc_score
 
 from bench.embed import read_features, write_features
-from bench.protocols import abmil, pooled
+from bench.protocols import Bags, abmil, pooled
 from bench.protocols.abmil_losses import objective
 from bench.protocols.abmil_networks import ClamSB, Pooling
 from bench.protocols.abmil_training import Schedule, learning_rate
-from bench.protocols.bags import Bags
 from bench.protocols.transmil import NystromAttention, pseudo_inverse
 from registry.errors import UserError
 
@@ -213,20 +212,6 @@ def test_schedule() -> None:
     assert rates[49] == pytest.approx(0.2, abs=2e-3)
 
 
-def test_other_labels() -> None:
-    (train, _), (test, _) = needles(60, 0), needles(30, 1)
-    config = abmil.Config(dim=16, attention_dim=8, dropout=0.0, epochs=12, learning_rate=5e-3, keep="last", batch=4)
-    both = [replace(b, labels=np.stack([b.labels, 1 - b.labels], axis=1), kind="multilabel") for b in (train, test)]
-    labels = abmil.fit_predict(both[0], None, both[1], config, 0)
-    assert labels.kind == "multilabel"
-    assert labels.scores.shape == (30, 2)
-    assert roc_auc_score(both[1].labels[:, 0], labels.scores[:, 0]) > 0.8
-    values = [replace(b, labels=b.labels[:, None] * 50.0 + 100, kind="regression") for b in (train, test)]
-    regression = abmil.fit_predict(values[0], None, values[1], config, 0)
-    assert np.corrcoef(regression.scores[:, 0], values[1].labels[:, 0])[0, 1] > 0.5
-    assert 90 < regression.scores.mean() < 160
-
-
 @pytest.mark.parametrize(
     ("spoil", "says"),
     [
@@ -235,7 +220,6 @@ def test_other_labels() -> None:
         (lambda b: replace(b, features=[b.features[0][:0], *b.features[1:]]), "slide 0-000 has no tiles"),
         (lambda b: replace(b, features=[b.features[0][:, :5], *b.features[1:]]), r"\[5, 12\] columns"),
         (lambda b: replace(b, labels=np.zeros(24, dtype=np.int64)), "one class only"),
-        (lambda b: replace(b, kind="poetry"), "kind 'poetry'"),
     ],
 )
 def test_bad_bags_are_named(spoil: object, says: str) -> None:

@@ -144,7 +144,7 @@ def test_grades_and_pooled_vectors_with_one_validation_value() -> None:
     assert pooled_ridge.fit_predict(*sides, 0).scores.shape == (100, 4)
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(st.sampled_from([-250, -200, -30, 30, 200, 250]), st.booleans(), st.integers(0, 99))
 def test_unit_of_the_numbers_changes_nothing(power: int, alike: bool, seed: int) -> None:
     train, val, test = regression(60, seed=seed), regression(30, seed=seed + 1), regression(30, seed=seed + 2)
