@@ -11,8 +11,8 @@ from torch import Tensor
 
 from bench.protocols.base import CLASSIFIED, Samples
 from bench.protocols.checks import check_label_columns, check_labels, check_values
+from bench.protocols.scaling import deviation, finite
 from bench.protocols.survival import check_survival
-from registry.errors import UserError
 
 
 @dataclass
@@ -85,13 +85,13 @@ class Regression(Objective):
 
     def target(self, labels: Shaped[np.ndarray, "bag ..."], device: torch.device) -> Tensor:
         scaled = (labels.reshape(len(labels), -1) - self.level) / self.spread
-        return torch.from_numpy(scaled.astype(np.float32)).to(device)
+        return torch.from_numpy(finite(scaled.astype(np.float32))).to(device)
 
     def loss(self, logits: Float[Tensor, "bag logit"], target: Tensor) -> Tensor:
         return (logits - target).square().mean()
 
     def scores(self, logits: Float[Tensor, "bag logit"]) -> Float[np.ndarray, "bag score"]:
-        return np.asarray(logits.double().cpu().numpy() * self.spread + self.level)
+        return finite(logits.double().cpu().numpy() * self.spread + self.level)
 
 
 class Cox(Objective):
@@ -168,12 +168,10 @@ def objective(
     if train.kind == "regression":
         check_values(train, val, test)
         values = train.labels.reshape(len(train), -1).astype(np.float64)
-        return Regression(values.shape[1], "regression", level=values.mean(axis=0), spread=values.std(axis=0))
-    if train.kind == "survival":
-        check_survival(train, val, test)
-        if survival == "cox":
-            return Cox(1, "survival", separable=False)
-        times = train.labels[train.labels[:, 1] > 0, 0]
-        cuts = np.unique(np.quantile(times, np.arange(1, intervals) / intervals))
-        return DiscreteTime(len(cuts) + 1, "survival", cuts=cuts)
-    raise UserError(f"The abmil head cannot learn labels of the kind '{train.kind}'.")
+        return Regression(values.shape[1], "regression", level=values.mean(axis=0), spread=deviation(values))
+    check_survival(train, val, test)
+    if survival == "cox":
+        return Cox(1, "survival", separable=False)
+    times = train.labels[train.labels[:, 1] > 0, 0]
+    cuts = np.unique(np.quantile(times, np.arange(1, intervals) / intervals))
+    return DiscreteTime(len(cuts) + 1, "survival", cuts=cuts)

@@ -11,6 +11,7 @@ import numpy as np
 
 from bench.protocols.base import Predictions, Samples
 from bench.protocols.checks import check_features
+from bench.protocols.scaling import spread
 from bench.protocols.selection import inner, pool
 from bench.protocols.settings import FROM_ONE, POSITIVE, Range, check_settings
 from bench.protocols.survival import check_survival, concordance, nothing_to_choose_by
@@ -103,10 +104,7 @@ def _risks(x: np.ndarray, y: np.ndarray, queries: np.ndarray, alpha: float, conf
         ) from error
     if not y[:, 1].any():
         raise UserError("A training fold of the cox head has no event: give a validation split or more samples.")
-    scale = np.ones(x.shape[1])
-    if config.standardise:
-        scale = x.std(axis=0)
-        scale[scale == 0] = 1
+    scale = spread(x) if config.standardise else np.ones(x.shape[1])
     outcome = np.array([(e > 0, t) for t, e in y], dtype=[("event", bool), ("time", float)])
     model = CoxnetSurvivalAnalysis(alphas=[alpha], l1_ratio=config.l1_ratio, max_iter=config.max_iter)
     try:

@@ -7,6 +7,8 @@ from torch import Tensor, nn
 
 from bench.protocols.abmil_networks import Output
 
+QUERY = 128
+
 
 class DSMIL(nn.Module):
     """Two streams, the highest tile logit and the attention-pooled bag; the prediction is their mean.
@@ -15,11 +17,11 @@ class DSMIL(nn.Module):
     b_c = sum_n a_n v_n, and the bag's logits are a linear map of all b_c together.
     """
 
-    def __init__(self, features: int, logits: int, *, dim: int = 512, query: int = 128, dropout: float = 0.0) -> None:
+    def __init__(self, features: int, logits: int, *, dim: int = 512, dropout: float = 0.0) -> None:
         super().__init__()
         self.embed = nn.Sequential(nn.Linear(features, dim), nn.ReLU())
         self.instance = nn.Linear(dim, logits)
-        self.query = nn.Linear(dim, query)
+        self.query = nn.Linear(dim, QUERY)
         self.value = nn.Sequential(nn.Dropout(dropout), nn.Linear(dim, dim))
         self.bag = nn.Linear(logits * dim, logits)
 

@@ -11,6 +11,7 @@ from jaxtyping import Bool, Float, Int
 
 from bench.protocols.base import Predictions, Samples
 from bench.protocols.checks import check_classes
+from bench.protocols.scaling import standardised
 from bench.protocols.selection import balanced_accuracy, inner, inner_where_possible, pool
 from bench.protocols.settings import FROM_ONE, POSITIVE, check_settings, device_of
 from bench.protocols.temperature import fit_temperature, scaled
@@ -92,7 +93,7 @@ def fit_predict(train: Samples, val: Samples | None, test: Samples, config: Conf
     samples = choice.samples if choice else pool(train, val)
     features, test_features = samples.features.astype(np.float32), test.features.astype(np.float32)
     if config.standardise:
-        features, test_features = standardised(features, test_features)
+        features, test_features = (side.astype(np.float32) for side in standardised(features, test_features))
     y = samples.labels
     design = Design.of(features, device)
     solver = partial(
@@ -161,12 +162,3 @@ def weights_of(
         return fit.astype(np.float64)
     counts = np.bincount(y[fit], minlength=n_classes)
     return np.asarray(fit * (fit.sum() / (n_classes * np.maximum(counts, 1)))[y])
-
-
-def standardised(
-    features: Float[np.ndarray, "sample feature"], test_features: Float[np.ndarray, "query feature"]
-) -> tuple[Float[np.ndarray, "sample feature"], Float[np.ndarray, "query feature"]]:
-    """Both less the mean of the former and divided by its deviation."""
-    mean, deviation = features.mean(axis=0, dtype=np.float64), features.std(axis=0, dtype=np.float64)
-    deviation[deviation == 0] = 1
-    return ((features - mean) / deviation).astype(np.float32), ((test_features - mean) / deviation).astype(np.float32)

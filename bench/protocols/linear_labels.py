@@ -10,7 +10,8 @@ from jaxtyping import Float, Int
 
 from bench.protocols.base import Predictions, Samples
 from bench.protocols.checks import check_multilabel
-from bench.protocols.linear import Config, standardised, strengths_of, weights_of
+from bench.protocols.linear import Config, strengths_of, weights_of
+from bench.protocols.scaling import standardised
 from bench.protocols.selection import inner, pool
 from bench.protocols.settings import device_of
 
@@ -40,7 +41,7 @@ def fit_predict_labels(train: Samples, val: Samples | None, test: Samples, confi
     samples = choice.samples if choice else pool(train, val)
     features, test_features = samples.features.astype(np.float32), test.features.astype(np.float32)
     if config.standardise:
-        features, test_features = standardised(features, test_features)
+        features, test_features = (side.astype(np.float32) for side in standardised(features, test_features))
     y = np.ascontiguousarray(samples.labels.T)
     solver = partial(
         solve,

@@ -10,13 +10,13 @@ from jaxtyping import Float
 
 from bench.protocols.base import Predictions, Samples
 from bench.protocols.checks import check_labels, check_targets
+from bench.protocols.scaling import OVERFLOW, deviation, finite, spread
 from bench.protocols.selection import Inner, inner, inner_where_possible, pool
 from bench.protocols.settings import FROM_ONE, POSITIVE, check_settings
 from bench.protocols.temperature import fit_temperature, scaled
 from registry.errors import UserError
 
 KINDS = ("regression", "ordinal")
-OVERFLOW = "The ridge regression overflows: the task's numbers are too large, give them in a larger unit."
 
 
 @dataclass
@@ -80,9 +80,9 @@ def fit_predict(train: Samples, val: Samples | None, test: Samples, config: Conf
         unit = deviation(y)
         truth = y[judged] / unit
         errors = ((unseen[:, judged] / unit - truth) ** 2).sum(axis=1)
-        spread = ((truth - truth.mean(axis=0)) ** 2).sum(axis=0)
-        varies = (y[judged] != y[judged][0]).any(axis=0) & (spread > 0)
-        r2 = (1 - errors[:, varies] / spread[varies]).mean(axis=1) if varies.any() else None
+        squares = ((truth - truth.mean(axis=0)) ** 2).sum(axis=0)
+        varies = (y[judged] != y[judged][0]).any(axis=0) & (squares > 0)
+        r2 = (1 - errors[:, varies] / squares[varies]).mean(axis=1) if varies.any() else None
         value = -errors.mean(axis=1) / judged.sum() if r2 is None else r2
         if not np.isfinite(value).any():
             raise UserError(OVERFLOW)
@@ -119,27 +119,6 @@ def targets(samples: Samples) -> Float[np.ndarray, "sample target"]:
     return np.asarray(samples.labels.reshape(len(samples), -1), dtype=np.float64)
 
 
-def deviation(y: Float[np.ndarray, "sample target"]) -> Float[np.ndarray, " target"]:
-    """Standard deviation of each target, taken of the share of its largest value, so that its square is a number."""
-    largest = np.abs(y).max(axis=0)
-    largest[largest == 0] = 1
-    spread = (y / largest).std(axis=0) * largest
-    return np.asarray(np.where(spread > 0, spread, largest))
-
-
-def finite(values: Float[np.ndarray, "sample target"]) -> Float[np.ndarray, "sample target"]:
-    """The values as they are.
-
-    Raises
-    ------
-    UserError
-        If some are not finite.
-    """
-    if not np.isfinite(values).all():
-        raise UserError(OVERFLOW)
-    return values
-
-
 @dataclass(frozen=True)
 class Ridge:
     """Fitted weights [A, D, T] and intercepts [A, T], one for each strength."""
@@ -162,8 +141,7 @@ class Ridge:
         x = x - centre
         scale = np.ones(x.shape[1])
         if standardise:
-            scale = x.std(axis=0)
-            scale[scale == 0] = 1
+            scale = spread(x)
             x = x / scale
         wide = len(x) <= x.shape[1]
         values, axes = np.linalg.eigh(x @ x.T if wide else x.T @ x)

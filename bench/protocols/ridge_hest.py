@@ -8,7 +8,8 @@ import numpy as np
 
 from bench.protocols.base import Predictions, Samples
 from bench.protocols.checks import check_targets
-from bench.protocols.ridge import Ridge, finite, targets
+from bench.protocols.ridge import Ridge, targets
+from bench.protocols.scaling import finite, standardised
 from bench.protocols.selection import pool
 from bench.protocols.settings import FROM_ONE, check_settings
 
@@ -45,10 +46,8 @@ def fit_predict(train: Samples, val: Samples | None, test: Samples, config: Conf
     """
     check_targets(train, val, test)
     samples = pool(train, val)
-    x, y = samples.features.astype(np.float64), targets(samples)
-    mean, deviation = x.mean(axis=0), x.std(axis=0)
-    deviation[deviation == 0] = 1
-    x, queries = (x - mean) / deviation, (test.features.astype(np.float64) - mean) / deviation
+    y = targets(samples)
+    x, queries = standardised(samples.features, test.features)
     if config.pca is not None:
         axes = np.linalg.svd(x, full_matrices=False)[2][: config.pca].T
         x, queries = x @ axes, queries @ axes

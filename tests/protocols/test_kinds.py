@@ -44,6 +44,8 @@ def test_a_head_of_another_kind_is_named_with_those_to_choose() -> None:
     assert "\n" not in str(raised.value)
     with pytest.raises(UserError, match=r"The head ridge, .* kind classes: choose one of the heads knn, "):
         protocols.configured({"kind": "ridge"}).fit_predict(train, None, test, 0)
+    with pytest.raises(UserError, match=r"The head abmil, .* kind poetry: choose a kind of target among"):
+        protocols.configured({"kind": "abmil"}).fit_predict(replace(train, kind="poetry"), None, test, 0)
 
 
 def test_presets_say_their_kinds_and_every_kind_has_some() -> None:
