@@ -12,7 +12,7 @@ import numpy as np
 from jaxtyping import Float, Shaped
 
 from bench.files import whole_file
-from bench.metrics import CLASSIFIED, METRICS
+from bench.metrics import CLASSIFIED, METRICS, check
 from registry.errors import UserError
 
 
@@ -126,25 +126,19 @@ def _label_columns(kind: str, n_classes: int) -> list[str]:
 
 def _fault(kind: str, y_true: np.ndarray, scores: np.ndarray, scaled: np.ndarray | None, n_classes: int) -> str:
     """What is wrong with labels and scores of this kind, as a sentence; nothing if nothing is."""
+    given = [values for values in (scores, scaled) if values is not None]
     if kind not in METRICS:
         return f"The kind {kind!r} is none of {', '.join(METRICS)}."
-    if any(values is not None and values.dtype.kind not in "biuf" for values in (y_true, scores, scaled)):
+    if any(values.dtype.kind not in "biuf" for values in (y_true, *given)):
         return "Labels and scores are not all numbers."
-    if any(values is not None and values.shape[1:] != (n_classes,) for values in (scores, scaled)):
-        return f"Scores of shape {scores.shape} do not fit {n_classes} classes."
-    if any(values is not None and not np.isfinite(values).all() for values in (scores, scaled)):
-        return "Scores are not all finite."
-    if not len(scores) or (kind in CLASSIFIED and n_classes < 2):
-        return f"There are {len(scores)} samples of {n_classes} classes."
-    shape = () if kind in CLASSIFIED else (len(_label_columns(kind, n_classes)),)
-    if y_true.shape != (len(scores), *shape):
-        return f"Labels of shape {y_true.shape} do not fit {len(scores)} samples of {kind}."
-    if kind in CLASSIFIED:
-        valid = np.isin(y_true, np.arange(n_classes))
-    elif kind == "multilabel":
-        valid = np.isin(y_true, (0, 1))
-    elif kind == "survival":
-        valid = np.isfinite(y_true[:, 0]) & (y_true[:, 0] > 0) & np.isin(y_true[:, 1], (0, 1))
-    else:
-        valid = np.isfinite(y_true)
-    return "" if valid.all() else f"Labels are not all those of {kind}."
+    for values in given:
+        if values.shape[1:] != (n_classes,):
+            return f"Scores of shape {values.shape} do not fit {n_classes} classes."
+    if not len(scores):
+        return "There are 0 samples."
+    try:
+        for values in given:
+            check(kind, y_true, values)
+    except ValueError as error:
+        return str(error)
+    return ""

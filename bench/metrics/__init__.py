@@ -1,6 +1,7 @@
 """Scores of predictions, with bootstrap intervals by group and paired differences."""
 
 from bench.metrics.bootstrap import Interval, Replicates
+from bench.metrics.checks import check
 from bench.metrics.scores import CLASSIFIED, LOWER_IS_BETTER, METRICS, PRIMARY, names, resample, score, score_all
 
 __all__ = [
@@ -10,6 +11,7 @@ __all__ = [
     "PRIMARY",
     "Interval",
     "Replicates",
+    "check",
     "names",
     "resample",
     "score",

@@ -11,7 +11,6 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 
 from bench.metrics.bootstrap import Statistic, Weights, WeightSums, group_sums, mean_of_defined, undefined
-from bench.metrics.checks import check_label_scores
 from bench.metrics.ranking import one_against_rest
 
 THRESHOLD = 0.5
@@ -23,7 +22,6 @@ Groups = Int[np.ndarray, " sample"]
 
 def auroc(y_true: Labels, scores: Scores, groups: Groups) -> Statistic:
     """Area under the ROC curve of each label: scikit-learn's `roc_auc_score(average="macro")`."""
-    check_label_scores(y_true, scores)
     if (y_true.min(axis=0) == y_true.max(axis=0)).any():
         return undefined
     curves = [one_against_rest(y == 1, score, groups) for y, score in zip(y_true.T, scores.T, strict=True)]
@@ -41,7 +39,6 @@ def average_precision(y_true: Labels, scores: Scores, groups: Groups) -> Statist
     without interpolation (Manning et al. 2008, "Introduction to Information Retrieval", 8.4); equal scores are one
     step.
     """
-    check_label_scores(y_true, scores)
     if not y_true.any(axis=0).all():
         return undefined
     curves = [_average_precision(y == 1, score, groups) for y, score in zip(y_true.T, scores.T, strict=True)]
@@ -50,7 +47,6 @@ def average_precision(y_true: Labels, scores: Scores, groups: Groups) -> Statist
 
 def f1_macro(y_true: Labels, scores: Scores, groups: Groups) -> Statistic:
     """F1 of each label, predicted where its score is above .5: scikit-learn's `f1_score(average="macro")`."""
-    check_label_scores(y_true, scores)
     if not y_true.any(axis=0).all():
         return undefined
     true, predicted = y_true == 1, scores > THRESHOLD

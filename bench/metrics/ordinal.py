@@ -6,7 +6,6 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from bench.metrics.bootstrap import Statistic, Weights, WeightSums
-from bench.metrics.checks import check_class_scores
 
 
 def quadratic_kappa(
@@ -22,7 +21,6 @@ def quadratic_kappa(
     This is scikit-learn's `cohen_kappa_score(y, predicted, weights="quadratic", labels=range(C))`: a grade that occurs
     nowhere keeps its place in the order. NaN where all samples have one grade and all predictions that same grade.
     """
-    check_class_scores(y_true, scores)
     n_grades = scores.shape[1]
     cells = WeightSums(y_true.astype(np.int64) * n_grades + scores.argmax(axis=1), groups)
     true, predicted = (part.astype(np.float64) for part in np.divmod(cells.keys, n_grades))

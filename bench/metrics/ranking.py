@@ -6,7 +6,6 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 
 from bench.metrics.bootstrap import Statistic, Weights, WeightSums, mean_of_defined, undefined
-from bench.metrics.checks import check_class_scores
 
 
 def auroc(
@@ -23,7 +22,6 @@ def auroc(
     the test set lacks a class. A class that only a resample lacks is left out of that resample's mean, and the resample
     is undefined when no class is left.
     """
-    check_class_scores(y_true, scores)
     n_classes = scores.shape[1]
     if len(np.unique(y_true)) < n_classes:
         return undefined

@@ -11,6 +11,7 @@ from jaxtyping import Float, Shaped
 from bench.metrics import multilabel
 from bench.metrics.bootstrap import Interval, Key, Replicates, Statistic, replicate
 from bench.metrics.calibration import CALIBRATION
+from bench.metrics.checks import check
 from bench.metrics.confusion import accuracy, balanced_accuracy, f1_macro
 from bench.metrics.ordinal import quadratic_kappa
 from bench.metrics.ranking import auroc
@@ -20,8 +21,8 @@ from bench.metrics.survival import c_index
 Metric = Callable[[Any, Any, Any], Statistic]
 """From y_true, scores and group indices (0..G-1, one a sample) to a statistic: weights [group, resample] -> [resample].
 
-What does not depend on the weights (sorting, counting) is done once in the outer call; weights of one give the point
-estimate. A further metric is one such function and one line in `METRICS`.
+What does not depend on the weights (sorting, counting) is done once in the outer call, on labels and scores that were
+checked before; weights of one give the point estimate. A further metric is one such function and one line in `METRICS`.
 """
 
 _OF_CLASSES: dict[str, Metric] = {
@@ -118,10 +119,15 @@ def resample(
         raise ValueError(
             f"There are {len(group)} groups for {len(y_true)} labels; each sample needs one, and one sample at least."
         )
+    y_true = np.asarray(y_true)
+    before = {key: np.asarray(values) for key, values in scores.items()}
+    after = {key: np.asarray(values) for key, values in (scaled or {}).items()}
+    for values in (*before.values(), *after.values()):
+        check(kind, y_true, values)
     statistics = {
-        (key, metric): compute(np.asarray(y_true), np.asarray(values), group)
+        (key, metric): compute(y_true, values, group)
         for metric, compute in of_kind.items()
-        for key, values in ((scaled or {}) if metric in _SCALED else scores).items()
+        for key, values in (after if metric in _SCALED else before).items()
     }
     found: dict[Key, dict[str, Replicates]] = {key: {} for key in scores}
     for (key, metric), of_metric in replicate(statistics, len(distinct), len(group), n_boot=n_boot, seed=seed).items():

@@ -66,21 +66,21 @@ CLASS, SURVIVAL = np.array([0, 1]), np.array([[1.0, 1.0], [2.0, 0.0]])
 @pytest.mark.parametrize(
     ("kind", "y_true", "scores", "fault"),
     [
-        ("classes", CLASS, np.array([[0.5, 0.5], [np.nan, 0.5]]), "not all finite"),
-        ("classes", np.array([0, 2]), np.eye(2), "not all those of classes"),
-        ("ordinal", np.array([0, -1]), np.eye(2), "not all those of ordinal"),
-        ("ordinal", np.array([0.0, 0.5]), np.eye(2), "not all those of ordinal"),
-        ("classes", np.eye(2, dtype=int), np.eye(2), "do not fit 2 samples"),
-        ("classes", CLASS[:1], np.eye(2), "do not fit 2 samples"),
+        ("classes", CLASS, np.array([[0.5, 0.5], [np.nan, 0.5]]), "1 of 2 samples have a score that is not a finite"),
+        ("classes", np.array([0, 2]), np.eye(2), "Labels must be integers from 0 to 1"),
+        ("ordinal", np.array([0, -1]), np.eye(2), "Labels must be integers from 0 to 1"),
+        ("ordinal", np.array([0.0, 0.5]), np.eye(2), "Labels must be integers from 0 to 1"),
+        ("classes", np.eye(2, dtype=int), np.eye(2), r"2 rows of scores for labels of shape \(2, 2\)"),
+        ("classes", CLASS[:1], np.eye(2), r"2 rows of scores for labels of shape \(1,\)"),
         ("classes", CLASS, np.ones((2, 3)), "do not fit 2 classes"),
         ("classes", np.array(["a", "b"]), np.eye(2), "not all numbers"),
-        ("regression", np.array([[0.0, np.inf], [0, 0]]), np.eye(2), "not all those of regression"),
-        ("regression", CLASS, np.eye(2), "do not fit 2 samples"),
-        ("multilabel", np.array([[0, 2], [0, 0]]), np.eye(2), "not all those of multilabel"),
-        ("survival", SURVIVAL * [[0.0, 1.0]], np.ones((2, 1)), "not all those of survival"),
-        ("survival", SURVIVAL * [[1.0, 2.0]], np.ones((2, 1)), "not all those of survival"),
-        ("survival", SURVIVAL * [[np.nan, 1.0]], np.ones((2, 1)), "not all those of survival"),
-        ("survival", SURVIVAL[:, :1], np.ones((2, 1)), "do not fit 2 samples"),
+        ("regression", np.array([[0.0, np.inf], [0, 0]]), np.eye(2), "1 of 2 samples have a target value that is not"),
+        ("regression", CLASS, np.eye(2), r"true targets have shape \(2,\)"),
+        ("multilabel", np.array([[0, 2], [0, 0]]), np.eye(2), "must be 0 or 1"),
+        ("survival", SURVIVAL * [[0.0, 1.0]], np.ones((2, 1)), "2 of 2 samples have a time that is not above 0"),
+        ("survival", SURVIVAL * [[1.0, 2.0]], np.ones((2, 1)), "1 of 2 samples have .* an event that is not 0 or 1"),
+        ("survival", SURVIVAL * [[np.nan, 1.0]], np.ones((2, 1)), "2 of 2 samples have a time that is not above 0"),
+        ("survival", SURVIVAL[:, :1], np.ones((2, 1)), "pairs of time and event"),
         ("regression", np.ones((0, 2)), np.ones((0, 2)), "0 samples"),
         ("colours", CLASS, np.eye(2), "none of classes"),
     ],
@@ -91,6 +91,23 @@ def test_what_is_not_of_its_kind_is_not_written(
     row = Row("t", "m", "", "p", 0, "ok", "x", kind=kind, classes=["risk"] if kind == "survival" else ["a", "b"])
     with pytest.raises(ValueError, match=fault):
         write(tmp_path, row, Predicted(np.array(["x", "y"]), np.array(["g", "g"]), y_true, scores, kind=kind))
+    assert not list(tmp_path.rglob("*.*"))
+
+
+@pytest.mark.parametrize(
+    ("calibrated", "fault"),
+    [
+        (np.array([[0.5, 0.5], [np.nan, 0.5]]), "1 of 2 samples have a score that is not a finite number"),
+        (np.ones((2, 3)), r"shape \(2, 3\) do not fit 2 classes"),
+        (np.ones((3, 2)), "3 rows of scores"),
+        (np.array(["a", "b"]), "could not convert string to float"),
+    ],
+)
+def test_scaled_scores_that_are_no_scores_are_not_written(tmp_path: Path, calibrated: np.ndarray, fault: str) -> None:
+    ids = np.array(["x", "y"])
+    row = Row("t", "m", "", "p", 0, "ok", "x", classes=["a", "b"])
+    with pytest.raises(ValueError, match=fault):
+        write(tmp_path, row, Predicted(ids, ids, CLASS, np.eye(2), calibrated))
     assert not list(tmp_path.rglob("*.*"))
 
 
