@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float, Shaped
@@ -95,9 +95,3 @@ class Predictions:
         """Predictions for the samples of the test side, whose labels and kind are passed through."""
         scores = np.asarray(scores, dtype=np.float64)
         return cls(test.ids, test.groups, test.labels, scores, info, test.kind, **more)
-
-
-class FitPredict(Protocol):
-    """The one function of a protocol: pure, deterministic, the test labels are only passed through."""
-
-    def __call__(self, train: Samples, val: Samples | None, test: Samples, config: Any, seed: int) -> Predictions: ...

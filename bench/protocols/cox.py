@@ -54,12 +54,12 @@ def fit_predict(train: Samples, val: Samples | None, test: Samples, config: Conf
     check_features(train, val, test)
     check_survival(train, val, test)
     alphas = np.unique(config.alphas)[::-1]
-    samples = pool(train, val)
+    choice = inner(train, val, seed) if len(alphas) > 1 else None
+    samples = choice.samples if choice else pool(train, val)
     x, y = samples.features.astype(np.float64), samples.labels
     info: dict[str, Any] = {"alpha": float(alphas[0])}
     notes: list[str] = []
-    if len(alphas) > 1:
-        choice = inner(train, val, seed)
+    if choice:
         values, early = [], 0
         for fit, held_out in zip(choice.fit, choice.held_out, strict=True):
             time, event = y[held_out].T

@@ -107,6 +107,7 @@ def fit_predict(train: Samples, val: Samples | None, test: Samples, config: Conf
     )
     x = torch.from_numpy(fit.features.astype(np.float32)).to(where)
     y = torch.from_numpy(fit.labels).to(where)
+    judging = torch.from_numpy(held_out.features.astype(np.float32)).to(where)
     shuffle = torch.Generator().manual_seed(seed)
     best = np.full(len(pairs), -1.0)
     best_epoch = np.zeros(len(pairs), dtype=np.int64)
@@ -117,7 +118,7 @@ def fit_predict(train: Samples, val: Samples | None, test: Samples, config: Conf
             if done < steps:
                 heads.step(x[rows], y[rows])
                 done += 1
-        scores = METRICS[config.metric](held_out.labels, _probabilities(heads.logits(held_out.features)).argmax(-1))
+        scores = METRICS[config.metric](held_out.labels, _probabilities(heads.logits(judging)).argmax(-1))
         better = np.flatnonzero(scores > best)
         best[better], best_epoch[better] = scores[better], epoch
         kept[0][better], kept[1][better] = heads.weight[better], heads.bias[better]
@@ -133,8 +134,9 @@ def fit_predict(train: Samples, val: Samples | None, test: Samples, config: Conf
         "epochs": epoch + 1,
         f"validation_{config.metric}": best.tolist(),
     }
-    info["temperature"] = fit_temperature(_probabilities(heads.logits(held_out.features))[chosen], held_out.labels)
-    scores = _probabilities(heads.logits(test.features))[chosen]
+    info["temperature"] = fit_temperature(_probabilities(heads.logits(judging))[chosen], held_out.labels)
+    queries = torch.from_numpy(test.features.astype(np.float32)).to(where)
+    scores = _probabilities(heads.logits(queries))[chosen]
     return Predictions.of(test, scores, info, calibrated=scaled(scores, info["temperature"]))
 
 
@@ -154,16 +156,12 @@ class _Heads:
         self.moments = [torch.zeros_like(p) for p in (self.weight, self.weight, self.bias, self.bias)]
         self.steps = 0
 
-    def logits(self, features: Float[np.ndarray, "sample feature"]) -> Float[Tensor, "head sample logit"]:
-        x = torch.from_numpy(features.astype(np.float32)).to(self.weight.device)
-        return self._forward(x)
-
-    def _forward(self, x: Tensor) -> Tensor:
+    def logits(self, x: Float[Tensor, "sample feature"]) -> Float[Tensor, "head sample logit"]:
         heads, k, _ = self.weight.shape
         return (x @ self.weight.flatten(0, 1).T).view(-1, heads, k).transpose(0, 1) + self.bias[:, None]
 
     def step(self, x: Float[Tensor, "sample feature"], y: Int[Tensor, " sample"]) -> None:
-        logits = self._forward(x)
+        logits = self.logits(x)
         if logits.shape[2] == 1:
             error = torch.sigmoid(logits) - y[:, None]
         else:

@@ -10,7 +10,7 @@ from jaxtyping import Float
 
 from bench.protocols.base import Predictions, Samples
 from bench.protocols.checks import check_classes
-from bench.protocols.selection import pool
+from bench.protocols.selection import inner_where_possible, pool
 from bench.protocols.settings import FROM_ONE, POSITIVE, check_settings, device_of
 from bench.protocols.temperature import scaled, temperature_of
 
@@ -48,10 +48,9 @@ def fit_predict(train: Samples, val: Samples | None, test: Samples, config: Conf
     """
     n_classes = check_classes(train, val, test)
     where = device_of(config.device)
-    scores, info = _fitted(pool(train, val), test, n_classes, config, where)
-    temperature = temperature_of(
-        train, val, n_classes, seed, lambda fit, query: _fitted(fit, query, n_classes, config, where)[0]
-    )
+    choice = inner_where_possible(train, val, seed)
+    scores, info = _fitted(choice.samples if choice else pool(train, val), test, n_classes, config, where)
+    temperature = temperature_of(choice, n_classes, lambda fit, query: _fitted(fit, query, n_classes, config, where)[0])
     if temperature is None:
         return Predictions.of(test, scores, info)
     return Predictions.of(test, scores, {**info, "temperature": temperature}, calibrated=scaled(scores, temperature))

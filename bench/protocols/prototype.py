@@ -9,7 +9,7 @@ from jaxtyping import Float
 
 from bench.protocols.base import Predictions, Samples
 from bench.protocols.checks import check_classes
-from bench.protocols.selection import pool
+from bench.protocols.selection import inner_where_possible, pool
 from bench.protocols.temperature import scaled, temperature_of
 
 
@@ -29,8 +29,9 @@ def fit_predict(train: Samples, val: Samples | None, test: Samples, config: Conf
         Samples that cannot be classified.
     """
     n_classes = check_classes(train, val, test)
-    scores = _scores(pool(train, val), test, n_classes)
-    temperature = temperature_of(train, val, n_classes, seed, lambda fit, query: _scores(fit, query, n_classes))
+    choice = inner_where_possible(train, val, seed)
+    scores = _scores(choice.samples if choice else pool(train, val), test, n_classes)
+    temperature = temperature_of(choice, n_classes, lambda fit, query: _scores(fit, query, n_classes))
     if temperature is None:
         return Predictions.of(test, scores, {})
     return Predictions.of(test, scores, {"temperature": temperature}, calibrated=scaled(scores, temperature))
@@ -49,6 +50,7 @@ def centred_units(
     features: Float[np.ndarray, "sample feature"], centre: Float[np.ndarray, " feature"]
 ) -> Float[np.ndarray, "sample feature"]:
     """Features about the centre, each scaled to length one; float64."""
-    moved = features.astype(np.float64) - centre
-    norms = np.linalg.norm(moved, axis=1, keepdims=True)
-    return np.asarray(moved / np.where(norms > 0, norms, 1))
+    moved = np.asarray(features - centre)
+    norms = np.sqrt(np.einsum("nd,nd->n", moved, moved))
+    moved /= np.where(norms > 0, norms, 1)[:, None]
+    return moved

@@ -62,13 +62,13 @@ def fit_predict(train: Samples, val: Samples | None, test: Samples, config: Conf
     grades = check_labels(train, val, test) if train.kind == "ordinal" else 0
     check_targets(train, val, test)
     alphas = np.logspace(np.log10(config.alpha_min), np.log10(config.alpha_max), config.n_strengths)
-    samples = pool(train, val)
-    x, y = samples.features.astype(np.float64), targets(samples)
     info: dict[str, Any] = {"alpha": float(alphas[-1])}
     chosen = len(alphas) - 1
     choice: Inner | None = None
     if len(alphas) > 1 or grades:
         choice = (inner if len(alphas) > 1 else inner_where_possible)(train, val, seed)
+    samples = choice.samples if choice else pool(train, val)
+    x, y = samples.features.astype(np.float64), targets(samples)
     if choice:
         unseen = np.zeros((len(alphas), *y.shape))
         for fit, held_out in zip(choice.fit, choice.held_out, strict=True):

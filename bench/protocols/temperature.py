@@ -15,7 +15,7 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from bench.protocols.base import Samples
-from bench.protocols.selection import inner_where_possible
+from bench.protocols.selection import Inner
 
 SMALLEST = 1e-12  # probability that stands for zero, so that a vote share of 0 has a logarithm
 RANGE = (0.02, 50.0)
@@ -39,24 +39,23 @@ def fit_temperature(scores: Float[np.ndarray, "sample class"], y_true: Int[np.nd
 
 
 def temperature_of(
-    train: Samples,
-    val: Samples | None,
+    choice: Inner | None,
     n_classes: int,
-    seed: int,
     predict: Callable[[Samples, Samples], Float[np.ndarray, "query class"]],
 ) -> float | None:
     """The temperature of a head that chooses nothing: fitted to its scores of samples it was not fitted on.
 
     Parameters
     ----------
+    choice
+        The validation side or inner folds; None where there can be none.
     predict
         Scores of its second argument by the head that is fitted on its first.
 
     Returns
     -------
-    None where there is no validation side and no folds can be made.
+    None without a choice.
     """
-    choice = inner_where_possible(train, val, seed)
     if choice is None:
         return None
     samples = choice.samples
