@@ -1,6 +1,6 @@
 """Scores of predictions, with bootstrap intervals by group and paired differences."""
 
-from bench.metrics.bootstrap import Interval, Replicates
+from bench.metrics.bootstrap import Interval, Replicates, replicate
 from bench.metrics.checks import check
 from bench.metrics.scores import CLASSIFIED, LOWER_IS_BETTER, METRICS, PRIMARY, names, resample, score, score_all
 
@@ -13,6 +13,7 @@ __all__ = [
     "Replicates",
     "check",
     "names",
+    "replicate",
     "resample",
     "score",
     "score_all",

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+from dataclasses import asdict
+
 import numpy as np
 from jaxtyping import Float, Shaped
+
+from bench.metrics import replicate
 
 RESAMPLES = 1000
 
@@ -15,11 +20,16 @@ def over_draws(values: Float[np.ndarray, " draw"]) -> dict[str, float]:
 
 
 def by_group(
-    values: Float[np.ndarray, " sample"], groups: Shaped[np.ndarray, " sample"], seed: int
-) -> dict[str, float]:
-    """Mean over samples, and its 95 % percentile bootstrap interval with groups drawn."""
-    _, group = np.unique(groups, return_inverse=True)
-    sums, counts = np.bincount(group, values), np.bincount(group)
-    drawn = np.random.default_rng(seed).multinomial(len(sums), np.full(len(sums), 1 / len(sums)), size=RESAMPLES)
-    low, high = np.quantile(drawn @ sums / (drawn @ counts), [0.025, 0.975])
-    return {"value": float(values.mean()), "ci_low": float(low), "ci_high": float(high)}
+    values: Mapping[str, Float[np.ndarray, " sample"]], groups: Shaped[np.ndarray, " sample"], seed: int
+) -> dict[str, dict[str, float]]:
+    """Means over samples, and their 95 % percentile intervals, all from the same resamples of the groups."""
+    distinct, group = np.unique(groups, return_inverse=True)
+    counts = np.bincount(group)
+
+    def mean(of: Float[np.ndarray, " sample"]) -> Callable[[np.ndarray], np.ndarray]:
+        sums = np.bincount(group, of)
+        return lambda weights: (sums @ weights) / (counts @ weights)
+
+    statistics = {name: mean(of) for name, of in values.items()}
+    replicates = replicate(statistics, len(distinct), len(group), n_boot=RESAMPLES, seed=seed)
+    return {name: asdict(of_metric.interval()) for name, of_metric in replicates.items()}

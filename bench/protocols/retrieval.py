@@ -60,18 +60,15 @@ def fit_predict(train: Samples, val: Samples | None, test: Samples, config: Conf
     order = np.lexsort((own, distance), axis=1)
     labels, own = np.take_along_axis(labels, order, 1), np.take_along_axis(own, order, 1)
     relevant = np.bincount(database.labels, minlength=n_classes)[test.labels]
-    metrics = {}
-    for k in map(int, ks):
-        votes = vote_shares(labels, np.array([k]), n_classes)[0]
+    values = {}
+    for k, votes in zip(map(int, ks), vote_shares(labels, ks, n_classes), strict=True):
         mine = votes[np.arange(len(test)), test.labels]
         others = votes.copy()
         others[np.arange(len(test)), test.labels] = -1
-        for name, values in (
-            ("map_at", average_precision(own, relevant, k)),
-            ("top", own[:, :k].any(axis=1).astype(float)),
-            ("majority", (mine > others.max(axis=1)).astype(float)),
-        ):
-            metrics[f"{name}_{k}"] = by_group(values, test.groups, seed)
+        values[f"map_at_{k}"] = average_precision(own, relevant, k)
+        values[f"top_{k}"] = own[:, :k].any(axis=1).astype(float)
+        values[f"majority_{k}"] = (mine > others.max(axis=1)).astype(float)
+    metrics = by_group(values, test.groups, seed)
     blind = vote_shares(database.labels[rows], ks[-1:], n_classes)[0]
     return Predictions.of(test, blind, {"k": ks.tolist(), "metric": config.metric}, metrics=metrics)
 

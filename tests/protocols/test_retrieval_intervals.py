@@ -1,0 +1,33 @@
+"""Intervals of retrieval against those of every other score, and how often the resamples are drawn."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+
+import numpy as np
+import pytest
+from protocol_helpers import cohort
+
+from bench.metrics import bootstrap, score
+from bench.protocols import retrieval
+
+
+@pytest.mark.parametrize("seed", [0, 5])
+def test_intervals_are_of_the_same_resamples_as_those_of_other_scores(seed: int) -> None:
+    train, test = cohort(120, separation=0.3), cohort(90, seed=1, separation=0.3)
+    made = retrieval.fit_predict(train, None, test, retrieval.Config(k=[1]), seed)
+    accuracy = score(test.labels, made.scores, test.groups, metrics=["accuracy"], n_boot=1000, seed=seed)["accuracy"]
+    assert accuracy.ci_low < accuracy.value < accuracy.ci_high
+    for name in ("top_1", "majority_1", "map_at_1"):
+        assert made.metrics[name] == pytest.approx(asdict(accuracy), abs=1e-12)
+
+
+def test_resamples_are_drawn_once_for_all_metrics(monkeypatch: pytest.MonkeyPatch) -> None:
+    drawn = []
+    draw = bootstrap.group_weights
+    monkeypatch.setattr(bootstrap, "group_weights", lambda *given: drawn.append(given) or draw(*given))
+    train, test = cohort(120), cohort(60, seed=1)
+    metrics = retrieval.fit_predict(train, None, test, retrieval.Config(), 0).metrics
+    assert len(metrics) == 12
+    assert len(drawn) == 1
+    assert all(np.isfinite(list(interval.values())).all() for interval in metrics.values())
