@@ -72,13 +72,16 @@ def crops_as_patches(tiles: list[np.ndarray], of_each: int, dim: int) -> np.ndar
     return np.concatenate(features)
 
 
-def objective(w: np.ndarray, b: np.ndarray, c: float, x: np.ndarray, y: np.ndarray) -> float:
-    """Scikit-learn's objective over C times the number of samples, in float64."""
-    logits = x @ w.T + b
+def objective(
+    w: np.ndarray, b: np.ndarray, c: float, x: np.ndarray, y: np.ndarray, weights: np.ndarray | None = None
+) -> float:
+    """Scikit-learn's objective over C times the sum of the weights, in float64; without weights each sample's is 1."""
+    weights = np.ones(len(y)) if weights is None else weights
+    logits = x.astype(np.float64, copy=False) @ w.T + b
     if logits.shape[1] == 1:
         logits = np.concatenate([np.zeros_like(logits), logits], axis=1)
     entropy = np.logaddexp.reduce(logits, axis=1) - logits[np.arange(len(y)), y]
-    return float(entropy.mean() + (w**2).sum() / (2 * c * len(y)))
+    return float((weights * entropy).sum() / weights.sum() + (w**2).sum() / (2 * c * weights.sum()))
 
 
 def main() -> None:

@@ -1,8 +1,11 @@
-"""Synthetic samples for the tests of the heads."""
+"""Synthetic samples for the tests of the heads, and scikit-learn's logistic regression."""
 
 from __future__ import annotations
 
+import warnings
+
 import numpy as np
+from sklearn.linear_model import LogisticRegression
 
 from bench.protocols import Samples
 
@@ -27,3 +30,17 @@ def cohort(
     ids = np.array([f"{prefix}{seed}-{i:05d}" for i in range(n)])
     groups = np.array([f"{prefix}{seed}-g{i // per_group:04d}" for i in range(n)])
     return Samples(ids, groups, features, labels.astype(np.int64))
+
+
+def logistic_oracle(
+    features: np.ndarray,
+    labels: np.ndarray,
+    c: float,
+    weights: np.ndarray | None = None,
+    class_weight: str | None = None,
+) -> LogisticRegression:
+    """Scikit-learn's fit in float64, to a gradient of 1e-8."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        model = LogisticRegression(C=c, tol=1e-8, max_iter=20_000, class_weight=class_weight)
+        return model.fit(features.astype(np.float64), labels, weights)

@@ -2,47 +2,30 @@
 
 from __future__ import annotations
 
-import warnings
 from dataclasses import replace
 
 import numpy as np
 import pytest
-from protocol_helpers import cohort
-from sklearn.linear_model import LogisticRegression
+from protocol_helpers import cohort, logistic_oracle
 from sklearn.metrics import balanced_accuracy_score
 
 from bench import protocols
 from bench.protocols import Samples, linear
 from bench.protocols.logistic import Design, solve
 from bench.protocols.selection import inner
+from benchmarks.linear import objective
 from registry.errors import UserError
-
-
-def oracle(features: np.ndarray, labels: np.ndarray, c: float, weights: np.ndarray | None = None) -> LogisticRegression:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        return LogisticRegression(C=c, tol=1e-8, max_iter=20000).fit(features.astype(np.float64), labels, weights)
-
-
-def objective(w: np.ndarray, b: np.ndarray, c: float, x: np.ndarray, y: np.ndarray, weights: np.ndarray) -> float:
-    """scikit-learn's, divided by C times the weights' sum, in float64 from its definition."""
-    logits = x.astype(np.float64) @ w.T + b
-    if logits.shape[1] == 1:
-        logits = np.concatenate([np.zeros_like(logits), logits], axis=1)
-    entropy = np.logaddexp.reduce(logits, axis=1) - logits[np.arange(len(y)), y]
-    return float((weights * entropy).sum() / weights.sum() + (w**2).sum() / (2 * c * weights.sum()))
 
 
 @pytest.mark.parametrize(("n", "classes", "dim"), [(300, 3, 24), (300, 2, 24), (40, 4, 90), (600, 5, 12)])
 def test_objective_reaches_sklearn_at_every_strength(n: int, classes: int, dim: int) -> None:
     data = cohort(n, classes=classes, dim=dim)
     strengths = np.logspace(-6, 5, 12)
-    ones = np.ones(n)
     solution = solve(Design.of(data.features), data.labels, classes, strengths)
     for i, c in enumerate(strengths):
-        own = objective(solution.weights[i].numpy(), solution.bias[i].numpy(), c, data.features, data.labels, ones)
-        fitted = oracle(data.features, data.labels, c)
-        best = objective(fitted.coef_, fitted.intercept_, c, data.features, data.labels, ones)
+        own = objective(solution.weights[i].numpy(), solution.bias[i].numpy(), c, data.features, data.labels)
+        fitted = logistic_oracle(data.features, data.labels, c)
+        best = objective(fitted.coef_, fitted.intercept_, c, data.features, data.labels)
         assert own <= best * (1 + 1e-6)
         assert solution.objective[i] == pytest.approx(own, rel=1e-6)
     assert solution.gradient_norm.max() <= 1e-6
@@ -67,7 +50,7 @@ def test_weightings_are_folds_and_class_weights() -> None:
     strengths, which = np.array([0.01, 1.0, 10.0, 0.1]), np.array([0, 1, 1, 2])
     solution = solve(Design.of(data.features), data.labels, 3, strengths, weightings, which)
     for i, (c, weighting) in enumerate(zip(strengths, weightings[which], strict=True)):
-        fitted = oracle(data.features, data.labels, c, weighting)
+        fitted = logistic_oracle(data.features, data.labels, c, weighting)
         own = next(solution.probabilities(data.features, slice(i, i + 1)))[1][0]
         np.testing.assert_allclose(own, fitted.predict_proba(data.features), atol=2e-4)
 
@@ -93,12 +76,12 @@ def test_inner_folds_choose_what_sklearn_would_choose() -> None:
         out = np.full(len(y), -1)
         for fit, held_out in zip(choice.fit, choice.held_out, strict=True):
             assert not set(choice.samples.groups[fit]) & set(choice.samples.groups[held_out])
-            out[held_out] = oracle(x[fit], y[fit], c).predict(x[held_out].astype(np.float64))
+            out[held_out] = logistic_oracle(x[fit], y[fit], c).predict(x[held_out].astype(np.float64))
         scores.append(balanced_accuracy_score(y, out))
     np.testing.assert_allclose(predictions.info["validation_balanced_accuracy"], scores, atol=0.002)
     c = np.logspace(-5, 3, 9)[int(np.argmax(scores))]
     assert predictions.info["c"] == pytest.approx(c)
-    fitted = oracle(x, y, c).predict(test.features.astype(np.float64))
+    fitted = logistic_oracle(x, y, c).predict(test.features.astype(np.float64))
     own = balanced_accuracy_score(test.labels, predictions.scores.argmax(1))
     assert own == pytest.approx(balanced_accuracy_score(test.labels, fitted), abs=0.002)
 
@@ -108,13 +91,13 @@ def test_validation_side_chooses_and_is_then_fitted() -> None:
     config = linear.Config(c_min=1e-4, c_max=1e2, n_strengths=7)
     predictions = linear.fit_predict(train, val, test, config, seed=0)
     scores = [
-        balanced_accuracy_score(val.labels, oracle(train.features, train.labels, c).predict(val.features))
+        balanced_accuracy_score(val.labels, logistic_oracle(train.features, train.labels, c).predict(val.features))
         for c in np.logspace(-4, 2, 7)
     ]
     np.testing.assert_allclose(predictions.info["validation_balanced_accuracy"], scores, atol=1e-12)
     c = np.logspace(-4, 2, 7)[int(np.argmax(scores))]
     both = np.concatenate([train.features, val.features]), np.concatenate([train.labels, val.labels])
-    np.testing.assert_allclose(predictions.scores, oracle(*both, c).predict_proba(test.features), atol=1e-3)
+    np.testing.assert_allclose(predictions.scores, logistic_oracle(*both, c).predict_proba(test.features), atol=1e-3)
 
 
 @pytest.mark.parametrize("kind", ["linear", "knn"])
@@ -145,8 +128,7 @@ def test_options_standardise_and_balance() -> None:
     config = linear.Config(c_min=0.5, c_max=0.5, n_strengths=1, standardise=True, class_weight="balanced")
     predictions = linear.fit_predict(few, None, test, config, 0)
     mean, deviation = few.features.mean(0, dtype=float), few.features.std(0, dtype=float)
-    fitted = LogisticRegression(C=0.5, tol=1e-8, max_iter=1000, class_weight="balanced")
-    fitted.fit((few.features - mean) / deviation, few.labels)
+    fitted = logistic_oracle((few.features - mean) / deviation, few.labels, 0.5, class_weight="balanced")
     np.testing.assert_allclose(predictions.scores, fitted.predict_proba((test.features - mean) / deviation), atol=1e-4)
     assert predictions.info["converged"]
 

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import warnings
 from dataclasses import replace
 
 import numpy as np
 import pytest
-from protocol_helpers import cohort
-from sklearn.linear_model import LogisticRegression
+from protocol_helpers import cohort, logistic_oracle
 from sklearn.metrics import log_loss, roc_auc_score
 
 from bench.protocols import Samples, linear
 from bench.protocols.logistic import Design, solve
 from bench.protocols.selection import inner
+from benchmarks.linear import objective
 from registry.errors import UserError
 
 NAMES = ("necrosis", "mitosis", "invasion", "artefact")
@@ -28,19 +27,6 @@ def labelled(n: int, seed: int = 0) -> Samples:
     logits = x @ mix * [1.5, 1, 0.7, 0.3] - [3, 0, 0.5, 0]
     labels = (logits + drawn.logistic(size=logits.shape) > 0).astype(np.int64)
     return replace(samples, labels=labels, classes=NAMES, kind="multilabel")
-
-
-def oracle(x: np.ndarray, y: np.ndarray, c: float, balanced: bool = False) -> LogisticRegression:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        model = LogisticRegression(C=c, tol=1e-8, max_iter=20_000, class_weight="balanced" if balanced else None)
-        return model.fit(x.astype(np.float64), y)
-
-
-def objective(w: np.ndarray, b: float, c: float, x: np.ndarray, y: np.ndarray, weights: np.ndarray) -> float:
-    """scikit-learn's for two classes, divided by C times the weights' sum, in float64 from its definition."""
-    entropy = np.logaddexp(0, np.where(y == 1, -1, 1) * (x.astype(np.float64) @ w + b))
-    return float((weights * entropy).sum() / weights.sum() + (w**2).sum() / (2 * c * weights.sum()))
 
 
 def test_each_labelling_reaches_sklearns_objective_in_every_fold() -> None:
@@ -64,12 +50,12 @@ def test_each_labelling_reaches_sklearns_objective_in_every_fold() -> None:
         assert solution.gradient_norm.max() <= 1e-6
         for p in range(0, len(each), 1 if memory > 1 else 7):
             weights, y, c = weightings[which[p]], data.labels[:, whose[p]], strengths[strength[p]]
-            fitted = oracle(data.features[weights > 0], y[weights > 0], c)
+            fitted = logistic_oracle(data.features[weights > 0], y[weights > 0], c)
             own, best = (
                 objective(w, b, c, data.features, y, weights)
                 for w, b in (
-                    (solution.weights[p, 0].numpy(), float(solution.bias[p, 0])),
-                    (fitted.coef_[0], fitted.intercept_[0]),
+                    (solution.weights[p].numpy(), solution.bias[p].numpy()),
+                    (fitted.coef_, fitted.intercept_),
                 )
             )
             assert own <= best * (1 + 1e-6)
@@ -81,24 +67,24 @@ def test_c_of_each_label_is_the_one_sklearn_would_choose(class_weight: str | Non
     train, test = labelled(240), labelled(400, seed=1)
     config = linear.Config(c_min=1e-5, c_max=1e3, n_strengths=9, class_weight=class_weight)
     predictions = linear.fit_predict(train, None, test, config, 3)
-    balanced = class_weight == "balanced"
     choice = inner(train, None, 3)
     x, labels = choice.samples.features, choice.samples.labels
     strengths = np.logspace(-5, 3, 9)
     for label in range(4):
         y = labels[:, label]
         share = np.bincount(y) / len(y)
-        weights = 0.5 / share[y] if balanced else np.ones(len(y))
+        weights = 0.5 / share[y] if class_weight else np.ones(len(y))
         losses = []
         for c in strengths:
             logits = np.zeros(len(y))
             for fit, rows in zip(choice.fit, choice.held_out, strict=True):
-                logits[rows] = oracle(x[fit], y[fit], c, balanced).decision_function(x[rows].astype(np.float64))
+                model = logistic_oracle(x[fit], y[fit], c, class_weight=class_weight)
+                logits[rows] = model.decision_function(x[rows].astype(np.float64))
             losses.append(np.average(np.logaddexp(0, np.where(y == 1, -logits, logits)), weights=weights))
         np.testing.assert_allclose(predictions.info["validation_log_loss"][label], losses, rtol=1e-3)
         c = strengths[int(np.argmin(losses))]
         assert predictions.info["c"][label] == pytest.approx(c)
-        fitted = oracle(x, y, c, balanced).predict_proba(test.features)[:, 1]
+        fitted = logistic_oracle(x, y, c, class_weight=class_weight).predict_proba(test.features)[:, 1]
         own = predictions.scores[:, label]
         np.testing.assert_allclose(own, fitted, atol=1e-3)
         clear = np.abs(fitted - 0.5) > 1e-3
@@ -125,7 +111,7 @@ def test_validation_side_chooses() -> None:
     config = linear.Config(c_min=1e-3, c_max=1e1, n_strengths=5)
     predictions = linear.fit_predict(train, val, test, config, 0)
     losses = [
-        log_loss(val.labels[:, 1], oracle(train.features, train.labels[:, 1], c).predict_proba(val.features))
+        log_loss(val.labels[:, 1], logistic_oracle(train.features, train.labels[:, 1], c).predict_proba(val.features))
         for c in np.logspace(-3, 1, 5)
     ]
     np.testing.assert_allclose(predictions.info["validation_log_loss"][1], losses, rtol=1e-4)

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import warnings
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from sklearn.linear_model import LogisticRegression
+from protocol_helpers import logistic_oracle
 
 import registry
 from bench.protocols import linear
@@ -39,9 +38,7 @@ def compared(x: np.ndarray, y: np.ndarray, at: np.ndarray) -> list[float]:
     double = x.astype(np.float64)
     differences = []
     for i in at:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            fitted = LogisticRegression(C=STRENGTHS[i], tol=1e-8, max_iter=20_000).fit(double, y)
+        fitted = logistic_oracle(double, y, STRENGTHS[i])
         best = objective(fitted.coef_, fitted.intercept_, STRENGTHS[i], double, y)
         own = objective(solution.weights[i].numpy(), solution.bias[i].numpy(), STRENGTHS[i], double, y)
         assert solution.objective[i] == pytest.approx(own, rel=1e-6)
