@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from tqdm import tqdm
 
-from bench.embed.stage import Embedding, Job, origin, timing_path, weights_of
+from bench.embed.embedding import Embedding, origin, timing_path, weights_of
+from bench.embed.stage import Job
 from bench.embed.store import Stored, is_whole, read_features, read_places, sweep, write_features
 from bench.files import whole_file
 from registry.errors import UserError

@@ -7,15 +7,14 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
-from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Int
 from tqdm import tqdm
 
+from bench.embed.embedding import Embedding, origin, timing_path, weights_of
 from bench.embed.store import is_whole, read_features, sweep, write_features
 from bench.files import whole_file
 from bench.tiles import Batch, TileSource
@@ -24,7 +23,7 @@ from registry.errors import UserError
 if TYPE_CHECKING:
     import torch
 
-    from registry.extractor import FeatureExtractor, SlideEncoder
+    from registry.extractor import FeatureExtractor
 
 Network = TypeVar("Network", covariant=True)
 
@@ -94,46 +93,6 @@ class Job(Generic[Network]):
     attributes: Mapping[str, str | int | float]
     load: Callable[[], Network]
     described: Mapping[str, str | int | float] = field(default_factory=dict)
-
-
-@dataclass
-class Embedding:
-    """What a job has come to.
-
-    Attributes
-    ----------
-    files : list of Path
-        One a unit, in their order.
-    rows : int64 [N]
-        Positions, counted over all units, of the tiles that could be read.
-    skipped : dict of str to int
-        Tiles that could not be read, by unit.
-    notes : list of str
-        What a reader of the rows must know of units that were left out.
-    weights : dict
-        sha256, commit and notes of the weights that the features were made with, and for slide vectors, as
-        `tile_encoder`, those of their tiles' features; empty if they were given.
-    error : Exception or None
-        Why the features are not whole; files that were written before it stay valid.
-    """
-
-    files: list[Path] = field(default_factory=list)
-    rows: Int[np.ndarray, " tile"] = field(default_factory=lambda: np.zeros(0, np.int64))
-    skipped: dict[str, int] = field(default_factory=dict)
-    notes: list[str] = field(default_factory=list)
-    weights: dict[str, Any] = field(default_factory=dict)
-    error: Exception | None = None
-
-    def features(self) -> Float[np.ndarray, "tile feature"]:
-        """All features as float32 [N, D]."""
-        return np.concatenate([np.asarray(read_features(file)[0], dtype=np.float32) for file in self.files])
-
-    @cached_property
-    def tiles_per_s(self) -> float | None:
-        """Rate at which the features were made, decoding included; None if nothing recorded it."""
-        timings = [json.loads(t.read_text()) for file in self.files if (t := timing_path(file)).is_file()]
-        seconds = sum(t["seconds"] for t in timings)
-        return sum(t["tiles"] for t in timings) / seconds if seconds else None
 
 
 def embed(
@@ -268,25 +227,6 @@ def _finish(job: Job[FeatureExtractor], unit: Unit, maker: _Maker, skipped: list
         temporary.write_text(json.dumps({"tiles": len(rows), "seconds": round(maker.seconds + waited, 4)}) + "\n")
 
 
-def origin(model: FeatureExtractor | SlideEncoder) -> dict[str, str]:
-    """Attributes that say with what a file was made and cannot be known before the model is loaded."""
-    versions = {package: version(package) for package in ("pfmbench", "torch", "timm")}
-    return {
-        "weights_commit": model.weights.commit or "",
-        "weights_notes": json.dumps(model.weights.notes),
-        "versions": json.dumps(versions),
-    }
-
-
-def weights_of(attributes: Mapping[str, Any]) -> dict[str, Any]:
-    """What a feature file says of the weights that it was made with."""
-    return {
-        "sha256": attributes.get("weights", ""),
-        "commit": attributes["weights_commit"],
-        "notes": json.loads(attributes["weights_notes"]),
-    }
-
-
 def _gather(job: Job[Any], units: list[Unit], on_corrupt: str) -> Embedding:
     whole = Embedding()
     rows, offset = [], 0
@@ -318,11 +258,6 @@ def _gather(job: Job[Any], units: list[Unit], on_corrupt: str) -> Embedding:
 
 def _path(job: Job[Any], unit: Unit) -> Path:
     return job.folder / f"{unit.name}.h5"
-
-
-def timing_path(file: Path) -> Path:
-    """Beside the features, not in them: the same tiles give the same file, bit for bit, however long they took."""
-    return file.with_suffix(".timing.json")
 
 
 def _explained(name: str, error: Exception, batch_size: int) -> Exception:

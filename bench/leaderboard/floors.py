@@ -7,8 +7,7 @@ from collections.abc import Collection, Iterable
 
 from bench.leaderboard.entries import Entry, Repeat
 from bench.metrics import LOWER_IS_BETTER
-
-TWIN = "@random"  # NAME@random: the architecture of NAME with seeded random weights
+from registry import RANDOM
 
 
 def floors_of(entry: Entry, entries: Iterable[Entry]) -> list[Entry]:
@@ -23,7 +22,7 @@ def floors_of(entry: Entry, entries: Iterable[Entry]) -> list[Entry]:
         if other.rows[0].floor
         and other.key.block == entry.key.block
         and other.key.frontend in ("", entry.key.frontend)
-        and (not other.key.model.endswith(TWIN) or other.key.model == entry.key.model + TWIN)
+        and (not other.key.model.endswith(RANDOM) or other.key.model == entry.key.model + RANDOM)
         and _alike(other, entry)
     ]
 
