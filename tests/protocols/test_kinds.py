@@ -51,8 +51,8 @@ def test_a_head_of_another_kind_is_named_with_those_to_choose() -> None:
 def test_presets_say_their_kinds_and_every_kind_has_some() -> None:
     presets = {path.stem: OmegaConf.load(path) for path in PRESETS.glob("*.yaml")}
     own = {name: protocols.configured(dict(settings)).kinds for name, settings in presets.items()}
-    assert own["pooled_cox"] == ("survival",)
-    assert own["pooled_ridge"] == ("regression", "ordinal")
+    assert own["cox"] == ("survival",)
+    assert own["ridge"] == ("regression", "ordinal")
     assert own["abmil_cox"] == ("survival",)
     for kind in KINDS:
         assert sum(kind in kinds for kinds in own.values()) > 1
