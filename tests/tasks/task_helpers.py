@@ -35,7 +35,10 @@ def tile(path: Path, seed: int = 0) -> Path:
 
 
 def sentence(read: Callable[..., Manifest], name: str, data: Path | None, *overrides: str) -> str:
+    """What is said of data that cannot be read: a whole sentence, or one that names where the data are to be had."""
     with pytest.raises(UserError) as error:
         read(name, data, *overrides)
-    assert "\n" not in str(error.value)
-    return str(error.value)
+    message = str(error.value)
+    assert "\n" not in message
+    assert message.endswith(".") or "://" in message
+    return message

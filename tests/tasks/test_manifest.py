@@ -10,10 +10,9 @@ import h5py
 import numpy as np
 import pandas as pd
 import pytest
-from task_helpers import tile
+from task_helpers import sentence, tile
 
 from bench.tasks.manifest import Manifest
-from registry.errors import UserError
 
 
 def csv(data: Path, rows: list[dict[str, object]], name: str = "manifest.csv") -> Path:
@@ -32,15 +31,6 @@ def rows_of(data: Path, n: int = 12, split: bool = True) -> list[dict[str, objec
         }
         for i in range(n)
     ]
-
-
-def sentence(read: Callable[..., Manifest], file: Path, *overrides: str) -> str:
-    with pytest.raises(UserError) as error:
-        read("tiles", file, *overrides)
-    message = str(error.value)
-    assert "\n" not in message
-    assert message.endswith(".") or "://" in message
-    return message
 
 
 def test_a_table_becomes_a_manifest(read: Callable[..., Manifest], data: Path):
@@ -76,7 +66,7 @@ def test_tabs_and_a_byte_order_mark(read: Callable[..., Manifest], data: Path):
 
 def test_a_missing_column_is_named_with_those_present(read: Callable[..., Manifest], data: Path):
     rows = [{"file" if k == "path" else k: v for k, v in r.items()} for r in rows_of(data)]
-    message = sentence(read, csv(data, rows))
+    message = sentence(read, "tiles", csv(data, rows))
     assert "no column path" in message
     assert "file, label, patient, split" in message
     assert "tasks.tiles.options.columns.path=NAME" in message
@@ -87,20 +77,20 @@ def test_a_missing_column_is_named_with_those_present(read: Callable[..., Manife
 def test_an_empty_cell_is_placed(read: Callable[..., Manifest], data: Path, column: str):
     rows = rows_of(data)
     rows[4][column] = " "
-    message = sentence(read, csv(data, rows))
+    message = sentence(read, "tiles", csv(data, rows))
     assert "1 tiles with an empty" in message
     assert "row 5" in message
 
 
 def test_a_duplicate_id_is_named(read: Callable[..., Manifest], data: Path):
     rows = [{**r, "id": f"tile{i // 2 * 2}" if i < 4 else f"tile{i}"} for i, r in enumerate(rows_of(data))]
-    assert "ids that stand more than once: tile0, tile2" in sentence(read, csv(data, rows))
+    assert "ids that stand more than once: tile0, tile2" in sentence(read, "tiles", csv(data, rows))
 
 
 def test_one_tile_under_two_ids_is_named(read: Callable[..., Manifest], data: Path):
     rows = [{**r, "id": f"tile{i}"} for i, r in enumerate(rows_of(data))]
     rows[11]["path"] = rows[0]["path"]
-    message = sentence(read, csv(data, rows))
+    message = sentence(read, "tiles", csv(data, rows))
     assert "more than once" in message
     assert "t0.png" in message
 
@@ -109,7 +99,7 @@ def test_missing_files_are_counted_and_the_first_named(read: Callable[..., Manif
     rows = rows_of(data)
     for i in (1, 2, 3, 5, 7):
         (data / f"t{i}.png").unlink()
-    message = sentence(read, csv(data, rows))
+    message = sentence(read, "tiles", csv(data, rows))
     assert "5 of 12 files" in message
     assert all(f"t{i}.png" in message for i in (1, 2, 3))
     assert "and 2 more" in message
@@ -121,7 +111,7 @@ def test_a_folder_or_a_broken_link_is_no_file(read: Callable[..., Manifest], dat
     (data / "t3.png").mkdir()
     (data / "t4.png").unlink()
     (data / "t4.png").symlink_to(data / "nowhere.png")
-    message = sentence(read, csv(data, rows))
+    message = sentence(read, "tiles", csv(data, rows))
     assert "2 of 12 files" in message
 
 
@@ -129,18 +119,18 @@ def test_a_file_of_another_kind_is_named(read: Callable[..., Manifest], data: Pa
     rows = rows_of(data)
     (data / "scan.czi").touch()
     rows[2]["path"] = "scan.czi"
-    message = sentence(read, csv(data, rows))
+    message = sentence(read, "tiles", csv(data, rows))
     assert "scan.czi" in message
     assert ".png" in message
 
 
 def test_one_class_only(read: Callable[..., Manifest], data: Path):
-    assert "one class only (a)" in sentence(read, csv(data, [{**r, "label": "a"} for r in rows_of(data)]))
+    assert "one class only (a)" in sentence(read, "tiles", csv(data, [{**r, "label": "a"} for r in rows_of(data)]))
 
 
 def test_a_label_that_is_no_class_of_the_task(read: Callable[..., Manifest], data: Path):
     file = csv(data, rows_of(data))
-    message = sentence(read, file, "tasks.tiles.classes=[b,c]")
+    message = sentence(read, "tiles", file, "tasks.tiles.classes=[b,c]")
     assert "no class of the task tiles: a" in message
 
 
@@ -151,7 +141,7 @@ def test_the_task_orders_its_classes(read: Callable[..., Manifest], data: Path):
 def test_a_patient_on_both_sides_is_named(read: Callable[..., Manifest], data: Path):
     rows = rows_of(data)
     rows[0]["split"] = rows[3]["split"] = "test"
-    message = sentence(read, csv(data, rows))
+    message = sentence(read, "tiles", csv(data, rows))
     assert "patient P0" in message
     assert "test and train" in message
     assert "1 more" in message
@@ -160,7 +150,7 @@ def test_a_patient_on_both_sides_is_named(read: Callable[..., Manifest], data: P
 def test_an_unknown_split_name_is_named(read: Callable[..., Manifest], data: Path):
     rows = rows_of(data)
     rows[0]["split"], rows[1]["split"] = "holdout", ""
-    message = sentence(read, csv(data, rows))
+    message = sentence(read, "tiles", csv(data, rows))
     assert "(empty), holdout" in message
     assert "2 tiles" in message
 
@@ -173,7 +163,7 @@ def test_synonyms_of_split_names(read: Callable[..., Manifest], data: Path):
 
 
 def test_a_split_without_test_tiles(read: Callable[..., Manifest], data: Path):
-    message = sentence(read, csv(data, [{**r, "split": "train"} for r in rows_of(data)]))
+    message = sentence(read, "tiles", csv(data, [{**r, "split": "train"} for r in rows_of(data)]))
     assert "no test tiles (train 12)" in message
 
 
@@ -213,12 +203,12 @@ def rare_rows(data: Path) -> list[dict[str, object]]:
 
 
 def test_rare_classes_are_named_with_counts_and_the_way_out(read: Callable[..., Manifest], data: Path):
-    message = sentence(read, csv(data, rare_rows(data)))
+    message = sentence(read, "tiles", csv(data, rare_rows(data)))
     assert "lone: 0 in train, 1 in test; rare: 1 in train, 1 in test" in message
     assert "fewer than 2 groups" in message
     assert "tasks.tiles.rare=drop" in message
     assert "min_groups=1" not in message, "it would not help a class that test has and train has not"
-    message = sentence(read, csv(data, rare_rows(data)[:-1]))
+    message = sentence(read, "tiles", csv(data, rare_rows(data)[:-1]))
     assert "(rare: 1 in train, 1 in test)" in message
     assert "tasks.tiles.min_groups=1" in message
 
@@ -242,7 +232,9 @@ def test_a_class_left_out_does_not_change_the_split_of_the_others(read: Callable
 
 
 def test_all_classes_rare(read: Callable[..., Manifest], data: Path):
-    assert "fewer than two classes" in sentence(read, csv(data, rows_of(data, 4, split=False)), "tasks.tiles.rare=drop")
+    assert "fewer than two classes" in sentence(
+        read, "tiles", csv(data, rows_of(data, 4, split=False)), "tasks.tiles.rare=drop"
+    )
 
 
 def stored(data: Path, n: int) -> Path:
@@ -263,7 +255,7 @@ def test_tiles_in_an_hdf5_file(read: Callable[..., Manifest], data: Path):
 def test_a_row_that_the_hdf5_file_lacks(read: Callable[..., Manifest], data: Path):
     stored(data, 5)
     rows = [{**r, "path": "tiles.h5", "index": i} for i, r in enumerate(rows_of(data))]
-    message = sentence(read, csv(data, rows))
+    message = sentence(read, "tiles", csv(data, rows))
     assert "row 11" in message
     assert "holds 5 tiles" in message
 
@@ -273,23 +265,23 @@ def test_an_index_must_be_a_row(read: Callable[..., Manifest], data: Path, index
     stored(data, 12)
     rows = [{**r, "path": "tiles.h5", "index": i} for i, r in enumerate(rows_of(data))]
     rows[5]["index"] = index
-    assert "index" in sentence(read, csv(data, rows))
+    assert "index" in sentence(read, "tiles", csv(data, rows))
 
 
 def test_a_damaged_hdf5_file(read: Callable[..., Manifest], data: Path):
     (data / "tiles.h5").write_bytes(b"not HDF5")
     rows = [{**r, "path": "tiles.h5", "index": i} for i, r in enumerate(rows_of(data))]
-    assert "is no HDF5 file" in sentence(read, csv(data, rows))
+    assert "is no HDF5 file" in sentence(read, "tiles", csv(data, rows))
 
 
 def test_a_table_that_is_none(read: Callable[..., Manifest], data: Path):
     file = data / "manifest.csv"
     file.write_bytes(bytes(range(128, 256)) * 4)
-    assert "cannot be read" in sentence(read, file)
+    assert "cannot be read" in sentence(read, "tiles", file)
     file.write_text("")
-    assert "cannot be read" in sentence(read, file)
+    assert "cannot be read" in sentence(read, "tiles", file)
     file.write_text("path,label\n")
-    assert "no rows" in sentence(read, file)
+    assert "no rows" in sentence(read, "tiles", file)
 
 
 def test_the_check_of_files_looks_at_each_folder_once(data: Path, monkeypatch: pytest.MonkeyPatch):

@@ -9,10 +9,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from task_helpers import tile
+from task_helpers import sentence, tile
 
 from bench.tasks import Manifest
-from registry.errors import UserError
 
 N = 24  # tiles, of twelve patients
 
@@ -32,13 +31,6 @@ def table(data: Path) -> Callable[..., Path]:
     return write
 
 
-def sentence(read: Callable[..., Manifest], file: Path, *overrides: str) -> str:
-    with pytest.raises(UserError) as error:
-        read("tiles", file, *overrides)
-    assert "\n" not in str(error.value)
-    return str(error.value)
-
-
 def test_grades_are_in_the_order_of_their_numbers_or_as_named(
     read: Callable[..., Manifest], table: Callable[..., Path]
 ):
@@ -47,7 +39,7 @@ def test_grades_are_in_the_order_of_their_numbers_or_as_named(
     assert grades.labels[:3].tolist() == [1, 2, 0]
     assert grades.task.metric == "quadratic_kappa"
     file = table(label=[["mild", "severe"][i // 2 % 2] for i in range(N)])
-    assert "tasks.tiles.classes=[LOW,...,HIGH]" in sentence(read, file, "tasks.tiles.kind=ordinal")
+    assert "tasks.tiles.classes=[LOW,...,HIGH]" in sentence(read, "tiles", file, "tasks.tiles.kind=ordinal")
     named = read("tiles", file, "tasks.tiles.kind=ordinal", "tasks.tiles.classes=[severe,mild]")
     assert named.classes == ("severe", "mild")
 
@@ -73,7 +65,7 @@ def test_survival_is_time_and_event(read: Callable[..., Manifest], table: Callab
     np.testing.assert_array_equal(found.labels, np.stack([days, died], axis=1))
     for side in ("train", "test"):
         assert found.labels[found.sides_of(0) == side, 1].any(), "events on both sides"
-    assert "no column time" in sentence(read, table(days=days, died=died), "tasks.tiles.kind=survival")
+    assert "no column time" in sentence(read, "tiles", table(days=days, died=died), "tasks.tiles.kind=survival")
 
 
 def test_labels_each_for_itself(read: Callable[..., Manifest], table: Callable[..., Path]):
@@ -112,13 +104,13 @@ def test_an_answer_of_another_kind_is_a_sentence(
     targets: str,
     parts: tuple[str, ...],
 ):
-    message = sentence(read, table(**columns), f"tasks.tiles.kind={kind}", f"tasks.tiles.targets=[{targets}]")
+    message = sentence(read, "tiles", table(**columns), f"tasks.tiles.kind={kind}", f"tasks.tiles.targets=[{targets}]")
     for part in parts:
         assert part in message
 
 
 def test_measurements_are_not_taken_for_classes(read: Callable[..., Manifest], table: Callable[..., Path]):
-    message = sentence(read, table(label=np.linspace(0.1, 9.7, N)))
+    message = sentence(read, "tiles", table(label=np.linspace(0.1, 9.7, N)))
     assert "tasks.tiles.kind=regression" in message
 
 
@@ -126,8 +118,10 @@ def test_labels_need_their_columns_named_and_a_metric_must_be_of_the_kind(
     read: Callable[..., Manifest], table: Callable[..., Path]
 ):
     file = table(label=[0, 1] * (N // 2))
-    assert "tasks.tiles.targets=[A,B]" in sentence(read, file, "tasks.tiles.kind=multilabel")
-    assert "choose one of c_index" in sentence(read, file, "tasks.tiles.kind=survival", "tasks.tiles.metric=auroc")
+    assert "tasks.tiles.targets=[A,B]" in sentence(read, "tiles", file, "tasks.tiles.kind=multilabel")
+    assert "choose one of c_index" in sentence(
+        read, "tiles", file, "tasks.tiles.kind=survival", "tasks.tiles.metric=auroc"
+    )
 
 
 def test_drawn_folds_test_every_sample_once_and_part_no_patient(
@@ -164,11 +158,15 @@ def test_the_data_may_name_their_folds_and_validation_is_drawn_beside_each(
 def test_folds_that_cannot_be_are_a_sentence(read: Callable[..., Manifest], table: Callable[..., Path]):
     labels = np.repeat([0, 1] * 6, 2)
     torn = table(label=labels, fold=[1, 2] * (N // 2))
-    assert "P0" in sentence(read, torn)
-    assert "the folds 1 and 2" in sentence(read, torn)
-    assert "two folds or more" in sentence(read, table(label=labels, fold=1))
+    assert "P0" in sentence(read, "tiles", torn)
+    assert "the folds 1 and 2" in sentence(read, "tiles", torn)
+    assert "two folds or more" in sentence(read, "tiles", table(label=labels, fold=1))
     both = table(label=labels, fold=np.repeat([1, 2], N // 2), split=["train"] * 16 + ["test"] * 8)
-    assert "a column split and a column fold" in sentence(read, both)
-    assert "fewer than tasks.tiles.split.folds=20" in sentence(read, table(label=labels), "tasks.tiles.split.folds=20")
-    assert "2 or more" in sentence(read, table(label=labels), "tasks.tiles.split.folds=1")
-    assert "of fold 1" in sentence(read, table(label=np.repeat([0] * 9 + [1] * 3, 2)), "tasks.tiles.split.folds=3")
+    assert "a column split and a column fold" in sentence(read, "tiles", both)
+    assert "fewer than tasks.tiles.split.folds=20" in sentence(
+        read, "tiles", table(label=labels), "tasks.tiles.split.folds=20"
+    )
+    assert "2 or more" in sentence(read, "tiles", table(label=labels), "tasks.tiles.split.folds=1")
+    assert "of fold 1" in sentence(
+        read, "tiles", table(label=np.repeat([0] * 9 + [1] * 3, 2)), "tasks.tiles.split.folds=3"
+    )

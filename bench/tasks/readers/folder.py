@@ -123,7 +123,7 @@ def _entries(folder: Path) -> list[os.DirEntry[str]]:
 def _groups(task: TaskConfig, names: pd.Series, pattern: str) -> list[str]:
     expression = _compiled(task, "group", pattern)
     if expression.groups != 1:
-        raise UserError(f"tasks.{task.name}.options.group must hold one group in brackets, the patient: {pattern}")
+        raise UserError(f"tasks.{task.name}.options.group={pattern} must hold one group in brackets, the patient.")
     found = [expression.search(name.rsplit("/", 1)[-1]) for name in names]
     without = [name for name, match in zip(names, found, strict=True) if match is None]
     if without:
@@ -138,4 +138,4 @@ def _compiled(task: TaskConfig, option: str, pattern: str) -> re.Pattern[str]:
     try:
         return re.compile(pattern)
     except re.error as error:
-        raise UserError(f"tasks.{task.name}.options.{option} is no regular expression ({error}): {pattern}") from error
+        raise UserError(f"tasks.{task.name}.options.{option}={pattern} is no regular expression: {error}.") from error
