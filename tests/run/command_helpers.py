@@ -3,6 +3,8 @@
 import contextlib
 import io
 import os
+import signal
+import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +12,8 @@ from pathlib import Path
 import pytest
 
 import bench.__main__ as command
+
+REPO = Path(__file__).resolve().parents[2]
 
 
 @dataclass
@@ -32,6 +36,19 @@ def bench(folder, *arguments, entry=command.main):
         os.chdir(before[0])
         sys.argv = before[1]
     return Done(stop.value.code or 0, out.getvalue(), err.getvalue())
+
+
+def killed(folder, arguments, wait):
+    """The command in a process of its own, killed when `wait` of that process returns; gives its exit code."""
+    child = subprocess.Popen(
+        [sys.executable, "-m", "bench", *arguments],
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": str(REPO)},
+        stderr=subprocess.DEVNULL,
+    )
+    wait(child)
+    child.send_signal(signal.SIGKILL)
+    return child.wait()
 
 
 def refused(done, *parts):

@@ -1,24 +1,19 @@
 """The whole command on small real work."""
 
 import json
-import os
 import random
-import signal
-import subprocess
 import sys
 import time
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
-from command_helpers import bench, files, refused
+from command_helpers import bench, files, killed, refused
 from PIL import Image
 
 from bench.demo import make_tiles
 from bench.leaderboard.__main__ import main as leaderboard
 
-REPO = Path(__file__).resolve().parents[2]
 FEW = ("protocols.simpleshot.shots=[1,4]", "protocols.simpleshot.episodes=20")
 PLUGIN = """
 from registry.card import Architecture, ModelCard, Preprocessing, Pretraining
@@ -237,19 +232,13 @@ def test_killed_ten_times_the_features_are_those_of_an_undisturbed_run(cohort, t
     lasts = time.monotonic() - began
     rng = random.Random(0)
     for _ in range(10):
-        command = [sys.executable, "-m", "bench", *arguments]
-        child = subprocess.Popen(
-            command, cwd=tmp_path, env={**os.environ, "PYTHONPATH": str(REPO)}, stderr=subprocess.DEVNULL
-        )
-        time.sleep(rng.uniform(lasts / 3, lasts))
-        child.send_signal(signal.SIGKILL)
-        child.wait()
+        killed(tmp_path, arguments, lambda child: time.sleep(rng.uniform(lasts / 3, lasts)))
     done = bench(tmp_path, *arguments)
     assert done.returncode == 0, done.stderr
-    plain, killed = (
+    plain, resumed = (
         {p.name: p.read_bytes() for p in (tmp_path / c).glob("features/**/*.h5")} for c in ("plain", "cache")
     )
-    assert plain == killed
+    assert plain == resumed
 
 
 def test_what_a_head_measures_itself_is_in_its_row(cohort, tmp_path):

@@ -1,10 +1,7 @@
 """The whole command on slides: from a manifest to rows, and nothing done twice."""
 
-import os
 import random
 import signal
-import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -14,7 +11,7 @@ import openslide
 import pandas as pd
 import pytest
 import torch
-from command_helpers import bench, files, refused
+from command_helpers import bench, files, killed, refused
 from PIL import Image
 from slide_command_helpers import SLIDES, features, on_slides, rows
 
@@ -26,8 +23,6 @@ from bench.leaderboard import read_predictions
 from bench.models import models
 from bench.slide_data import SlideData
 from bench.slides import read_bag
-
-REPO = Path(__file__).resolve().parents[2]
 
 
 def test_rows_of_bags_and_of_means(finished):
@@ -156,18 +151,15 @@ def kill_and_finish(cohort, folder, model, kills, seed):
     rng = random.Random(seed)
     done_at_kill = {}
     for left in range(kills, 0, -1):
-        command = [sys.executable, "-m", "bench", *arguments]
-        child = subprocess.Popen(
-            command, cwd=folder, env={**os.environ, "PYTHONPATH": str(REPO)}, stderr=subprocess.DEVNULL
-        )
         known = len(done_at_kill)
         wanted = known + rng.randint(0, max(0, (SLIDES - 2 - known) // left))
-        while child.poll() is None and len(features(folder, model)) <= wanted:
-            time.sleep(0.001)
-        time.sleep(rng.uniform(0, 0.05))
-        child.send_signal(signal.SIGKILL)
-        child.wait()
-        assert child.returncode == -signal.SIGKILL
+
+        def embedded(child, wanted=wanted):
+            while child.poll() is None and len(features(folder, model)) <= wanted:
+                time.sleep(0.001)
+            time.sleep(rng.uniform(0, 0.05))
+
+        assert killed(folder, arguments, embedded) == -signal.SIGKILL
         now = {p: p.stat().st_mtime_ns for p in features(folder, model).values()}
         assert now.items() >= done_at_kill.items()
         done_at_kill = now
@@ -176,12 +168,12 @@ def kill_and_finish(cohort, folder, model, kills, seed):
     whole = {p: p.stat().st_mtime_ns for p in features(folder, model).values()}
     assert whole.items() >= done_at_kill.items()
     for part in ("features", "grids"):
-        plain, killed = (
+        plain, resumed = (
             {p.relative_to(folder / c): p.read_bytes() for p in (folder / c / part).glob("**/*.h5")}
             for c in ("plain", "cache")
         )
         assert len(plain) == SLIDES
-        assert plain == killed
+        assert plain == resumed
     return len(done_at_kill)
 
 
