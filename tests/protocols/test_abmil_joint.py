@@ -8,10 +8,9 @@ import numpy as np
 import pytest
 import torch
 
-from bench.protocols import abmil
+from bench.protocols import Bags, abmil
 from bench.protocols.abmil_losses import Cox
 from bench.protocols.abmil_training import Schedule, train
-from bench.protocols.bags import Bags
 
 
 def survivors(slides: int, dim: int = 6) -> Bags:

@@ -7,8 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from bench.protocols import abmil
-from bench.protocols.bags import Bags
+from bench.protocols import Bags, abmil
 from registry.errors import UserError
 
 SETTINGS = abmil.Config(dim=8, attention_dim=4, epochs=3, batch=4, dropout=0.0, precision="float32", keep="last")

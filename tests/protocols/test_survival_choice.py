@@ -8,8 +8,7 @@ import numpy as np
 import pytest
 
 from bench import protocols
-from bench.protocols import Samples, cox
-from bench.protocols.bags import Bags
+from bench.protocols import Bags, Samples, cox
 from registry.errors import UserError
 
 
