@@ -22,7 +22,6 @@ from bench.slides import (
     SlideTiles,
     coords_attributes,
     find_coords,
-    find_tissue,
     open_slide,
     plan,
     read_coords,
@@ -32,6 +31,7 @@ from bench.slides import (
 )
 from bench.tasks import Manifest
 from bench.tiles import Batch
+from bench.tissue_cache import kept_tissue
 from registry.errors import UserError
 
 SHOWN = 10  # sentences of unusable slides
@@ -59,7 +59,7 @@ class SlideUnits:
         With the columns ``mpp`` (NaN where the slide is to say) and ``mask`` ("" where tissue is to be found).
     cut : Cut
     cache, previews : Path
-        Folders of the grids and of the pictures for people.
+        Folders of the grids and of what tissue was found, and of the pictures for people.
     on_corrupt : {"error", "skip"}
         Whether a slide that cannot be read stops the run or is left out.
     coords : Path or None
@@ -82,6 +82,7 @@ class SlideUnits:
         self.key = {"task": manifest.task.name, "tiling": json.dumps(tiling, sort_keys=True)}
         self.pictures = previews / (f"{cut}-coords" if coords else str(cut))
         self._grids = cache / "grids" / manifest.task.name / digest(self.key)
+        self._tissue = cache / "tissue" / manifest.task.name
         self._on_corrupt, self._coords = on_corrupt, coords
 
     def make(self) -> tuple[list[Unit], list[str]]:
@@ -177,7 +178,8 @@ class SlideUnits:
             if self._coords:
                 tissue, grid = None, read_coords(self._coords, slide.id, opened, self.cut.size)
             else:
-                tissue = None if slide.mask else find_tissue(opened, on_corrupt=self._on_corrupt)
+                kept = self._tissue / f"{path.stem}.npz"
+                tissue = None if slide.mask else kept_tissue(kept, source, opened, on_corrupt=self._on_corrupt)
                 with _not_corrupt():
                     tissue = tissue or read_mask(slide.mask, opened)
                     grid = plan(
