@@ -18,6 +18,7 @@ from tqdm import tqdm
 from bench.embed import Unit
 from bench.files import digest, stamp, unwritable, whole_file
 from bench.slides import (
+    FINER_TOLERANCE,
     Grid,
     SlideTiles,
     coords_attributes,
@@ -36,7 +37,6 @@ from registry.errors import UserError
 
 SHOWN = 10  # sentences of unusable slides
 MPP_TOLERANCE = 0.1  # relative; beyond it the rows say the scale of the tiles
-FINER_TOLERANCE = 0.05  # relative; beyond it the rows say that tiles are made up
 
 
 @dataclass(frozen=True)
@@ -157,7 +157,7 @@ class SlideUnits:
 
     def _why_empty(self, grid: Grid) -> str:
         if self._coords:
-            return "whose coordinates list no tile"
+            return f"whose {'tiles all hang over the edge' if grid.candidates else 'coordinates list no tile'}"
         return "without tissue" if grid.candidates else f"smaller than a tile of {self.cut}"
 
     def _write_sheet(self, previews: list[tuple[Path, str]]) -> None:

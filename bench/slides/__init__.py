@@ -7,11 +7,12 @@ from bench.slides.pixels import UnreadableRegion
 from bench.slides.preview import write_contact_sheet, write_preview
 from bench.slides.reader import SlideTiles
 from bench.slides.slide import Slide, open_slide
-from bench.slides.tiling import Grid, from_coords, plan
+from bench.slides.tiling import FINER_TOLERANCE, Grid, from_coords, plan
 from bench.slides.tissue import Tissue
 from bench.slides.tissue import find as find_tissue
 
 __all__ = [
+    "FINER_TOLERANCE",
     "Grid",
     "Slide",
     "SlideTiles",

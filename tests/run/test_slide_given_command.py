@@ -101,7 +101,7 @@ def test_coordinates_of_trident(finished, cohort, tmp_path):
 
 
 def test_coordinates_at_another_scale(finished, table, tmp_path):
-    """Windows of twice the side on all slides but one, whose file is empty."""
+    """Windows of twice the side on all slides but two: the file of one is empty, that of the other all over its edge."""
     folder, _ = finished
     layouts(tmp_path, features(folder, "colour"))
     slides = sorted((tmp_path / "coords/patches").glob("*.h5"))
@@ -113,16 +113,20 @@ def test_coordinates_at_another_scale(finished, table, tmp_path):
             places = np.minimum(places, np.arange(len(places))[:, None])
             if path == slides[0]:
                 places = np.concatenate([places, [[says["level0_width"] - 9, 0]]])
+            if path == slides[-2]:
+                places = np.array([[says["level0_width"] - 9, 0], [says["level0_width"] - 90, 0]])
             coords = file.create_dataset("coords", data=places)
             coords.attrs["patch_size_level0"] = 2 * says["patch_size_level0"]
     table.to_csv(tmp_path / "cohort.csv", index=False)
     done = on_slides(tmp_path, "cohort.csv", "model=colour", "protocol=linear", "coords=coords")
     assert done.returncode == 0, done.stderr
     notes = rows(tmp_path)["colour", "linear", 0]["notes"]
-    assert f"1 slide whose coordinates list no tile left out: {slides[-1].name.removesuffix('_patches.h5')}" in notes
+    empty, over = (path.name.removesuffix("_patches.h5") for path in (slides[-1], slides[-2]))
+    assert f"1 slide whose coordinates list no tile left out: {empty}" in notes
+    assert f"1 slide whose tiles all hang over the edge left out: {over}" in notes
     assert "1 tile of the coordinates left out, over the edge of a slide" in notes
     (scale,) = [note for note in notes if "um/px" in note]
-    assert re.fullmatch(r"tiles of 12 slides are (0\.99\d|1)( to 1(\.\d+)?)? um/px where 0\.5 is asked", scale)
+    assert re.fullmatch(r"tiles of 11 slides are (0\.99\d|1)( to 1(\.\d+)?)? um/px where 0\.5 is asked", scale)
 
 
 def test_tiles_enlarged_beyond_the_slide_say_so(table, tmp_path):
