@@ -32,6 +32,13 @@ def check_settings(config: BenchConfig) -> None:
                     f"{group}s.{name} is {value}, and what can be set are its fields, {group}s.{name}.FIELD=VALUE: "
                     f"choose with {group}=NAME."
                 )
+    unnamed = [name for name, value in config.protocols.items() if isinstance(value, dict) and "kind" not in value]
+    if unnamed:
+        there = ", ".join(name for name in config.protocols if name not in unnamed) or "none"
+        raise UserError(
+            f"protocols.{unnamed[0]} is set, but there is no protocol {unnamed[0]} in this run: its protocols are "
+            f"{there}; name it in protocol=, or give one of your own its kind, protocols.{unnamed[0]}.kind=KIND."
+        )
     if not config.seeds or not all(0 <= seed < 2**32 for seed in config.seeds):
         raise UserError(f"seeds={list(config.seeds)} must name one seed or more, each from 0 to 2**32 - 1: seeds=[0].")
     if config.bootstrap < LEAST_BOOTSTRAP:

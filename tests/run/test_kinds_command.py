@@ -213,6 +213,7 @@ def test_a_fold_of_one_patient_has_no_interval_and_the_table_stands(cohort, tmp_
         (("model=[colour,null]",), ("must be a name or a list of names",)),
         (("protocols.knn=5",), ("protocols.knn is 5", "protocols.knn.FIELD=VALUE")),
         (("tasks.tiles=5",), ("tasks.tiles is 5",)),
+        (("protocols.dsmil.epochs=5",), ("there is no protocol dsmil in this run: its protocols are knn",)),
         (("seeds=[]",), ("must name one seed or more",)),
         (("seeds=[-1]",), ("must name one seed or more",)),
         (("model=colour,random_vit_s16",), ("several names need brackets", "model=[colour,random_vit_s16]")),
