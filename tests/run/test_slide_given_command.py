@@ -101,7 +101,7 @@ def test_coordinates_of_trident(finished, cohort, tmp_path):
 
 
 def test_coordinates_at_another_scale(finished, table, tmp_path):
-    """Windows of twice the side on all slides but two: the file of one is empty, that of the other all over its edge."""
+    """Windows of twice the side on all slides but two, of which one has none and the other all over its edge."""
     folder, _ = finished
     layouts(tmp_path, features(folder, "colour"))
     slides = sorted((tmp_path / "coords/patches").glob("*.h5"))
