@@ -19,7 +19,7 @@ def nearest(
     database: Float[np.ndarray, "item feature"],
     k: int,
     metric: str = "cosine",
-    memory_bytes: int = 2**30,
+    memory_bytes: int = 2**28,
     device: str = "auto",
 ) -> tuple[Int[np.ndarray, "query neighbour"], Float[np.ndarray, "query neighbour"]]:
     """Rows of the database nearest to each query and their distances, from the nearest on; of equals the lower row.
@@ -46,7 +46,7 @@ def nearest(
     for start in range(0, len(queries), size):
         rows = queries[start : start + size]
         compared = geometry.single(rows)
-        best, candidates = (compared @ single.T - geometry.offset).topk(wanted, dim=1)
+        best, candidates = (compared @ single.T).sub_(geometry.offset).topk(wanted, dim=1)
         candidates = candidates.sort(dim=1).values
         order = _distances(geometry, rows, items, candidates).sort(dim=1, stable=True)
         kept, near = candidates.gather(1, order.indices)[:, :k], order.values[:, :k]
