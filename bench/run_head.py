@@ -116,6 +116,8 @@ class Run:
         except OSError as error:
             place = Path(error.filename or leaderboard.row_path(self.results, *self._key))
             return self.fail(unwritable(place, error, "results=DIR"), of_model=False)
+        except Exception as error:
+            return self.fail(error, notes)
         own = row.metrics[self.task.metric]
         say(
             f"{self.task.name} · {self.model.name} · {self.protocol}{self._part}: {self.task.metric} "

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from command_helpers import bench, refused
 
+from bench import leaderboard
 from bench.demo import make_tiles
 from registry import identity
 from registry.errors import UserError
@@ -61,3 +62,17 @@ def test_a_full_disk_is_named_by_the_folder_that_is_full(cohort, tmp_path, monke
     done = run(tmp_path, cohort)
     refused(done, "The disk of results/predictions/tiles/colour is full", "results=DIR")
     assert "fault" not in done.stderr
+
+
+def test_what_cannot_be_saved_is_a_row_and_the_other_heads_finish(cohort, tmp_path, monkeypatch):
+    write = leaderboard.write
+
+    def spoilt(results, row, predictions):
+        if predictions is not None and row.protocol == "knn":
+            raise ValueError("Predictions that cannot be stored.")
+        return write(results, row, predictions)
+
+    monkeypatch.setattr(leaderboard, "write", spoilt)
+    refused(run(tmp_path, cohort, "protocol=[knn,linear]"), "Predictions that cannot be stored.")
+    assert row(tmp_path)["status"] == "failed"
+    assert json.loads((tmp_path / ROW.replace("knn", "linear")).read_text())["status"] == "ok"
