@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -11,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+from bench.files import digest
 from bench.leaderboard.predictions import SavedPredictions, read_predictions
 from bench.leaderboard.rows import Row, Run
 from bench.metrics import METRICS, Replicates, names, resample
@@ -122,4 +121,4 @@ def _by_id(saved: SavedPredictions) -> SavedPredictions:
 
 def _samples(saved: SavedPredictions) -> str:
     record = [saved.kind, saved.ids.tolist(), saved.groups.tolist(), saved.y_true.tolist(), saved.classes]
-    return hashlib.sha256(json.dumps(record).encode()).hexdigest()
+    return digest(record)

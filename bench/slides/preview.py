@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import math
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,7 +11,7 @@ from jaxtyping import UInt8
 from PIL import Image, ImageDraw, ImageFont
 from scipy import ndimage
 
-from bench.files import whole_file
+from bench.files import digest, whole_file
 from bench.slides.slide import Slide
 from bench.slides.tiling import Grid
 from bench.slides.tissue import Tissue
@@ -102,7 +100,7 @@ def _hatch(pixels: UInt8[np.ndarray, "height width 3"]) -> None:
 def _shown(previews: Sequence[tuple[Path, str]]) -> bytes:
     """Digest of what a contact sheet shows, which it carries as its comment."""
     members = [(preview.name, preview.stat().st_size, preview.stat().st_mtime_ns, text) for preview, text in previews]
-    return hashlib.sha256(json.dumps(members).encode()).hexdigest().encode()
+    return digest(members).encode()
 
 
 def _comment(path: Path) -> bytes:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -11,6 +9,7 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Shaped
 
+from bench.files import digest
 from bench.tasks import checks, targets
 from bench.tasks.config import CLASS_LIKE, TaskConfig, Unit
 from bench.tasks.readers import Table
@@ -56,7 +55,7 @@ class Manifest:
         columns = [self.frame["id"], self.frame["group"], self.labels, *self.sides]
         record = [[np.asarray(column)[order].tolist() for column in columns], self.classes]
         record += [self.task.kind.value, self.task.metric]
-        return hashlib.sha256(json.dumps(record).encode()).hexdigest()[:8]
+        return digest(record)[:8]
 
     @property
     def answers(self) -> list[str]:
