@@ -22,14 +22,13 @@ from bench.leaderboard import Row
 from bench.models import Model
 from bench.protocols import Bags, Samples
 from bench.slide_data import SlideData
-from bench.slide_units import file_name
+from bench.slide_units import MPP_TOLERANCE, file_name
 from bench.tasks import TaskConfig, Unit
 from bench.tile_data import Pass, TileData, divided
 from registry.card import Preprocessing
 from registry.errors import UserError
 
 STALE = "this row is of an earlier run; a later one failed"
-MPP_TOLERANCE = 0.1  # relative; beyond it the row says what the network sees
 
 
 @dataclasses.dataclass(frozen=True)

@@ -78,10 +78,7 @@ class SlideData:
 
     def samples(self, embedding: Embedding) -> Samples:
         """The same slides, each the mean of its tiles."""
-        bags = self.bags(embedding)
-        vectors = [bags.read(slide).mean(axis=0, dtype=np.float64) for slide in range(len(bags))]
-        features = np.stack(vectors).astype(np.float32) if vectors else np.zeros((0, 0), np.float32)
-        return Samples(bags.ids, bags.groups, features, bags.labels, bags.classes, bags.kind)
+        return self.bags(embedding).pooled()
 
     def notes(self, embedding: Embedding) -> list[str]:
         """What a reader of the rows must know of slides and tiles that were left out."""

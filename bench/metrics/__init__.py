@@ -1,6 +1,6 @@
 """Scores of predictions, with bootstrap intervals by group and paired differences."""
 
-from bench.metrics.bootstrap import Interval, Replicates, replicate
+from bench.metrics.bootstrap import Interval, Replicates, replicate, weighted_mean
 from bench.metrics.checks import check
 from bench.metrics.scores import CLASSIFIED, LOWER_IS_BETTER, METRICS, PRIMARY, names, resample, score, score_all
 
@@ -17,4 +17,5 @@ __all__ = [
     "resample",
     "score",
     "score_all",
+    "weighted_mean",
 ]

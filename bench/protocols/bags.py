@@ -58,6 +58,21 @@ class Bags:
         """The slides without their features."""
         return Samples(self.ids, self.groups, np.empty((len(self), 0)), self.labels, self.classes, self.kind)
 
+    def pooled(self, pool: str = "mean") -> Samples:
+        """One float32 vector a slide: the "mean" or "max" over its tiles.
+
+        Raises
+        ------
+        UserError
+            As `read`.
+        """
+        vectors = []
+        for slide in range(len(self)):
+            x = self.read(slide)
+            vectors.append(x.mean(axis=0, dtype=np.float64) if pool == "mean" else x.max(axis=0))
+        features = np.stack(vectors).astype(np.float32) if vectors else np.zeros((0, 0), np.float32)
+        return Samples(self.ids, self.groups, features, self.labels, self.classes, self.kind)
+
     def take(self, rows: Shaped[np.ndarray, " row"]) -> Bags:
         """The bags at these rows (indices or mask), in their order."""
         where = np.arange(len(self))[rows]

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict
 
 import numpy as np
 from jaxtyping import Float, Shaped
 
-from bench.metrics import replicate
+from bench.metrics import replicate, weighted_mean
 
 RESAMPLES = 1000
 
@@ -24,12 +24,6 @@ def by_group(
 ) -> dict[str, dict[str, float]]:
     """Means over samples, and their 95 % percentile intervals, all from the same resamples of the groups."""
     distinct, group = np.unique(groups, return_inverse=True)
-    counts = np.bincount(group)
-
-    def mean(of: Float[np.ndarray, " sample"]) -> Callable[[np.ndarray], np.ndarray]:
-        sums = np.bincount(group, of)
-        return lambda weights: (sums @ weights) / (counts @ weights)
-
-    statistics = {name: mean(of) for name, of in values.items()}
+    statistics = {name: weighted_mean(of, group) for name, of in values.items()}
     replicates = replicate(statistics, len(distinct), len(group), n_boot=RESAMPLES, seed=seed)
     return {name: asdict(of_metric.interval()) for name, of_metric in replicates.items()}

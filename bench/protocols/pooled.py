@@ -5,10 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from bench.protocols.bags import Bags
-from bench.protocols.base import Predictions, Samples
+from bench.protocols.base import Predictions
 from bench.protocols.settings import check_settings
 from registry.errors import UserError
 
@@ -51,8 +49,8 @@ def fit_predict(train: Bags, val: Bags | None, test: Bags, config: Config, seed:
         Bags without usable features, or what the head raises.
     """
     head = _inner(config)
-    pooled = pool_bags(train, config.pool), None if val is None else pool_bags(val, config.pool)
-    return head.fit_predict(*pooled, pool_bags(test, config.pool), seed)
+    pooled = train.pooled(config.pool), None if val is None else val.pooled(config.pool)
+    return head.fit_predict(*pooled, test.pooled(config.pool), seed)
 
 
 def _inner(config: Config) -> Head:
@@ -62,12 +60,3 @@ def _inner(config: Config) -> Head:
     if head.takes_bags:
         raise UserError(f"The pooled head gives vectors, but {config.head} takes bags: choose a head for vectors.")
     return head
-
-
-def pool_bags(bags: Bags, pool: str) -> Samples:
-    """One float32 vector a slide."""
-    vectors = []
-    for slide in range(len(bags)):
-        x = bags.read(slide)
-        vectors.append(x.mean(axis=0, dtype=np.float64) if pool == "mean" else x.max(axis=0))
-    return Samples(bags.ids, bags.groups, np.stack(vectors).astype(np.float32), bags.labels, bags.classes, bags.kind)
