@@ -81,7 +81,8 @@ def gathered(
 ) -> Labelled:
     """The samples at `rows` of the manifest, whose features are given in the same order."""
     ids, groups = (manifest.frame[c].to_numpy(str)[rows] for c in ("id", "group"))
-    return of(ids, groups, features, manifest.labels[rows], manifest.classes, manifest.task.kind.value)
+    task = manifest.task
+    return of(ids, groups, features, manifest.labels[rows], manifest.classes, task.kind.value, task.metric)
 
 
 def divided(

@@ -10,10 +10,12 @@ from __future__ import annotations
 import importlib
 import pkgutil
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from difflib import get_close_matches
 from types import ModuleType
 from typing import Any
+
+import numpy as np
 
 from bench.protocols.bags import Bags
 from bench.protocols.base import CLASSIFIED, KINDS, Predictions, Samples
@@ -75,7 +77,9 @@ class Head:
         if train.kind not in self.kinds:
             raise UserError(wrong_kind(train.kind, self.kind, self.kinds, _heads_for(train.kind, self.takes_bags)))
         predictions: Predictions = get(self.kind).fit_predict(train, val, test, self.config, seed)
-        return predictions
+        info = dict(predictions.info)
+        notes = [*info.pop("notes", []), *_notes_on_one_class(predictions, train.classes)]
+        return replace(predictions, info={**info, "notes": notes} if notes else info)
 
 
 def configured(settings: Mapping[str, Any]) -> Head:
@@ -109,6 +113,17 @@ def configured(settings: Mapping[str, Any]) -> Head:
             plain = OmegaConf.to_container(value) if OmegaConf.is_config(value) else value
             raise UserError(wrong_type(kind, schema, name, plain)) from error
     return Head(kind, OmegaConf.to_object(settled))
+
+
+def _notes_on_one_class(predictions: Predictions, classes: tuple[str, ...]) -> list[str]:
+    """A note where every test sample gets the same class although there are several."""
+    if predictions.kind not in CLASSIFIED or len(np.unique(predictions.y_true)) < 2:
+        return []
+    predicted = np.unique(predictions.scores.argmax(axis=1))
+    if len(predicted) > 1:
+        return []
+    name = classes[predicted[0]] if classes else str(predicted[0])
+    return [f"all {len(predictions.y_true)} test samples are predicted to be {name}: the head tells no class apart"]
 
 
 def _heads_for(target: str, bags: bool) -> list[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 import numpy as np
@@ -36,7 +36,7 @@ class Bags:
         Identity of each slide, and the unit (patient) that must not be split.
     features : one [T_s, D] a slide
         Float16 or float32: a bag is read when it is used.
-    labels, classes, kind
+    labels, classes, kind, metric
         As in `Samples`, one row a slide.
     """
 
@@ -46,6 +46,7 @@ class Bags:
     labels: Shaped[np.ndarray, "slide ..."]
     classes: tuple[str, ...] = ()
     kind: str = "classes"
+    metric: str = ""
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -56,7 +57,7 @@ class Bags:
 
     def table(self) -> Samples:
         """The slides without their features."""
-        return Samples(self.ids, self.groups, np.empty((len(self), 0)), self.labels, self.classes, self.kind)
+        return self._samples(np.empty((len(self), 0)))
 
     def pooled(self, pool: str = "mean") -> Samples:
         """One float32 vector a slide: the "mean" or "max" over its tiles.
@@ -71,13 +72,16 @@ class Bags:
             x = self.read(slide)
             vectors.append(x.mean(axis=0, dtype=np.float64) if pool == "mean" else x.max(axis=0))
         features = np.stack(vectors).astype(np.float32) if vectors else np.zeros((0, 0), np.float32)
-        return Samples(self.ids, self.groups, features, self.labels, self.classes, self.kind)
+        return self._samples(features)
+
+    def _samples(self, features: Float[np.ndarray, "slide feature"]) -> Samples:
+        return Samples(self.ids, self.groups, features, self.labels, self.classes, self.kind, self.metric)
 
     def take(self, rows: Shaped[np.ndarray, " row"]) -> Bags:
         """The bags at these rows (indices or mask), in their order."""
         where = np.arange(len(self))[rows]
         chosen = [self.features[i] for i in where]
-        return Bags(self.ids[where], self.groups[where], chosen, self.labels[where], self.classes, self.kind)
+        return replace(self, ids=self.ids[where], groups=self.groups[where], features=chosen, labels=self.labels[where])
 
     def read(self, slide: int, tiles: Int[np.ndarray, " tile"] | None = None) -> Float[np.ndarray, "tile feature"]:
         """Features of one slide, or of some of its tiles, as float32.

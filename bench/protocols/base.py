@@ -27,6 +27,8 @@ class Samples:
         and event (1) or censoring (0). Multi-label: int64 [N, L] of 0 and 1.
     classes : names of the classes, grades, targets or labels, if known; ("risk",) for survival
     kind : one of `KINDS`
+    metric : str
+        What the task is ranked by, and heads that sweep a setting choose it by; "" is the primary metric of the kind.
     """
 
     ids: np.ndarray
@@ -35,6 +37,7 @@ class Samples:
     labels: Shaped[np.ndarray, "sample ..."]
     classes: tuple[str, ...] = ()
     kind: str = "classes"
+    metric: str = ""
 
     def __len__(self) -> int:
         return len(self.labels)

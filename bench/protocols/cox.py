@@ -12,7 +12,7 @@ import numpy as np
 from bench.protocols.base import Predictions, Samples
 from bench.protocols.checks import check_features
 from bench.protocols.scaling import spread
-from bench.protocols.selection import inner, pool
+from bench.protocols.selection import inner, notes_on_end, pool
 from bench.protocols.settings import FROM_ONE, POSITIVE, Range, check_settings
 from bench.protocols.survival import check_survival, concordance, nothing_to_choose_by
 from registry.errors import UserError
@@ -77,6 +77,7 @@ def fit_predict(train: Samples, val: Samples | None, test: Samples, config: Conf
             "alphas": alphas.tolist(),
             "validation_c_index": c_index.tolist(),
         }
+        notes += notes_on_end("alpha", info["alpha"], info["alphas"], "set protocols.cox.alphas beyond it")
         if early:
             notes.append(
                 f"{early} of {len(alphas) * len(choice.fit)} fits that the Cox regression's alpha was chosen by ended "

@@ -11,10 +11,12 @@ from jaxtyping import Float, Int
 from bench.protocols.base import Predictions, Samples
 from bench.protocols.checks import check_classes
 from bench.protocols.neighbours import nearest
-from bench.protocols.selection import balanced_accuracy, inner, inner_where_possible, pool
+from bench.protocols.selection import candidate_scores, inner, inner_where_possible, pool
 from bench.protocols.settings import FROM_ONE, POSITIVE, check_settings
 from bench.protocols.temperature import fit_temperature, scaled
 from registry.errors import UserError
+
+TIE = 1e-9
 
 
 @dataclass
@@ -42,9 +44,10 @@ class Config:
 
 
 def fit_predict(train: Samples, val: Samples | None, test: Samples, config: Config, seed: int) -> Predictions:
-    """Choose k by balanced accuracy (of equals, the largest), vote among train and validation; scores are vote shares.
+    """Choose k by the metric that the task is ranked by (of equals, the largest), vote among train and validation.
 
-    Every neighbour has one vote and equal votes go to the first class. Of neighbours at the same distance, the one
+    Every neighbour has one vote and scores are vote shares; equal votes go to the class whose nearest neighbour is the
+    nearer. Of neighbours at the same distance, the one
     whose id sorts first is the nearer.
 
     Raises
@@ -70,7 +73,8 @@ def fit_predict(train: Samples, val: Samples | None, test: Samples, config: Conf
         found, _ = nearest(
             query.features, database.features, int(ks[-1]), config.metric, int(config.memory_gib * 2**30), config.device
         )
-        return vote_shares(database.labels[found], ks, n_classes)
+        labels = database.labels[found]
+        return break_ties(vote_shares(labels, ks, n_classes), labels)
 
     info: dict[str, Any] = {"k": int(ks[-1])}
     best = len(ks) - 1
@@ -80,14 +84,14 @@ def fit_predict(train: Samples, val: Samples | None, test: Samples, config: Conf
         for fit, held_out in zip(choice.fit, choice.held_out, strict=True):
             unseen[:, held_out] = votes(samples.take(held_out), samples.take(fit))
         judged = choice.judged
-        validation = balanced_accuracy(y[judged], unseen[:, judged].argmax(-1))
-        best = int(np.flatnonzero(validation == validation.max())[-1])
+        validation = candidate_scores(y[judged], unseen[:, judged], kind=samples.kind, metric=samples.metric)
+        best = int(np.flatnonzero(validation == validation.max())[-1]) if not np.isnan(validation).any() else best
         if len(ks) > 1:
             info = {
                 "k": int(ks[best]),
                 "chosen_by": choice.by,
                 "candidates": ks.tolist(),
-                "validation_balanced_accuracy": validation.tolist(),
+                "validation_metric": validation.tolist(),
             }
         info["temperature"] = fit_temperature(unseen[best, judged], y[judged])
     scores = votes(test, samples)[best]
@@ -104,3 +108,23 @@ def vote_shares(
         counts = np.cumsum(labels == c, axis=1, dtype=np.int32)
         shares[:, :, c] = (counts[:, ks - 1] / ks).T
     return shares
+
+
+def break_ties(
+    shares: Float[np.ndarray, "candidate sample class"], labels: Int[np.ndarray, "sample neighbour"]
+) -> Float[np.ndarray, "candidate sample class"]:
+    """The same shares, in which one of several largest ones is larger by `TIE`, so that no class wins by its number.
+
+    It is that of the class whose nearest neighbour is the nearest of them. Rows still sum to 1.
+    """
+    first = np.full(shares.shape[1:], labels.shape[1])
+    for c in range(shares.shape[2]):
+        own = labels == c
+        first[:, c] = np.where(own.any(axis=1), own.argmax(axis=1), labels.shape[1])
+    largest = shares == shares.max(axis=-1, keepdims=True)
+    candidate, sample = np.nonzero(largest.sum(axis=-1) > 1)
+    winner = np.where(largest, first, labels.shape[1] + 1).argmin(axis=-1)[candidate, sample]
+    broken = shares.copy()
+    broken[candidate, sample, winner] += TIE
+    broken[candidate, sample] /= 1 + TIE
+    return broken

@@ -86,7 +86,7 @@ def fit_predict(train: Samples, val: Samples | None, test: Samples, config: Conf
         "percent": [float(p) for p in shares],
         "samples": used.tolist(),
         "gradient_norm": float(fitted.gradient_norm.max()),
-        **notes_on(float(fitted.gradient_norm.max()), TOL, MAX_ITER),
+        "notes": notes_on(float(fitted.gradient_norm.max()), TOL, MAX_ITER),
     }
     largest = scores.reshape(config.repeats, len(shares), *scores.shape[1:])[:, -1].mean(axis=0)
     return Predictions.of(test, largest, info, metrics=metrics)

@@ -12,7 +12,7 @@ from jaxtyping import Bool, Float, Int
 from bench.protocols.base import Predictions, Samples
 from bench.protocols.checks import check_classes
 from bench.protocols.scaling import standardised
-from bench.protocols.selection import balanced_accuracy, inner, inner_where_possible, pool
+from bench.protocols.selection import inner, inner_where_possible, notes_on_end, pool
 from bench.protocols.settings import FROM_ONE, POSITIVE, check_settings, device_of
 from bench.protocols.temperature import fit_temperature, scaled
 from registry.errors import UserError
@@ -66,14 +66,19 @@ class Config:
 
 
 def fit_predict(train: Samples, val: Samples | None, test: Samples, config: Config, seed: int) -> Predictions:
-    """Choose C by balanced accuracy (of equals, the strongest regularisation), refit, predict probabilities.
+    """Choose C by the log-loss of held-out samples, every class of the same weight, refit, predict probabilities.
+
+    Log-loss decides and not the balanced accuracy that tasks are ranked by: on separable or few samples the latter is
+    the same at many strengths, and of these the strongest leaves the prediction to the free intercept, which follows
+    whichever class is larger after the refit. `python -m benchmarks.selection` compares the rules; the figures are in
+    `benchmarks/README.md`.
 
     Grades are classes. Labels that do not exclude each other are fitted each for itself (`linear_labels`).
 
-    The validation predictions of all inner folds are judged together; those at the chosen C, which their samples did
-    not help to fit, also give the temperature of `Predictions.calibrated` (at one C too, where folds can be made).
-    `info` holds C, the gradient norm and objective of the refit, the largest gradient norm of the sweep, and the
-    balanced accuracy of each strength.
+    The losses of all inner folds are added up; the held-out predictions at the
+    chosen C also give the temperature of `Predictions.calibrated` (at one C too, where folds can be made). `info` holds
+    C, the gradient norm and objective of the refit, the largest gradient norm of the sweep, and the log-loss of each
+    strength.
 
     Raises
     ------
@@ -110,21 +115,21 @@ def fit_predict(train: Samples, val: Samples | None, test: Samples, config: Conf
         folds, count = len(choice.fit), len(strengths)
         weightings = np.stack([weights_of(y, fit, n_classes, config.class_weight) for fit in choice.fit])
         sweep = solver(np.tile(strengths, folds), weightings, np.repeat(np.arange(folds), count))
-        predicted = np.full((count, len(y)), -1)
+        importance = weights_of(y, choice.judged, n_classes, "balanced")
+        losses = np.zeros(count)
         for fold in range(folds):
             rows = np.flatnonzero(choice.held_out[fold])
-            for part, scores in sweep.probabilities(features[rows], slice(fold * count, (fold + 1) * count)):
-                predicted[:, rows[part]] = scores.argmax(-1)
-        judged = choice.judged
-        validation = balanced_accuracy(y[judged], predicted[:, judged])
-        best = int(validation.argmax())
+            of_fold = slice(fold * count, (fold + 1) * count)
+            for part, losses_of_part in sweep.log_losses(features[rows], y[rows], of_fold):
+                losses += losses_of_part @ importance[rows[part]]
+        losses /= importance.sum()
+        best = int(losses.argmin())
         if count > 1:
             info = {
                 "c": float(strengths[best]),
-                "c_at_edge": best in (0, count - 1),
                 "chosen_by": choice.by,
                 "strengths": strengths.tolist(),
-                "validation_balanced_accuracy": validation.tolist(),
+                "validation_log_loss": losses.tolist(),
                 "sweep_gradient_norm": float(sweep.gradient_norm.max()),
             }
         unseen = np.zeros((len(y), n_classes))
@@ -134,7 +139,7 @@ def fit_predict(train: Samples, val: Samples | None, test: Samples, config: Conf
                 features[rows], slice(fold * count + best, fold * count + best + 1)
             ):
                 unseen[rows[part]] = scores[0]
-        info["temperature"] = fit_temperature(unseen[judged], y[judged])
+        info["temperature"] = fit_temperature(unseen[choice.judged], y[choice.judged])
     weights = weights_of(y, np.ones(len(y), dtype=bool), n_classes, config.class_weight)
     final = solver(np.array([info["c"]]), weights[None])
     info |= {
@@ -142,7 +147,10 @@ def fit_predict(train: Samples, val: Samples | None, test: Samples, config: Conf
         "objective": float(final.objective[0]),
         "iterations": int(final.iterations[0]),
         "converged": bool(final.gradient_norm[0] <= config.tol),
-        **notes_on(float(final.gradient_norm[0]), config.tol, config.max_iter),
+        "notes": [
+            *notes_on_end("C", info["c"], strengths, "set protocols.linear.c_min or c_max beyond it"),
+            *notes_on(float(final.gradient_norm[0]), config.tol, config.max_iter),
+        ],
     }
     scores = np.concatenate([s[0] for _, s in final.probabilities(test_features)])
     calibrated = scaled(scores, info["temperature"]) if choice else None

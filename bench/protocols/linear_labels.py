@@ -12,7 +12,7 @@ from bench.protocols.base import Predictions, Samples
 from bench.protocols.checks import check_multilabel
 from bench.protocols.linear import Config, strengths_of, weights_of
 from bench.protocols.scaling import standardised
-from bench.protocols.selection import inner, pool
+from bench.protocols.selection import inner, notes_on_end, pool
 from bench.protocols.settings import device_of
 
 
@@ -77,7 +77,6 @@ def fit_predict_labels(train: Samples, val: Samples | None, test: Samples, confi
         best = losses.argmin(axis=1)
         info = {
             "c": strengths[best].tolist(),
-            "c_at_edge": [int(i) in (0, count - 1) for i in best],
             "chosen_by": choice.by,
             "strengths": strengths.tolist(),
             "validation_log_loss": losses.tolist(),
@@ -90,7 +89,14 @@ def fit_predict_labels(train: Samples, val: Samples | None, test: Samples, confi
         "objective": final.objective.tolist(),
         "iterations": final.iterations.tolist(),
         "converged": bool((final.gradient_norm <= config.tol).all()),
-        **notes_on(float(final.gradient_norm.max()), config.tol, config.max_iter),
+        "notes": [
+            *(
+                note
+                for name, c in zip(train.classes or map(str, range(n_labels)), info["c"], strict=True)
+                for note in notes_on_end(f"C of {name}", c, strengths, "set protocols.linear.c_min or c_max beyond it")
+            ),
+            *notes_on(float(final.gradient_norm.max()), config.tol, config.max_iter),
+        ],
     }
     scores = np.concatenate([p[:, :, 1].T for _, p in final.probabilities(test_features)])
     return Predictions.of(test, scores, info)

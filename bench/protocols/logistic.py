@@ -65,17 +65,29 @@ class Solution:
                 logits = torch.cat([torch.zeros_like(logits), logits], -1)
             yield rows, torch.softmax(logits, -1).cpu().numpy()
 
+    def log_losses(
+        self,
+        features: Float[np.ndarray, "sample feature"],
+        labels: Int[np.ndarray, " sample"],
+        problems: slice = slice(None),
+    ) -> Iterator[tuple[slice, Float[np.ndarray, "problem sample"]]]:
+        """Negative log-likelihood of each sample's class in nats, exact where the probability would round to 0."""
+        for rows, logits in self.logits(features, problems):
+            if logits.shape[-1] == 1:
+                logits = torch.cat([torch.zeros_like(logits), logits], -1)
+            own = torch.from_numpy(np.asarray(labels[rows], dtype=np.int64)).to(logits.device)
+            own = own.expand(len(logits), -1)[..., None]
+            yield rows, (torch.logsumexp(logits, -1) - logits.gather(-1, own)[..., 0]).cpu().numpy()
 
-def notes_on(gradient_norm: float, tol: float, max_iter: int) -> dict[str, list[str]]:
-    """For `Predictions.info`: a note where the largest gradient norm of the fits is above the tolerance, else none."""
+
+def notes_on(gradient_norm: float, tol: float, max_iter: int) -> list[str]:
+    """A note where the largest gradient norm of the fits is above the tolerance."""
     if gradient_norm <= tol:
-        return {}
-    return {
-        "notes": [
-            f"The logistic regression did not converge: it ended at a gradient norm of {gradient_norm:.2g}, above "
-            f"{tol:g}, after at most {max_iter} iterations (standardised features or a smaller C converge sooner)."
-        ]
-    }
+        return []
+    return [
+        f"The logistic regression did not converge: it ended at a gradient norm of {gradient_norm:.2g}, above {tol:g}, "
+        f"after at most {max_iter} iterations (standardised features or a smaller C converge sooner)."
+    ]
 
 
 def solve(

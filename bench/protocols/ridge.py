@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 
 from bench.protocols.base import Predictions, Samples
 from bench.protocols.checks import check_labels, check_targets
 from bench.protocols.scaling import OVERFLOW, deviation, finite, spread
-from bench.protocols.selection import Inner, inner, inner_where_possible, pool
+from bench.protocols.selection import Inner, candidate_scores, inner, inner_where_possible, notes_on_end, pool
 from bench.protocols.settings import FROM_ONE, POSITIVE, check_settings
 from bench.protocols.temperature import fit_temperature, scaled
 from registry.errors import UserError
@@ -45,10 +45,10 @@ class Config:
 
 
 def fit_predict(train: Samples, val: Samples | None, test: Samples, config: Config, seed: int) -> Predictions:
-    """Choose alpha by the held-out R2, averaged over targets (of equals, the largest), refit, predict values.
+    """Choose alpha by the metric that the task is ranked by, of held-out samples (of equals, the largest), refit.
 
-    R2 is averaged over the targets that vary among the held-out samples. Where none does, as where one patient with one
-    value validates, the squared error decides, each target in units of its deviation over all samples.
+    Where that metric is undefined, as where one patient with one value validates, the squared error decides, each
+    target in units of its deviation over all samples.
 
     Grades are numbers from 0 to C-1; a predicted value is shared between its neighbouring grades (`shared`), and the
     held-out values at the chosen alpha, shared alike, give the temperature.
@@ -76,23 +76,25 @@ def fit_predict(train: Samples, val: Samples | None, test: Samples, config: Conf
             unseen[:, held_out] = fitted.predict(x[held_out])
         judged = choice.judged
     if choice and len(alphas) > 1:
-        # In units of the deviation, so that squares neither overflow nor vanish.
-        unit = deviation(y)
-        truth = y[judged] / unit
-        errors = ((unseen[:, judged] / unit - truth) ** 2).sum(axis=1)
-        squares = ((truth - truth.mean(axis=0)) ** 2).sum(axis=0)
-        varies = (y[judged] != y[judged][0]).any(axis=0) & (squares > 0)
-        r2 = (1 - errors[:, varies] / squares[varies]).mean(axis=1) if varies.any() else None
-        value = -errors.mean(axis=1) / judged.sum() if r2 is None else r2
+        predicted, by = unseen[:, judged], "metric"
+        unit = deviation(y)  # so that squares neither overflow nor vanish
+        value = np.full(len(alphas), np.nan)
+        if np.isfinite(predicted).all():
+            value = _held_out_metric(samples, judged, predicted, unit, grades)
+        if np.isnan(value).any():
+            value = -(((predicted - y[judged]) / unit) ** 2).mean(axis=(1, 2))
+            by = "squared_error"
         if not np.isfinite(value).any():
             raise UserError(OVERFLOW)
         chosen = int(np.flatnonzero(value == np.nanmax(value))[-1])
         info = {
             "alpha": float(alphas[chosen]),
-            "alpha_at_edge": chosen in (0, len(alphas) - 1),
             "chosen_by": choice.by,
             "alphas": alphas.tolist(),
-            **({"validation_squared_error": (-value).tolist()} if r2 is None else {"validation_r2": r2.tolist()}),
+            f"validation_{by}": (value if by == "metric" else -value).tolist(),
+            "notes": notes_on_end(
+                "alpha", alphas[chosen], alphas, "set protocols.ridge.alpha_min or alpha_max beyond it"
+            ),
         }
     final = Ridge.fit(x, y, alphas[chosen : chosen + 1], standardise=config.standardise)
     values = finite(final.predict(test.features.astype(np.float64))[0])
@@ -103,6 +105,24 @@ def fit_predict(train: Samples, val: Samples | None, test: Samples, config: Conf
         info["temperature"] = fit_temperature(shared(unseen[chosen, judged, 0], grades), samples.labels[judged])
         calibrated = scaled(scores, info["temperature"])
     return Predictions.of(test, scores, info, calibrated=calibrated)
+
+
+def _held_out_metric(
+    samples: Samples,
+    rows: Bool[np.ndarray, " sample"],
+    predicted: Float[np.ndarray, "strength row target"],
+    unit: Float[np.ndarray, " target"],
+    grades: int,
+) -> Float[np.ndarray, " strength"]:
+    """What the task is ranked by, of each strength's held-out values."""
+    if grades:
+        shares = (shared(values[:, 0], grades) for values in predicted)
+        return candidate_scores(samples.labels[rows], shares, kind="ordinal", metric=samples.metric)
+    if samples.metric == "mae":  # the other metrics do not depend on the unit of a target
+        unit = np.ones_like(unit)
+    return candidate_scores(
+        targets(samples)[rows] / unit, (values / unit for values in predicted), kind="regression", metric=samples.metric
+    )
 
 
 def shared(values: Float[np.ndarray, " sample"], grades: int) -> Float[np.ndarray, "sample grade"]:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Bool, Float, Int, Shaped
 
+from bench.metrics import LOWER_IS_BETTER, PRIMARY, score
 from bench.protocols.base import CLASSIFIED, Samples
 from bench.protocols.checks import class_names, label_names
 from registry.errors import UserError
@@ -166,6 +168,38 @@ def pool(train: Samples, val: Samples | None) -> Samples:
             labels=np.concatenate([train.labels, val.labels]),
         )
     return both.take(np.argsort(both.ids, kind="stable"))
+
+
+def candidate_scores(
+    labels: Shaped[np.ndarray, "sample ..."],
+    scores: Iterable[Float[np.ndarray, "sample column"]],
+    *,
+    kind: str,
+    metric: str,
+) -> Float[np.ndarray, " candidate"]:
+    """The task's own metric of each candidate's held-out scores; higher is better, NaN where it is undefined.
+
+    Parameters
+    ----------
+    labels, scores, kind
+        As in `bench.metrics.score`; one array of scores a candidate.
+    metric : str
+        What the task is ranked by; "" is the primary metric of the kind.
+    """
+    metric = metric or PRIMARY[kind]
+    sign = -1.0 if metric in LOWER_IS_BETTER else 1.0
+    each_alone = np.arange(len(labels))
+    return np.array(
+        [sign * score(labels, own, each_alone, kind=kind, metrics=[metric], n_boot=0)[metric].value for own in scores]
+    )
+
+
+def notes_on_end(what: str, chosen: float, candidates: Sequence[float], mend: str) -> list[str]:
+    """A note where the chosen setting is the first or last of those tried, so that one beyond may be better."""
+    low, high = min(candidates), max(candidates)
+    if low == high or low < chosen < high:
+        return []
+    return [f"{what}={chosen:g} was chosen at the end of those tried, {low:g} to {high:g}: {mend}"]
 
 
 def balanced_accuracy(

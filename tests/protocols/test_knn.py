@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from protocol_helpers import cohort
-from sklearn.metrics import balanced_accuracy_score
+from sklearn.metrics import balanced_accuracy_score, roc_auc_score
 from sklearn.neighbors import KNeighborsClassifier
 
 from bench.protocols import knn
@@ -38,14 +38,50 @@ def test_predictions_are_sklearns_with_k_chosen_on_validation(metric: str) -> No
     scores = {}
     for k in knn.Config().k:
         oracle = KNeighborsClassifier(k, **options).fit(train.features.astype(float), train.labels)
-        scores[k] = balanced_accuracy_score(val.labels, oracle.predict(val.features.astype(float)))
-    np.testing.assert_allclose(predictions.info["validation_balanced_accuracy"], list(scores.values()))
+        scores[k] = balanced_accuracy_score(val.labels, _predicted(oracle, val))
+    np.testing.assert_allclose(predictions.info["validation_metric"], list(scores.values()))
     k = max(k for k in scores if scores[k] == max(scores.values()))
     assert predictions.info["k"] == k
     oracle = KNeighborsClassifier(k, **options)
     oracle.fit(np.concatenate([train.features, val.features]).astype(float), np.concatenate([train.labels, val.labels]))
-    np.testing.assert_allclose(predictions.scores, oracle.predict_proba(test.features.astype(float)))
-    np.testing.assert_array_equal(predictions.scores.argmax(1), oracle.predict(test.features.astype(float)))
+    np.testing.assert_allclose(predictions.scores, oracle.predict_proba(test.features.astype(float)), atol=2 * knn.TIE)
+    np.testing.assert_array_equal(predictions.scores.argmax(1), _predicted(oracle, test))
+
+
+def _predicted(oracle: KNeighborsClassifier, query: Samples) -> np.ndarray:
+    """Scikit-learn's vote; equal votes go to the class of the nearest neighbour among the tied classes."""
+    x = query.features.astype(float)
+    votes, neighbours = oracle.predict_proba(x), oracle._y[oracle.kneighbors(x)[1]]
+    return np.array(
+        [next(c for c in own if share[c] == share.max()) for share, own in zip(votes, neighbours, strict=True)]
+    )
+
+
+@pytest.mark.parametrize("flip", [False, True])
+def test_a_tie_does_not_favour_a_class_for_its_number(flip: bool) -> None:
+    order = np.array([[1, 0], [0, 1], [1, 0], [0, 1]])
+    labels = 1 - order if flip else order
+    shares = knn.break_ties(knn.vote_shares(labels, np.array([2]), 2), labels)[0]
+    assert shares.argmax(1).tolist() == labels[:, 0].tolist()
+    np.testing.assert_allclose(shares.sum(1), 1, rtol=0, atol=1e-15)
+    np.testing.assert_allclose(shares, 0.5, atol=1e-9)
+
+
+def test_k_is_chosen_by_what_the_task_is_ranked_by() -> None:
+    train, val, test = (cohort(n, seed=s, separation=0.5, classes=2) for n, s in ((200, 0), (100, 1), (50, 2)))
+    found = {}
+    for metric in ("accuracy", "auroc"):
+        own = [replace(side, metric=metric) for side in (train, val, test)]
+        found[metric] = knn.fit_predict(*own, knn.Config(), 0).info
+    of_auroc = []
+    for k in knn.Config().k:
+        oracle = KNeighborsClassifier(k, algorithm="brute", metric="cosine").fit(
+            train.features.astype(float), train.labels
+        )
+        of_auroc.append(roc_auc_score(val.labels, oracle.predict_proba(val.features.astype(float))[:, 1]))
+    np.testing.assert_allclose(found["auroc"]["validation_metric"], of_auroc, atol=0.02)
+    assert found["auroc"]["k"] == knn.Config().k[int(np.argmax(found["auroc"]["validation_metric"]))]
+    assert found["accuracy"]["validation_metric"] != found["auroc"]["validation_metric"]
 
 
 @settings(max_examples=30)

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from protocol_helpers import cohort, logistic_oracle
-from sklearn.metrics import balanced_accuracy_score
+from sklearn.metrics import balanced_accuracy_score, log_loss
 
 from bench import protocols
 from bench.protocols import Samples, linear
@@ -71,33 +71,77 @@ def test_inner_folds_choose_what_sklearn_would_choose() -> None:
     choice = inner(train, None, seed=3)
     assert choice.fit.shape[0] == 5
     x, y = choice.samples.features, choice.samples.labels
-    scores = []
+    losses = []
     for c in np.logspace(-5, 3, 9):
-        out = np.full(len(y), -1)
+        out = np.full((len(y), 3), np.nan)
         for fit, held_out in zip(choice.fit, choice.held_out, strict=True):
             assert not set(choice.samples.groups[fit]) & set(choice.samples.groups[held_out])
-            out[held_out] = logistic_oracle(x[fit], y[fit], c).predict(x[held_out].astype(np.float64))
-        scores.append(balanced_accuracy_score(y, out))
-    np.testing.assert_allclose(predictions.info["validation_balanced_accuracy"], scores, atol=0.002)
-    c = np.logspace(-5, 3, 9)[int(np.argmax(scores))]
+            out[held_out] = logistic_oracle(x[fit], y[fit], c).predict_proba(x[held_out].astype(np.float64))
+        losses.append(log_loss(y, out, sample_weight=1 / np.bincount(y)[y]))
+    np.testing.assert_allclose(predictions.info["validation_log_loss"], losses, rtol=1e-3)
+    c = np.logspace(-5, 3, 9)[int(np.argmin(losses))]
     assert predictions.info["c"] == pytest.approx(c)
     fitted = logistic_oracle(x, y, c).predict(test.features.astype(np.float64))
     own = balanced_accuracy_score(test.labels, predictions.scores.argmax(1))
     assert own == pytest.approx(balanced_accuracy_score(test.labels, fitted), abs=0.002)
 
 
-def test_validation_side_chooses_and_is_then_fitted() -> None:
+@pytest.mark.parametrize("class_weight", [None, "balanced"])
+def test_validation_side_chooses_and_is_then_fitted(class_weight: str | None) -> None:
     train, val, test = cohort(120), cohort(90, seed=1), cohort(60, seed=2)
-    config = linear.Config(c_min=1e-4, c_max=1e2, n_strengths=7)
+    val = val.take(np.flatnonzero(val.labels != 2)[:50].tolist() + np.flatnonzero(val.labels == 2)[:9].tolist())
+    config = linear.Config(c_min=1e-4, c_max=1e2, n_strengths=7, class_weight=class_weight)
     predictions = linear.fit_predict(train, val, test, config, seed=0)
-    scores = [
-        balanced_accuracy_score(val.labels, logistic_oracle(train.features, train.labels, c).predict(val.features))
-        for c in np.logspace(-4, 2, 7)
-    ]
-    np.testing.assert_allclose(predictions.info["validation_balanced_accuracy"], scores, atol=1e-12)
-    c = np.logspace(-4, 2, 7)[int(np.argmax(scores))]
+    share = 1 / np.bincount(val.labels)[val.labels]
+    losses = []
+    for c in np.logspace(-4, 2, 7):
+        fitted = logistic_oracle(train.features, train.labels, c, class_weight=class_weight)
+        losses.append(log_loss(val.labels, fitted.predict_proba(val.features.astype(float)), sample_weight=share))
+    np.testing.assert_allclose(predictions.info["validation_log_loss"], losses, rtol=1e-3)
+    c = np.logspace(-4, 2, 7)[int(np.argmin(losses))]
     both = np.concatenate([train.features, val.features]), np.concatenate([train.labels, val.labels])
-    np.testing.assert_allclose(predictions.scores, logistic_oracle(*both, c).predict_proba(test.features), atol=1e-3)
+    expected = logistic_oracle(*both, c, class_weight=class_weight).predict_proba(test.features)
+    np.testing.assert_allclose(predictions.scores, expected, atol=1e-3)
+
+
+@pytest.mark.parametrize(("sizes", "held_out"), [((20, 20), (6, 5)), ((30, 30), (10, 8)), ((150, 150), (31, 29))])
+@pytest.mark.parametrize("seed", range(4))
+def test_a_separable_task_is_never_scored_at_chance(
+    sizes: tuple[int, int], held_out: tuple[int, int], seed: int
+) -> None:
+    """Ties in validation accuracy went to the strongest penalty, and the refit then predicted the larger class."""
+    rng = np.random.default_rng(seed)
+    direction = rng.normal(size=64)
+    direction *= (2.0 if sum(sizes) > 100 else 3.5) / np.linalg.norm(direction)
+
+    def side(counts: tuple[int, int], name: str) -> Samples:
+        labels = np.repeat([0, 1], counts)
+        features = rng.normal(size=(len(labels), 64)) + np.where(labels[:, None], direction, -direction)
+        ids = np.array([f"{name}{i}" for i in range(len(labels))])
+        return Samples(ids, ids, features.astype(np.float32), labels.astype(np.int64))
+
+    train, val, test = side(sizes, "t"), side(held_out, "v"), side((100, 100), "q")
+    for val_or_none in (val, None):
+        predictions = protocols.Head("linear", linear.Config()).fit_predict(train, val_or_none, test, 0)
+        assert balanced_accuracy_score(test.labels, predictions.scores.argmax(1)) > 0.85
+
+
+def test_a_head_that_predicts_one_class_says_so() -> None:
+    train, test = cohort(60, classes=2), cohort(40, classes=2, seed=1)
+    train = train.take(np.r_[np.flatnonzero(train.labels == 0), np.flatnonzero(train.labels == 1)[:20]])
+    head = protocols.Head("linear", linear.Config(c_min=1e-12, c_max=1e-12, n_strengths=1))
+    train = replace(train, classes=("benign", "malignant"))
+    notes = head.fit_predict(train, None, test, 0).info["notes"]
+    assert any("all 40 test samples are predicted to be benign" in note for note in notes)
+    sound = protocols.Head("linear", linear.Config(n_strengths=5)).fit_predict(train, None, test, 0)
+    assert not any("are predicted to be" in note for note in sound.info.get("notes", []))
+
+
+def test_a_choice_at_the_end_of_the_strengths_is_noted() -> None:
+    train, test = cohort(90, separation=4), cohort(30, seed=1, separation=4)
+    narrow = linear.fit_predict(train, None, test, linear.Config(c_min=1e-6, c_max=1e-4, n_strengths=3), 0)
+    assert narrow.info["c"] == pytest.approx(1e-4)
+    assert any("C=0.0001 was chosen at the end of those tried, 1e-06 to 0.0001" in n for n in narrow.info["notes"])
 
 
 @pytest.mark.parametrize("kind", ["linear", "knn"])

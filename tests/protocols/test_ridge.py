@@ -43,6 +43,7 @@ def test_fit_is_sklearns(n: int, dim: int) -> None:
 def test_strength_is_chosen_on_held_out_samples(with_val: bool) -> None:
     train, val, test = regression(90), regression(60, seed=1) if with_val else None, regression(40, seed=2)
     config = ridge.Config(n_strengths=10)
+    train, val = (side and replace(side, metric="r2") for side in (train, val))
     predictions = ridge.fit_predict(train, val, test, config, 0)
     choice = inner(train, val, 0)
     x, y = choice.samples.features.astype(float), choice.samples.labels
@@ -54,7 +55,7 @@ def test_strength_is_chosen_on_held_out_samples(with_val: bool) -> None:
             out[held_out] = model.predict(x[held_out])
         j = choice.judged
         scores.append((1 - ((out - y)[j] ** 2).sum(0) / ((y[j] - y[j].mean(0)) ** 2).sum(0)).mean())
-    np.testing.assert_allclose(predictions.info["validation_r2"], scores, rtol=1e-6)
+    np.testing.assert_allclose(predictions.info["validation_metric"], scores, rtol=1e-6)
     alpha = np.logspace(-3, 6, 10)[int(np.argmax(scores))]
     model = make_pipeline(StandardScaler(), SkRidge(alpha=alpha)).fit(x, y)
     np.testing.assert_allclose(predictions.scores, model.predict(test.features.astype(float)), rtol=1e-6)
