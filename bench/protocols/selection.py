@@ -194,7 +194,7 @@ def candidate_scores(
     )
 
 
-def notes_on_end(what: str, chosen: float, candidates: Sequence[float], mend: str) -> list[str]:
+def notes_on_end(what: str, chosen: float, candidates: Sequence[float] | np.ndarray, mend: str) -> list[str]:
     """A note where the chosen setting is the first or last of those tried, so that one beyond may be better."""
     low, high = min(candidates), max(candidates)
     if low == high or low < chosen < high:
