@@ -1,4 +1,4 @@
-"""The command line: Hydra composes the configuration, `bench.run` does the work."""
+"""The command line: Hydra composes the configuration, `bench.runs` does the work."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def main() -> None:
         version_base="1.3", config_path=str(REPO_CONF if REPO_CONF.is_dir() else WHEEL_CONF), config_name="bench"
     )
     def job(composed: DictConfig) -> None:
-        from bench.run import run
+        from bench.runs import run
 
         try:
             run(OmegaConf.to_object(composed))  # type: ignore[arg-type]

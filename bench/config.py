@@ -47,6 +47,15 @@ class WeightsChoice(Enum):
     random = "random"
 
 
+class Step(Enum):
+    """What a run does: plan alone, or any of the others, which plan first."""
+
+    plan = "plan"
+    embed = "embed"
+    fit = "fit"
+    report = "report"
+
+
 @dataclass
 class BenchConfig:
     """One run: every model on every task with every protocol and seed."""
@@ -56,6 +65,8 @@ class BenchConfig:
     tasks: dict[str, Any] = field(default_factory=dict)  # filled by task=NAME
     protocols: dict[str, Any] = field(default_factory=dict)  # filled by protocol=NAME
     seeds: list[int] = field(default_factory=lambda: [0])
+    steps: list[Step] = field(default_factory=lambda: [Step.embed, Step.fit, Step.report])
+    part: str | None = None  # K/N: embed only the K-th of N parts of the shards, with steps=[embed]
     null: Null = Null.floors
     # where things are
     data: str | None = None  # the dataset's folder or manifest, or a folder that holds the datasets' folders
@@ -79,6 +90,7 @@ class BenchConfig:
     preprocess: Preprocess = Preprocess.device
     batch_size: int | None = None  # tiles a forward pass; None is 256 on a GPU, 32 on a CPU
     workers: int | None = None  # decoding threads; None is one a core
+    memory_gib: float | None = None  # for the weights of the models of one pass; None is what the device has free
     shard_tiles: int = 16384  # tiles a feature file: what a killed run loses at most
     on_corrupt: OnCorrupt = OnCorrupt.error
     # how scores are reported

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from typing import TYPE_CHECKING
 
 import numpy as np
 from jaxtyping import UInt8
@@ -12,9 +12,13 @@ from jaxtyping import UInt8
 from bench.slides.pixels import UnreadableRegion
 from bench.slides.slide import Slide
 from bench.slides.tiling import Grid
-from bench.tiles import Batch
+from bench.tiles import Batch, read_ahead
 
-READ_AHEAD = 3  # batches decoded before they are asked for
+if TYPE_CHECKING:
+    import torch
+
+    _Reading = tuple[range, torch.Tensor, list[Future[list[tuple[int, UnreadableRegion]]]]]
+
 RUN = 8  # neighbouring tiles that one thread reads: they share compressed tiles
 
 
@@ -45,14 +49,7 @@ class SlideTiles:
         self._read_into(out, row)
         return out
 
-    def batches(
-        self,
-        batch_size: int = 64,
-        *,
-        workers: int = 1,
-        pin: bool = False,
-        skipped: list[int] | None = None,
-    ) -> Iterator[Batch]:
+    def batches(self, batch_size: int = 64, *, workers: int = 1, pin: bool = False) -> Iterator[Batch]:
         """Read the tiles in order, `batch_size` at a time.
 
         Parameters
@@ -61,36 +58,23 @@ class SlideTiles:
             Threads that read and decode.
         pin : bool
             Whether the batch lies in page-locked memory, for asynchronous copies to a GPU.
-        skipped : list of int or None
-            Rows of tiles that cannot be read are appended to it and left out; None makes them an error.
 
         Yields
         ------
         Batch
             Rows of the grid, and tiles as uint8 [B, 3, size, size], channels last in memory.
-
-        Raises
-        ------
-        UnreadableRegion
-            At the first tile that cannot be read, if `skipped` is None.
         """
         import torch
 
         side = self.grid.size
-        with ThreadPoolExecutor(workers, thread_name_prefix="slide") as pool:
-            ahead: deque[tuple[range, torch.Tensor, list[Future[list[tuple[int, UnreadableRegion]]]]]] = deque()
-            try:
-                for first in range(0, len(self), batch_size):
-                    rows = range(first, min(first + batch_size, len(self)))
-                    tiles = torch.empty((len(rows), side, side, 3), dtype=torch.uint8, pin_memory=pin)
-                    runs = [rows[i : i + RUN] for i in range(0, len(rows), RUN)]
-                    ahead.append((rows, tiles, [pool.submit(self._read_run, tiles.numpy(), rows, run) for run in runs]))
-                    if len(ahead) > READ_AHEAD:
-                        yield from _collect(*ahead.popleft(), skipped)
-                while ahead:
-                    yield from _collect(*ahead.popleft(), skipped)
-            finally:
-                pool.shutdown(wait=True, cancel_futures=True)
+
+        def submit(pool: ThreadPoolExecutor, rows: range) -> _Reading:
+            tiles = torch.empty((len(rows), side, side, 3), dtype=torch.uint8, pin_memory=pin)
+            runs = [rows[i : i + RUN] for i in range(0, len(rows), RUN)]
+            return rows, tiles, [pool.submit(self._read_run, tiles.numpy(), rows, run) for run in runs]
+
+        for reading in read_ahead(len(self), batch_size, submit, workers=workers, name="slide"):
+            yield _collected(*reading)
 
     def _read_run(self, tiles: np.ndarray, rows: range, run: range) -> list[tuple[int, UnreadableRegion]]:
         failed = []
@@ -120,22 +104,11 @@ def resize(window: UInt8[np.ndarray, "height width 3"], size: int) -> UInt8[np.n
     return small[0].permute(1, 2, 0).numpy()
 
 
-def _collect(
-    rows: range,
-    tiles: object,
-    reading: list[Future[list[tuple[int, UnreadableRegion]]]],
-    skipped: list[int] | None,
-) -> Iterator[Batch]:
+def _collected(rows: range, tiles: torch.Tensor, reading: list[Future[list[tuple[int, UnreadableRegion]]]]) -> Batch:
     import torch
 
-    assert isinstance(tiles, torch.Tensor)
     failed = dict(pair for future in reading for pair in future.result())
-    if failed and skipped is None:
-        raise failed[min(failed)]
     good = np.array([row for row in rows if row not in failed], np.int64)
     if failed:
-        assert skipped is not None
-        skipped.extend(sorted(failed))
         tiles = tiles[torch.from_numpy(good - rows.start)]
-    if len(good):
-        yield Batch(good, tiles.permute(0, 3, 1, 2))
+    return Batch(good, tiles.permute(0, 3, 1, 2), failed)

@@ -1,41 +1,17 @@
-"""A dataset's tiles as batches of decoded pixels, read ahead by threads."""
+"""The tiles of a dataset, from image files and HDF5 arrays."""
 
 from __future__ import annotations
 
 import hashlib
-from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
-from jaxtyping import Int
 
 from bench.files import stamp
+from bench.tiles.batch import Batch, read_ahead
 from bench.tiles.decode import decode_tile
 from registry.errors import UserError
-
-if TYPE_CHECKING:
-    import torch
-
-READ_AHEAD = 3  # batches decoded before they are asked for
-
-
-@dataclass(frozen=True)
-class Batch:
-    """Tiles of one size.
-
-    Attributes
-    ----------
-    rows : int64 [B]
-        Positions of the tiles in their source.
-    tiles : uint8 tensor [B, 3, H, W]
-        Channels last in memory, pinned if asked for.
-    """
-
-    rows: Int[np.ndarray, " tile"]
-    tiles: torch.Tensor
 
 
 class TileSource:
@@ -72,14 +48,7 @@ class TileSource:
             whole.update(f"{tile}\0{index}\0{stamps[path]}\n".encode())
         return whole.hexdigest()[:16]
 
-    def batches(
-        self,
-        batch_size: int,
-        *,
-        workers: int,
-        pin: bool = False,
-        skipped: list[int] | None = None,
-    ) -> Iterator[Batch]:
+    def batches(self, batch_size: int, *, workers: int, pin: bool = False) -> Iterator[Batch]:
         """Decode the tiles in order, `batch_size` at a time.
 
         Parameters
@@ -88,41 +57,34 @@ class TileSource:
             Decoding threads.
         pin : bool
             Whether the batch lies in page-locked memory, for asynchronous copies to a GPU.
-        skipped : list of int or None
-            Positions of tiles that cannot be read are appended to it; None makes them an error.
 
         Yields
         ------
         Batch
             Of one tile size each: a dataset of mixed sizes gives more, smaller batches.
         """
-        with ThreadPoolExecutor(workers, thread_name_prefix="decode") as pool:
-            ahead: deque[tuple[range, list[Future[np.ndarray]]]] = deque()
-            try:
-                for first in range(0, len(self), batch_size):
-                    rows = range(first, min(first + batch_size, len(self)))
-                    ahead.append((rows, [pool.submit(decode_tile, self.paths[i], self.indices[i]) for i in rows]))
-                    if len(ahead) > READ_AHEAD:
-                        yield from _collect(*ahead.popleft(), pin, skipped)
-                while ahead:
-                    yield from _collect(*ahead.popleft(), pin, skipped)
-            finally:
-                pool.shutdown(wait=False, cancel_futures=True)
+
+        def submit(pool: ThreadPoolExecutor, rows: range) -> tuple[range, list[Future[np.ndarray]]]:
+            return rows, [pool.submit(decode_tile, self.paths[i], self.indices[i]) for i in rows]
+
+        for rows, decoding in read_ahead(len(self), batch_size, submit, workers=workers, name="decode"):
+            yield from _collect(rows, decoding, pin)
 
 
-def _collect(rows: range, decoding: list[Future[np.ndarray]], pin: bool, skipped: list[int] | None) -> Iterator[Batch]:
+def _collect(rows: range, decoding: list[Future[np.ndarray]], pin: bool) -> Iterator[Batch]:
     import torch
 
     by_shape: dict[tuple[int, ...], list[tuple[int, np.ndarray]]] = {}
+    unreadable: dict[int, UserError] = {}
     for row, future in zip(rows, decoding, strict=True):
         try:
             tile = future.result()
-        except UserError:
-            if skipped is None:
-                raise
-            skipped.append(row)
+        except UserError as error:
+            unreadable[row] = error
             continue
         by_shape.setdefault(tile.shape, []).append((row, tile))
+    if unreadable:
+        yield Batch(np.zeros(0, np.int64), torch.empty((0, 3, 0, 0), dtype=torch.uint8), unreadable)
     for shape, members in by_shape.items():
         tiles = torch.empty((len(members), *shape), dtype=torch.uint8, pin_memory=pin)
         np.stack([tile for _, tile in members], out=tiles.numpy())

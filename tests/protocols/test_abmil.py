@@ -10,7 +10,7 @@ import pytest
 import torch
 from sklearn.metrics import balanced_accuracy_score, roc_auc_score
 
-from bench.embed import read_features, write_features
+from bench.embedding import read_features, write_features
 from bench.protocols import Bags, abmil, pooled
 from bench.protocols.abmil_losses import objective
 from bench.protocols.abmil_networks import ClamSB, Pooling

@@ -63,7 +63,7 @@ class StandInHub:
         if revision not in ("main", COMMIT):
             return _refuse(request, 404, "RevisionNotFound", "Invalid rev id")
         if file not in self.files[repository]:
-            return _refuse(request, 404, "EntryNotFound", "Entry not found")
+            return _refuse(request, 404, "EntryNotFound", "AggregatedResult not found")
         content = self.files[repository][file]
         start = int(span.removeprefix("bytes=").split("-")[0]) if span.startswith("bytes=") else 0
         request.send_response(206 if span else 200)

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from bench.attention import draw_heatmap
-from bench.embed import write_features
+from bench.embedding import write_features
+from bench.runs.attention import draw_heatmap
 
 
 @pytest.mark.parametrize("side", [512, 96, 8])

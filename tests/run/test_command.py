@@ -12,7 +12,7 @@ from command_helpers import bench, files, killed, refused
 from PIL import Image
 
 from bench.demo import make_tiles
-from bench.leaderboard.__main__ import main as leaderboard
+from bench.report.__main__ import main as leaderboard
 
 FEW = ("protocols.simpleshot.shots=[1,4]", "protocols.simpleshot.episodes=20")
 PLUGIN = """
@@ -53,7 +53,7 @@ def test_rows_floors_and_tables(finished):
     nll = table[table.metric == "nll"]
     floors = nll[nll.model.isin(["colour", "random_vit_s16"])].groupby("protocol").value.min().astype(float)
     for _, line in nll[nll.model == "efficientnet_lite0"].iterrows():
-        assert float(line.null_value) <= floors[line.protocol]  # of errors, the better floor is the smaller
+        assert float(line.baseline_value) <= floors[line.protocol]  # of errors, the better floor is the smaller
     assert set(table.status) == {"ok"}
     own = table[(table.model == "efficientnet_lite0") & (table.metric == "balanced_accuracy")]
     assert (own.ci_low <= own.value).all()
@@ -101,7 +101,7 @@ def test_a_changed_setting_is_a_new_row_from_the_same_features(finished, cohort)
 
 def test_batches_workers_and_company_change_no_feature(finished, cohort):
     """The tolerance: one unit in the last place of the stored float16."""
-    from bench.embed import read_features
+    from bench.embedding import read_features
 
     folder, _ = finished
     done = bench(
@@ -124,7 +124,7 @@ def test_batches_workers_and_company_change_no_feature(finished, cohort):
 
 
 def test_exact_preprocessing_gives_the_same_features(finished, cohort):
-    from bench.embed import read_features
+    from bench.embedding import read_features
 
     folder, _ = finished
     done = bench(

@@ -9,8 +9,8 @@ from command_helpers import bench, files, refused
 from PIL import Image
 from scipy.stats import pearsonr
 
-from bench.leaderboard import read_predictions
 from bench.metrics import PRIMARY
+from bench.report import read_predictions
 
 PATIENTS, EACH = 24, 2
 SHADE = np.random.default_rng(0).permutation(np.linspace(60, 200, PATIENTS))  # what a tile of a patient looks like
@@ -152,15 +152,15 @@ def test_only_runs_of_the_same_samples_and_settings_are_averaged(cohort, tmp_pat
     assert done.stdout.count("knn [") == 2
 
 
-def test_a_floor_of_other_samples_is_no_null_value(cohort, tmp_path):
+def test_a_floor_of_other_samples_is_no_baseline_value(cohort, tmp_path):
     def values():
         table = pd.read_csv(tmp_path / "results/leaderboard.csv").query("metric == 'balanced_accuracy'")
-        return table.set_index("model")[["value", "null_value"]]
+        return table.set_index("model")[["value", "baseline_value"]]
 
     assert run(tmp_path, cohort, "classes", "protocol=knn", "model=[efficientnet_lite0,colour]").returncode == 0
-    assert values().null_value["efficientnet_lite0"] == values().value["colour"]
+    assert values().baseline_value["efficientnet_lite0"] == values().value["colour"]
     assert run(tmp_path, cohort, "classes", "protocol=knn", "tasks.tiles.split.seed=5").returncode == 0
-    assert np.isnan(values().null_value["efficientnet_lite0"])
+    assert np.isnan(values().baseline_value["efficientnet_lite0"])
 
 
 def test_a_run_that_fails_on_new_data_is_not_hidden_by_the_old_row(cohort, tmp_path):

@@ -18,10 +18,10 @@ from slide_command_helpers import SLIDES, features, on_slides, rows
 import registry
 from bench import tasks
 from bench.config import BenchConfig, Null
-from bench.embed import read_features
-from bench.leaderboard import read_predictions
-from bench.models import models
-from bench.slide_data import SlideData
+from bench.data.slide_data import SlideData
+from bench.embedding import read_features
+from bench.report import read_predictions
+from bench.runs.models import models
 from bench.slides import read_bag
 
 

@@ -11,7 +11,7 @@ from PIL import Image
 from slide_command_helpers import features, on_slides, rows
 
 import registry
-from bench.embed import read_features
+from bench.embedding import read_features
 from bench.slides import read_bag
 
 PLUGIN = """

@@ -9,8 +9,8 @@ import torch
 from command_helpers import files, refused
 from slide_command_helpers import features, on_slides, rows
 
-from bench.embed import read_features
-from bench.leaderboard import read_predictions
+from bench.embedding import read_features
+from bench.report import read_predictions
 
 
 def layouts(folder, bags):
@@ -67,7 +67,7 @@ def test_features_of_clam_and_trident_without_the_slides(finished, table, tmp_pa
     after = files(tmp_path, "cache/features/**/*.h5")
     assert [path.name for path in after if after[path] != before.get(path)] == [changed.name], "the others are taken"
     anew = rows(tmp_path, "trident")["precomputed", "linear", 0]
-    assert anew["config_digest"] != found_in["trident"]["precomputed", "linear", 0]["config_digest"]
+    assert anew["run_hash"] != found_in["trident"]["precomputed", "linear", 0]["run_hash"]
 
     missing = next((tmp_path / "trident").glob("*.h5"))
     missing.unlink()

@@ -11,7 +11,7 @@ from command_helpers import refused
 from PIL import Image
 from slide_command_helpers import features, on_slides, rows, with_slide, write_slide
 
-from bench.embed import read_features
+from bench.embedding import read_features
 from bench.slides import read_bag
 
 

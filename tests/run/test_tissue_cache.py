@@ -7,7 +7,7 @@ import shutil
 import pytest
 
 from bench import tasks
-from bench.slide_units import Cut, SlideUnits
+from bench.data.slide_units import Cut, SlideUnits
 from bench.slides import tissue
 
 CUTS = (Cut(256, 0.5), Cut(224, 0.5), Cut(128, 1.0))

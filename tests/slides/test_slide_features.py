@@ -9,8 +9,8 @@ import h5py
 import numpy as np
 import pytest
 
-from bench.embed import Job, read_features
-from bench.precomputed import content, take_in
+from bench.data.precomputed import content, take_in
+from bench.embedding import Job, read_features
 from registry.errors import UserError
 
 SLIDES = [f"case-{number}" for number in range(14)]

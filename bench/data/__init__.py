@@ -1,0 +1,18 @@
+"""Cohorts: what is measured on, and how its tiles or slides become samples with features."""
+
+from bench.data.cohort import Cohort, EmbeddingPlan, Encoder, Known, split_samples
+from bench.data.slide_data import SlideCohort
+from bench.data.slide_units import MPP_TOLERANCE, file_name
+from bench.data.tile_data import TileCohort
+
+__all__ = [
+    "MPP_TOLERANCE",
+    "Cohort",
+    "EmbeddingPlan",
+    "Encoder",
+    "Known",
+    "SlideCohort",
+    "TileCohort",
+    "file_name",
+    "split_samples",
+]

@@ -1,0 +1,163 @@
+"""What a run knows of its data: samples with labels, and how their pixels or given features become features."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol, TypeVar
+
+import numpy as np
+import pandas as pd
+
+from bench.embedding import Embedding, EmbeddingJob, EmbeddingSettings, FeatureKey, Shard, embed
+from bench.protocols import Bags, Samples
+from bench.tasks import Manifest
+from registry.card import ModelCard
+
+Labelled = TypeVar("Labelled", Samples, Bags)
+
+
+class Encoder(Protocol):
+    """What a cohort asks of a model before it is loaded."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def card(self) -> ModelCard: ...
+
+    @property
+    def tile_card(self) -> ModelCard:
+        """Of the network that sees the tiles: the tile encoder's card where the model is a slide encoder."""
+
+    @property
+    def sees_pixels(self) -> bool:
+        """Not so where a user gives the features."""
+
+
+Model = TypeVar("Model", bound=Encoder)
+
+
+@dataclass(frozen=True)
+class Known:
+    """How much of an embedding plan is known without computing anything.
+
+    Attributes
+    ----------
+    shards : sequence of Shard
+        Those whose tiles are known.
+    unknown : int
+        Slides whose tiles are still to be laid.
+    """
+
+    shards: Sequence[Shard] = ()
+    unknown: int = 0
+
+
+class EmbeddingPlan(Protocol):
+    """How the features of some models are made: one reading of the pixels, or files that a user gives."""
+
+    @property
+    def models(self) -> Sequence[Any]:
+        """The models that want these tiles."""
+
+    @property
+    def source(self) -> str:
+        """For `FeatureKey.source`: all of what is read that can change a feature."""
+
+    @property
+    def content(self) -> str:
+        """Digest of the files of features that are given, "" otherwise."""
+
+    @property
+    def tile_size(self) -> int:
+        """Side of the tiles in px, 0 for given features."""
+
+    @property
+    def pictures(self) -> Path | None:
+        """Folder of the slides' previews."""
+
+    def known(self) -> Known:
+        """What can be said of the shards; writes nothing."""
+
+    def run(
+        self, jobs: Sequence[EmbeddingJob[Any]], how: EmbeddingSettings, *, label: str, part: tuple[int, int] = (1, 1)
+    ) -> dict[FeatureKey, Embedding]:
+        """Make what is missing, or only the k-th of n parts of the shards."""
+
+
+class Cohort(Protocol):
+    """The samples of a task."""
+
+    manifest: Manifest
+    noun: str
+    content: str
+
+    def plans(self, models: Sequence[Model]) -> Sequence[EmbeddingPlan]:
+        """One for all models that want the same tiles."""
+
+    def samples(self, embedding: Embedding) -> Samples:
+        """A vector for each sample of which something could be read."""
+
+    def bags(self, embedding: Embedding) -> Bags:
+        """The tiles of each sample of which something could be read."""
+
+    def notes(self, embedding: Embedding) -> list[str]:
+        """What a reader of the rows must know of what was left out."""
+
+    def slides_of(self, embedding: Embedding, sample: str) -> Mapping[str, Path]:
+        """Feature files of the slides of a sample by the slides' ids, in the order of its bag; empty for tiles."""
+
+
+@dataclass(frozen=True, eq=False)
+class PixelPlan:
+    """Tiles that are read once for all models that want them.
+
+    Attributes
+    ----------
+    make : callable
+        Gives the shards, and notes on what is left out; called only if something is to be done.
+    look : callable
+        Gives what is known without computing anything.
+    """
+
+    models: Sequence[Any]
+    source: str
+    tile_size: int
+    make: Callable[[], tuple[list[Shard], list[str]]]
+    look: Callable[[], Known]
+    pictures: Path | None = None
+    content: str = field(default="", init=False)
+
+    def known(self) -> Known:
+        return self.look()
+
+    def run(
+        self, jobs: Sequence[EmbeddingJob[Any]], how: EmbeddingSettings, *, label: str, part: tuple[int, int] = (1, 1)
+    ) -> dict[FeatureKey, Embedding]:
+        shards, notes = self.make()
+        k, n = part
+        found = embed(shards[k - 1 :: n], jobs, how, label=label)
+        for embedding in found.values():
+            embedding.notes += notes
+        return found
+
+
+def gathered(
+    manifest: Manifest, rows: np.ndarray, features: Sequence[Any] | np.ndarray, of: Callable[..., Labelled]
+) -> Labelled:
+    """The samples at `rows` of the manifest, whose features come in the same order."""
+    ids, groups = (manifest.frame[c].to_numpy(str)[rows] for c in ("id", "group"))
+    task = manifest.task
+    return of(ids, groups, features, manifest.labels[rows], manifest.classes, task.kind.value, task.metric)
+
+
+def split_samples(
+    manifest: Manifest, samples: Samples | Bags, fold: int
+) -> tuple[Samples | Bags, Samples | Bags | None, Samples | Bags]:
+    """Train, validation (None where there is none) and test samples when a fold is tested."""
+    rows = pd.Index(manifest.frame["id"]).get_indexer(samples.ids)
+    side_of = manifest.sides_of(fold)[rows]
+    val = samples.take(side_of == "val") if (side_of == "val").any() else None
+    return samples.take(side_of == "train"), val, samples.take(side_of == "test")

@@ -1,0 +1,55 @@
+"""A cohort of tiles, of which every sample is one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from bench.data.cohort import Known, Model, PixelPlan, gathered
+from bench.embedding import Embedding, shards_of
+from bench.protocols import Bags, Samples
+from bench.tasks import Manifest
+from bench.tiles import TileSource
+
+
+class TileCohort:
+    """The tiles of a manifest.
+
+    Parameters
+    ----------
+    manifest : Manifest
+    shard_tiles : int
+        Tiles a feature file.
+    """
+
+    noun = "tiles"
+
+    def __init__(self, manifest: Manifest, shard_tiles: int):
+        frame = manifest.frame
+        self.manifest = manifest
+        self.source = TileSource(frame["id"].tolist(), frame["path"].tolist(), frame["index"].tolist())
+        self.content = self.source.digest()
+        self._shard_tiles = shard_tiles
+
+    def plans(self, models: Sequence[Model]) -> list[PixelPlan]:
+        """All models see the same tiles, as they are stored."""
+        side = max(self.manifest.task.tile_size or 0, *(model.card.preprocessing.tile_size for model in models))
+        shards = shards_of(self.source, self._shard_tiles)
+        return [PixelPlan(models, self.content, side, lambda: (shards, []), lambda: Known(shards))]
+
+    def samples(self, embedding: Embedding) -> Samples:
+        """All tiles that could be read."""
+        return gathered(self.manifest, embedding.rows, embedding.features(), Samples)
+
+    def bags(self, embedding: Embedding) -> Bags:
+        """Every tile as a bag of one; heads for bags are not offered on tiles."""
+        samples = self.samples(embedding)
+        return gathered(self.manifest, embedding.rows, [vector[None] for vector in samples.features], Bags)
+
+    def notes(self, embedding: Embedding) -> list[str]:
+        """What a reader of the rows must know of tiles that were left out, beyond their number."""
+        return list(embedding.notes)
+
+    def slides_of(self, embedding: Embedding, sample: str) -> Mapping[str, Path]:
+        """None: a tile is no slide."""
+        return {}

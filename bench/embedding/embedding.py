@@ -1,0 +1,90 @@
+"""What embedding has come to: the files of features, what was left out of them, and how they were made."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from jaxtyping import Float, Int
+
+from bench.embedding.store import read_features
+
+if TYPE_CHECKING:
+    from registry.extractor import FeatureExtractor, SlideEncoder
+
+
+@dataclass
+class Embedding:
+    """What a job has come to.
+
+    Attributes
+    ----------
+    files : list of Path
+        One a shard, in their order.
+    rows : int64 [N]
+        Positions, counted over all shards, of the tiles that could be read.
+    skipped : dict of str to int
+        Tiles that could not be read, by shard.
+    notes : list of str
+        What a reader of the rows must know of shards that were left out.
+    weights : dict
+        sha256, commit and notes of the weights that the features were made with, and for slide vectors, as
+        `tile_encoder`, those of their tiles' features; empty if they were given.
+    error : Exception or None
+        Why the features are not whole; files that were written before it stay valid.
+    """
+
+    files: list[Path] = field(default_factory=list)
+    rows: Int[np.ndarray, " tile"] = field(default_factory=lambda: np.zeros(0, np.int64))
+    skipped: dict[str, int] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+    weights: dict[str, Any] = field(default_factory=dict)
+    error: Exception | None = None
+
+    def features(self) -> Float[np.ndarray, "tile feature"]:
+        """All features as float32 [N, D]."""
+        return np.concatenate([np.asarray(read_features(file)[0], dtype=np.float32) for file in self.files])
+
+    @cached_property
+    def _timings(self) -> list[dict[str, float]]:
+        return [json.loads(t.read_text()) for file in self.files if (t := timing_path(file)).is_file()]
+
+    @property
+    def seconds(self) -> float:
+        """What the features took, decoding included; 0 if nothing recorded it."""
+        return float(sum(timing["seconds"] for timing in self._timings))
+
+    @property
+    def tiles_per_s(self) -> float | None:
+        """Rate at which the features were made, decoding included; None if nothing recorded it."""
+        return sum(timing["tiles"] for timing in self._timings) / self.seconds if self.seconds else None
+
+
+def origin(model: FeatureExtractor | SlideEncoder) -> dict[str, str]:
+    """Attributes that say with what a file was made and cannot be known before the model is loaded."""
+    versions = {package: version(package) for package in ("pfmbench", "torch", "timm")}
+    return {
+        "weights_commit": model.weights.commit or "",
+        "weights_notes": json.dumps(model.weights.notes),
+        "versions": json.dumps(versions),
+    }
+
+
+def weights_of(attributes: Mapping[str, Any]) -> dict[str, Any]:
+    """What a feature file says of the weights that it was made with."""
+    return {
+        "sha256": attributes.get("key_weights", ""),
+        "commit": attributes["weights_commit"],
+        "notes": json.loads(attributes["weights_notes"]),
+    }
+
+
+def timing_path(file: Path) -> Path:
+    """Beside the features, not in them: the same tiles give the same file, bit for bit, however long they took."""
+    return file.with_suffix(".timing.json")

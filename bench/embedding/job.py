@@ -1,0 +1,91 @@
+"""What the embedding stage is told to do: jobs, each of one `FeatureKey`, over shards of tiles."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Generic, Protocol, TypeVar
+
+import numpy as np
+from jaxtyping import Int
+
+from bench.embedding.feature_key import FeatureKey
+from bench.tiles import Batch, TileSource
+
+Network = TypeVar("Network", covariant=True)
+
+
+class Tiles(Protocol):
+    """Tiles in a fixed order, as `bench.tiles.TileSource` gives them."""
+
+    def __len__(self) -> int: ...
+
+    def batches(self, batch_size: int, *, workers: int, pin: bool = False) -> Iterator[Batch]: ...
+
+
+@dataclass(frozen=True, eq=False)
+class Shard:
+    """What becomes one feature file: a part of a tile dataset, or a slide.
+
+    Attributes
+    ----------
+    name : str
+        Of the file, without suffix.
+    tiles : Tiles
+    attributes : mapping
+        What this shard's tiles are, beside the key of the job; the file is current when it carries the same.
+    coords : int64 [N, 2] or None
+        Level-0 position of each tile of a slide, px.
+    coords_attributes : mapping
+        Written to the dataset `coords`: what its numbers mean.
+    """
+
+    name: str
+    tiles: Tiles
+    attributes: Mapping[str, str | int | float] = field(default_factory=dict)
+    coords: Int[np.ndarray, "tile 2"] | None = None
+    coords_attributes: Mapping[str, Any] = field(default_factory=dict)
+
+
+def shards_of(source: TileSource, tiles: int) -> list[Shard]:
+    """A tile dataset as shards of at most `tiles` tiles."""
+    ends = [(start, min(start + tiles, len(source))) for start in range(0, len(source), tiles)]
+    return [Shard(f"{start:09d}-{stop:09d}", source.part(start, stop)) for start, stop in ends]
+
+
+@dataclass(frozen=True, eq=False)
+class EmbeddingJob(Generic[Network]):
+    """One model's features of all shards.
+
+    Attributes
+    ----------
+    key : FeatureKey
+    cache : Path
+        Root of the store.
+    load : callable
+        Gives the network, on its device. Called only if a shard is missing.
+    memory_bytes : int
+        About what the network takes on its device.
+    described : mapping
+        Written to the files too: what can change and leave the features as they are.
+    """
+
+    key: FeatureKey
+    cache: Path
+    load: Callable[[], Network]
+    memory_bytes: int = 0
+    described: Mapping[str, str | int | float] = field(default_factory=dict)
+
+    @property
+    def folder(self) -> Path:
+        """Where its feature files lie."""
+        return self.key.folder(self.cache)
+
+    def path(self, shard: str) -> Path:
+        """The feature file of a shard."""
+        return self.folder / f"{shard}.h5"
+
+    def attributes_of(self, shard: Shard) -> dict[str, str | int | float]:
+        """What tells that a file holds the features of this shard."""
+        return {**self.key.attributes, **shard.attributes}

@@ -1,0 +1,105 @@
+"""From features of a slide's tiles to one vector of the slide, by the registry's slide encoders."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from tqdm import tqdm
+
+from bench.embedding.embedding import Embedding, origin, timing_path, weights_of
+from bench.embedding.job import EmbeddingJob
+from bench.embedding.store import Stored, is_whole, read_features, read_places, sweep, write_features
+from bench.files import whole_file
+from registry.errors import UserError
+
+if TYPE_CHECKING:
+    from registry.extractor import SlideEncoder
+
+OF_TILES = ("file", "grid", "slide", "skipped")  # attributes of a tile file that say what its slide vector is of
+
+
+def encode(tiles: Embedding, job: EmbeddingJob[SlideEncoder], *, label: str = "", progress: bool = True) -> Embedding:
+    """Make the slide vectors that are not yet in the store, one file a slide with features [1, D].
+
+    Parameters
+    ----------
+    tiles : Embedding
+        Of the encoder's tile encoder; slides of which no tile could be read are left out.
+    job : EmbeddingJob
+        The source of its key is the digest of the tile features' key.
+    label : str
+        What the progress bar calls the dataset.
+
+    Returns
+    -------
+    Embedding
+        With the tiles' `skipped` and `notes`, and the error of the slide encoder if it fails.
+    """
+    result = Embedding(skipped=tiles.skipped, notes=tiles.notes)
+    encoder: SlideEncoder | None = None
+    sweep(job.folder)
+    try:
+        bar = tqdm(
+            tiles.files,
+            desc=f"{label}: {job.key.model}",
+            unit=" slides",
+            dynamic_ncols=True,
+            disable=not progress,
+        )
+        for file in bar:
+            features, attributes = read_features(file)
+            if not len(features):
+                continue
+            path = job.folder / file.name
+            wanted = {**job.key.attributes, **{k: attributes[k] for k in OF_TILES if k in attributes}}
+            if not is_whole(path, wanted):
+                encoder = encoder or job.load()
+                _write(path, encoder, features, file, wanted)
+            result.files.append(path)
+    except Exception as error:
+        result.error = error
+    if result.files:
+        own = weights_of(read_features(result.files[0])[1])
+        notes = [*own["notes"], *tiles.weights.get("notes", [])]
+        result.weights = {**own, "notes": notes, "tile_encoder": tiles.weights}
+    return result
+
+
+def _write(
+    path: Path,
+    encoder: SlideEncoder,
+    features: Stored | np.ndarray,
+    file: Path,
+    attributes: Mapping[str, str | int | float],
+) -> None:
+    import torch
+
+    began = time.perf_counter()
+    coords, meaning = read_places(file)
+    with torch.inference_mode():
+        vector = encoder(
+            torch.from_numpy(np.asarray(features, np.float32)),
+            None if coords is None else torch.from_numpy(coords),
+            float(meaning["patch_size_level0"]) if "patch_size_level0" in meaning else None,
+        )
+    found = vector.cpu().numpy()
+    if not np.isfinite(found).all():
+        raise UserError(
+            f"{encoder.card.name} gives a vector that is not finite for the slide "
+            f"{attributes.get('slide', file.stem)}: try precision=float32, and check the checkpoint."
+        )
+    write_features(path, found, {**attributes, **origin(encoder)})
+    seconds = time.perf_counter() - began + _seconds(file)
+    with whole_file(timing_path(path)) as temporary:
+        temporary.write_text(json.dumps({"tiles": len(features), "seconds": round(seconds, 4)}) + "\n")
+
+
+def _seconds(file: Path) -> float:
+    """What the slide's tiles took: a slide vector is not had without them."""
+    timing: dict[str, Any] = json.loads(timing_path(file).read_text()) if timing_path(file).is_file() else {}
+    return float(timing.get("seconds", 0.0))

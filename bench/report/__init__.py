@@ -1,0 +1,7 @@
+"""Rows and predictions in, tables out: a pure function of the results folder, without a network in sight."""
+
+from bench.report.leaderboard_data import LeaderboardData, read_leaderboard
+from bench.report.show import table_text
+from bench.report.tables import write_tables
+
+__all__ = ["LeaderboardData", "read_leaderboard", "table_text", "write_tables"]

@@ -1,0 +1,131 @@
+"""One line of the leaderboard: all runs of a model on a task with a protocol, over seeds and folds."""
+
+from __future__ import annotations
+
+import itertools
+import math
+import statistics
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import NamedTuple
+
+from bench.metrics import Interval
+from bench.report.resampling import Resampled, mean_replicates
+from bench.rows import Row, RunKey
+
+Repeat = tuple[int, int]
+"""Seed and fold: what tells the runs of one entry apart."""
+
+
+class ResultKey(NamedTuple):
+    """What identifies an aggregated result; `cohort` and `head` as in `bench.rows.RunKey`."""
+
+    task: str
+    cohort: str
+    protocol: str
+    head: str
+    model: str
+    frontend: str
+
+    @property
+    def block(self) -> tuple[str, str, str, str]:
+        """What models must share to be compared."""
+        return self[:4]
+
+
+@dataclass(frozen=True)
+class AggregatedResult:
+    """The runs of one task, model, frontend and protocol, failed ones too, on the same samples at the same settings.
+
+    Attributes
+    ----------
+    rows : tuple of Row
+        Ordered by seed and fold; one at least.
+    n_folds : int
+        Folds of the task: the highest that any model has a row of; 0 for the one split.
+    """
+
+    rows: tuple[Row, ...]
+    n_folds: int
+
+    @property
+    def key(self) -> ResultKey:
+        return _key(self.rows[0])
+
+    @cached_property
+    def successful(self) -> tuple[Row, ...]:
+        """The rows that did not fail."""
+        return tuple(row for row in self.rows if row.ok)
+
+    @property
+    def seeds(self) -> list[int]:
+        return sorted({row.seed for row in self.rows})
+
+    @property
+    def n_expected(self) -> int:
+        """Runs that there would be if every seed had every fold."""
+        return len(self.seeds) * max(1, self.n_folds)
+
+    def values(self, metric: str) -> dict[Repeat, float]:
+        """The metric of each run that has a value."""
+        return {(row.seed, row.fold): value for row in self.rows if (value := row.value(metric)) is not None}
+
+    def mean(self, metric: str) -> float | None:
+        """Mean over the runs that have a value; None if none has."""
+        values = self.values(metric).values()
+        return math.fsum(values) / len(values) if values else None
+
+    def sd(self, metric: str) -> float | None:
+        """Standard deviation (n - 1) over the runs that have a value; None for fewer than two."""
+        values = self.values(metric).values()
+        return statistics.stdev(values) if len(values) > 1 else None
+
+    def interval(self, metric: str, resampled: Mapping[RunKey, Resampled]) -> Interval | None:
+        """The 95 % interval of the mean by cluster bootstrap; that of its row for a single run.
+
+        The mean of several runs is resampled draw by draw: runs on the same samples share the resamples, runs of
+        different folds do not. None if a run cannot be resampled or none has a value.
+        """
+        runs = [row for row in self.rows if row.value(metric) is not None]
+        if len(runs) == 1:
+            return Interval(*(_number(runs[0].metrics[metric][name]) for name in ("value", "ci_low", "ci_high")))
+        found = [resampled[row.key].replicates.get(metric) for row in runs if row.key in resampled]
+        if not runs or len(found) < len(runs) or None in found:
+            return None
+        return mean_replicates([replicates for replicates in found if replicates is not None]).interval()
+
+
+def aggregated(rows: Iterable[Row]) -> list[AggregatedResult]:
+    """All entries of these rows, ordered by their keys."""
+    rows = sorted(rows, key=lambda row: (_key(row), row.seed, row.fold))
+    n_folds: dict[tuple[str, str], int] = defaultdict(int)
+    for row in rows:
+        n_folds[row.task, row.cohort_hash] = max(row.fold, n_folds[row.task, row.cohort_hash])
+    return [
+        AggregatedResult(tuple(own), n_folds[key.task, key.cohort]) for key, own in itertools.groupby(rows, key=_key)
+    ]
+
+
+def task_names(entries: Iterable[AggregatedResult]) -> dict[tuple[str, str], str]:
+    """What (task, cohort) is called: the task, with the digest in brackets where there are several of one task."""
+    return _distinct_names({(entry.key.task, entry.key.cohort) for entry in entries})
+
+
+def protocol_names(entries: Iterable[AggregatedResult]) -> dict[tuple[str, str], str]:
+    """What (protocol, head) is called, likewise."""
+    return _distinct_names({(entry.key.protocol, entry.key.head) for entry in entries})
+
+
+def _distinct_names(pairs: set[tuple[str, str]]) -> dict[tuple[str, str], str]:
+    names = [name for name, _ in pairs]
+    return {(name, digest): f"{name} [{digest}]" if names.count(name) > 1 else name for name, digest in pairs}
+
+
+def _key(row: Row) -> ResultKey:
+    return ResultKey(row.task, row.cohort_hash, row.protocol, row.head_config_hash, row.model, row.frontend)
+
+
+def _number(value: float | None) -> float:
+    return math.nan if value is None else value

@@ -1,0 +1,159 @@
+"""The leaderboard for a terminal: a block a task, best model first, baselines marked, failures with their sentence."""
+
+from __future__ import annotations
+
+import itertools
+import statistics
+from collections.abc import Collection, Iterable, Iterator
+
+from bench.metrics import LOWER_IS_BETTER, METRICS
+from bench.report.baselines import baselines_of, best_baseline
+from bench.report.leaderboard_data import LeaderboardData
+from bench.report.results import AggregatedResult, protocol_names, task_names
+from bench.report.tables import number
+from bench.rows import Row
+
+DIGITS = 3
+Block = tuple[str, str, str, str]
+LEGEND = (
+    "(baseline): what the head does without a pretrained model. over baseline: the paired difference to the best "
+    "baseline, * where its 95 % interval excludes 0; - where there is none on the same samples."
+)
+LEGEND_OF_MEANS = " runs: what a line is the mean of, sd over them; 'only' where some failed or are missing."
+
+
+def table_text(data: LeaderboardData, blocks: Collection[Block] | None = None) -> str:
+    """The table of all tasks: a line a model and protocol, the mean over seeds and folds.
+
+    Parameters
+    ----------
+    blocks : (task, cohort, protocol, head), as in `ResultKey.block`
+        What to show, of all that is in the results folder: those of the last command. The rest is named.
+    """
+    entries = [entry for entry in data.entries if blocks is None or entry.key.block in blocks]
+    if not entries:
+        return "No rows."
+    names = task_names(entries)
+    texts = []
+    for key, block in itertools.groupby(entries, key=lambda entry: (entry.key.task, entry.key.cohort)):
+        own = list(block)
+        texts.append("\n".join([*_block(data, names[key], own), *_not_shown(data, own)]))
+    return "\n\n".join([*texts, LEGEND + (LEGEND_OF_MEANS if _of_several(entries) else "")])
+
+
+def _not_shown(data: LeaderboardData, shown: list[AggregatedResult]) -> Iterator[str]:
+    """What else the results folder has of the task of these results."""
+    task, own = shown[0].key.task, {entry.key.block for entry in shown}
+    others = {entry.key.block for entry in data.entries if entry.key.task == task} - own
+    cohorts = sorted({block[1] for block in others} - {shown[0].key.cohort})
+    heads = sorted({f"{block[2]} [{block[3]}]" for block in others if block[1] == shown[0].key.cohort})
+    if cohorts:
+        yield (
+            f"  not shown: rows of {task} with other samples, splits or metrics ({', '.join(cohorts)}); "
+            "python -m bench report shows all"
+        )
+    if heads:
+        yield f"  not shown: rows of other heads or settings ({', '.join(heads)}); python -m bench report shows all"
+
+
+def _block(data: LeaderboardData, name: str, entries: list[AggregatedResult]) -> Iterator[str]:
+    """Lines of one task, whose entries are of the same samples."""
+    rows = [row for entry in entries for row in entry.rows]
+    successful = [row for row in rows if row.ok]
+    primary = (successful or rows)[0].primary_metric
+    samples, groups = _range(successful, "n_test"), _range(successful, "n_groups")
+    folds = " in a fold" if any(row.fold for row in successful) else ""
+    yield f"{name}  primary metric {primary}, {samples} test samples, {groups} groups{folds}"
+    if successful:
+        yield from _aligned(list(_cells(data, [entry for entry in entries if entry.successful], primary)))
+    for row in sorted(rows, key=lambda row: row.key):
+        if not row.ok:
+            fold = f" fold {row.fold}" if row.fold else ""
+            yield f"  failed: {_label(row)}, {row.protocol}, seed {row.seed}{fold}: {' '.join(row.error.split())}"
+    notes = sorted({(note, _label(row)) for row in successful for note in row.all_notes})
+    for note, noted in itertools.groupby(notes, key=lambda pair: pair[0]):
+        yield f"  note: {', '.join(label for _, label in noted)}: {note}"
+
+
+def _cells(data: LeaderboardData, entries: list[AggregatedResult], primary: str) -> Iterator[list[str]]:
+    """The heading and a line an entry, the best mean of the primary metric first."""
+    others = sorted(
+        {name for e in entries for row in e.successful for name in row.metrics if name in METRICS[row.kind]}
+    )
+    others = [metric for metric in others if metric != primary]
+    several = _of_several(entries)
+    yield [
+        *("model", "protocol", *(["runs"] * several), f"{primary} [95 %]", *(["sd"] * several)),
+        *(*others, "over baseline [95 %]", "tiles/s"),
+    ]
+    protocols = protocol_names(entries)
+    sign = 1.0 if primary in LOWER_IS_BETTER else -1.0
+
+    def best_first(entry: AggregatedResult) -> tuple[bool, float, object]:
+        value = entry.mean(primary)
+        return value is None, sign * (value or 0.0), (entry.key.model, entry.key.frontend, entry.key)
+
+    for entry in sorted(entries, key=best_first):
+        value, interval = entry.mean(primary), data.intervals.get((entry.key, primary))
+        low, high = (interval.ci_low, interval.ci_high) if interval else (None, None)
+        row = entry.rows[0]
+        speeds = [row.tiles_per_s for row in entry.successful if row.tiles_per_s is not None]
+        yield [
+            f"{_label(row)} (baseline)" if row.baseline else _label(row),
+            protocols[entry.key.protocol, entry.key.head],
+            *([_runs(entry, primary)] * several),
+            _interval(value, low, high),
+            *([number(entry.sd(primary), DIGITS) or "-"] * several),
+            *(number(entry.mean(metric), DIGITS) or "-" for metric in others),
+            _over_baseline(data, entry, entries, primary),
+            number(statistics.fmean(speeds), 1) if speeds else "-",
+        ]
+
+
+def _of_several(entries: Iterable[AggregatedResult]) -> bool:
+    return any(entry.n_expected > 1 for entry in entries)
+
+
+def _over_baseline(
+    data: LeaderboardData, entry: AggregatedResult, entries: list[AggregatedResult], primary: str
+) -> str:
+    """How much better than the best baseline, marked where the interval tells them apart."""
+    baselines = [] if entry.rows[0].baseline else baselines_of(entry, entries)
+    best = best_baseline(primary, baselines, entry.values(primary))
+    found = best and data.differences.get((entry.key, best[1].key, primary))
+    if not found:
+        return "-"
+    interval = found.difference
+    mark = "*" if interval.ci_low > 0 or interval.ci_high < 0 else " "
+    return f"{_interval(interval.value, interval.ci_low, interval.ci_high, sign='+')} {mark}"
+
+
+def _runs(entry: AggregatedResult, primary: str) -> str:
+    """Such as ``3 seeds x 5 folds``, and how many of these runs have a value where not all do."""
+    seeds, folds = len(entry.seeds), entry.n_folds
+    parts = [*([f"{seeds} seed" + "s" * (seeds > 1)] if seeds > 1 or not folds else [])]
+    parts += [f"{folds} fold" + "s" * (folds > 1)] if folds else []
+    valued = len(entry.values(primary))
+    return " x ".join(parts) + (f", only {valued} of {entry.n_expected}" if valued < entry.n_expected else "")
+
+
+def _aligned(lines: list[list[str]]) -> Iterator[str]:
+    """Text columns: the first two to the left, numbers to the right."""
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    for line in lines:
+        cells = [c.ljust(w) if i < 2 else c.rjust(w) for i, (c, w) in enumerate(zip(line, widths, strict=True))]
+        yield "  " + "  ".join(cells).rstrip()
+
+
+def _label(row: Row) -> str:
+    return f"{row.model}+{row.frontend}" if row.frontend else row.model
+
+
+def _interval(value: float | None, low: float | None, high: float | None, sign: str = "") -> str:
+    estimate, *bounds = (number(x, DIGITS, sign) or "-" for x in (value, low, high))
+    return f"{estimate} [{', '.join(bounds)}]" if value is not None else "-"
+
+
+def _range(rows: list[Row], field: str) -> str:
+    known = [value for row in rows if (value := getattr(row, field)) is not None]
+    return "-" if not known else str(known[0]) if min(known) == max(known) else f"{min(known)}-{max(known)}"

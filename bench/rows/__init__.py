@@ -1,0 +1,32 @@
+"""What a run leaves: a row of scores and the predictions that every score can be computed from again."""
+
+from bench.rows.predictions import SavedPredictions, read_predictions
+from bench.rows.rows import (
+    MOST_NAMED,
+    SCHEMA,
+    Row,
+    has_predictions,
+    predictions_path,
+    read_row,
+    read_rows,
+    row_path,
+    warn_once,
+    write,
+)
+from bench.rows.run_key import RunKey
+
+__all__ = [
+    "MOST_NAMED",
+    "SCHEMA",
+    "Row",
+    "RunKey",
+    "SavedPredictions",
+    "has_predictions",
+    "predictions_path",
+    "read_predictions",
+    "read_row",
+    "read_rows",
+    "row_path",
+    "warn_once",
+    "write",
+]

@@ -1,0 +1,129 @@
+"""What a run must be before anything is computed: its settings, the heads for its tasks, the folders that it writes."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import re
+from pathlib import Path
+from typing import Any
+
+from bench import protocols
+from bench.config import BenchConfig, Step
+from bench.files import unwritable
+from bench.tasks import Kind, TaskConfig, Unit
+from registry.errors import UserError
+
+USUAL = {
+    Kind.classes: "linear",
+    Kind.ordinal: "ridge",
+    Kind.regression: "ridge",
+    Kind.survival: "cox",
+    Kind.multilabel: "linear",
+}
+LEAST_BOOTSTRAP = 20
+PART = re.compile(r"([1-9][0-9]*)/([1-9][0-9]*)")
+
+
+def check_settings(config: BenchConfig) -> None:
+    """Tasks and protocols must be groups of settings; seeds, resamples and sizes in range."""
+    for group, settings in (("task", config.tasks), ("protocol", config.protocols)):
+        for name, value in settings.items():
+            if not isinstance(value, dict) and not dataclasses.is_dataclass(value):
+                raise UserError(
+                    f"{group}s.{name} is {value}, and what can be set are its fields, {group}s.{name}.FIELD=VALUE: "
+                    f"choose with {group}=NAME."
+                )
+    unnamed = [name for name, value in config.protocols.items() if isinstance(value, dict) and "kind" not in value]
+    if unnamed:
+        there = ", ".join(name for name in config.protocols if name not in unnamed) or "none"
+        raise UserError(
+            f"protocols.{unnamed[0]} is set, but there is no protocol {unnamed[0]} in this run: its protocols are "
+            f"{there}; name it in protocol=, or give one of your own its kind, protocols.{unnamed[0]}.kind=KIND."
+        )
+    if not config.seeds or not all(0 <= seed < 2**32 for seed in config.seeds):
+        raise UserError(f"seeds={list(config.seeds)} must name one seed or more, each from 0 to 2**32 - 1: seeds=[0].")
+    if config.bootstrap < LEAST_BOOTSTRAP:
+        raise UserError(f"bootstrap={config.bootstrap} is too few resamples for an interval: set 1000.")
+    sizes = {"batch_size": config.batch_size, "workers": config.workers, "shard_tiles": config.shard_tiles}
+    for name, size in sizes.items():
+        if size is not None and size < 1:
+            raise UserError(f"{name}={size} must be 1 or more.")
+
+    if config.memory_gib is not None and not 0 < config.memory_gib < float("inf"):
+        raise UserError(f"memory_gib={config.memory_gib} must be a number above 0.")
+    if not config.steps or (Step.plan in config.steps and len(set(config.steps)) > 1):
+        raise UserError(
+            f"steps=[{','.join(step.value for step in config.steps)}] must be [plan] alone, or some of embed, fit and "
+            "report."
+        )
+    part_of(config)
+
+
+def part_of(config: BenchConfig) -> tuple[int, int]:
+    """Which of how many parts of the shards is embedded; (1, 1) is all.
+
+    Raises
+    ------
+    UserError
+        If `part` is not of the form K/N, or other steps than embed are taken.
+    """
+    if config.part is None:
+        return 1, 1
+    found = PART.fullmatch(config.part)
+    if not found or int(found[1]) > int(found[2]):
+        raise UserError(f"part={config.part} must be K/N, the K-th of N parts of the shards, such as part=2/4.")
+    if set(config.steps) != {Step.embed}:
+        raise UserError(f"part={config.part} embeds a part of the shards only: set steps=[embed] with it.")
+    return int(found[1]), int(found[2])
+
+
+def check_named(key: str, config: BenchConfig) -> None:
+    """Settings under ``tasks.KEY`` must be of a task of that name in this run."""
+    names = {other: _name_of(task) for other, task in config.tasks.items()}
+    if not names[key]:
+        there = ", ".join(other for other, name in names.items() if name) or "none"
+        raise UserError(f"tasks.{key} is set, but there is no task {key} in this run: its tasks are {there}.")
+    if names[key] != key:
+        raise UserError(f"tasks.{key}.name is {names[key]}: a task's name is its key, so write a YAML of that name.")
+
+
+def _name_of(task: Any) -> str:
+    return str(task.get("name", "") if isinstance(task, dict) else task.name)
+
+
+def fitting_heads(task: TaskConfig, heads: dict[str, protocols.Head]) -> dict[str, protocols.Head]:
+    """The heads that take what the task asks and has."""
+    slides = task.unit is Unit.slide
+    found = {
+        name: head for name, head in heads.items() if task.kind.value in head.kinds and (slides or not head.takes_bags)
+    }
+    if not found:
+        fits_slides = any(task.kind.value in head.kinds for head in heads.values())
+        raise UserError(
+            f"The task {task.name} asks for {task.kind.value} of {task.unit.value}s, for which protocol="
+            f"{','.join(heads)} {'is not: it takes slides as bags of tiles' if fits_slides else 'is not'}: choose "
+            f"another, such as protocol={USUAL[task.kind]}."
+        )
+    return found
+
+
+def named_unfit(task: TaskConfig, heads: dict[str, protocols.Head], fitting: dict[str, protocols.Head]) -> str:
+    """Which of the heads are for other tasks, and what for."""
+    unfit = [
+        f"{name} ({'slides' if task.kind.value in head.kinds else ', '.join(head.kinds)})"
+        for name, head in heads.items()
+        if name not in fitting
+    ]
+    return f"; left out: {', '.join(unfit)}" if unfit else ""
+
+
+def check_writable(folder: Path, option: str) -> None:
+    """The folder is there, or is made, and takes files."""
+    probe = folder / f".writable.{os.getpid()}.tmp"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        probe.touch()
+        probe.unlink()
+    except OSError as error:
+        raise unwritable(probe, error, option) from error

@@ -1,0 +1,46 @@
+"""What all parts of a run share."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from bench.config import BenchConfig
+
+
+def to_stderr(line: str) -> None:
+    """One line for the person at the terminal; tables alone go to stdout."""
+    print(line, file=sys.stderr)
+
+
+@dataclass(frozen=True)
+class RunContext:
+    """Settings of a run, where it writes, and how it speaks.
+
+    Attributes
+    ----------
+    config : BenchConfig
+    device : str
+        As for torch: "cpu", "cuda", "cuda:1", "mps".
+    progress : bool
+        Whether progress bars are shown.
+    say : callable
+        Takes each line about what is being done.
+    """
+
+    config: BenchConfig
+    device: str
+    progress: bool = True
+    say: Callable[[str], None] = to_stderr
+
+    @property
+    def results(self) -> Path:
+        """Folder of rows, predictions and tables."""
+        return Path(self.config.results)
+
+    @property
+    def cache(self) -> Path:
+        """Folder of features, grids and tissue."""
+        return Path(self.config.cache)

@@ -1,0 +1,213 @@
+"""The steps of a run: plan, embed, fit, report. Each can be taken by itself, here or on another machine."""
+
+from __future__ import annotations
+
+import functools
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from bench import protocols, report
+from bench.config import BenchConfig, Step
+from bench.data import Cohort, EmbeddingPlan
+from bench.embedding import Embedding, EmbeddingSettings, FeatureKey, encode, missing_shards
+from bench.protocols import Bags, Samples
+from bench.runs.checks import check_settings, check_writable, part_of
+from bench.runs.context import RunContext
+from bench.runs.models import models_of
+from bench.runs.plan import ModelWork, Plan, TaskPlan, blocks_of, counted_samples, make_plan
+from bench.runs.plan_text import plan_text
+from registry.errors import UserError
+
+MEMORY_SHARE = 0.6  # of a device's free memory, for the weights of one pass; the rest is for activations
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a run came to.
+
+    Attributes
+    ----------
+    plan : Plan
+    failures : list of str
+        A sentence for each thing that failed; all that could be computed is in the results.
+    """
+
+    plan: Plan
+    failures: list[str]
+
+
+def prepare(context: RunContext) -> Plan:
+    """Check the settings and plan the run; nothing is embedded or fitted.
+
+    Raises
+    ------
+    UserError
+        If a setting is wrong.
+    """
+    config = context.config
+    check_settings(config)
+    entries = models_of(config, context.device)
+    heads = {name: protocols.configured(settings) for name, settings in config.protocols.items()}
+    if not config.tasks:
+        raise UserError("No task is named: set task=NAME, or suite=NAME for a set of them.")
+    return make_plan(context, entries, heads)
+
+
+def evaluate(context: RunContext) -> Outcome:
+    """Plan, then embed and fit as far as `steps` says; the tables are not made here.
+
+    Raises
+    ------
+    UserError
+        If a setting is wrong or a folder cannot be written.
+    """
+    for folder, option in ((context.results, "results=DIR"), (context.cache, "cache=DIR")):
+        check_writable(folder, option)
+    plan = prepare(context)
+    failures = [*plan.failures]
+    for task in plan.tasks:
+        context.say(f"{task.task.name}: {counted_samples(task.cohort)}{task.left_out}")
+        failures += [run.fail(error) for run, error in task.failed]
+        for part, work in task.passes:
+            failures += _run_pass(context, task, part, work)
+    return Outcome(plan, list(dict.fromkeys(failures)))
+
+
+def run(config: BenchConfig) -> None:
+    """Take the steps that the configuration names, and print what they give.
+
+    Raises
+    ------
+    UserError
+        At the end, if anything failed; all that could be computed is in the results by then.
+    """
+    context = RunContext(config, config.device or _best_device())
+    steps = set(config.steps)
+    if steps == {Step.plan}:
+        plan = prepare(context)
+        print(plan_text(plan))
+        sentences = [*plan.failures, *(str(error) for task in plan.tasks for _, error in task.failed)]
+        if sentences:
+            raise UserError("\n".join(dict.fromkeys(sentences)))
+        return
+    outcome = evaluate(context) if steps & {Step.embed, Step.fit} else None
+    if Step.report in steps:
+        print_report(context, outcome.plan if outcome else None)
+    if outcome and outcome.failures:
+        raise UserError("\n".join(outcome.failures))
+
+
+def print_report(context: RunContext, plan: Plan | None) -> None:
+    """Write the tables of the results folder and print those of the planned runs, or all."""
+    data = report.read_leaderboard(context.results)
+    if not data.entries and plan is not None:
+        return
+    written = report.write_tables(context.results, data)
+    blocks = blocks_of(plan) if plan is not None else None
+    if blocks is None or blocks:
+        print(report.table_text(data, blocks))
+    print("\n".join(f"{what}: {path}" for what, path in written.items()))
+
+
+def _run_pass(context: RunContext, task: TaskPlan, part: EmbeddingPlan, work: list[ModelWork]) -> list[str]:
+    """Embed what the pending rows of these models need, and fit them; gives the sentences of what failed."""
+    fitting = Step.fit in context.config.steps
+    pending = {own: own.pending() for own in work} if fitting else {own: list(own.runs) for own in work}
+    for own in work:
+        unfit = ", ".join(name for name, head in task.heads.items() if own.model.tile_encoder and head.takes_bags)
+        if unfit and own.runs:
+            context.say(f"{task.task.name} · {own.model.name}: one vector a slide, so {unfit} is left out")
+    wanted = [own for own in work if pending[own]]
+    if not wanted:
+        return []
+    try:
+        embeddings = _embed(context, task, part, wanted)
+    except UserError as error:  # of the data: the same for all models
+        return [run.fail(error, of_model=False) for own in wanted for run in pending[own]]
+    failures: list[str] = []
+    for own in wanted:
+        embedding = embeddings[own.tiles.key]
+        if own.vectors is not None and embedding.error is None:
+            embedding = encode(embedding, own.vectors, label=task.task.name, progress=context.progress)
+        if embedding.error:
+            failures += [run.fail(embedding.error) for run in pending[own]]
+        elif fitting:
+            samples = functools.cache(functools.partial(_samples, task.cohort, embedding))
+            failures += [s for run in pending[own] if (s := run.finish(own.features, embedding, samples))]
+    _name_costly_baselines(context, wanted, embeddings)
+    return failures
+
+
+def _embed(
+    context: RunContext, task: TaskPlan, part: EmbeddingPlan, work: Sequence[ModelWork]
+) -> dict[FeatureKey, Embedding]:
+    config = context.config
+    if Step.embed not in config.steps:
+        _check_standing(task, part, work)
+    how = EmbeddingSettings(
+        batch_size=config.batch_size or _batch_size(context.device, part.tile_size),
+        workers=config.workers or os.cpu_count() or 1,
+        on_corrupt=config.on_corrupt.value,
+        memory_bytes=_memory_bytes(context),
+        progress=context.progress,
+    )
+    return part.run([own.tiles for own in work], how, label=task.task.name, part=part_of(config))
+
+
+def _check_standing(task: TaskPlan, part: EmbeddingPlan, work: Sequence[ModelWork]) -> None:
+    """Without the step embed all features must be in the cache."""
+    known = part.known()
+    for own in work:
+        missing = len(missing_shards(own.tiles, known.shards)) + known.unknown
+        if missing:
+            raise UserError(
+                f"The features of {own.tiles.key.model} on {task.task.name} are not all in the cache ({missing} files "
+                "are missing): take the step embed first, or name the cache that has them with cache=DIR."
+            )
+
+
+def _name_costly_baselines(
+    context: RunContext, work: Sequence[ModelWork], embeddings: dict[FeatureKey, Embedding]
+) -> None:
+    """Say which baseline took longer to embed than all models of the run together, and how to leave it out."""
+    seconds = {own.model.name: embeddings[own.tiles.key].seconds for own in work}
+    models = sum(seconds[own.model.name] for own in work if not own.model.baseline)
+    for own in work:
+        own_seconds = seconds[own.model.name]
+        if own.model.baseline and 0 < models < own_seconds:
+            context.say(
+                f"the baseline {own.model.name} took {own_seconds / models:.1f} times as long to embed as the models "
+                "of this run; its features are cached now, and null=none leaves the baselines out"
+            )
+
+
+def _samples(cohort: Cohort, embedding: Embedding, bags: bool) -> Samples | Bags:
+    """What a head takes: bags of tiles, or a vector each."""
+    return cohort.bags(embedding) if bags else cohort.samples(embedding)
+
+
+def _batch_size(device: str, side: int) -> int:
+    """As many pixels as 256 tiles of 256 px on a GPU, an eighth of it on a CPU: one region of 4,096 px is a batch."""
+    share = min(1.0, (256 / side) ** 2) if side else 1.0
+    return max(1, round((256 if device.startswith("cuda") else 32) * share))
+
+
+def _memory_bytes(context: RunContext) -> int | None:
+    """What the weights of one pass may take together on the device."""
+    if context.config.memory_gib is not None:
+        return int(context.config.memory_gib * 2**30)
+    if context.device.startswith("cuda"):
+        import torch
+
+        free, _ = torch.cuda.mem_get_info(torch.device(context.device))
+        return int(free * MEMORY_SHARE)
+    if hasattr(os, "sysconf") and "SC_AVPHYS_PAGES" in os.sysconf_names:
+        return int(os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") * MEMORY_SHARE)
+    return None
+
+
+def _best_device() -> str:
+    import torch
+
+    return "cuda" if torch.cuda.is_available() else "cpu"

@@ -1,0 +1,242 @@
+"""One model, task, protocol, seed and fold: features in, one row out."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import os
+import traceback
+from collections.abc import Callable, Iterator, Sequence
+from importlib.metadata import version
+from pathlib import Path
+
+import numpy as np
+
+from bench import metrics, protocols, rows
+from bench.data import MPP_TOLERANCE, Cohort, EmbeddingPlan, file_name, split_samples
+from bench.embedding import Embedding, read_features
+from bench.files import digest, unwritable
+from bench.protocols import Bags, Samples
+from bench.rows import Row, RunKey
+from bench.runs.attention import draw_heatmap, write_attention
+from bench.runs.context import RunContext
+from bench.runs.models import Model
+from bench.tasks import TaskConfig, Unit
+from registry.card import Preprocessing
+from registry.errors import UserError
+
+
+def head_config_hash(head: protocols.Head) -> str:
+    """Digest of what a user may set of a head."""
+    return digest([head.kind, dataclasses.asdict(head.config)])[:8]
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Run:
+    """One model, task, protocol, seed and test fold (0 where there is one test set): what becomes one row."""
+
+    context: RunContext
+    cohort: Cohort
+    plan: EmbeddingPlan | None
+    model: Model
+    protocol: str
+    head: protocols.Head
+    seed: int
+    fold: int
+
+    @property
+    def task(self) -> TaskConfig:
+        return self.cohort.manifest.task
+
+    @property
+    def key(self) -> RunKey:
+        """The identity of the row."""
+        return RunKey(
+            task=self.task.name,
+            model=self.model.name,
+            frontend="",
+            protocol=self.protocol,
+            seed=self.seed,
+            fold=self.fold,
+            cohort=self.cohort.manifest.asked,
+            head=head_config_hash(self.head),
+        )
+
+    def run_hash(self, features: str) -> str:
+        """Digest of all that can change the row; `features` is that of the key of what the head is given."""
+        settings = [self.key.head, self.seed, self.fold, self.context.config.bootstrap, self._notes]
+        content = self.cohort.content + (self.plan.content if self.plan else "")
+        return digest([content, self.key.cohort, features, settings, version("pfmbench")])
+
+    def is_done(self, features: str) -> bool:
+        """Whether the row of just this stands, with its predictions."""
+        row = rows.read_row(self.context.results, self.key)
+        if row is None or not row.ok or row.stale_error or row.run_hash != self.run_hash(features):
+            return False
+        return rows.has_predictions(self.context.results, row)
+
+    def finish(self, features: str, embedding: Embedding, samples: Callable[[bool], Samples | Bags]) -> str:
+        """Fit, predict, score and write the row; gives the sentence of a failure, or nothing.
+
+        `samples` gives all of them, as bags or as one vector each.
+        """
+        notes = self.cohort.notes(embedding)
+        try:
+            train, val, test = split_samples(self.cohort.manifest, samples(self.head.takes_bags), self.fold)
+            n_train, n_val, n_test = len(train), len(val) if val is not None else 0, len(test)
+            predictions = self.head.fit_predict(train, val, test, self.seed)
+            row = dataclasses.replace(
+                self._row(),
+                status="ok",
+                metrics={
+                    name: dataclasses.asdict(interval)
+                    for name, interval in metrics.score_all(
+                        predictions.y_true,
+                        predictions.scores,
+                        predictions.calibrated,
+                        predictions.groups,
+                        kind=predictions.kind,
+                        n_boot=self.context.config.bootstrap,
+                    ).items()
+                }
+                | predictions.metrics,
+                n_train=n_train,
+                n_val=n_val,
+                n_test=n_test,
+                n_groups=len(np.unique(test.groups)),
+                n_skipped=len(self.cohort.manifest) - n_train - n_val - n_test,
+                feature_dim=test.dim,
+                tiles_per_s=embedding.tiles_per_s,
+                run_hash=self.run_hash(features),
+                info={**predictions.info, "weights": embedding.weights},
+            )
+            row.notes.extend([*notes, *embedding.weights.get("notes", []), *predictions.info.get("notes", [])])
+        except Exception as error:
+            return self.fail(error, notes)
+        try:
+            row.info.update(self._show(predictions, embedding))
+            rows.write(self.context.results, row, predictions)
+        except OSError as error:
+            place = Path(error.filename or rows.row_path(self.context.results, self.key))
+            return self.fail(unwritable(place, error, "results=DIR"), of_model=False)
+        except Exception as error:
+            return self.fail(error, notes)
+        own = row.metrics[self.task.metric]
+        self.context.say(
+            f"{self.task.name} · {self.model.name} · {self.protocol}{self._part}: {self.task.metric} "
+            f"{own['value']:.3f} [{own['ci_low']:.3f}, {own['ci_high']:.3f}]"
+        )
+        return ""
+
+    @property
+    def _part(self) -> str:
+        """What tells this run from those of the same model and protocol, where there are several."""
+        several = [f"seed {self.seed}"] if len(self.context.config.seeds) > 1 else []
+        return "".join(f" · {name}" for name in [*several, *([f"fold {self.fold}"] if self.fold else [])])
+
+    def _show(self, predictions: protocols.Predictions, embedding: Embedding) -> dict[str, str]:
+        """Save what the head attended to and draw it over the previews; says where the former is."""
+        if not predictions.attention:
+            return {}
+        by_slide, files = _by_slide(self.cohort, embedding, predictions)
+        path = self.key.path(self.context.results, "predictions", "attention.h5")
+        write_attention(path, by_slide, files)
+        pictures = self.plan.pictures if self.plan else None
+        if pictures is not None:
+            model = path.parent.name
+            folder = pictures / "attention" / path.parent.parent.name / model / path.name.removesuffix(".attention.h5")
+            for slide, attention in by_slide.items():
+                name = f"{file_name(slide)}.jpg"
+                draw_heatmap(folder / name, pictures / name, attention, files[slide])
+        return {"attention": path.relative_to(self.context.results).as_posix()}
+
+    def fail(self, error: Exception, notes: Sequence[str] = (), *, of_model: bool = True) -> str:
+        """Write a failed row, if one can be written; gives the sentence, with what was left out of the samples before.
+
+        A good one of the same samples and settings stays, with a note, as its features were others.
+        """
+        sentence = str(error) if isinstance(error, UserError) else fault(error)
+        if of_model and self.model.name not in sentence:
+            sentence = f"{self.model.name}: {sentence}"
+        if notes:
+            sentence = f"{sentence} ({'; '.join(notes)})"
+        failed = dataclasses.replace(self._row(), status="failed", error=sentence)
+        earlier = rows.read_row(self.context.results, self.key)
+        if earlier and earlier.ok:
+            failed = dataclasses.replace(earlier, stale_error=sentence)
+        with contextlib.suppress(OSError):  # the sentence is then of that
+            rows.write(self.context.results, failed, None)
+        return sentence
+
+    def _row(self) -> Row:
+        card = self.model.card
+        below = self.model.tile_encoder.card.params if self.model.tile_encoder else 0
+        return Row(
+            task=self.task.name,
+            model=self.model.name,
+            frontend="",
+            protocol=self.protocol,
+            seed=self.seed,
+            fold=self.fold,
+            kind=self.task.kind.value,
+            cohort_hash=self.key.cohort,
+            head_config_hash=self.key.head,
+            status="failed",
+            feature_dim=card.dim,
+            params_m=round((card.params + below) / 1e6, 2) if self.model.sees_pixels else None,
+            baseline=self.model.baseline,
+            primary_metric=self.task.metric,
+            version=version("pfmbench"),
+            classes=list(self.cohort.manifest.classes),
+            notes=self._notes,
+        )
+
+    @property
+    def _notes(self) -> list[str]:
+        """What a reader of the row must know before anything is computed."""
+        return [*self.cohort.manifest.notes, *_cautions(self.task, self.model)]
+
+
+def _by_slide(
+    cohort: Cohort, embedding: Embedding, predictions: protocols.Predictions
+) -> tuple[dict[str, np.ndarray], dict[str, Path]]:
+    """Attention [tiles] and feature file of each slide; the tiles of a sample's slides follow one another in it."""
+    by_slide: dict[str, np.ndarray] = {}
+    files: dict[str, Path] = {}
+    for sample, attention in predictions.attention.items():
+        slides = cohort.slides_of(embedding, sample)
+        ends = np.cumsum([len(read_features(file)[0]) for file in slides.values()])
+        by_slide |= dict(zip(slides, np.split(attention, ends[:-1]), strict=True))
+        files |= slides
+    return by_slide, files
+
+
+def _cautions(task: TaskConfig, model: Model) -> Iterator[str]:
+    """What a reader of the row must know of this model on this task."""
+    cards = [model.card, *([model.tile_encoder.card] if model.tile_encoder else [])]
+    wanted = cards[-1].preprocessing
+    if task.unit is Unit.slide:
+        size, mpp = task.tiling.size or wanted.tile_size, task.tiling.mpp or wanted.mpp
+    else:
+        size, mpp = task.tile_size or 0, task.mpp
+    if wanted.mpp and mpp and size and model.sees_pixels:
+        seen, meant = mpp * _shrinkage(wanted, size), wanted.mpp * _shrinkage(wanted, wanted.tile_size)
+        if abs(seen / meant - 1) > MPP_TOLERANCE:
+            yield f"the network sees {seen:.3g} um/px where its authors mean {meant:.3g}"
+    shared = {c.name: c.evidence for card in cards for c in card.pretraining.cohorts if c.name in task.cohorts}
+    for cohort, evidence in sorted(shared.items()):
+        yield f"pretraining shares {cohort} with this task ({evidence})"
+
+
+def _shrinkage(wanted: Preprocessing, size: int) -> float:
+    """By how much a tile of `size` px is made smaller before the network sees it."""
+    if wanted.resize is None:
+        return 1.0
+    return size / (wanted.resize if isinstance(wanted.resize, int) else min(wanted.resize))
+
+
+def fault(error: Exception) -> str:
+    """The sentence for an error that no user can mend."""
+    if os.environ.get("PFMBENCH_DEBUG"):
+        traceback.print_exception(error)
+    return f"{type(error).__name__}: {error} (a fault of the harness or its libraries, please report it)"

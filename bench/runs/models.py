@@ -1,0 +1,218 @@
+"""The models of a run: what the user named and the baselines that stand beside it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import registry
+from bench.config import BenchConfig, Null, Precision, WeightsChoice
+from bench.embedding import FeatureKey
+from registry import RANDOM, ModelCard
+from registry.card import Architecture, Preprocessing, Pretraining, Weights
+from registry.errors import UserError
+
+if TYPE_CHECKING:
+    from registry.extractor import FeatureExtractor, SlideEncoder
+
+PRECOMPUTED = "precomputed"
+BASELINES = ("colour", "random_vit_s16")
+BYTES_PER_PARAMETER = 5  # float32 weights, and a quarter more for buffers
+
+
+@dataclass(frozen=True)
+class Model:
+    """One model of a run.
+
+    Attributes
+    ----------
+    name : str
+        As in the table.
+    card : ModelCard
+    baseline : bool
+        Whether its row says what the head does without a pretrained model.
+    source : dict
+        Arguments of `registry.load` and `registry.fingerprint` that say which weights.
+    how : dict
+        Arguments of `registry.load` alone.
+    tile_encoder : Model or None
+        Of a slide encoder: the model whose features it takes.
+    """
+
+    name: str
+    card: ModelCard
+    baseline: bool
+    source: dict[str, Any]
+    how: dict[str, Any]
+    tile_encoder: Model | None = None
+
+    @property
+    def sees_pixels(self) -> bool:
+        """Not so where a user gives the features."""
+        return self.name != PRECOMPUTED
+
+    @property
+    def tile_card(self) -> ModelCard:
+        """Of the network that sees the tiles."""
+        return (self.tile_encoder or self).card
+
+    @property
+    def memory_bytes(self) -> int:
+        """About what the network takes on its device, beside the activations of a batch."""
+        return self.card.params * BYTES_PER_PARAMETER
+
+    @cached_property
+    def weights(self) -> str:
+        """What identifies its weights; reads them once.
+
+        Raises
+        ------
+        UserError
+            If they are not there or gated.
+        """
+        return registry.fingerprint(self.name, **self.source) if self.sees_pixels else ""
+
+    def check_weights(self) -> None:
+        """Find the weights of all its networks. Raises as `weights`."""
+        for model in (self.tile_encoder, self):
+            if model is not None:
+                _ = model.weights
+
+    def feature_key(self, source: str) -> FeatureKey:
+        """The identity of its features of a source; reads the weights once."""
+        return FeatureKey(
+            model=self.name,
+            card=self.card.digest() if self.sees_pixels else "",
+            weights=self.weights,
+            options=json.dumps(self.how.get("options", {}), sort_keys=True, default=str),
+            frontend="",
+            preprocess=self.how.get("preprocess", ""),
+            precision=self.how.get("precision", ""),
+            source=source,
+        )
+
+    def load(self) -> FeatureExtractor:
+        from registry.extractor import FeatureExtractor
+
+        loaded = registry.load(self.name, **self.source, **self.how)
+        assert isinstance(loaded, FeatureExtractor)
+        return loaded
+
+    def load_slide_encoder(self) -> SlideEncoder:
+        from registry.extractor import SlideEncoder
+
+        loaded = registry.load(self.name, **self.source, **self.how)
+        assert isinstance(loaded, SlideEncoder)
+        return loaded
+
+
+def models_of(config: BenchConfig, device: str) -> list[Model]:
+    """The models that the configuration names, in its order, then the baselines.
+
+    Raises
+    ------
+    UserError
+        If a name is unknown, or a checkpoint is given for a model that is not in the run.
+    """
+    named = list(config.model) if isinstance(config.model, list) else [config.model]
+    if not named or not all(isinstance(name, str) and name for name in named):
+        raise UserError(
+            f"model={config.model} must be a name or a list of names, model=[NAME,NAME]: `python -m registry` lists "
+            "them."
+        )
+    if (PRECOMPUTED in named) != bool(config.features):
+        raise UserError(
+            f"model={PRECOMPUTED} and features=DIR belong together: DIR is the folder of CLAM's or TRIDENT's feature "
+            "files."
+        )
+    if config.weights is WeightsChoice.random:
+        named = [n if _is_baseline(n) or n == PRECOMPUTED else n + RANDOM for n in named]
+    registry.load_plugins(list(config.plugins))
+    found = [_model(config, name, device) for name in dict.fromkeys([*named, *_baselines(config.null, named)])]
+    _check_checkpoints(config, named, [model.tile_encoder.name for model in found if model.tile_encoder])
+    for option in config.options:
+        if not any(option in model.card.options for model in found):
+            raise UserError(
+                f"No model of this run has the option {option}: `python -m registry NAME` shows what there is."
+            )
+    return found
+
+
+def _baselines(null: Null, named: list[str]) -> Iterator[str]:
+    """None beside given features alone, which spare the slides."""
+    if null is Null.none or named == [PRECOMPUTED]:
+        return
+    if null is Null.same:
+        yield from (name + RANDOM for name in named if not _is_baseline(name) and name != PRECOMPUTED)
+    yield from BASELINES
+
+
+def _is_baseline(name: str) -> bool:
+    return name in BASELINES or name.endswith(RANDOM)
+
+
+def _check_checkpoints(config: BenchConfig, named: list[str], tile_encoders: list[str]) -> None:
+    if config.checkpoint and len(named) > 1:
+        raise UserError(
+            f"checkpoint= belongs to one model and {len(named)} are named: give each its own, "
+            f"checkpoints.{named[0]}=FILE."
+        )
+    for name in config.checkpoints:
+        if name not in [*named, *tile_encoders]:
+            raise UserError(
+                f"checkpoints.{name} is given but model= does not name {name}: add it, or drop the checkpoint."
+            )
+
+
+def _model(config: BenchConfig, name: str, device: str, *, tile_encoder: bool = False) -> Model:
+    if name == PRECOMPUTED:
+        return Model(name, _PRECOMPUTED_CARD, False, {}, {})
+    known = registry.card(name, revision=config.revision, offline=config.offline).options
+    options = {option: value for option, value in config.options.items() if option in known}
+    card = registry.card(name, options, revision=config.revision, offline=config.offline)
+    precision = Precision.float32.value  # what other devices compute in, whatever is asked
+    if device.startswith("cuda"):
+        precision = card.precision if config.precision is Precision.auto else config.precision.value
+    own = None if tile_encoder else config.checkpoint
+    below = None
+    if card.unit == "slide":
+        twin = RANDOM if name.endswith(RANDOM) else ""
+        below = _model(config, card.tile_encoder + twin, device, tile_encoder=True)
+    return Model(
+        name=name,
+        card=card,
+        baseline=_is_baseline(name),
+        source={
+            "checkpoint": None if _is_baseline(name) else config.checkpoints.get(name, own),
+            "weights_dir": config.weights_dir,
+            "revision": None if tile_encoder else config.revision,
+            "offline": config.offline,
+        },
+        how={
+            "trust_remote_code": config.trust_remote_code,
+            "options": options,
+            "device": device,
+            "precision": precision,
+            "preprocess": config.preprocess.value,
+        },
+        tile_encoder=below,
+    )
+
+
+_PRECOMPUTED_CARD = ModelCard(
+    name=PRECOMPUTED,
+    family=PRECOMPUTED,
+    title="Features of features=DIR",
+    dim=0,
+    params=0,
+    paper="",
+    url="",
+    licence="",
+    architecture=Architecture(builder=""),
+    preprocessing=Preprocessing(size=0, mpp=None, tile_size=0, resize=None),
+    weights=Weights(layout="none"),
+    pretraining=Pretraining(method="unknown", data="unknown"),
+)

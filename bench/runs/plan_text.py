@@ -1,0 +1,110 @@
+"""A plan for people: what stands, what is to be done, and about how long it takes."""
+
+from __future__ import annotations
+
+import itertools
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from bench.embedding import missing_shards
+from bench.runs.plan import Plan, TaskPlan, counted_samples
+
+TIMINGS = 50  # files that a model's rate is taken from
+
+
+@dataclass(frozen=True)
+class Todo:
+    """What one model still needs on one task.
+
+    Attributes
+    ----------
+    tiles : int
+        Tiles to embed, as far as they are known.
+    slides : int
+        Slides whose tiles are still to be laid.
+    rate : float or None
+        Tiles per second at which the model was embedded before, on any data of this cache; None if it never was.
+    rows, pending : int
+        Rows of the model, and those of them that are to be fitted.
+    given : bool
+        Whether a user gives the features.
+    """
+
+    model: str
+    tiles: int
+    slides: int
+    rate: float | None
+    rows: int
+    pending: int
+    given: bool
+
+    @property
+    def hours(self) -> float:
+        """About what the embedding takes; 0 where no rate is known."""
+        return self.tiles / self.rate / 3600 if self.rate else 0.0
+
+    def __str__(self) -> str:
+        hours = f", about {self.hours:.2g} hours" if self.hours else ""
+        slides = f" and those of {self.slides} slides" if self.slides else ""
+        features = f"{self.tiles} tiles{slides} to embed{hours}" if self.tiles or self.slides else "embedded"
+        rows = f"{self.pending} of {self.rows} rows to fit" if self.pending else f"all {self.rows} rows stand"
+        return f"{self.model:<28} {'features are given' if self.given else features}; {rows}"
+
+
+def plan_text(plan: Plan) -> str:
+    """A block a task, a line a model, and the totals."""
+    lines: list[str] = []
+    every: list[Todo] = []
+    for task in plan.tasks:
+        lines.append(f"{task.task.name} [{task.cohort.manifest.asked}]  {counted_samples(task.cohort)}{task.left_out}")
+        own = list(_todo(task))
+        lines += [f"  {todo}" for todo in own]
+        every += own
+        for (model, error), _ in itertools.groupby(task.failed, key=lambda pair: (pair[0].model.name, str(pair[1]))):
+            lines.append(f"  {model:<28} cannot be run: {error}")
+    return "\n".join([*lines, _totals(plan, every)])
+
+
+def _todo(task: TaskPlan) -> Iterator[Todo]:
+    for part, work in task.passes:
+        known = part.known()
+        for own in work:
+            pending = own.pending()
+            missing = missing_shards(own.tiles, known.shards) if pending else []
+            yield Todo(
+                model=own.model.name,
+                tiles=sum(len(shard.tiles) for shard in missing),
+                slides=known.unknown if pending else 0,
+                rate=_rate(own.tiles.folder.parent),
+                rows=len(own.runs),
+                pending=len(pending),
+                given=not own.model.sees_pixels,
+            )
+
+
+def _totals(plan: Plan, every: list[Todo]) -> str:
+    tiles, hours = sum(todo.tiles for todo in every), sum(todo.hours for todo in every)
+    unrated = sum(todo.tiles for todo in every if not todo.rate)
+    slides = sum(todo.slides for todo in every)
+    pending, rows = sum(todo.pending for todo in every), sum(todo.rows for todo in every)
+    return "".join(
+        [
+            f"total: {tiles} tiles to embed",
+            f", about {hours:.2g} hours at the rates measured here" if hours else "",
+            f", {unrated} of them at a rate that is not known yet" if unrated else "",
+            f", and the tiles of {slides} slides that are not laid yet" if slides else "",
+            f"; {pending} rows to fit, {rows - pending} stand, {sum(len(task.failed) for task in plan.tasks)} cannot be "
+            "made",
+        ]
+    )
+
+
+@cache
+def _rate(of_model: Path) -> float | None:
+    files = itertools.islice(of_model.glob("*/*.timing.json"), TIMINGS)
+    timings = [json.loads(file.read_text()) for file in files]
+    seconds = sum(timing["seconds"] for timing in timings)
+    return sum(timing["tiles"] for timing in timings) / seconds if seconds else None

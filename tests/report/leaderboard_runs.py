@@ -1,0 +1,51 @@
+"""Runs to fill a results folder with."""
+
+import csv
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from bench.report import Row, read_leaderboard, write_tables
+
+CLASSES = ["normal", "stroma", "tumour"]
+
+
+@dataclass(frozen=True)
+class Predicted:
+    ids: np.ndarray
+    groups: np.ndarray
+    y_true: np.ndarray
+    scores: np.ndarray
+    calibrated: np.ndarray | None = None
+    kind: str = "classes"
+
+
+def predicted(skill: float, *, n: int = 60, seed: int = 0) -> Predicted:
+    """Predictions on one and the same test set; a higher skill is right more often."""
+    truth = np.random.default_rng(99)
+    y = truth.integers(0, 3, n)
+    logits = np.random.default_rng(seed).normal(size=(n, 3))
+    logits[np.arange(n), y] += skill
+    scores = np.exp(logits)
+    return Predicted(
+        ids=np.array([f"tile-{i}" for i in range(n)]),
+        groups=np.array([f"patient-{i % 10}" for i in range(n)]),
+        y_true=y,
+        scores=scores / scores.sum(axis=1, keepdims=True),
+    )
+
+
+AddRun = Callable[..., Row]
+
+
+def rebuild(results: Path) -> dict[str, Path]:
+    """The tables from what stands in the folder."""
+    return write_tables(results, read_leaderboard(results))
+
+
+def lines(path: Path, **where: str) -> list[dict[str, str]]:
+    """The lines of a table with these values."""
+    with open(path, newline="", encoding="utf-8") as handle:
+        return [line for line in csv.DictReader(handle) if all(line[name] == value for name, value in where.items())]

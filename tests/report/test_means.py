@@ -1,0 +1,261 @@
+"""Means over seeds and folds, their intervals and their paired differences, against plain loops over the runs."""
+
+import math
+import statistics
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from leaderboard_runs import AddRun, Predicted, lines, predicted, rebuild
+
+from bench.metrics import METRICS, resample, score_all
+from bench.report import read_predictions, read_rows
+
+COLUMNS = [
+    *("task", "kind", "model", "frontend", "protocol", "metric", "value", "ci_low", "ci_high", "sd", "n_runs"),
+    *("n_seeds", "n_folds", "n_failed", "baseline_value", "asked", "settings"),
+]
+CALIBRATION = ("ece", "ece_mass", "brier", "nll")
+
+
+def text(value: float) -> str:
+    return f"{round(value, 6) + 0.0:.6f}"
+
+
+def fold_of(predictions: Predicted, fold: int) -> Predicted:
+    """The same under other names: another fold's tiles and patients."""
+    ids, groups = (np.array([f"{fold}-{name}" for name in names]) for names in (predictions.ids, predictions.groups))
+    return Predicted(ids, groups, predictions.y_true, predictions.scores, predictions.calibrated, predictions.kind)
+
+
+def draws(results: Path, run: str, metric: str, seed: int) -> np.ndarray:
+    """One run's draws of a metric: 1,000, however many its row had."""
+    saved = read_predictions(results / "predictions" / run)
+    order = np.argsort(saved.ids)
+    name, scores = metric, saved.scores
+    if metric.endswith("_scaled"):
+        assert saved.calibrated is not None
+        name, scores = metric.removesuffix("_scaled"), saved.calibrated
+    y_true, groups = saved.y_true[order], saved.groups[order]
+    found = resample(y_true, {0: scores[order]}, groups, kind=saved.kind, metrics=[name], n_boot=1000, seed=seed)
+    return found[0][name].draws
+
+
+def interval_of_mean(of_runs: list[np.ndarray]) -> list[str]:
+    """Averaged draw by draw in a plain loop."""
+    means = [sum(run[i] for run in of_runs) / len(of_runs) for i in range(len(of_runs[0]))]
+    return [text(bound) for bound in np.quantile([mean for mean in means if not math.isnan(mean)], [0.025, 0.975])]
+
+
+@pytest.fixture
+def seeds_and_folds(results: Path, add_run: AddRun) -> Path:
+    """Two models and a floor, two seeds by three folds; each row also knows a metric that predictions do not tell."""
+    for number, model in enumerate(("uni", "resnet50", "colour")):
+        for seed in (0, 1):
+            for fold in (1, 2, 3):
+                one = predicted(2.0 - 0.8 * number, seed=100 * number + 10 * seed + fold, n=60 + fold)
+                flat = one.scores**0.5
+                one = Predicted(one.ids, one.groups, one.y_true, one.scores, flat / flat.sum(axis=1, keepdims=True))
+                scored = score_all(one.y_true, one.scores, one.calibrated, one.groups, n_boot=20)
+                values = {name: interval.value for name, interval in scored.items()} | {"of_episodes": seed + fold / 10}
+                add_run(model, fold_of(one, fold), seed=seed, fold=fold, values=values)
+    return results
+
+
+def test_mean_and_interval_are_those_of_a_plain_loop_over_runs(seeds_and_folds: Path) -> None:
+    rebuild(seeds_and_folds)
+    table = lines(seeds_and_folds / "leaderboard_mean.csv")
+    assert list(table[0]) == COLUMNS
+    keys = [(line["task"], line["protocol"], line["metric"], line["model"]) for line in table]
+    assert keys == sorted(keys)
+    of_scores = [*METRICS["classes"], *CALIBRATION, *(f"{name}_scaled" for name in CALIBRATION)]
+    assert {line["metric"] for line in table} == {*of_scores, "of_episodes"}
+    rows = {row.run: row for row in read_rows(seeds_and_folds)}
+    for line in table:
+        runs = [(seed, fold) for seed in (0, 1) for fold in (1, 2, 3)]
+        values = [rows["demo", line["model"], "", "linear", *run].value(line["metric"]) for run in runs]
+        known = [value for value in values if value is not None]
+        assert line["value"] == text(sum(known) / 6)
+        assert line["sd"] == text(statistics.stdev(known))
+        assert [line[name] for name in ("n_runs", "n_seeds", "n_folds", "n_failed")] == ["6", "2", "3", "0"]
+        expected = ["", ""]
+        if line["metric"] != "of_episodes":
+            folder = f"demo/{line['model']}/linear"
+            expected = interval_of_mean(
+                [
+                    draws(seeds_and_folds, f"{folder}-{seed}-fold{fold}.parquet", line["metric"], fold)
+                    for seed, fold in runs
+                ]
+            )
+        assert [line["ci_low"], line["ci_high"]] == expected, line
+
+
+def test_paired_difference_is_that_of_a_plain_loop_over_runs(seeds_and_folds: Path) -> None:
+    rebuild(seeds_and_folds)
+    table = lines(seeds_and_folds / "leaderboard_paired.csv")
+    pairs = {(line["model_a"], line["model_b"]) for line in table}
+    assert pairs == {("uni", "colour"), ("resnet50", "colour"), ("resnet50", "uni")}
+    assert {line["metric"] for line in table} == set(METRICS["classes"])
+    assert len(table) == len(pairs) * 4
+    for line in table:
+        a, b = (
+            [
+                draws(seeds_and_folds, f"demo/{line[model]}/linear-{seed}-fold{fold}.parquet", line["metric"], fold)
+                for seed in (0, 1)
+                for fold in (1, 2, 3)
+            ]
+            for model in ("model_a", "model_b")
+        )
+        expected = interval_of_mean([own - others for own, others in zip(a, b, strict=True)])
+        assert [line["ci_low"], line["ci_high"]] == expected
+        means = {
+            of["model"]: float(of["value"])
+            for of in lines(seeds_and_folds / "leaderboard_mean.csv", metric=line["metric"])
+        }
+        assert float(line["difference"]) == pytest.approx(means[line["model_a"]] - means[line["model_b"]], abs=2e-6)
+        assert (line["n_runs"], line["n_test"], line["n_groups"]) == ("6", str(61 + 62 + 63), "30")
+
+
+def test_folds_are_drawn_independently_and_seeds_together(results: Path, add_run: AddRun) -> None:
+    """A run repeated over seeds is no more certain; the same numbers on other patients are, by the root of folds."""
+    one = predicted(0.7, n=300)
+    for model, change in (("seeds", "seed"), ("folds", "fold")):
+        for number in (1, 2, 3, 4):
+            add_run(model, fold_of(one, number) if change == "fold" else one, task=model, **{change: number})
+    add_run("one", one, task="seeds")
+    rebuild(results)
+    width = {
+        line["model"]: float(line["ci_high"]) - float(line["ci_low"])
+        for line in lines(results / "leaderboard_mean.csv", metric="accuracy")
+    }
+    alone = np.quantile(draws(results, "seeds/one/linear-0.parquet", "accuracy", 0), [0.025, 0.975])
+    assert width["seeds"] == pytest.approx(alone[1] - alone[0], abs=2e-6)
+    assert width["folds"] == pytest.approx((alone[1] - alone[0]) / 2, rel=0.15)
+
+
+def test_a_lone_run_has_the_interval_of_its_row_and_no_sd(filled: Path) -> None:
+    rebuild(filled)
+    table = {(line["task"], line["model"], line["metric"]): line for line in lines(filled / "leaderboard_mean.csv")}
+    rows = [row for row in read_rows(filled) if row.ok]
+    assert len(table) == len(rows) * 4 + 1
+    for row in rows:
+        for metric, interval in row.metrics.items():
+            line = table[row.task, row.model, metric]
+            assert {name: line[name] for name in interval} == {name: f"{x:.6f}" for name, x in interval.items()}
+            assert [line[name] for name in ("sd", "n_runs", "n_seeds", "n_folds", "n_failed")] == [
+                *("", "1", "1", "0", "0"),
+            ]
+    failed = table["demo", "virchow2", ""]
+    assert (failed["value"], failed["n_runs"], failed["n_failed"], failed["baseline_value"]) == ("", "0", "1", "")
+
+
+def test_a_failed_fold_is_counted_and_pairs_are_over_the_others(seeds_and_folds: Path, add_run: AddRun) -> None:
+    add_run("uni", status="failed", error="Out of memory.", seed=1, fold=2)
+    rebuild(seeds_and_folds)
+    (line,) = lines(seeds_and_folds / "leaderboard_mean.csv", model="uni", metric="accuracy")
+    rows = {(row.seed, row.fold): row for row in read_rows(seeds_and_folds) if row.model == "uni"}
+    left = [rows[draw].metrics["accuracy"]["value"] or 0.0 for draw in ((0, 1), (0, 2), (0, 3), (1, 1), (1, 3))]
+    assert [line[name] for name in ("n_runs", "n_seeds", "n_folds", "n_failed")] == ["5", "2", "3", "1"]
+    assert line["value"] == text(sum(left) / 5)
+    floors = {
+        (row.seed, row.fold): row.metrics["accuracy"]["value"] or 0.0
+        for row in read_rows(seeds_and_folds)
+        if row.model == "colour"
+    }
+    assert line["baseline_value"] == text(sum(value for draw, value in floors.items() if draw != (1, 2)) / 5)
+    paired = lines(seeds_and_folds / "leaderboard_paired.csv", metric="accuracy")
+    runs = {(line["model_a"], line["model_b"]): line["n_runs"] for line in paired}
+    assert runs == {("uni", "colour"): "5", ("resnet50", "uni"): "5", ("resnet50", "colour"): "6"}
+    (difference,) = [line["difference"] for line in paired if line["model_a"] == "uni"]
+    assert float(difference) == pytest.approx(float(line["value"]) - float(line["baseline_value"]), abs=2e-6)
+
+
+def test_a_floor_that_lacks_a_run_is_no_baseline_value(results: Path, add_run: AddRun) -> None:
+    for seed, value in enumerate((0.9, 0.8)):
+        add_run("uni", values={"auroc": value}, seed=seed)
+        add_run("random_vit_s16", values={"auroc": value - 0.4}, seed=seed)
+    add_run("colour", values={"auroc": 0.7}, seed=0)
+    rebuild(results)
+    found = {line["model"]: line["baseline_value"] for line in lines(results / "leaderboard_mean.csv")}
+    assert found == {"uni": "0.450000", "random_vit_s16": "0.450000", "colour": "0.700000"}
+
+
+def test_of_an_error_the_smaller_mean_is_the_better_floor(results: Path, add_run: AddRun) -> None:
+    for seed in (0, 1):
+        for model, error in (("uni", 1.0), ("colour", 3.0), ("random_vit_s16", 2.0)):
+            add_run(model, values={"mae": error + seed}, kind="regression", primary_metric="mae", seed=seed)
+    rebuild(results)
+    (line,) = lines(results / "leaderboard_mean.csv", model="uni")
+    assert (line["kind"], line["value"], line["baseline_value"]) == ("regression", "1.500000", "2.500000")
+
+
+def test_runs_without_a_value_are_not_in_the_mean(results: Path, add_run: AddRun) -> None:
+    for fold, value in enumerate((0.5, None, 0.7), start=1):
+        add_run("uni", values={"auroc": value}, fold=fold)
+    rebuild(results)
+    (line,) = lines(results / "leaderboard_mean.csv")
+    assert [line[name] for name in ("value", "n_runs", "n_folds", "n_failed")] == ["0.600000", "2", "3", "0"]
+
+
+def test_lost_predictions_cost_the_interval_and_not_the_mean(
+    seeds_and_folds: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rebuild(seeds_and_folds)
+    before = {line["metric"]: line["value"] for line in lines(seeds_and_folds / "leaderboard_mean.csv", model="uni")}
+    (seeds_and_folds / "predictions/demo/uni/linear-1-fold2.parquet").write_bytes(b"PAR1")
+    rebuild(seeds_and_folds)
+    assert "linear-1-fold2.parquet holds no whole predictions" in capsys.readouterr().err
+    table = lines(seeds_and_folds / "leaderboard_mean.csv", model="uni")
+    assert {line["metric"]: line["value"] for line in table} == before
+    assert {(line["ci_low"], line["n_runs"]) for line in table} == {("", "6")}
+    assert {line["n_runs"] for line in lines(seeds_and_folds / "leaderboard_paired.csv", model_a="uni")} == {"5"}
+
+
+def test_the_one_split_and_folds_are_not_averaged_together(results: Path, add_run: AddRun) -> None:
+    add_run("uni", values={"balanced_accuracy": 0.9}, asked="a_split")
+    for fold in (1, 2):
+        add_run("uni", values={"balanced_accuracy": 0.5}, fold=fold, asked="folds")
+    rebuild(results)
+    found = [(line["n_folds"], line["n_runs"], line["value"]) for line in lines(results / "leaderboard_mean.csv")]
+    assert found == [("0", "1", "0.900000"), ("2", "2", "0.500000")]
+    (wide,) = lines(results / "leaderboard_wide.csv")
+    assert (wide["demo [a_split]"], wide["demo [folds]"]) == ("0.900000", "0.500000")
+
+
+def of_kind(kind: str, seed: int) -> tuple[Predicted, list[str]]:
+    rng = np.random.default_rng(seed)
+    truth = np.random.default_rng(7)
+    n = 40
+    ids, groups = np.array([f"tile-{i}" for i in range(n)]), np.array([f"patient-{i % 8}" for i in range(n)])
+    make: dict[str, Callable[[], tuple[np.ndarray, int]]] = {
+        "classes": lambda: (truth.integers(0, 3, n), 3),
+        "ordinal": lambda: (truth.integers(0, 4, n), 4),
+        "regression": lambda: (truth.normal(size=(n, 2)), 2),
+        "survival": lambda: (np.column_stack([truth.exponential(size=n) + 0.01, truth.integers(0, 2, n) * 1.0]), 1),
+        "multilabel": lambda: (truth.integers(0, 2, (n, 3)), 3),
+    }
+    y_true, width = make[kind]()
+    scores = rng.random((n, width)) + 1e-3
+    if kind in ("classes", "ordinal"):
+        scores /= scores.sum(axis=1, keepdims=True)
+    return Predicted(ids, groups, y_true, scores, kind=kind), [f"c{i}" for i in range(width)]
+
+
+@pytest.mark.parametrize("kind", METRICS)
+def test_every_kind_of_target_has_means_and_differences(results: Path, add_run: AddRun, kind: str) -> None:
+    for model in ("a", "b"):
+        for seed in (0, 1):
+            predictions, names = of_kind(kind, 2 * seed + (model == "b"))
+            add_run(model, predictions, seed=seed, kind=kind, classes=names)
+    rebuild(results)
+    assert {line["metric"] for line in lines(results / "leaderboard_mean.csv", kind=kind)} == set(METRICS[kind])
+    paired = lines(results / "leaderboard_paired.csv")
+    assert {line["metric"] for line in paired} == set(METRICS[kind])
+    for line in paired:
+        runs = [
+            [draws(results, f"demo/{model}/linear-{seed}.parquet", line["metric"], 0) for seed in (0, 1)]
+            for model in ("a", "b")
+        ]
+        expected = interval_of_mean([a - b for a, b in zip(*runs, strict=True)])
+        assert [line["ci_low"], line["ci_high"]] == expected
