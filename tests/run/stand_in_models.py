@@ -21,6 +21,7 @@ PATH = Path(__file__)
 DIM = 9
 MEETING = "PFMBENCH_TEST_MEETING"  # folder in which the processes that embed with `meeting` wait for one another
 PATIENCE_S = 90.0
+PRECISIONS = {"half": {"precision": "bfloat16"}, "full": {"precision": "float32"}}  # the former is that of all cards
 
 
 class Means(nn.Module):
@@ -121,8 +122,16 @@ def _card(name: str, network: str, *, file: str = "", **more: object) -> ModelCa
 CARDS = (
     _card("means", "Means"),
     _card("slide_means", "SlideMeans", unit="slide", dim=DIM + 2, tile_encoder="means"),
-    _card("scaled", "Means", file="scaled.pth"),
-    _card("slide_scaled", "SlideMeans", file="slide_scaled.pth", unit="slide", dim=DIM + 2, tile_encoder="scaled"),
+    _card("scaled", "Means", file="scaled.pth", options={"tile_precision": PRECISIONS}),
+    _card(
+        "slide_scaled",
+        "SlideMeans",
+        file="slide_scaled.pth",
+        unit="slide",
+        dim=DIM + 2,
+        tile_encoder="scaled",
+        options={"slide_precision": PRECISIONS},
+    ),
     _card("hungry", "OutOfMemory"),
     _card("hungry_at_load", "no_memory_at_load"),
     _card("slide_hungry", "OutOfMemory", unit="slide", dim=DIM + 2, tile_encoder="means"),
