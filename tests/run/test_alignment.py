@@ -4,6 +4,8 @@ Every sample is recognisable by its pixels and its label is drawn at random, so 
 another sample shows in the predictions.
 """
 
+from urllib.parse import unquote
+
 import h5py
 import numpy as np
 import pandas as pd
@@ -12,6 +14,9 @@ import tifffile
 from command_helpers import bench
 from PIL import Image
 from plain_loop import USUAL, expected, means, predicted, row
+from slide_command_helpers import features
+
+from bench.slides import read_bag
 
 TILES, SHARD = 41, 7  # the shards are 0-6, 7-13, ..., 35-40
 ONE_SIZE, SIZES = ((16, 16),), ((16, 16), (12, 20), (20, 12))
@@ -261,6 +266,13 @@ def test_slides_of_which_some_are_left_out(tmp_path, left_out):
     frame, bags = write_slides(tmp_path, left_out, {3: 0, 8: 3})
     run_slides(tmp_path, frame)
     plain, encoded = vectors_of(bags)
+    for model, vectors in (("means", plain), ("slide_means", encoded)):
+        stored = {unquote(stem): read_bag(path.parent, stem) for stem, path in features(tmp_path, model).items()}
+        filled = {name: bag for name, bag in stored.items() if len(bag[0])}
+        assert filled.keys() == bags.keys()
+        for name, (found, coords, _) in filled.items():
+            np.testing.assert_allclose(found.mean(0, dtype=float), vectors[name], atol=2e-3)
+            assert model == "slide_means" or coords.tolist() == [list(place) for place in bags[name]]
     tested = frame.id[frame.split == "test"].tolist()
     compare(tmp_path, row(tmp_path, "slides", "means"), frame, plain, tested)
     compare(tmp_path, row(tmp_path, "slides", "means", "pooled"), frame, plain, tested)
