@@ -174,6 +174,7 @@ NEW_FEATURES = {
 }
 NEW_ROWS = {
     "a label": cell(3, "label", "a"),
+    "the name of a class": in_table(lambda frame: frame.assign(label=frame.label.replace("a", "A"))),
     "a patient": cell(3, "patient", "P9"),
     "a side": in_table(lambda frame: frame.assign(split=["train"] * 10 + ["test"] * 6)),
     "the bootstrap": "bootstrap=30",

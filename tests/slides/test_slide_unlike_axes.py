@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -115,6 +116,21 @@ def test_preview(both, tmp_path) -> None:
             assert picture.width / picture.height == pytest.approx(2304 / 1536, rel=0.01)
             pictures.append(np.asarray(picture.resize((360, 240), Image.Resampling.BOX)))
     assert difference(*pictures) < 5
+
+
+def test_the_frame_of_a_tile_in_the_preview(both, tmp_path) -> None:
+    """Where the preview with one tile differs from that with none, to within a block of JPEG."""
+    for slide in both:
+        grid = plan(slide, 256, 0.5)
+        pictures = []
+        for count in (0, 1):
+            some = replace(grid, coords=grid.coords[:count], tissue=grid.tissue[:count])
+            write_preview(tmp_path / "some.jpg", slide, None, some)
+            with Image.open(tmp_path / "some.jpg") as picture:
+                pictures.append(np.asarray(picture).astype(int))
+        y, x = np.nonzero(np.abs(pictures[1] - pictures[0]).max(axis=2) > 40)
+        frame = np.array(grid.window_level0) * pictures[0].shape[1::-1] / slide.dimensions
+        np.testing.assert_allclose((x.min(), y.min(), x.max(), y.max()), (0, 0, *frame), atol=16)
 
 
 def test_detail_is_not_made_up_in_either_direction(scene, tmp_path) -> None:
