@@ -1,13 +1,16 @@
 """For every card of the registry: filled, built as published, and identified by all that can change a feature."""
 
 import dataclasses
+import importlib
 import json
+import pkgutil
 from functools import cache
 
 import pytest
 import torch
 
 import registry
+from registry import models
 from registry.build import build
 from registry.card import Architecture, Cohort, ModelCard, Pooling, Weights
 from registry.extractor import FeatureExtractor
@@ -84,8 +87,12 @@ def test_options_are_named_choices(name):
         registry.card(name, {option: "no_such"})
 
 
-def test_names_are_unique_and_sorted():
-    assert sorted(set(NAMES)) == NAMES
+def test_every_card_of_every_family_is_listed_once():
+    files = [
+        importlib.import_module(f"{models.__name__}.{file.name}") for file in pkgutil.iter_modules(models.__path__)
+    ]
+    defined = [card.name for file in files for card in getattr(file, "CARDS", ())]
+    assert sorted(defined) == NAMES, "a name of two cards stands twice on the left"
 
 
 PLAIN = registry.card("uni")

@@ -2,6 +2,7 @@
 
 import json
 import random
+import signal
 import sys
 import time
 
@@ -14,6 +15,7 @@ from PIL import Image
 from bench.demo import make_tiles
 from bench.report.__main__ import main as leaderboard
 
+SHARDS = 36  # of 72 tiles
 FEW = ("protocols.simpleshot.shots=[1,4]", "protocols.simpleshot.episodes=20")
 PLUGIN = """
 from registry.card import Architecture, ModelCard, Preprocessing, Pretraining
@@ -226,19 +228,35 @@ def test_what_a_floor_can_and_cannot_tell(tmp_path):
 
 @pytest.mark.slow
 def test_killed_ten_times_the_features_are_those_of_an_undisturbed_run(cohort, tmp_path):
-    arguments = ["task=tiles", f"data={cohort}", "null=none", "protocol=knn", "shard_tiles=8", "batch_size=4"]
-    began = time.monotonic()
+    """Each time at a random moment after a further shard is whole and before all are."""
+    arguments = ["task=tiles", f"data={cohort}", "null=none", "protocol=knn", "shard_tiles=2", "batch_size=1"]
     assert bench(tmp_path, *arguments, "cache=plain", "results=plain_results").returncode == 0
-    lasts = time.monotonic() - began
-    rng = random.Random(0)
-    for _ in range(10):
-        killed(tmp_path, arguments, lambda child: time.sleep(rng.uniform(lasts / 3, lasts)))
+    kills, rng, before = 10, random.Random(0), {}
+
+    def shards():
+        return {path.name: path.stat().st_mtime_ns for path in tmp_path.glob("cache/features/**/*.h5")}
+
+    for _ in range(kills):
+
+        def embedding(child, before=before):
+            while child.poll() is None and len(shards()) <= len(before):
+                time.sleep(0.001)
+            time.sleep(rng.uniform(0, 0.1))
+
+        assert killed(tmp_path, arguments, embedding) == -signal.SIGKILL, "it ended before it was killed"
+        now = shards()
+        assert len(before) < len(now) < SHARDS, "killed in the middle"
+        assert now.items() >= before.items(), "what is done is not done again"
+        before = now
+    assert not list(tmp_path.glob("results/rows/*/*/*.json")), "no run came to its end"
     done = bench(tmp_path, *arguments)
     assert done.returncode == 0, done.stderr
     plain, resumed = (
         {p.name: p.read_bytes() for p in (tmp_path / c).glob("features/**/*.h5")} for c in ("plain", "cache")
     )
+    assert len(plain) == SHARDS
     assert plain == resumed
+    assert shards().items() >= before.items()
 
 
 def test_what_a_head_measures_itself_is_in_its_row(cohort, tmp_path):
