@@ -17,6 +17,7 @@ from typing import Any
 from . import models
 from .card import ModelCard, Pretraining, Weights
 from .errors import UserError
+from .source import Source
 
 RANDOM = "@random"  # NAME@random is the same network with seeded random weights
 _OUTSIDE = ("timm:", "hf-hub:")
@@ -109,11 +110,16 @@ def card(
     UserError
         If the name, an option or a value is unknown; near matches are listed.
     """
+    return find(name, options, Source(revision=revision, offline=offline, token=token))
+
+
+def find(name: str, options: Mapping[str, Any] | None, source: Source) -> ModelCard:
+    """As `card`, of the revision that `source` names."""
     base = name.removesuffix(RANDOM)
     if base.startswith(_OUTSIDE):
         from . import outside
 
-        found = outside.card(base, revision=revision, offline=offline, token=token)
+        found = outside.card(base, source)
     else:
         try:
             found = _cards()[base]
