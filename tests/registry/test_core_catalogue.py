@@ -1,5 +1,6 @@
 """Names, near matches, plugins, models outside the registry."""
 
+import inspect
 import subprocess
 import sys
 from types import SimpleNamespace
@@ -52,6 +53,13 @@ def test_listing_imports_no_heavy_package():
         "print(sorted({'torch', 'timm', 'numpy', 'torchvision', 'huggingface_hub', 'PIL'} & set(sys.modules)))"
     )
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "[]\n"
+
+
+def test_what_is_imported_later_has_its_signature_and_nothing_else_is_there():
+    assert [*inspect.signature(registry.load).parameters][:2] == ["name", "checkpoint"]
+    assert {"load", "fingerprint"} <= set(dir(registry))
+    with pytest.raises(AttributeError, match="'registry' has no attribute 'lode'"):
+        registry.lode  # noqa: B018
 
 
 def test_importing_the_registry_first_makes_timm_importable():
