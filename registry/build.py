@@ -81,9 +81,10 @@ def named_function(name: str) -> Callable[..., Any]:
     module, _, function = name.partition(":")
     try:
         found = getattr(importlib.import_module(module), function)
-    except (ImportError, AttributeError) as problem:
+        if not callable(found):
+            raise AttributeError(f"{function} is no function")
+    except (ImportError, AttributeError, ValueError) as problem:
         raise UserError(f"there is no '{name}' ({problem}); write it as package.module:function") from problem
-    assert callable(found)
     return found
 
 

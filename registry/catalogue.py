@@ -6,17 +6,17 @@ import dataclasses
 import difflib
 import importlib
 import importlib.metadata
-import importlib.util
 import pkgutil
-import sys
 from collections.abc import Iterable, Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
 
-from . import models
+from . import models, plugins
 from .card import ModelCard, Pretraining, Weights
 from .errors import UserError
+from .source import Source
+from .validation import check
 
 RANDOM = "@random"  # NAME@random is the same network with seeded random weights
 _OUTSIDE = ("timm:", "hf-hub:")
@@ -26,7 +26,8 @@ _OUTSIDE = ("timm:", "hf-hub:")
 def _cards() -> dict[str, ModelCard]:
     cards: dict[str, ModelCard] = {}
     for module in sorted(m.name for m in pkgutil.iter_modules(models.__path__)):
-        _enter(cards, getattr(importlib.import_module(f"{models.__name__}.{module}"), "CARDS", ()), module)
+        found = importlib.import_module(f"{models.__name__}.{module}")
+        _enter(cards, getattr(found, "CARDS", ()), f"registry/models/{module}.py", own=True)
     for entry in importlib.metadata.entry_points(group="pfmbench.models"):
         try:
             found = entry.load()
@@ -39,15 +40,17 @@ def _cards() -> dict[str, ModelCard]:
     return cards
 
 
-def _enter(cards: dict[str, ModelCard], new: Iterable[ModelCard], source: str) -> None:
+def _enter(cards: dict[str, ModelCard], new: Any, source: str, *, own: bool = False) -> None:
+    """Add cards, or none of them if one cannot be worked with; the package's own are built by the tests."""
+    if not isinstance(new, Iterable):
+        raise UserError(f"{source}: CARDS is {new!r}; make it a tuple of registry.ModelCard")
+    entered: dict[str, ModelCard] = {}
     for card in new:
-        if not isinstance(card, ModelCard):
-            raise UserError(f"{source}: CARDS holds {card!r}, which is not a ModelCard")
-        if cards.get(card.name, card) != card:
+        check(card, source, functions=not own)
+        if (cards | entered).get(card.name, card) != card:
             raise UserError(f"{source}: a model named '{card.name}' exists already; give the card another name")
-        if ":" in card.name or "@" in card.name:
-            raise UserError(f"{source}: the name '{card.name}' must not contain ':' or '@'")
-        cards[card.name] = card
+        entered[card.name] = card
+    cards.update(entered)
 
 
 def add(card: ModelCard) -> None:
@@ -58,25 +61,12 @@ def add(card: ModelCard) -> None:
 def load_plugins(paths: Iterable[str | Path]) -> None:
     """Add the ``CARDS`` of Python files. Each runs as a module named by its stem: ``"stem:function"`` is a builder."""
     for path in map(Path, paths):
-        if not path.is_file():
-            raise UserError(f"there is no plugin file {path}; give the path of a Python file that defines CARDS")
-        name = path.stem
-        loaded = sys.modules.get(name)
-        if loaded is None:
-            spec = importlib.util.spec_from_file_location(name, path.resolve())
-            if spec is None or spec.loader is None:
-                raise UserError(f"the plugin {path} is not a Python file (.py)")
-            loaded = sys.modules[name] = importlib.util.module_from_spec(spec)
-            try:
-                spec.loader.exec_module(loaded)
-            except Exception as problem:
-                del sys.modules[name]
-                raise UserError(f"the plugin {path} stops with {type(problem).__name__}: {problem}") from problem
-        elif getattr(loaded, "__file__", None) != str(path.resolve()):
-            raise UserError(f"the plugin {path} is named like the module '{name}', which is in use; rename the file")
-        if not hasattr(loaded, "CARDS"):
-            raise UserError(f"the plugin {path} defines no CARDS (a tuple of registry.ModelCard)")
-        _enter(_cards(), loaded.CARDS, str(path))
+        cards = plugins.read(path)
+        try:
+            _enter(_cards(), cards, str(path))
+        except UserError:
+            plugins.forget(path)
+            raise
 
 
 def names() -> list[str]:
@@ -109,11 +99,16 @@ def card(
     UserError
         If the name, an option or a value is unknown; near matches are listed.
     """
+    return find(name, options, Source(revision=revision, offline=offline, token=token))
+
+
+def find(name: str, options: Mapping[str, Any] | None, source: Source) -> ModelCard:
+    """As `card`, of the revision that `source` names."""
     base = name.removesuffix(RANDOM)
     if base.startswith(_OUTSIDE):
         from . import outside
 
-        found = outside.card(base, revision=revision, offline=offline, token=token)
+        found = outside.card(base, source)
     else:
         try:
             found = _cards()[base]

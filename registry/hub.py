@@ -7,6 +7,7 @@ from pathlib import Path
 
 from .card import ModelCard
 from .errors import UserError
+from .source import Source
 
 
 @dataclass(frozen=True)
@@ -23,15 +24,13 @@ class NotAtHand(UserError):
     """The hub is not asked or not reached, and its local cache lacks the file."""
 
 
-def fetch(
-    card: ModelCard, repository: str, file: str, revision: str | None, offline: bool, token: str | None
-) -> Fetched:
+def fetch(card: ModelCard, repository: str, file: str, source: Source) -> Fetched:
     """Path of the file in the hub's local cache, downloaded if it is not there.
 
     Parameters
     ----------
-    offline : bool
-        Look only in the cache.
+    source : Source
+        Its `revision` and `token`; where it is `offline`, only the cache is looked into.
 
     Raises
     ------
@@ -44,21 +43,21 @@ def fetch(
     or_local = _way_out(card, file)
     try:
         path = huggingface_hub.hf_hub_download(
-            repository, file, revision=revision, token=token, local_files_only=offline
+            repository, file, revision=source.revision, token=source.token, local_files_only=source.offline
         )
     except errors.GatedRepoError as problem:
         raise UserError(
             f"{repository} is gated: ask for access at {page}, then `hf auth login` or give token={or_local}"
         ) from problem
     except errors.RevisionNotFoundError as problem:
-        raise UserError(f"{repository} has no revision '{revision}'; choose one at {page}") from problem
+        raise UserError(f"{repository} has no revision '{source.revision}'; choose one at {page}") from problem
     except errors.RepositoryNotFoundError as problem:
         raise UserError(
             f"the hub shows no repository {repository} to you: it does not exist, or it is private or gated and the "
             f"token is missing or wrong; see {page}, log in with `hf auth login`{or_local}"
         ) from problem
     except errors.LocalEntryNotFoundError as problem:
-        forbidden = offline or huggingface_hub.constants.HF_HUB_OFFLINE
+        forbidden = source.offline or huggingface_hub.constants.HF_HUB_OFFLINE
         why = "the network is not to be used (offline)" if forbidden else "the hub cannot be reached"
         raise NotAtHand(
             f"{file} of {repository} is not at hand: {why} and the hub's local cache lacks it; get it from {page} on a "
@@ -66,7 +65,7 @@ def fetch(
         ) from problem
     except errors.EntryNotFoundError as problem:
         raise NoSuchFile(
-            f"{repository} has no file {file} at {revision or 'its default branch'}; see {page}"
+            f"{repository} has no file {file} at {source.revision or 'its default branch'}; see {page}"
         ) from problem
     except errors.HfHubHTTPError as problem:
         raise UserError(

@@ -5,8 +5,9 @@ from __future__ import annotations
 import hashlib
 from pathlib import Path
 
-from .catalogue import card as find_card
+from .catalogue import find
 from .checkpoint import sha256
+from .source import Source
 from .weights import locate
 
 
@@ -36,11 +37,11 @@ def fingerprint(
     UserError
         If the model is unknown, or its weights are not there or gated.
     """
-    card = find_card(name, revision=revision, offline=offline, token=token)
+    source = Source(checkpoint=checkpoint, weights_dir=weights_dir, revision=revision, offline=offline, token=token)
+    card = find(name, None, source)
     if card.weights.layout in ("random", "none"):
         return card.weights.layout
-    found = locate(card, checkpoint, weights_dir=weights_dir, revision=revision, offline=offline, token=token)
-    return of_files({file: sha256(path) for file, path in found.files.items()})
+    return of_files({file: sha256(path) for file, path in locate(card, source).files.items()})
 
 
 def of_files(hashes: dict[str, str]) -> str:

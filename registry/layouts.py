@@ -4,7 +4,8 @@ A layout is a pure function of the file's content (what ``torch.load`` or safete
 tensors, perhaps nested, perhaps with an optimiser beside it) to the flat ``{name: tensor}`` that the network takes
 strictly. Where the weights are several files, its argument is ``{file name: content}``. It may drop only entries
 that the layout is known to hold beside the network, by name; everything else it passes on, so that strict loading can
-report it. It raises `UserError` where the content cannot be in this layout.
+report it. It raises `UserError` where the content cannot be in this layout. Importing this file imports no torch, for
+the catalogue checks every card against the names in `LAYOUTS`.
 """
 
 from __future__ import annotations
@@ -13,17 +14,16 @@ import math
 import re
 from collections.abc import Callable, Mapping
 from functools import partial
-from typing import Any
-
-import torch
-import torch.nn.functional as F
-from torch import Tensor
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from .errors import UserError
 
+if TYPE_CHECKING:
+    from torch import Tensor
+
 Content = Mapping[str, Any]
-State = dict[str, Tensor]
-Layout = Callable[[Content], State]
+State: TypeAlias = "dict[str, Tensor]"
+Layout: TypeAlias = Callable[[Content], "State"]
 
 
 def inside(content: Content, key: str) -> Content:
@@ -125,6 +125,8 @@ def transformers(content: Content) -> State:
 
     Query, key and value become one matrix. The mask token (training) and the pooler (another head) are dropped.
     """
+    import torch
+
     state: State = {}
     for key, value in without(content, r"(embeddings\.mask_token$|pooler\.)").items():
         for pattern, name in _TRANSFORMERS.items():
@@ -149,6 +151,9 @@ def midnight(content: Content) -> State:
 
     Bicubic to the size, without antialiasing (transformers 4, ``Dinov2Embeddings.interpolate_pos_encoding``).
     """
+    import torch
+    import torch.nn.functional as F
+
     state = transformers(content)
     positions = state["pos_embed"]
     side = math.isqrt(positions.shape[1] - 1)

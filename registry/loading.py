@@ -16,12 +16,13 @@ from . import remote
 from .build import build, build_random, digest, named_function
 from .card import ModelCard
 from .catalogue import card as find_card
-from .catalogue import names, random_twin
+from .catalogue import find, names, random_twin
 from .errors import UserError
 from .extractor import FeatureExtractor, Precision, SlideEncoder
 from .identity import of_files
 from .layouts import LAYOUTS, Layout
 from .outside import REMOTE
+from .source import Source
 from .weights import HUB_DEFAULTS, LoadedWeights, Located, locate, published_files
 
 Content = Mapping[str, Any]
@@ -31,36 +32,77 @@ def load(
     name: str,
     checkpoint: str | Path | None = None,
     *,
-    weights: Literal["pretrained", "random"],
-    weights_dir: str | Path | None,
-    options: Mapping[str, Any],
-    device: str | torch.device,
-    revision: str | None,
-    offline: bool,
-    token: str | None,
-    preprocess: Literal["device", "exact"],
-    precision: Precision | None,
-    trust_remote_code: bool,
+    weights: Literal["pretrained", "random"] = "pretrained",
+    weights_dir: str | Path | None = None,
+    options: Mapping[str, Any] | None = None,
+    device: str | torch.device = "cpu",
+    revision: str | None = None,
+    offline: bool = False,
+    token: str | None = None,
+    preprocess: Literal["device", "exact"] = "device",
+    precision: Precision | None = None,
+    trust_remote_code: bool = False,
 ) -> FeatureExtractor | SlideEncoder:
-    """See `registry.load`."""
+    """Build a model, find its weights, load them strictly.
+
+    The weights come from the first of: `checkpoint`; `weights_dir`; an installed package that carries them; the
+    Hugging Face hub.
+
+    Parameters
+    ----------
+    name : str
+        As for `card`.
+    checkpoint : path, optional
+        The published weight file, or a folder that holds it (a folder where the model is several files).
+    weights : {"pretrained", "random"}
+        "random" is the same network, seeded by its name; the same as ``name + "@random"``.
+    weights_dir : path, optional
+        Folder of weight files of several models: ``NAME.safetensors`` (``.bin``, ``.pth``, ``.pt``, ``.torch``,
+        ``.ckpt``), or ``NAME/`` with the files under their published names.
+    options : mapping, optional
+        Named choices of the card, ``{option: value}``.
+    device : str or torch.device
+        Where the network is put.
+    revision : str, optional
+        Commit, branch or tag on the hub instead of the card's.
+    offline : bool
+        Never touch the network; the hub's local cache is still read.
+    token : str, optional
+        Hugging Face token instead of the one that is logged in.
+    preprocess : {"device", "exact"}
+        "device": resize and normalise on `device`, the resize equal to Pillow's. "exact": torchvision's Pillow
+        transform tile by tile.
+    precision : {"float32", "bfloat16", "float16"}, optional
+        Autocast on CUDA instead of the card's; on other devices everything is float32.
+    trust_remote_code : bool
+        Let an ``hf-hub:`` repository run its own Python code.
+
+    Returns
+    -------
+    FeatureExtractor or SlideEncoder
+        In eval mode, without gradients on its parameters. SlideEncoder where the card's unit is "slide".
+
+    Raises
+    ------
+    UserError
+        If the model is unknown, or its weights are not there, gated, damaged, or another model's.
+    """
     _among("weights", weights, ("pretrained", "random"))
     _among("preprocess", preprocess, ("device", "exact"))
     _among("precision", precision, (None, "float32", "bfloat16", "float16"))
-    card = find_card(name, options, revision=revision, offline=offline, token=token)
+    source = Source(checkpoint=checkpoint, weights_dir=weights_dir, revision=revision, offline=offline, token=token)
+    card = find(name, options, source)
     if weights == "random" and card.weights.layout not in ("random", "none"):
         card = random_twin(card)
     if checkpoint is not None and (card.weights.layout in ("random", "none") or card.architecture.builder == REMOTE):
         raise UserError(f"{card.name} takes no weight file; leave checkpoint={checkpoint} out")
     if card.architecture.builder == REMOTE:
-        network, loaded = remote.load(
-            card, trust_remote_code=trust_remote_code, revision=revision, offline=offline, token=token
-        )
+        network, loaded = remote.load(card, source, trust_remote_code)
         card = dataclasses.replace(card, params=sum(p.numel() for p in network.parameters()))
     elif card.weights.layout in ("random", "none"):
         network, loaded = _without_file(card)
     else:
-        found = locate(card, checkpoint, weights_dir=weights_dir, revision=revision, offline=offline, token=token)
-        network, loaded = _with_files(card, found)
+        network, loaded = _with_files(card, locate(card, source))
     network.requires_grad_(False)
     model: FeatureExtractor | SlideEncoder
     if card.unit == "slide":
@@ -147,12 +189,7 @@ def _check_names(card: ModelCard, found: Located) -> None:
 def layout(card: ModelCard) -> Layout:
     """The function of the card's layout."""
     name = card.weights.layout
-    if ":" in name:
-        return named_function(name)
-    try:
-        return LAYOUTS[name]
-    except KeyError:
-        raise UserError(f"the card of {card.name} names the layout '{name}', which does not exist") from None
+    return named_function(name) if ":" in name else LAYOUTS[name]
 
 
 def _to_network_keys(card: ModelCard, content: Content, network: nn.Module, origin: str) -> dict[str, Tensor]:

@@ -21,16 +21,17 @@ from .card import (
     Weights,
 )
 from .errors import UserError
+from .source import Source
 
 REMOTE = "registry.remote:network"  # builder of a repository that brings its own code
 _UNKNOWN = Pretraining(method="unknown: not in the registry", data="unknown")
 _PILLOW_BILINEAR = 2  # as transformers writes it
 
 
-def card(name: str, *, revision: str | None = None, offline: bool = False, token: str | None = None) -> ModelCard:
+def card(name: str, source: Source) -> ModelCard:
     """The card of ``timm:NAME`` (timm's own list) or ``hf-hub:OWNER/REPOSITORY`` (the repository's configuration)."""
     kind, _, what = name.partition(":")
-    return _timm(what) if kind == "timm" else _hub(what, revision, offline, token)
+    return _timm(what) if kind == "timm" else _hub(what, source)
 
 
 @lru_cache(maxsize=32)
@@ -57,7 +58,7 @@ def _timm(name: str) -> ModelCard:
     return _from_timm(f"timm:{name}", architecture, {"num_classes": 0}, facts, weights)
 
 
-def _hub(repository: str, revision: str | None, offline: bool, token: str | None) -> ModelCard:
+def _hub(repository: str, source: Source) -> ModelCard:
     from .hub import NoSuchFile, fetch
 
     page = f"https://huggingface.co/{repository}"
@@ -65,7 +66,7 @@ def _hub(repository: str, revision: str | None, offline: bool, token: str | None
         f"hf-hub:{repository}", repository, page, Weights(hub=repository, page=page, layout="timm_classifier")
     )
     try:
-        got = fetch(blank, repository, "config.json", revision, offline, token)
+        got = fetch(blank, repository, "config.json", source)
     except NoSuchFile as problem:
         raise UserError(
             f"{repository} has no config.json, so what it holds is not known; write a card for it (plugins=), "
@@ -78,7 +79,7 @@ def _hub(repository: str, revision: str | None, offline: bool, token: str | None
         config = {**facts.get("pretrained_cfg", facts)}
         return _from_timm(blank.name, facts["architecture"], arguments, config, weights)
     if "auto_map" in facts:
-        return _remote(blank, facts, weights, revision, offline, token)
+        return _remote(blank, facts, weights, source)
     kind = facts.get("model_type", "of no stated type")
     raise UserError(
         f"{repository} is no timm repository (its config.json is {kind}); write a card for it (plugins=), see {page}"
@@ -174,15 +175,13 @@ def _timm_preprocessing(name: str, facts: Mapping[str, Any], arguments: Mapping[
     )
 
 
-def _remote(
-    blank: ModelCard, facts: Mapping[str, Any], weights: Weights, revision: str | None, offline: bool, token: str | None
-) -> ModelCard:
+def _remote(blank: ModelCard, facts: Mapping[str, Any], weights: Weights, source: Source) -> ModelCard:
     """A transformers repository with its own code; what it takes is read from its preprocessor's configuration."""
     from .hub import NoSuchFile, NotAtHand, fetch
 
     assert weights.hub is not None
     try:
-        recipe = _json(fetch(blank, weights.hub, "preprocessor_config.json", revision, offline, token).path, blank.url)
+        recipe = _json(fetch(blank, weights.hub, "preprocessor_config.json", source).path, blank.url)
     except (NoSuchFile, NotAtHand):
         recipe = {}
     size = _side(recipe.get("crop_size")) or _side(recipe.get("size")) or _side(facts.get("image_size")) or 224

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import huggingface_hub
 from torch import Tensor, nn
 
 from . import checkpoint as files
 from .card import ModelCard
 from .errors import UserError
+from .source import Source
 from .weights import LoadedWeights, locate
 
 
@@ -22,9 +25,7 @@ class LastHiddenState(nn.Module):
         return self.model(pixel_values=tiles).last_hidden_state
 
 
-def load(
-    card: ModelCard, *, trust_remote_code: bool, revision: str | None, offline: bool, token: str | None
-) -> tuple[nn.Module, LoadedWeights]:
+def load(card: ModelCard, source: Source, trust_remote_code: bool) -> tuple[nn.Module, LoadedWeights]:
     """The repository's model with its weights, by transformers; missing or unexpected keys are an error.
 
     Raises
@@ -44,13 +45,13 @@ def load(
         import transformers  # type: ignore[import-not-found,unused-ignore]
     except ImportError as problem:
         raise UserError(f"{repository} needs the package transformers; `pip install transformers`") from problem
-    found = locate(card, revision=revision, offline=offline, token=token)
+    found = locate(card, replace(source, weights_dir=None))
     try:
         model, report = transformers.AutoModel.from_pretrained(
             repository,
             revision=found.commit,
-            token=token,
-            local_files_only=offline or huggingface_hub.constants.HF_HUB_OFFLINE,
+            token=source.token,
+            local_files_only=source.offline or huggingface_hub.constants.HF_HUB_OFFLINE,
             trust_remote_code=True,
             output_loading_info=True,
         )

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import importlib.util
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from .card import ModelCard
 from .errors import UserError
 from .hub import Fetched, NoSuchFile, NotAtHand, fetch
+from .source import Source
 
 SUFFIXES = (".safetensors", ".bin", ".pth", ".pt", ".torch", ".ckpt")
 HUB_DEFAULTS = ("model.safetensors", "pytorch_model.bin")
@@ -48,20 +49,12 @@ class LoadedWeights:
     notes: tuple[str, ...] = ()
 
 
-def locate(
-    card: ModelCard,
-    checkpoint: str | Path | None = None,
-    *,
-    weights_dir: str | Path | None = None,
-    revision: str | None = None,
-    offline: bool = False,
-    token: str | None = None,
-) -> Located:
-    """The first of: `checkpoint`, a file in `weights_dir`, an installed package, the hub."""
-    if checkpoint is not None:
-        return _from_path(card, Path(checkpoint).expanduser())
-    if weights_dir is not None:
-        found = _from_folder(card, Path(weights_dir).expanduser())
+def locate(card: ModelCard, source: Source) -> Located:
+    """The first of: the source's `checkpoint`, a file in its `weights_dir`, an installed package, the hub."""
+    if source.checkpoint is not None:
+        return _from_path(card, Path(source.checkpoint).expanduser())
+    if source.weights_dir is not None:
+        found = _from_folder(card, Path(source.weights_dir).expanduser())
         if found is not None:
             return found
     found = _from_package(card)
@@ -69,7 +62,7 @@ def locate(
         return found
     if card.weights.hub is None:
         raise UserError(_no_source(card))
-    return _from_hub(card, card.weights.hub, revision or card.weights.revision, offline, token)
+    return _from_hub(card, card.weights.hub, replace(source, revision=source.revision or card.weights.revision))
 
 
 def published_files(card: ModelCard) -> dict[str, str | None]:
@@ -140,29 +133,27 @@ def _from_package(card: ModelCard) -> Located | None:
     return None
 
 
-def _from_hub(card: ModelCard, repository: str, revision: str | None, offline: bool, token: str | None) -> Located:
+def _from_hub(card: ModelCard, repository: str, source: Source) -> Located:
     names = list(published_files(card))
     if names:
-        fetched = {name: fetch(card, repository, name, revision, offline, token) for name in names}
+        fetched = {name: fetch(card, repository, name, source) for name in names}
     else:
-        fetched = dict([_first(card, repository, revision, offline, token)])
+        fetched = dict([_first(card, repository, source)])
     commit = next(iter(fetched.values())).commit
     at = f" at {commit[:12]}" if commit else ""
     return Located(
         {name: got.path for name, got in fetched.items()},
         f"hub {repository}{at}",
-        published=revision == card.weights.revision,
+        published=source.revision == card.weights.revision,
         commit=commit,
     )
 
 
-def _first(
-    card: ModelCard, repository: str, revision: str | None, offline: bool, token: str | None
-) -> tuple[str, Fetched]:
+def _first(card: ModelCard, repository: str, source: Source) -> tuple[str, Fetched]:
     problems: list[UserError] = []
     for name in HUB_DEFAULTS:
         try:
-            return name, fetch(card, repository, name, revision, offline, token)
+            return name, fetch(card, repository, name, source)
         except (NoSuchFile, NotAtHand) as problem:
             problems.append(problem)
     raise problems[0]

@@ -1,4 +1,9 @@
-"""A tissue mask that the user gives: polygons as GeoJSON, or an image."""
+"""A tissue mask that the user gives: polygons as GeoJSON, or an image.
+
+Polygons are drawn ring by ring by PIL. shapely was tried instead (its shapes, their union and difference, PIL for the
+drawing): 25 lines fewer, but 4 to 12 times slower, other masks in 0.5 to 3 % of their pixels, all at borders, and no
+mask at all where one ring has two corners or one corner a fourth number, which today are left out.
+"""
 
 from __future__ import annotations
 

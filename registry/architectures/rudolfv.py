@@ -11,27 +11,9 @@ from __future__ import annotations
 import torch
 import torch.nn.functional as F
 from jaxtyping import Float
-from timm.layers import LayerScale
 from torch import Tensor, nn
 
-from .rope import periods, rotate, turns
-
-Turns = tuple[Float[Tensor, "patch feature"], Float[Tensor, "patch feature"]]
-
-
-class _Attention(nn.Module):
-    def __init__(self, dim: int, heads: int) -> None:
-        super().__init__()
-        self.heads = heads
-        self.qkv = nn.Linear(dim, dim * 3)
-        self.q_norm = nn.LayerNorm(dim // heads, eps=1e-6)
-        self.k_norm = nn.LayerNorm(dim // heads, eps=1e-6)
-        self.proj = nn.Linear(dim, dim)
-
-    def forward(self, x: Float[Tensor, "tile token feature"], turn: Turns) -> Float[Tensor, "tile token feature"]:
-        q, k, v = (t.transpose(1, 2) for t in self.qkv(x).unflatten(-1, (3, self.heads, -1)).unbind(2))
-        q, k = rotate(self.q_norm(q), *turn), rotate(self.k_norm(k), *turn)
-        return self.proj(F.scaled_dot_product_attention(q.to(v.dtype), k.to(v.dtype), v).transpose(1, 2).flatten(2))
+from .rope_vit import Attention, Block, Rope, RopeViT
 
 
 class _SwiGLU(nn.Module):
@@ -47,39 +29,7 @@ class _SwiGLU(nn.Module):
         return self.w3(F.silu(gate) * value)
 
 
-class _Block(nn.Module):
-    def __init__(self, dim: int, heads: int, hidden: int) -> None:
-        super().__init__()
-        self.norm1 = nn.LayerNorm(dim, eps=1e-6)
-        self.attn = _Attention(dim, heads)
-        self.ls1 = LayerScale(dim)
-        self.norm2 = nn.LayerNorm(dim, eps=1e-6)
-        self.mlp = _SwiGLU(dim, hidden)
-        self.ls2 = LayerScale(dim)
-
-    def forward(self, x: Float[Tensor, "tile token feature"], turn: Turns) -> Float[Tensor, "tile token feature"]:
-        x = x + self.ls1(self.attn(self.norm1(x), turn))
-        return x + self.ls2(self.mlp(self.norm2(x)))
-
-
-class _Patches(nn.Module):
-    def __init__(self, dim: int, patch: int) -> None:
-        super().__init__()
-        self.proj = nn.Conv2d(3, dim, patch, stride=patch)
-
-    def forward(self, x: Tensor) -> Tensor:
-        return self.proj(x)
-
-
-class _Rope(nn.Module):
-    periods: Tensor
-
-    def __init__(self, head_dim: int) -> None:
-        super().__init__()
-        self.register_buffer("periods", periods(head_dim))
-
-
-class RudolfV2(nn.Module):
+class RudolfV2(RopeViT):
     """Tiles to tokens after the last norm: class token, registers, patches.
 
     Parameters
@@ -93,19 +43,12 @@ class RudolfV2(nn.Module):
     """
 
     def __init__(self, dim: int, depth: int, heads: int, hidden: int, registers: int = 8, patch: int = 8) -> None:
-        super().__init__()
-        self.cls_token = nn.Parameter(torch.zeros(1, 1, dim))
+        def block() -> Block:
+            return Block(dim, Attention(dim, heads, qkv_bias=True, qk_norm=True), _SwiGLU(dim, hidden))
+
+        super().__init__(channels=3, dim=dim, depth=depth, patch=patch, block=block)
         self.register_tokens = nn.Parameter(torch.zeros(1, registers, dim))
-        self.patch_embed = _Patches(dim, patch)
-        self.rope = _Rope(dim // heads)
-        self.blocks = nn.ModuleList(_Block(dim, heads, hidden) for _ in range(depth))
-        self.norm = nn.LayerNorm(dim, eps=1e-6)
+        self.rope = Rope(dim // heads)
 
     def forward(self, tiles: Float[Tensor, "tile 3 height width"]) -> Float[Tensor, "tile token feature"]:
-        patches = self.patch_embed(tiles)
-        turn = turns(patches.shape[-2], patches.shape[-1], self.rope.periods)
-        prefix = torch.cat([self.cls_token, self.register_tokens], dim=1).expand(len(patches), -1, -1)
-        x = torch.cat([prefix, patches.flatten(2).transpose(1, 2)], dim=1)
-        for block in self.blocks:
-            x = block(x, turn)
-        return self.norm(x)
+        return self.norm(self.tokens(tiles, self.register_tokens, self.rope.periods))

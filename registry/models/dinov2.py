@@ -3,15 +3,14 @@
 from ..card import Architecture, ModelCard, Preprocessing, Pretraining, Weights
 
 
-def _card(
-    letter: str, size: str, title: str, dim: int, params: int, revision: str | None = None, sha256: str | None = None
-) -> ModelCard:
+def _card(*, size: str, dim: int, params: int, revision: str | None = None, sha256: str | None = None) -> ModelCard:
+    letter = size[0]
     timm_name = f"vit_{size}_patch14_dinov2"
     repository = f"timm/{timm_name}.lvd142m"
     return ModelCard(
         name=f"dinov2_vit{letter}14",
         family="dinov2",
-        title=title,
+        title=f"DINOv2 ViT-{letter.upper()}/14",
         dim=dim,
         params=params,
         paper="Oquab et al., TMLR 2024",
@@ -36,14 +35,12 @@ def _card(
 
 
 CARDS = (
-    _card("s", "small", "DINOv2 ViT-S/14", 384, 21_628_800),
-    _card("b", "base", "DINOv2 ViT-B/14", 768, 85_724_928),
+    _card(size="small", dim=384, params=21_628_800),
+    _card(size="base", dim=768, params=85_724_928),
     _card(
-        "l",
-        "large",
-        "DINOv2 ViT-L/14",
-        1024,
-        303_227_904,
+        size="large",
+        dim=1024,
+        params=303_227_904,
         revision="4741e1cafbf45415e77074bb0cb42dba76c8684a",
         sha256="0424a5d1b515278cba3c6640ccbeaacc41de59d3a93df0dd5e494285eea2b355",
     ),

@@ -3,7 +3,7 @@
 from ..card import HALF, Architecture, ModelCard, Preprocessing, Pretraining, Weights
 
 
-def _card(number: int, params: int, size: int, resize: int, package_file: str, sha256: str) -> ModelCard:
+def _card(*, number: int, params: int, size: int, resize: int, package_file: str, sha256: str) -> ModelCard:
     return ModelCard(
         name=f"efficientnet_lite{number}",
         family="efficientnet_lite",
@@ -35,19 +35,19 @@ def _card(number: int, params: int, size: int, resize: int, package_file: str, s
 
 CARDS = (
     _card(
-        0,
-        3_371_008,
-        224,
-        256,
-        "efficientnet-lite0-57934424.pth",
-        "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db",
+        number=0,
+        params=3_371_008,
+        size=224,
+        resize=256,
+        package_file="efficientnet-lite0-57934424.pth",
+        sha256="579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db",
     ),
     _card(
-        2,
-        4_811_072,
-        260,
-        292,
-        "efficientnet-lite2-9656183e.pth",
-        "9656183eaeafe8cbf0cf560089305d34668787f6a26377ccbe5be192ed3f855d",
+        number=2,
+        params=4_811_072,
+        size=260,
+        resize=292,
+        package_file="efficientnet-lite2-9656183e.pth",
+        sha256="9656183eaeafe8cbf0cf560089305d34668787f6a26377ccbe5be192ed3f855d",
     ),
 )

@@ -4,16 +4,9 @@ from ..card import Architecture, ModelCard, Pooling, Preprocessing, Pretraining,
 
 
 def _card(
-    letter: str,
-    size: str,
-    dim: int,
-    params: int,
-    mlp_ratio: float,
-    repository: str,
-    revision: str,
-    sha256: str,
-    tiles: str,
+    *, size: str, dim: int, params: int, mlp_ratio: float, repository: str, revision: str, sha256: str, tiles: str
 ) -> ModelCard:
+    letter = size[0]
     return ModelCard(
         name=f"hibou_{letter}",
         family="hibou",
@@ -69,25 +62,23 @@ def _card(
 
 CARDS = (
     _card(
-        "b",
-        "base",
-        768,
-        85_739_520,
-        5.333334,
-        "histai/hibou-b",
-        "7fdc8cce365ebfd9e7e60ee6ee9a8d4d59388f3c",
-        "2121db3cac83bc9abf13a458a37b0740e2ce725609ff8d4b8e6b6c56c30c3ab6",
-        "512 million",
+        size="base",
+        dim=768,
+        params=85_739_520,
+        mlp_ratio=5.333334,
+        repository="histai/hibou-b",
+        revision="7fdc8cce365ebfd9e7e60ee6ee9a8d4d59388f3c",
+        sha256="2121db3cac83bc9abf13a458a37b0740e2ce725609ff8d4b8e6b6c56c30c3ab6",
+        tiles="512 million",
     ),
     _card(
-        "l",
-        "large",
-        1024,
-        303_657_216,
-        5.34375,
-        "histai/hibou-L",
-        "31a3b9fee16554c8552cb643d311733bce8faf7c",
-        "a63d1699448143ceccf2b7e1c4bf35b995c51f86ef8a6efb471af2eee210b79c",
-        "1.2 billion",
+        size="large",
+        dim=1024,
+        params=303_657_216,
+        mlp_ratio=5.34375,
+        repository="histai/hibou-L",
+        revision="31a3b9fee16554c8552cb643d311733bce8faf7c",
+        sha256="a63d1699448143ceccf2b7e1c4bf35b995c51f86ef8a6efb471af2eee210b79c",
+        tiles="1.2 billion",
     ),
 )

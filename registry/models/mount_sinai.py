@@ -4,7 +4,15 @@ from ..card import Architecture, ModelCard, Pooling, Preprocessing, Pretraining,
 
 
 def _card(
-    name: str, title: str, size: str, dim: int, params: int, notes: str, revision: str | None, sha256: str | None
+    *,
+    name: str,
+    title: str,
+    size: str,
+    dim: int,
+    params: int,
+    revision: str | None = None,
+    sha256: str | None = None,
+    notes: str = "",
 ) -> ModelCard:
     repository = f"MountSinaiCompPath/{name.upper()}"
     return ModelCard(
@@ -42,23 +50,20 @@ def _card(
 
 CARDS = (
     _card(
-        "sp22m",
-        "SP22M, ViT-S/16",
-        "small",
-        384,
-        21_665_664,
-        "",
-        "8f636e50446c6b45008fa8cecf30f7bc92633a11",
-        "4776892690a941a5728157c38d64aab549d7b861394a328cf3a5620222c4ff41",
+        name="sp22m",
+        title="SP22M, ViT-S/16",
+        size="small",
+        dim=384,
+        params=21_665_664,
+        revision="8f636e50446c6b45008fa8cecf30f7bc92633a11",
+        sha256="4776892690a941a5728157c38d64aab549d7b861394a328cf3a5620222c4ff41",
     ),
     _card(
-        "sp85m",
-        "SP85M, ViT-B/16",
-        "base",
-        768,
-        85_798_656,
-        "The snippet on the authors' page builds a ViT-S; the file is a ViT-B.",
-        None,
-        None,
+        name="sp85m",
+        title="SP85M, ViT-B/16",
+        size="base",
+        dim=768,
+        params=85_798_656,
+        notes="The snippet on the authors' page builds a ViT-S; the file is a ViT-B.",
     ),
 )

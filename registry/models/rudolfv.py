@@ -5,7 +5,9 @@ from ..card import Architecture, Cohort, ModelCard, Pooling, Preprocessing, Pret
 _MEAN, _STD = (0.7072, 0.5787, 0.7036), (0.2119, 0.2301, 0.1775)
 
 
-def _v2(suffix: str, size: str, dim: int, params: int, depth: int, heads: int, hidden: int, revision: str) -> ModelCard:
+def _v2(
+    *, suffix: str, size: str, dim: int, depth: int, heads: int, hidden: int, params: int, revision: str
+) -> ModelCard:
     repository = f"Aignostics/RudolfV-2{suffix}"
     return ModelCard(
         name=f"rudolfv2{suffix.lower().replace('-', '_')}",
@@ -61,9 +63,36 @@ def _v2(suffix: str, size: str, dim: int, params: int, depth: int, heads: int, h
 
 
 CARDS = (
-    _v2("", "g", 1536, 1_133_789_184, 40, 24, 4096, "482d9519c6a10fc22fbe5bcd6a87d5daf056643c"),
-    _v2("-B", "B", 768, 85_244_928, 12, 12, 2048, "b2cb55c8fff8aaaf9cc16fda6d09bfb21dfc6db8"),
-    _v2("-S", "S", 384, 21_390_336, 12, 6, 1024, "76abacd512a98c72a6db6192af9fc98313c3bd78"),
+    _v2(
+        suffix="",
+        size="g",
+        dim=1536,
+        depth=40,
+        heads=24,
+        hidden=4096,
+        params=1_133_789_184,
+        revision="482d9519c6a10fc22fbe5bcd6a87d5daf056643c",
+    ),
+    _v2(
+        suffix="-B",
+        size="B",
+        dim=768,
+        depth=12,
+        heads=12,
+        hidden=2048,
+        params=85_244_928,
+        revision="b2cb55c8fff8aaaf9cc16fda6d09bfb21dfc6db8",
+    ),
+    _v2(
+        suffix="-S",
+        size="S",
+        dim=384,
+        depth=12,
+        heads=6,
+        hidden=1024,
+        params=21_390_336,
+        revision="76abacd512a98c72a6db6192af9fc98313c3bd78",
+    ),
     ModelCard(
         name="rudolfv",
         family="rudolfv",

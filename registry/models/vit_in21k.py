@@ -3,7 +3,8 @@
 from ..card import HALF, Architecture, ModelCard, Pooling, Preprocessing, Pretraining, Weights
 
 
-def _card(letter: str, size: str, dim: int, params: int) -> ModelCard:
+def _card(*, size: str, dim: int, params: int) -> ModelCard:
+    letter = size[0]
     repository = f"timm/vit_{size}_patch16_224.augreg_in21k"
     return ModelCard(
         name=f"vit_{letter}16_in21k",
@@ -31,6 +32,6 @@ def _card(letter: str, size: str, dim: int, params: int) -> ModelCard:
 
 
 CARDS = (
-    _card("b", "base", 768, 85_798_656),
-    _card("l", "large", 1024, 303_301_632),
+    _card(size="base", dim=768, params=85_798_656),
+    _card(size="large", dim=1024, params=303_301_632),
 )
