@@ -9,10 +9,11 @@ declared.
 
 from __future__ import annotations
 
+import importlib.util
 import sys
 from collections.abc import Sequence
 from importlib.abc import MetaPathFinder
-from importlib.machinery import EXTENSION_SUFFIXES, ModuleSpec, PathFinder
+from importlib.machinery import EXTENSION_SUFFIXES, ModuleSpec
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -21,35 +22,27 @@ _SCHEMA = "(Tensor dets, Tensor scores, float iou_threshold) -> Tensor"
 _declared: list[Any] = []  # a Library withdraws its operators when it is collected
 
 
-class BeforeTorchvision(MetaPathFinder):
-    """Finds torchvision alone, and runs `mend` before it, by whomever it is imported."""
+class _BeforeTorchvision(MetaPathFinder):
+    """Runs `mend` at the first import of torchvision, by whomever, and finds nothing itself."""
 
     def find_spec(
         self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
-        spec = PathFinder.find_spec(fullname, path, target) if fullname == "torchvision" else None
-        if spec is not None and spec.loader is not None:
-            execute = spec.loader.exec_module
-
-            def mend_and_execute(module: ModuleType) -> None:
-                if self in sys.meta_path:
-                    sys.meta_path.remove(self)
-                    mend()
-                execute(module)
-
-            spec.loader.exec_module = mend_and_execute  # type: ignore[method-assign]
-        return spec
+        if fullname == "torchvision":
+            sys.meta_path.remove(self)
+            mend()
+        return None
 
 
 def install() -> None:
     """Mend torchvision when it is first imported. Costs nothing until then; imports no torch."""
-    if "torchvision" not in sys.modules and not any(isinstance(f, BeforeTorchvision) for f in sys.meta_path):
-        sys.meta_path.insert(0, BeforeTorchvision())
+    if "torchvision" not in sys.modules and not any(isinstance(f, _BeforeTorchvision) for f in sys.meta_path):
+        sys.meta_path.insert(0, _BeforeTorchvision())
 
 
 def mend() -> bool:
     """Declare the missing operators if torchvision's native library does not load. True where that was needed."""
-    spec = PathFinder.find_spec("torchvision")
+    spec = importlib.util.find_spec("torchvision")
     if spec is None or spec.origin is None:
         return False
     import torch

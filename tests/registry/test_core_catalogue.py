@@ -1,11 +1,8 @@
 """Names, near matches, plugins, models outside the registry."""
 
 import inspect
-import shutil
 import subprocess
 import sys
-import tomllib
-from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -14,7 +11,6 @@ import torch
 import registry
 from registry import _torchvision, catalogue
 
-REPO = Path(__file__).resolve().parents[2]
 PLUGIN = """
 import torch
 from registry.card import Architecture, ModelCard, Preprocessing, Pretraining, Weights
@@ -69,32 +65,6 @@ def test_what_is_imported_later_has_its_signature_and_nothing_else_is_there():
 def test_importing_the_registry_first_makes_timm_importable():
     code = "import registry, timm, torchvision.transforms.v2; print(timm.is_model('resnet18'))"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "True\n"
-
-
-def test_timm_may_be_imported_before_the_registry(tmp_path):
-    """What an installation adds beside the packages does it; `addsitedir` is what Python does when it starts."""
-    included = tomllib.loads((REPO / "pyproject.toml").read_text())["tool"]["hatch"]["build"]["targets"]["wheel"]
-    for source, place in included["force-include"].items():
-        if (REPO / source).is_file():
-            shutil.copy(REPO / source, tmp_path / place)
-    code = (
-        f"import site, sys; site.addsitedir({str(tmp_path)!r}); assert 'torch' not in sys.modules;"
-        "import importlib.util; assert importlib.util.find_spec('torchvision'); assert 'torch' not in sys.modules;"
-        "import timm, registry, torchvision.transforms.v2;"
-        "print(registry.load('efficientnet_lite0').card.name, timm.is_model('resnet18'))"
-    )
-    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
-    assert (ran.stdout, ran.stderr) == ("efficientnet_lite0 True\n", "")
-
-
-def test_a_failed_import_of_timm_works_after_the_registrys():
-    """As in a notebook: without the file of an installation, timm's import may fail, and is tried again."""
-    code = (
-        "try:\n import timm\nexcept RuntimeError: pass\n"
-        "import registry, timm; print(registry.load('efficientnet_lite0').card.name)"
-    )
-    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
-    assert (ran.stdout, ran.stderr) == ("efficientnet_lite0\n", "")
 
 
 def test_matching_builds_are_left_alone(monkeypatch):
