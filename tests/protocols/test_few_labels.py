@@ -124,3 +124,23 @@ def test_subsets_are_whole_nested_groups_with_every_class() -> None:
         for small, large in pairwise(subsets):
             assert not (small & ~large).any()
         assert subsets[-1].all()
+
+
+def test_shares_of_the_labels_are_drawn_by_the_seed_and_by_the_repeat(monkeypatch: pytest.MonkeyPatch) -> None:
+    train, test = cohort(240, separation=0.6), cohort(60, seed=1, separation=0.6)
+    config = label_efficiency.Config(percent=[10, 30], repeats=3)
+    draw = label_efficiency.nested_subsets
+    drawn: list[bytes] = []
+
+    def watched(*arguments: object) -> list[np.ndarray]:
+        subsets = draw(*arguments)  # type: ignore[arg-type]
+        drawn.append(np.stack(subsets).tobytes())
+        return subsets
+
+    monkeypatch.setattr(label_efficiency, "nested_subsets", watched)
+    first, again, *others = (label_efficiency.fit_predict(train, None, test, config, seed) for seed in (0, 0, 1, 2))
+    assert drawn[:3] == drawn[3:6]
+    assert len(set(drawn)) == 9  # three repeats of three seeds: no repeat of a seed is that of another
+    assert first.scores.tobytes() == again.scores.tobytes()
+    assert first.metrics == again.metrics
+    assert len({made.scores.tobytes() for made in (first, *others)}) == 3

@@ -122,3 +122,44 @@ def test_without_scikit_survival_it_says_how_to_install_it_here(monkeypatch: pyt
     with pytest.raises(UserError) as raised:
         cox.fit_predict(survivors(40), None, survivors(20, seed=1), cox.Config(), 0)
     assert f"'{sys.executable}' -m pip install scikit-survival" in str(raised.value)
+
+
+@pytest.mark.parametrize("standardise", [False, True])
+def test_the_cox_head_divides_by_the_deviation_over_the_samples_it_fits(standardise: bool) -> None:
+    from sksurv.linear_model import CoxnetSurvivalAnalysis
+
+    units = np.geomspace(0.2, 30, 8).astype(np.float32)
+    train, test = (replace(s, features=s.features * units) for s in (survivors(150), survivors(60, seed=1)))
+    config = cox.Config(alphas=[0.01, 0.05, 0.2], standardise=standardise)
+    predictions = cox.fit_predict(train, None, test, config, 0)
+    choice = inner(train, None, 0)
+    x, y = choice.samples.features.astype(float), choice.samples.labels
+
+    def risks(rows: np.ndarray, queries: np.ndarray, alpha: float) -> np.ndarray:
+        outcome = np.array([(bool(e), t) for t, e in y[rows]], dtype=[("e", bool), ("t", float)])
+        scale = x[rows].std(axis=0) if standardise else 1.0
+        fitted = CoxnetSurvivalAnalysis(alphas=[alpha], l1_ratio=0.5).fit(x[rows] / scale, outcome)
+        return np.asarray(fitted.predict(queries / scale))
+
+    c_index = []
+    for alpha in (0.2, 0.05, 0.01):
+        folds = [
+            sksurv_metrics.concordance_index_censored(y[h, 1] > 0, y[h, 0], risks(f, x[h], alpha))[0]
+            for f, h in zip(choice.fit, choice.held_out, strict=True)
+        ]
+        c_index.append(np.mean(folds))
+    np.testing.assert_allclose(predictions.info["validation_c_index"], c_index, atol=1e-9)
+    expected = risks(np.ones(len(y), dtype=bool), test.features.astype(float), predictions.info["alpha"])
+    np.testing.assert_allclose(predictions.scores[:, 0], expected, atol=1e-5)
+    other = cox.fit_predict(train, None, test, replace(config, standardise=not standardise), 0)
+    assert np.abs(other.scores - predictions.scores).max() > 0.01
+
+
+def test_a_standardised_cox_head_does_not_see_the_units_of_the_features() -> None:
+    train, test = survivors(90), survivors(40, seed=1)
+    units = np.geomspace(0.125, 64, 8).astype(np.float32)
+    moved, queries = (replace(s, features=s.features * units) for s in (train, test))
+    config = cox.Config(standardise=True)
+    plain = cox.fit_predict(train, None, test, config, 0)
+    scaled = cox.fit_predict(moved, None, queries, config, 0)
+    np.testing.assert_allclose(scaled.scores, plain.scores, atol=1e-6)

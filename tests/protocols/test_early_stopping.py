@@ -1,0 +1,98 @@
+"""When the training of a MIL network ends, and whose weights it leaves."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from bench import protocols
+from bench.protocols import Bags, abmil, abmil_training
+from bench.protocols.abmil_losses import Objective
+from bench.protocols.abmil_training import Schedule, train
+
+
+def slides(n: int, seed: int) -> Bags:
+    """Small bags of two classes, hard enough that later epochs only learn the training side by heart."""
+    rng = np.random.default_rng(seed)
+    labels = np.arange(n) % 2
+    tiles = [rng.normal(size=(4, 6)).astype(np.float32) + 0.2 * label for label in labels]
+    ids = np.array([f"{seed}-{i:03d}" for i in range(n)])
+    return Bags(ids, ids, tiles, labels.astype(np.int64))
+
+
+@pytest.mark.parametrize(
+    ("values", "patience", "min_epochs", "epochs", "kept"),
+    [
+        # patience is the number of epochs after the best one, and every improvement starts it anew
+        ([3, 2, 4, 4, 4, 0], 3, 0, 5, 1),
+        ([3, 4, 4, 2, 4, 4, 4, 0], 3, 0, 7, 3),
+        ([3, 4, 0, 0, 0, 0], 1, 0, 2, 0),
+        # an equal value is no improvement, and the earliest epoch is kept
+        ([2, 2, 2, 2, 1], 3, 0, 4, 0),
+        # never before min_epochs, and then at once
+        ([1, 2, 2, 2, 2, 2, 0], 2, 6, 6, 0),
+        ([1, 2, 2, 0.5, 2, 0], 2, 5, 6, 5),
+        ([5, 4, 3, 2, 1, 0], 1, 0, 6, 5),
+        # without patience all epochs are trained
+        ([1, 2, 2, 2, 2, 2], None, 0, 6, 0),
+    ],
+)
+def test_training_ends_when_patience_does_with_the_weights_of_the_best_epoch(
+    monkeypatch: pytest.MonkeyPatch,
+    values: list[float],
+    patience: int | None,
+    min_epochs: int,
+    epochs: int,
+    kept: int,
+) -> None:
+    weights: list[dict[str, torch.Tensor]] = []
+
+    def validate(network: torch.nn.Module, *_: Any) -> float:
+        weights.append(copy.deepcopy(network.state_dict()))
+        return values[len(weights) - 1]
+
+    monkeypatch.setattr(abmil_training, "_validate", validate)
+    bags, val = slides(10, 0), slides(4, 1)
+    torch.manual_seed(0)
+    network = abmil.build(abmil.Config(dim=4, attention_dim=3, dropout=0.0), bags.dim, 2)
+    how = Schedule(
+        epochs=len(values),
+        patience=patience,
+        min_epochs=min_epochs,
+        learning_rate=0.01,
+        schedule="constant",
+        precision="float32",
+    )
+    history = train(network, bags, val, Objective(2), how, 0, torch.device("cpu"))
+    assert len(history.training_loss) == len(history.validation) == epochs
+    assert history.validation == values[:epochs]
+    assert history.kept_epoch == kept
+    left = network.state_dict()
+    for epoch, of_epoch in enumerate(weights):
+        assert all(torch.equal(left[name], value) for name, value in of_epoch.items()) == (epoch == kept)
+
+
+def test_the_kept_epoch_predicts_as_a_training_of_that_length() -> None:
+    train_bags, val, test = slides(24, 0), slides(16, 1), slides(10, 2)
+    settings = {
+        "kind": "abmil",
+        "dim": 8,
+        "attention_dim": 4,
+        "batch": 4,
+        "learning_rate": 0.02,
+        "schedule": "constant",
+        "precision": "float32",
+    }
+    best = protocols.configured({**settings, "epochs": 20, "patience": None}).fit_predict(train_bags, val, test, 0)
+    losses = best.info["validation"]
+    assert best.info["kept_epoch"] == int(np.argmin(losses))
+    assert 0 < best.info["kept_epoch"] < 19
+    shorter = protocols.configured({**settings, "epochs": best.info["kept_epoch"] + 1, "keep": "last"})
+    assert shorter.fit_predict(train_bags, val, test, 0).scores.tobytes() == best.scores.tobytes()
+    at_the_end = protocols.configured({**settings, "epochs": 20, "keep": "last"}).fit_predict(train_bags, val, test, 0)
+    assert at_the_end.scores.tobytes() != best.scores.tobytes()
+    assert at_the_end.info["kept_epoch"] == 19

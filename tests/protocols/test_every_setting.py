@@ -1,0 +1,325 @@
+"""Every setting of every head changes what the head says, and the settings that only bound resources arrive there.
+
+The fields are read from the heads' `Config`, so that a new setting without a case here fails.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable
+from dataclasses import fields, replace
+from functools import cache
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from protocol_helpers import cohort
+
+from bench import protocols
+from bench.protocols import Bags, Predictions, Samples, abmil, abmil_training
+from bench.protocols.abmil_training import step_precision
+from registry.errors import UserError
+
+Sides = tuple[Any, Any, Any]
+Case = tuple[dict[str, Any], Any]
+ONE = {"n_strengths": 1, "c_min": 1.0, "c_max": 1.0}
+
+DEVICE = "device"
+MEMORY = "memory_gib"
+PACKING = "pack_tiles"
+RESOURCES = (DEVICE, MEMORY, PACKING)  # they do not change what is predicted, but for rounding
+
+# The settings of the head that a case changes, and the value of the field; the defaults otherwise.
+CASES: dict[str, dict[str, Case]] = {
+    "linear": {
+        "c_min": ({"n_strengths": 3}, 1e3),
+        "c_max": ({"n_strengths": 3}, 1e-5),
+        "n_strengths": ({}, 1),
+        "standardise": (ONE, True),
+        "class_weight": (ONE, "balanced"),
+        "tol": (ONE, 0.1),
+        "max_iter": (ONE, 1),
+    },
+    "linear_sgd": {
+        "learning_rates": ({"steps": 60}, [0.1]),
+        "weight_decays": ({"steps": 60}, [10.0]),
+        "decoupled": ({"steps": 60}, False),
+        "batch_size": ({"steps": 60}, 16),
+        "steps": ({"steps": 60}, 3),
+        "epochs": ({"steps": None, "epochs": 2, "patience_share": None}, 20),
+        "patience_share": ({"steps": 60}, 0.02),
+        "metric": ({"steps": 60, "learning_rates": [0.003]}, "f1_macro"),
+        "binary_logits": ({"steps": 60}, 2),
+    },
+    "linear_uni": {"c": ({}, 0.1), "max_iter": ({}, 2)},
+    "knn": {"k": ({}, [7]), "metric": ({}, "l2")},
+    "prototype": {},
+    "retrieval": {"k": ({}, [7]), "metric": ({}, "l2")},
+    "simpleshot": {"shots": ({"episodes": 20}, [3]), "episodes": ({"shots": [1]}, 30)},
+    "label_efficiency": {"percent": ({}, [30.0]), "repeats": ({"percent": [10.0]}, 5), "c": ({}, 0.01)},
+    "ridge": {
+        "alpha_min": ({"n_strengths": 3}, 1e5),
+        "alpha_max": ({"n_strengths": 3}, 1e-2),
+        "n_strengths": ({}, 2),
+        "standardise": ({"n_strengths": 3}, False),
+    },
+    "ridge_hest": {"pca": ({}, 3), "intercept": ({}, False)},
+    "cox": {
+        "alphas": ({}, [0.3]),
+        "l1_ratio": ({}, 1.0),
+        "standardise": ({}, True),
+        "max_iter": ({"alphas": [0.01]}, 1),
+    },
+    "pooled": {
+        "pool": ({"head": "prototype"}, "max"),
+        "head": ({}, "prototype"),
+        "settings": ({}, {"n_strengths": 1}),
+    },
+}
+
+SMALL = {"dim": 8, "epochs": 4, "batch": 5, "learning_rate": 1e-2, "dropout": 0.1, "precision": "float32"}
+LAST = {**SMALL, "keep": "last"}
+ALWAYS = {**SMALL, "min_epochs": 0}
+
+TRAINING: dict[str, Case] = {
+    "optimiser": ({**SMALL, "weight_decay": 0.1}, "adam"),
+    "learning_rate": (SMALL, 1e-3),
+    "weight_decay": (SMALL, 1.0),
+    "schedule": (SMALL, "constant"),
+    "warmup_epochs": (SMALL, 3),
+    "final_rate": (LAST, 1e-3),
+    "epochs": (SMALL, 2),
+    "batch": (SMALL, 3),
+    "bag_size": (SMALL, 4),
+    "keep": ({**SMALL, "learning_rate": 0.1, "epochs": 12}, "last"),
+    "monitor": ({**SMALL, "epochs": 12}, "balanced_accuracy"),
+    "patience": ({**ALWAYS, "learning_rate": 0.1, "epochs": 14, "patience": 6, "dropout": 0.5}, 1),
+    "min_epochs": ({**SMALL, "learning_rate": 0.1, "epochs": 14, "patience": 1, "dropout": 0.5, "min_epochs": 14}, 0),
+    "class_weight": (SMALL, "balanced"),
+    "binary_logits": (SMALL, 1),
+    "survival_loss": (SMALL, "cox"),
+    "intervals": (SMALL, 2),
+}
+WIDTHS: dict[str, Case] = {"dim": (SMALL, 16), "dropout": (SMALL, 0.6)}
+POOLING: dict[str, Case] = {
+    **WIDTHS,
+    "relu": (SMALL, False),
+    "dropout_input": (SMALL, 0.5),
+    "hidden": (SMALL, [4]),
+}
+ATTENTION: dict[str, Case] = {**POOLING, "attention_dim": (SMALL, 3), "gated": (SMALL, False)}
+CLUSTERING: dict[str, Case] = {
+    "instances": (SMALL, 2),
+    "instance_share": (SMALL, 0.9),
+    "subtyping": (SMALL, True),
+}
+NETWORKS = {"abmil": {**ATTENTION, **TRAINING}, "clam_sb": CLUSTERING}
+PRECISION = "precision"
+"""Its case depends on the processor, so it has a test of its own."""
+
+
+def imbalanced(samples: Samples, first: int) -> Samples:
+    """All samples but those of class 0 after the first few."""
+    return samples.take((samples.labels > 0) | (np.cumsum(samples.labels == 0) <= first))
+
+
+def labelled(samples: Samples, kind: str) -> Samples:
+    """The cohort with labels of another kind, of which its features tell something."""
+    x, y = samples.features.astype(np.float64), samples.labels
+    rng = np.random.default_rng(len(samples))
+    if kind == "ordinal":
+        labels = y
+    elif kind == "regression":
+        labels = np.stack([x[:, 0] + 3 * y + rng.normal(size=len(y)), x[:, 1]], axis=1)
+    elif kind == "survival":
+        labels = np.stack([rng.exponential(np.exp(2 - x[:, 0])) + 0.01, rng.random(len(y)) < 0.7], axis=1).astype(float)
+    else:
+        labels = np.stack([y > 0, y > 1], axis=1).astype(np.int64)
+    return replace(samples, labels=labels, kind=kind)
+
+
+@cache
+def vectors(kind: str, n_classes: int = 3) -> Sides:
+    """Training, validation and test samples, overlapping and of unequal classes."""
+    if kind == "classes":
+        made = (
+            imbalanced(cohort(n, classes=n_classes, dim=12, seed=seed, separation=0.5), n // 8)
+            for n, seed in ((150, 0), (75, 1), (90, 2))
+        )
+        return tuple(made)  # type: ignore[return-value]
+    return tuple(labelled(side, kind) for side in vectors("classes"))  # type: ignore[return-value]
+
+
+@cache
+def bags(kind: str) -> Sides:
+    """Training, validation and test bags of five to eleven tiles about the vectors of `vectors`."""
+    sides = []
+    for samples in vectors(kind, 2) if kind == "classes" else vectors(kind):
+        rng = np.random.default_rng(len(samples))
+        part = samples.take(np.arange(40))
+        tiles = [
+            (x + rng.normal(size=(n, len(x)))).astype(np.float32)
+            for x, n in zip(part.features, rng.integers(5, 12, len(part)), strict=True)
+        ]
+        sides.append(Bags(part.ids, part.groups, tiles, part.labels, kind=kind))
+    return tuple(sides)  # type: ignore[return-value]
+
+
+def sides_of(head: protocols.Head, field: str) -> list[Sides]:
+    """The data on which a setting is tried: each has its own way through the head."""
+    if head.takes_bags:
+        return [bags("survival" if field in ("survival_loss", "intervals") else "classes")]
+    if head.kind == "linear_sgd":
+        return [vectors("classes", 2)]
+    return [
+        vectors(kind) for kind in ("classes", "ordinal", "regression", "survival", "multilabel") if kind in head.kinds
+    ]
+
+
+def same(first: Predictions, second: Predictions) -> bool:
+    """Whether two predictions are the same, and the metrics that the head computes itself."""
+    if first.scores.tobytes() != second.scores.tobytes():
+        return False
+    return first.metrics == second.metrics
+
+
+def cases() -> list[Any]:
+    """One for each setting, of the table above."""
+    listed = [({"kind": kind}, name, case) for kind, table in CASES.items() for name, case in table.items()]
+    listed += [({"kind": "abmil", "network": n}, name, case) for n, t in NETWORKS.items() for name, case in t.items()]
+    return [pytest.param(*one, id="-".join([*one[0].values(), one[1]])) for one in listed]
+
+
+def test_every_setting_has_a_case() -> None:
+    for kind in protocols.kinds():
+        table = (
+            {**NETWORKS["abmil"], **CLUSTERING, "network": None, PRECISION: None} if kind == "abmil" else CASES[kind]
+        )
+        known = {f.name for f in fields(protocols.get(kind).Config)}
+        assert known - set(RESOURCES) == set(table)
+
+
+@pytest.mark.parametrize(("head", "field", "case"), cases())
+def test_a_setting_changes_the_predictions(head: dict[str, Any], field: str, case: Case) -> None:
+    if head["kind"] == "cox":
+        pytest.importorskip("sksurv")
+    base, value = case
+    plain = protocols.configured({**head, **base})
+    changed = protocols.configured({**head, **base, field: value})
+    assert getattr(plain.config, field) != value
+    for sides in sides_of(plain, field):
+        assert not same(plain.fit_predict(*sides, 3), changed.fit_predict(*sides, 3)), sides[0].kind
+
+
+@pytest.mark.parametrize("network", abmil.NETWORKS[1:])
+def test_each_network_predicts_otherwise(network: str) -> None:
+    heads = (protocols.configured({"kind": "abmil", "network": name, **SMALL}) for name in ("abmil", network))
+    assert not same(*(head.fit_predict(*bags("classes"), 3) for head in heads))
+
+
+def test_the_precision_of_the_steps_changes_the_predictions() -> None:
+    automatic = protocols.configured({"kind": "abmil", **SMALL, "precision": "auto"})
+    taken = step_precision(automatic.config, torch.device("cpu"))
+    made = {
+        precision: protocols.configured(
+            {"kind": "abmil", **SMALL, "precision": precision, "device": "cpu"}
+        ).fit_predict(*bags("classes"), 3)
+        for precision in ("auto", "float32", "bfloat16")
+    }
+    assert same(made["auto"], made[taken])
+    assert not same(made["float32"], made["bfloat16"])
+    assert made["bfloat16"].info["precision"] == "bfloat16"
+
+
+DRAWS_NOTHING = ("ridge_hest",)
+TEMPERATURE_ALONE = ("linear_uni", "prototype")  # their folds give the temperature and nothing else
+BY_SEED: dict[str, dict[str, Any]] = {
+    "linear": {"n_strengths": 5},
+    "linear_sgd": {"steps": 20},
+    "simpleshot": {"episodes": 20},
+    "label_efficiency": {"percent": [20.0]},
+    "pooled": {"head": "simpleshot", "settings": {"episodes": 5, "shots": [1]}},
+    "abmil": SMALL,
+}
+
+
+@pytest.mark.parametrize("kind", protocols.kinds())
+def test_the_seed_alone_decides_what_is_drawn(kind: str) -> None:
+    if kind == "cox":
+        pytest.importorskip("sksurv")
+    head = protocols.configured({"kind": kind, **BY_SEED.get(kind, {})})
+    train, _, test = bags("classes") if head.takes_bags else vectors(head.kinds[0])
+    first, again, other = (head.fit_predict(train, None, test, seed) for seed in (0, 0, 1))
+    assert same(first, again)
+    assert first.info == again.info
+    if kind in DRAWS_NOTHING:
+        assert same(first, other)
+        assert first.info == other.info
+    elif kind in TEMPERATURE_ALONE:
+        assert same(first, other)
+        assert first.info["temperature"] != other.info["temperature"]
+    else:
+        assert not same(first, other) or first.info != other.info
+
+
+@pytest.mark.parametrize("kind", [k for k in protocols.kinds() if hasattr(protocols.get(k).Config(), DEVICE)])
+def test_the_device_is_the_one_that_is_named(kind: str) -> None:
+    head = protocols.configured({"kind": kind, DEVICE: "cuda:99"})
+    for sides in sides_of(head, DEVICE):
+        with pytest.raises(UserError, match="device=cuda:99 of a head names a GPU that is not there"):
+            head.fit_predict(*sides, 0)
+
+
+WHERE_MEMORY_IS_BOUND: dict[str, tuple[str, str]] = {
+    "linear": ("logistic", "solve"),
+    "label_efficiency": ("logistic", "solve"),
+    "knn": ("knn", "nearest"),
+    "retrieval": ("retrieval", "nearest"),
+    "simpleshot": ("simpleshot", "classify_episodes"),
+}
+
+
+@pytest.mark.parametrize("kind", [k for k in protocols.kinds() if hasattr(protocols.get(k).Config(), MEMORY)])
+def test_the_bound_of_memory_arrives_where_it_binds(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    module, name = WHERE_MEMORY_IS_BOUND[kind]
+    owner = importlib.import_module(f"bench.protocols.{module}")
+    inside: Callable[..., Any] = getattr(owner, name)
+    bounds: list[bool] = []
+
+    def watched(*values: Any, **named: Any) -> Any:
+        bounds.append(any(isinstance(v, int) and v == 3 * 2**26 for v in (*values, *named.values())))
+        return inside(*values, **named)
+
+    monkeypatch.setattr(owner, name, watched)
+    settings = {"kind": kind, **BY_SEED.get(kind, {})}
+    head = protocols.configured({**settings, MEMORY: 3 / 16})
+    for sides in sides_of(head, MEMORY):
+        bounds.clear()
+        bound = head.fit_predict(*sides, 0)
+        assert bounds
+        assert all(bounds)
+        np.testing.assert_allclose(
+            protocols.configured(settings).fit_predict(*sides, 0).scores, bound.scores, atol=1e-5
+        )
+
+
+def test_packing_puts_bags_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    together: list[int] = []
+    forward = abmil_training._forward
+
+    def watched(network: Any, of: Bags, part: np.ndarray, *rest: Any) -> Any:
+        together.append(len(part))
+        return forward(network, of, part, *rest)
+
+    monkeypatch.setattr(abmil_training, "_forward", watched)
+    settings = {"kind": "abmil", **LAST, "epochs": 1, "dropout": 0.0}
+    alone = protocols.configured(settings).fit_predict(*bags("classes"), 0)
+    assert set(together) == {1}
+    together.clear()
+    packed = protocols.configured({**settings, PACKING: 30}).fit_predict(*bags("classes"), 0)
+    sizes = [len(tiles) for tiles in bags("classes")[0].features]
+    assert max(together) > 1
+    assert max(together) * min(sizes) <= 30
+    assert sum(together) == len(sizes)
+    np.testing.assert_allclose(packed.scores, alone.scores, atol=1e-5)
