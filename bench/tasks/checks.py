@@ -74,16 +74,16 @@ def one_side(frame: pd.DataFrame, column: str, task: TaskConfig, origin: str) ->
 
 
 def files(frame: pd.DataFrame, origin: str) -> None:
-    """Every file is there and of a kind that is read; looks at each folder once, so 100,000 tiles take a moment."""
+    """Every file is there and of a kind that is read; looks at each folder once, so 500,000 tiles take seconds."""
     paths = frame["path"].drop_duplicates()
-    suffix = paths.map(lambda p: os.path.splitext(p)[1].lower())
+    suffix = pd.Series([os.path.splitext(path)[1].lower() for path in paths.tolist()], index=paths.index)
     strange = paths[~suffix.isin(IMAGE_SUFFIXES | HDF5_SUFFIXES)]
     if len(strange):
         raise UserError(
             f"{origin} names {len(strange)} files of a kind that is not read: {some(strange)}; the kinds are "
             f"{', '.join(sorted(IMAGE_SUFFIXES | HDF5_SUFFIXES))}."
         )
-    missing = _missing(paths)
+    missing = _missing(paths.tolist())
     if missing:
         raise UserError(
             f"{len(missing)} of {len(paths)} files of {origin} are not there or cannot be read: {some(missing)}; mend "
@@ -99,16 +99,18 @@ def files(frame: pd.DataFrame, origin: str) -> None:
         _holds(str(path), int(last), origin)
 
 
-def _missing(paths: pd.Series) -> list[str]:
+def _missing(paths: list[str]) -> list[str]:
+    folders: dict[str, list[str]] = {}
+    for path in paths:
+        folders.setdefault(path[: path.rfind("/") + 1], []).append(path)
     missing = []
-    folders = paths.groupby(paths.map(os.path.dirname), sort=False)
-    for folder, members in folders:
+    for folder, members in folders.items():
         try:
-            with os.scandir(str(folder) or ".") as entries:
-                there = {entry.name for entry in entries if entry.is_file()}
+            with os.scandir(folder.rstrip("/") or folder or ".") as entries:
+                there = {folder + entry.name for entry in entries if entry.is_file()}
         except OSError:
             there = set()
-        missing += [path for path in members if os.path.basename(path) not in there]
+        missing += [path for path in members if path not in there]
     return missing
 
 

@@ -121,7 +121,9 @@ def _numbered(names: pd.Series, origin: str) -> pd.Series:
 
 def _named(frame: pd.DataFrame, task: TaskConfig, origin: str) -> pd.Series:
     """The data's own split in our names."""
-    names = frame["split"].str.lower().map(NAMES)
+    codes, found = pd.factorize(frame["split"])
+    ours = np.array([NAMES.get(str(name).lower()) for name in found], dtype=object)
+    names = pd.Series(ours[codes], index=frame.index, dtype=frame["split"].dtype)
     unknown = sorted(set(frame["split"][names.isna()]))
     if unknown:
         shown = ", ".join(name or "(empty)" for name in unknown[:5])

@@ -75,9 +75,7 @@ def _draw(
     np.add.at(counts, (group_of, label_of), 1)
     best, best_cost = np.zeros(len(names), bool), (np.inf, np.inf)
     for attempt in range(ATTEMPTS):
-        keys = [hashlib.sha256(f"{seed}\0{attempt}\0{name}".encode()).digest() for name in names]
-        order = np.array(sorted(range(len(names)), key=keys.__getitem__), dtype=np.int64)
-        drawn = _deal(counts, order, share, min_groups)
+        drawn = _deal(counts, _shuffled(names, f"{seed}\0{attempt}\0"), share, min_groups)
         cost = _cost(counts, drawn, share, min_groups)
         if cost < best_cost:
             best, best_cost = drawn, cost
@@ -86,34 +84,46 @@ def _draw(
     return best[group_of]
 
 
+def _shuffled(names: Shaped[np.ndarray, " group"], prefix: str) -> Int[np.ndarray, " group"]:
+    """Positions of the names in the order of the sha256 of prefix and name."""
+    keys = b"".join([hashlib.sha256(f"{prefix}{name}".encode()).digest() for name in names.tolist()])
+    words = np.frombuffer(keys, ">u8").reshape(-1, 4).astype(np.uint64)  # as words, digests compare as their bytes do
+    return np.lexsort(words.T[::-1])
+
+
 def _deal(
     counts: Int[np.ndarray, "group class"], order: Int[np.ndarray, " group"], share: float, min_groups: int
 ) -> Bool[np.ndarray, " group"]:
     """One draw: the rarest class first, its groups in `order` while they bring it nearer to its share."""
     has = counts > 0
-    keep, want = _quota(has.sum(0), min_groups, share)
-    target = share * counts.sum(0)
-    left, drawn_groups, drawn_tiles = has.sum(0), np.zeros_like(keep), np.zeros_like(target)
+    keep, want = (part.tolist() for part in _quota(has.sum(0), min_groups, share))
+    target = (share * counts.sum(0)).tolist()
+    left, drawn_groups, drawn_tiles = has.sum(0).tolist(), [0] * len(keep), [0.0] * len(keep)
     drawn = np.zeros(len(counts), bool)
+    # plain lists of the classes of each group: a step costs a few of them, and there may be a step a tile
+    rows, columns = np.nonzero(has)
+    starts = np.searchsorted(rows, np.arange(len(counts) + 1)).tolist()
+    classes, tiles = columns.tolist(), counts[rows, columns].tolist()
 
     def may(group: int) -> bool:
-        return not drawn[group] and bool(((left > keep) | ~has[group]).all())
+        return not drawn[group] and all(left[c] > keep[c] for c in classes[starts[group] : starts[group + 1]])
 
     def take(group: int) -> None:
         drawn[group] = True
-        left[has[group]] -= 1
-        drawn_groups[has[group]] += 1
-        drawn_tiles[:] += counts[group]
+        for cell in range(starts[group], starts[group + 1]):
+            left[classes[cell]] -= 1
+            drawn_groups[classes[cell]] += 1
+            drawn_tiles[classes[cell]] += tiles[cell]
 
-    for label in np.argsort(left, kind="stable"):
+    for label in np.argsort(left, kind="stable").tolist():
         members = order[has[order, label]]
-        for group in members:
+        for group, size in zip(members.tolist(), counts[members, label].tolist(), strict=True):
             if drawn_tiles[label] >= target[label]:
                 break
-            if drawn_tiles[label] + counts[group, label] / 2 <= target[label] and may(group):
+            if drawn_tiles[label] + size / 2 <= target[label] and may(group):
                 take(group)
         smallest_first = members[np.argsort(counts[members, label], kind="stable")]
-        for group in smallest_first:
+        for group in smallest_first.tolist():
             if drawn_groups[label] >= want[label]:
                 break
             if may(group):

@@ -54,7 +54,7 @@ def classes(frame: pd.DataFrame, task: TaskConfig) -> tuple[str, ...]:
         return ("risk",)
     if task.kind not in CLASS_LIKE:
         return tuple(task.targets)
-    present = set(frame["label"])
+    present = set(frame["label"].unique())
     found = sorted(
         present, key=lambda name: (float(name) if task.kind is Kind.ordinal and not task.classes else 0, name)
     )
@@ -64,8 +64,7 @@ def classes(frame: pd.DataFrame, task: TaskConfig) -> tuple[str, ...]:
 def values(frame: pd.DataFrame, task: TaskConfig) -> Shaped[np.ndarray, "sample ..."]:
     """The answers as the heads take them (`bench.protocols.Samples.labels`)."""
     if task.kind in CLASS_LIKE:
-        index = {name: i for i, name in enumerate(classes(frame, task))}
-        return np.asarray(frame["label"].map(index).to_numpy(np.int64))
+        return pd.Index(classes(frame, task)).get_indexer(pd.Index(frame["label"])).astype(np.int64)
     of = np.stack([_numbers(frame, column) for column in task.targets], axis=1)
     return of.astype(np.int64) if task.kind is Kind.multilabel else of
 
@@ -112,7 +111,7 @@ def check_side(of: Shaped[np.ndarray, "sample ..."], task: TaskConfig, side: str
 
 
 def _check_classes(frame: pd.DataFrame, task: TaskConfig, origin: str) -> None:
-    found = sorted(set(frame["label"]))
+    found = sorted(frame["label"].unique())
     if task.classes and not set(found) <= set(task.classes):
         unknown = [name for name in found if name not in task.classes]
         raise UserError(

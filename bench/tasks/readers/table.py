@@ -34,7 +34,7 @@ def read(task: TaskConfig, root: Path | None, cache: Path) -> Table:
         named = locate(task, named, lambda folder: [n for n in expected if not (folder / n).exists()]) / name
     frame = _renamed(_parsed(named), task, named)
     base = named.parent / images
-    frame["path"] = [str(base / p) if p else "" for p in frame["path"].str.strip()]
+    frame["path"] = _joined(base, frame["path"].str.strip())
     if "id" not in frame:
         frame["id"] = _ids(frame, base)
     return Table(frame, str(named))
@@ -76,10 +76,18 @@ def _renamed(frame: pd.DataFrame, task: TaskConfig, file: Path) -> pd.DataFrame:
     return frame.drop(columns=unused).rename(columns={name: ours for ours, name in theirs.items()})
 
 
-def _ids(frame: pd.DataFrame, base: Path) -> list[str]:
+def _joined(base: Path, paths: pd.Series) -> pd.Series:
+    """Each path from `base` as `pathlib` joins them, by whole columns but for the few that need more; "" stays so."""
+    joined = (str(base / "_")[:-1] + paths).where(paths != "", "")
+    special = paths.str.contains(r"^/|//|(?:^|/)\.(?:/|$)|/$", regex=True)
+    if special.any():
+        joined[special] = [str(base / path) for path in paths[special]]
+    return joined
+
+
+def _ids(frame: pd.DataFrame, base: Path) -> pd.Series:
     """The path within the image folder, and the row where one file holds many tiles."""
-    prefix = f"{base}/"
-    names = [path.removeprefix(prefix) for path in frame["path"]]
+    names = frame["path"].str.removeprefix(f"{base}/")
     if "index" not in frame:
         return names
-    return [name if row in ("", "-1") else f"{name}:{row}" for name, row in zip(names, frame["index"], strict=True)]
+    return names.where(frame["index"].isin(("", "-1")), names + ":" + frame["index"])
