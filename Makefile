@@ -16,8 +16,18 @@ OVERRIDES = $(if $(MODEL),'model=$(call list,$(MODEL))') \
             $(if $(SITE),'site=$(SITE)') \
             $(ARGS)
 
+# A misspelt variable would be ignored by make, and another run than the one that was meant would start.
+VARIABLES_KNOWN := MODEL TASK SUITE DATA RESULTS CACHE SITE ARGS PYTHON VENV PIP_ARGS ROOM N SEED
+VARIABLES_SET   := $(foreach v,$(.VARIABLES),$(if $(findstring command,$(origin $(v))),$(v)))
+UNKNOWN         := $(firstword $(filter-out $(VARIABLES_KNOWN),$(VARIABLES_SET)))
+ifneq ($(UNKNOWN),)
+NEAR := $(shell $(PYTHON) -c 'import difflib, sys; print(*difflib.get_close_matches(sys.argv[1].upper(), sys.argv[2:], 1))' \
+          $(UNKNOWN) $(VARIABLES_KNOWN) 2>/dev/null)
+$(error There is no variable $(UNKNOWN)$(if $(NEAR),: is $(NEAR) meant?,) Those there are: $(VARIABLES_KNOWN))
+endif
+
 .DEFAULT_GOAL := help
-.PHONY: help bench test test-slow lint types leaderboard models setup clean
+.PHONY: help bench plan test test-slow lint types leaderboard models setup clean
 
 help:  ## list the targets
 	@echo 'make bench MODEL=uni TASK=tiles DATA=/my/tiles   (also SUITE= RESULTS= CACHE= SITE= ARGS="any=override")'
@@ -26,8 +36,11 @@ help:  ## list the targets
 bench: $(VENV)/.installed  ## run models on tasks and print the leaderboard; alone: the built-in suite on the default model
 	@$(PY) -m bench $(OVERRIDES)
 
+plan: $(VENV)/.installed  ## say what make bench would do, what stands and what it costs; takes the same variables
+	@$(PY) -m bench plan $(OVERRIDES)
+
 leaderboard: $(VENV)/.installed  ## rebuild the tables from the saved rows
-	@$(PY) -m bench.leaderboard $(if $(RESULTS),'results=$(RESULTS)') $(ARGS)
+	@$(PY) -m bench report $(if $(RESULTS),'results=$(RESULTS)') $(ARGS)
 
 models: $(VENV)/.installed  ## list the models of the registry
 	@$(PY) -m registry $(ARGS)

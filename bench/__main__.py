@@ -10,10 +10,15 @@ REPO_CONF = Path(__file__).resolve().parents[1] / "conf"  # a checkout
 WHEEL_CONF = Path(__file__).resolve().parent / "conf"  # an installed wheel
 
 OPEN_MAPS = ("checkpoints.", "options.", "tasks.", "protocols.")
+STEPS = ("plan", "embed", "fit")  # `python -m bench STEP ...` is short for steps=[STEP]
 
 
 def main() -> None:
     """Run ``python -m bench``; what the user can mend is one sentence on stderr and exit code 2."""
+    if sys.argv[1:2] == ["report"]:
+        from bench.report.__main__ import main as report
+
+        sys.exit(report(sys.argv[2:]))
     import hydra
     import yaml
     from hydra.errors import HydraException
@@ -56,6 +61,8 @@ def main() -> None:
 
 def _overrides(arguments: list[str]) -> list[str]:
     """What Hydra is given: keys of open maps may be new, and without a task the built-in suite runs."""
+    if arguments and arguments[0] in STEPS:
+        arguments = [f"steps=[{arguments[0]}]", *arguments[1:]]
     opened = [f"++{a}" if a.startswith(OPEN_MAPS) else a for a in arguments]
     names_a_task = any(a.lstrip("+").startswith(("task=", "suite=")) for a in arguments)
     return opened if names_a_task else [*opened, "suite=demo"]

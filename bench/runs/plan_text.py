@@ -90,14 +90,14 @@ def _totals(plan: Plan, every: list[Todo]) -> str:
     unrated = sum(todo.tiles for todo in every if not todo.rate)
     slides = sum(todo.slides for todo in every)
     pending, rows = sum(todo.pending for todo in every), sum(todo.rows for todo in every)
+    failed = sum(len(task.failed) for task in plan.tasks)
     return "".join(
         [
             f"total: {tiles} tiles to embed",
             f", about {hours:.2g} hours at the rates measured here" if hours else "",
             f", {unrated} of them at a rate that is not known yet" if unrated else "",
             f", and the tiles of {slides} slides that are not laid yet" if slides else "",
-            f"; {pending} rows to fit, {rows - pending} stand, {sum(len(task.failed) for task in plan.tasks)} cannot be "
-            "made",
+            f"; {pending} rows to fit, {rows - pending} stand, {failed} cannot be made",
         ]
     )
 

@@ -10,7 +10,7 @@ import json
 import numpy as np
 from stand_in_models import PATH
 
-from bench.leaderboard import read_predictions
+from bench.rows import read_predictions
 
 NEAREST = ("protocols.knn.k=[1]", "protocols.knn.metric=l2")
 USUAL = (f"plugins=[{PATH}]", "null=none", "bootstrap=20", "protocol=knn", *NEAREST)

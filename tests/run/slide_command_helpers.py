@@ -14,7 +14,7 @@ def on_slides(folder, data, *arguments, **kwargs):
 
 
 def rows(folder, results="results"):
-    found = (json.loads(p.read_text()) for p in sorted((folder / results / "rows/slides").glob("*/*.json")))
+    found = (json.loads(p.read_text()) for p in sorted((folder / results / "rows/slides").glob("*/*/*.json")))
     return {(row["model"], row["protocol"], row["seed"]): row for row in found}
 
 

@@ -24,7 +24,7 @@ from PIL import Image
 from plain_loop import USUAL
 from stand_in_models import DIM
 
-import bench.run
+import bench.runs
 import registry
 from bench import config as schema
 from bench import tasks
@@ -72,7 +72,7 @@ def run(folder, task, *changes):
         name, _, value = change.partition("=")
         OmegaConf.update(config, name, yaml.safe_load(value), force_add=True)
     with contextlib.chdir(folder), contextlib.redirect_stderr(io.StringIO()) as said:
-        bench.run.run(OmegaConf.to_object(config))
+        bench.runs.run(OmegaConf.to_object(config))
     assert f"{task}: " in said.getvalue()
 
 

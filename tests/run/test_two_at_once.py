@@ -12,11 +12,11 @@ from PIL import Image
 from plain_loop import USUAL
 from stand_in_models import MEETING, PATIENCE_S
 
-from bench.leaderboard.__main__ import main as leaderboard
+from bench.report.__main__ import main as leaderboard
 
 BOTH = """
 import json, os, sys
-import bench.run, registry.loading, sklearn.model_selection, timm, torch
+import bench.runs, registry.loading, sklearn.model_selection, timm, torch
 from bench.__main__ import main
 children = []
 for sys.argv in json.loads(sys.argv[1]):
