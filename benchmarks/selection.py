@@ -87,34 +87,31 @@ RULES: dict[str, Callable[[np.ndarray, np.ndarray], int]] = {
 }
 
 
-def synthetic(number: int) -> Iterator[Cohort]:
-    """Gaussian classes in features whose variances fall with their rank."""
+def synthetic(number: int) -> Cohort:
+    """Gaussian classes in features whose variances fall with their rank; the number decides size, balance and seed."""
     sizes = {"small": (12, 61), "medium": (80, 401), "large": (600, 1601)}
-    for i in range(number):
-        rng = np.random.default_rng([7, i])
-        size = list(sizes)[i % 3]
-        balance = ("balanced", "nearly balanced", "20 % positive")[i // 3 % 3]
-        classes = int(rng.choice([2, 2, 2, 3, 5])) if balance == "balanced" else 2
-        dim = int(rng.choice([64, 384, 1024]))
-        deviation = (1 + np.arange(dim)) ** -rng.uniform(0.3, 1.0)
-        means = rng.normal(size=(classes, dim)) * deviation * rng.choice([0.05, 0.15, 0.3, 0.6, 1.2]) * 2
-        share = {"balanced": None, "nearly balanced": 0.48, "20 % positive": 0.2}[balance]
+    rng = np.random.default_rng([7, number])
+    size = list(sizes)[number % 3]
+    balance = ("balanced", "nearly balanced", "20 % positive")[number // 3 % 3]
+    classes = int(rng.choice([2, 2, 2, 3, 5])) if balance == "balanced" else 2
+    dim = int(rng.choice([64, 384, 1024]))
+    deviation = (1 + np.arange(dim)) ** -rng.uniform(0.3, 1.0)
+    means = rng.normal(size=(classes, dim)) * deviation * rng.choice([0.05, 0.15, 0.3, 0.6, 1.2]) * 2
+    share = {"balanced": None, "nearly balanced": 0.48, "20 % positive": 0.2}[balance]
 
-        def draw(
-            n: int, part: str, rng=rng, classes=classes, dim=dim, deviation=deviation, means=means, share=share
-        ) -> Samples:  # fmt: skip
-            if share is None:
-                labels = np.arange(n) % classes
-            else:
-                labels = (np.arange(n) < max(2, round(share * n))).astype(np.int64)
-            rng.shuffle(labels)
-            features = means[labels] + rng.normal(size=(n, dim)) * deviation
-            names = np.array([f"{part}{j:05d}" for j in range(n)])
-            return Samples(names, names, features.astype(np.float32), labels.astype(np.int64))
+    def draw(n: int, part: str) -> Samples:
+        if share is None:
+            labels = np.arange(n) % classes
+        else:
+            labels = (np.arange(n) < max(2, round(share * n))).astype(np.int64)
+        rng.shuffle(labels)
+        features = means[labels] + rng.normal(size=(n, dim)) * deviation
+        names = np.array([f"{part}{j:05d}" for j in range(n)])
+        return Samples(names, names, features.astype(np.float32), labels.astype(np.int64))
 
-        n = int(rng.integers(*sizes[size])) // 2 * 2 + 4 * classes
-        val = draw(max(2 * classes + 1, n // 4), "v") if i % 2 else None
-        yield Cohort(f"synthetic {size}, {balance}", draw(n, "t"), val, draw(2000, "q"))
+    n = int(rng.integers(*sizes[size])) // 2 * 2 + 4 * classes
+    val = draw(max(2 * classes + 1, n // 4), "v") if number % 2 else None
+    return Cohort(f"synthetic {size}, {balance}", draw(n, "t"), val, draw(2000, "q"))
 
 
 def real(folder: Path, number: int) -> Iterator[Cohort]:
@@ -177,7 +174,7 @@ def main() -> None:
     parser.add_argument("--draws", type=int, default=60, help="cohorts drawn from each folder of real features")
     args = parser.parse_args()
     strengths = strengths_of(Config())
-    cohorts = [*synthetic(args.cohorts)]
+    cohorts = [synthetic(number) for number in range(args.cohorts)]
     for folder in args.features:
         cohorts += real(folder, args.draws)
     found: dict[str, dict[str, list[tuple[float, ...]]]] = defaultdict(lambda: defaultdict(list))

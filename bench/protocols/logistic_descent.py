@@ -13,6 +13,7 @@ SINGLE_ITERATIONS = 150  # a problem that needs more is ill-conditioned, and flo
 GAIN = 2e-8  # a problem is solved when the next step would lower the objective by less than this share of it
 SLOPE_LEFT = 0.4
 LINE_SEARCH_TRIALS = 16
+LEAST_CURVATURE = 1e-12  # of saturated probabilities, so that the step along the free bias is bounded
 
 
 class Descent:
@@ -74,8 +75,17 @@ class Descent:
             along = self._forward(direction, dtype)
             cross, square = ((ridge * x * direction).sum((1, 2)) for x in (w, direction))
             size, residual, loss, curvature = self._line_search(logits, along, active, slope, cross, square)
-            logits += size[:, None, None].to(dtype) * along
             step = size[:, None, None] * direction
+            finite = loss.isfinite() & step.flatten(1).isfinite().all(1)
+            if not bool(finite.all()):  # such a problem stays at its last weights, which are saved
+                keep = torch.nonzero(finite)[:, 0]
+                if not len(keep):
+                    return
+                active, w, logits, gradient, ridge = active[keep], w[keep], logits[keep], gradient[keep], ridge[keep]
+                size, residual, loss, curvature = size[keep], residual[keep], loss[keep], curvature[keep]
+                along, step = along[keep], step[keep]
+                steps, changes, inner = ([x[keep] for x in kept] for kept in (steps, changes, inner))
+            logits += size[:, None, None].to(dtype) * along
             w = w + step
             previous, gradient = gradient, self._backward(residual) + ridge * w
             change = gradient - previous
@@ -139,7 +149,7 @@ class Descent:
             alpha = (rho * (s * q).sum((1, 2)))[:, None, None]
             q -= alpha * y
             alphas.append(alpha)
-        q = q / (curvature[..., None] * self.design.spectrum + ridge + 1e-300)
+        q = q / (curvature[..., None].clamp_min(LEAST_CURVATURE) * self.design.spectrum + ridge + 1e-300)
         for s, y, rho, alpha in zip(steps, changes, inner, reversed(alphas), strict=True):
             beta = (rho * (y * q).sum((1, 2)))[:, None, None]
             q += s * (alpha - beta)

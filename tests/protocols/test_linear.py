@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
 from protocol_helpers import cohort, logistic_oracle
 from sklearn.metrics import balanced_accuracy_score, log_loss
 
@@ -14,6 +15,7 @@ from bench.protocols import Samples, linear
 from bench.protocols.logistic import Design, solve
 from bench.protocols.selection import inner
 from benchmarks.linear import objective
+from benchmarks.selection import synthetic
 from registry.errors import UserError
 
 
@@ -222,3 +224,11 @@ def test_bad_input_is_one_sentence(kind: str, case: str, says: str) -> None:
 def test_config_that_is_no_range_is_refused() -> None:
     with pytest.raises(UserError, match=r"c_min=10.0 of the linear head is above c_max=1.0"):
         linear.Config(c_min=10.0, c_max=1.0)
+
+
+def test_separated_classes_are_solved_at_weak_penalties() -> None:
+    """Saturated probabilities leave no curvature, and a step without bound along the bias gave NaN weights."""
+    train = synthetic(110).train
+    solution = solve(Design.of(train.features), train.labels, 3, np.logspace(-6, 5, 45))
+    assert torch.isfinite(solution.weights).all()
+    assert solution.gradient_norm.max() <= 1e-6
