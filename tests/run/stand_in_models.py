@@ -87,12 +87,6 @@ class Meeting(Means):
         return super().forward(tiles)
 
 
-class Slow(Means):
-    def forward(self, tiles: torch.Tensor) -> torch.Tensor:
-        time.sleep(0.05)
-        return super().forward(tiles)
-
-
 def no_memory_at_load() -> nn.Module:
     raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 9.00 GiB.")
 
@@ -139,5 +133,4 @@ CARDS = (
     _card("late_faulty", "LateFaulty"),
     _card("not_finite", "NotFinite"),
     _card("meeting", "Meeting"),
-    _card("slow", "Slow"),
 )

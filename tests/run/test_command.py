@@ -228,7 +228,7 @@ def test_what_a_floor_can_and_cannot_tell(tmp_path):
 
 @pytest.mark.slow
 def test_killed_ten_times_the_features_are_those_of_an_undisturbed_run(cohort, tmp_path):
-    """Each time at a random moment after a further shard is whole and before all are."""
+    """Each time at a random moment after a further shard is written and before all are."""
     arguments = ["task=tiles", f"data={cohort}", "null=none", "protocol=knn", "shard_tiles=2", "batch_size=1"]
     assert bench(tmp_path, *arguments, "cache=plain", "results=plain_results").returncode == 0
     kills, rng, before = 10, random.Random(0), {}

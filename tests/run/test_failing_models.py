@@ -72,7 +72,7 @@ def test_each_model_that_fails_is_a_sentence_and_the_others_finish(tiles, tmp_pa
     assert {name: rows(tmp_path)[name] for name in undisturbed} == {name: found[name] for name in undisturbed}
 
 
-def test_what_a_model_made_before_it_failed_is_kept_and_a_later_run_goes_on(tiles, tmp_path, monkeypatch):
+def test_what_a_model_made_before_it_failed_stays_and_a_later_run_goes_on(tiles, tmp_path, monkeypatch):
     import stand_in_models
 
     refused(run(tmp_path, tiles, "late_faulty"), "too light")

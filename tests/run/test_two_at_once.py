@@ -7,6 +7,7 @@ import sys
 
 import numpy as np
 import pandas as pd
+import pytest
 from command_helpers import REPO, bench, files
 from PIL import Image
 from plain_loop import USUAL
@@ -27,6 +28,7 @@ sys.exit(max(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) for child in chi
 """
 
 
+@pytest.mark.slow
 def test_two_processes_at_once(tmp_path, monkeypatch):
     """Both embed the same model, each waiting at its first batch for the other, and one has another model beside it."""
     rng = np.random.default_rng(0)

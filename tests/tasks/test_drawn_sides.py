@@ -15,7 +15,7 @@ from bench.tasks import Manifest
 PATIENTS, EACH = 90, 2
 SHARES = {"common": 0.6, "seldom": 0.3, "rare": 0.1}
 
-ASKED = {
+KINDS = {
     "classes": ("tasks.tiles.min_groups=1",),
     "ordinal": ("tasks.tiles.kind=ordinal", "tasks.tiles.classes=[common,seldom,rare]", "tasks.tiles.min_groups=1"),
     "survival": ("tasks.tiles.kind=survival",),
@@ -69,11 +69,11 @@ def assert_even(manifest: Manifest, chosen: np.ndarray, among: np.ndarray, share
         assert abs((chosen & there).sum() - share * there.sum()) <= EACH, (stratum, share)
 
 
-@pytest.mark.parametrize("kind", ASKED)
+@pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("seed", [0, 1])
 def test_drawn_folds(read: Callable[..., Manifest], table: Path, kind: str, seed: int) -> None:
     drawn = ("tasks.tiles.split.folds=5", f"tasks.tiles.split.seed={seed}", "tasks.tiles.split.val=0.25")
-    manifest = read("tiles", table, *ASKED[kind], *drawn)
+    manifest = read("tiles", table, *KINDS[kind], *drawn)
     everything = np.ones(len(manifest), bool)
     for fold in manifest.folds:
         side = manifest.sides_of(fold)
@@ -82,20 +82,20 @@ def test_drawn_folds(read: Callable[..., Manifest], table: Path, kind: str, seed
     assert (sum((manifest.sides_of(fold) == "test").astype(int) for fold in manifest.folds) == 1).all()
 
 
-@pytest.mark.parametrize("kind", ASKED)
+@pytest.mark.parametrize("kind", KINDS)
 def test_a_drawn_split(read: Callable[..., Manifest], table: Path, kind: str) -> None:
-    manifest = read("tiles", table, *ASKED[kind], "tasks.tiles.split.test=0.3", "tasks.tiles.split.val=0.2")
+    manifest = read("tiles", table, *KINDS[kind], "tasks.tiles.split.test=0.3", "tasks.tiles.split.val=0.2")
     side = manifest.sides_of(0)
     assert_even(manifest, side == "test", np.ones(len(manifest), bool), 0.3)
     assert_even(manifest, side == "val", side != "test", 0.2)
 
 
-@pytest.mark.parametrize("kind", ASKED)
+@pytest.mark.parametrize("kind", KINDS)
 def test_validation_drawn_beside_named_test_samples(read: Callable[..., Manifest], table: Path, kind: str) -> None:
     frame = pd.read_csv(table)
     frame["split"] = np.where(frame["patient"].str[1:].astype(int) < 30, "test", "train")
     frame.to_csv(table, index=False)
-    manifest = read("tiles", table, *ASKED[kind], "tasks.tiles.split.val=0.25")
+    manifest = read("tiles", table, *KINDS[kind], "tasks.tiles.split.val=0.25")
     side = manifest.sides_of(0)
     assert list(manifest.frame["id"][side == "test"]) == list(frame["id"][frame["split"] == "test"])
     assert_even(manifest, side == "val", side != "test", 0.25)

@@ -1,4 +1,4 @@
-"""A final name means a whole file: every file of a run is flushed to the disk before it gets its name."""
+"""A final name means a complete file: every file of a run is flushed to the disk before it gets its name."""
 
 import os
 from pathlib import Path
