@@ -100,10 +100,8 @@ def synthetic(number: int) -> Cohort:
     share = {"balanced": None, "nearly balanced": 0.48, "20 % positive": 0.2}[balance]
 
     def draw(n: int, part: str) -> Samples:
-        if share is None:
-            labels = np.arange(n) % classes
-        else:
-            labels = (np.arange(n) < max(2, round(share * n))).astype(np.int64)
+        few = (np.arange(n) < max(2, round((share or 0) * n))).astype(np.int64)
+        labels = np.arange(n) % classes if share is None else few
         rng.shuffle(labels)
         features = means[labels] + rng.normal(size=(n, dim)) * deviation
         names = np.array([f"{part}{j:05d}" for j in range(n)])
