@@ -4,10 +4,6 @@ from __future__ import annotations
 
 import os
 import sys
-from pathlib import Path
-
-REPO_CONF = Path(__file__).resolve().parents[1] / "conf"  # a checkout
-WHEEL_CONF = Path(__file__).resolve().parent / "conf"  # an installed wheel
 
 OPEN_MAPS = ("checkpoints.", "options.", "tasks.", "protocols.")
 STEPS = ("plan", "embed", "fit")  # `python -m bench STEP ...` is short for steps=[STEP]
@@ -26,14 +22,13 @@ def main() -> None:
     from omegaconf.errors import OmegaConfBaseException
 
     from bench import config, tasks
+    from bench.settings import conf_folder
     from registry.errors import UserError
 
     debug = bool(os.environ.get("PFMBENCH_DEBUG"))
     complaints: list[int] = []
 
-    @hydra.main(
-        version_base="1.3", config_path=str(REPO_CONF if REPO_CONF.is_dir() else WHEEL_CONF), config_name="bench"
-    )
+    @hydra.main(version_base="1.3", config_path=str(conf_folder()), config_name="bench")
     def job(composed: DictConfig) -> None:
         from bench.runs import run
 

@@ -2,6 +2,14 @@
 
 from bench.report.leaderboard_data import LeaderboardData, read_leaderboard
 from bench.report.show import table_text
-from bench.report.tables import write_tables
+from bench.report.tables import long_records, mean_records, paired_records, write_tables
 
-__all__ = ["LeaderboardData", "read_leaderboard", "table_text", "write_tables"]
+__all__ = [
+    "LeaderboardData",
+    "long_records",
+    "mean_records",
+    "paired_records",
+    "read_leaderboard",
+    "table_text",
+    "write_tables",
+]

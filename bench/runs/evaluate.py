@@ -10,10 +10,11 @@ from dataclasses import dataclass
 from bench import protocols, report
 from bench.config import BenchConfig, Step
 from bench.data import Cohort, EmbeddingPlan
-from bench.embedding import Embedding, EmbeddingSettings, FeatureKey, encode, missing_shards
+from bench.embedding import Embedding, EmbeddingSettings, encode, missing_shards
 from bench.protocols import Bags, Samples
 from bench.runs.checks import check_settings, check_writable, part_of
 from bench.runs.context import RunContext
+from bench.runs.fit import sentence_of
 from bench.runs.models import models_of
 from bench.runs.plan import ModelWork, Plan, TaskPlan, blocks_of, counted_samples, make_plan
 from bench.runs.plan_text import plan_text
@@ -48,13 +49,14 @@ def prepare(context: RunContext) -> Plan:
     config = context.config
     check_settings(config)
     entries = models_of(config, context.device)
-    heads = {name: protocols.configured(settings) for name, settings in config.protocols.items()}
+    configured = {name: protocols.configured(settings) for name, settings in config.protocols.items()}
+    heads = configured if set(config.steps) & {Step.plan, Step.fit} else {}  # features alone need none
     if not config.tasks:
         raise UserError("No task is named: set task=NAME, or suite=NAME for a set of them.")
     return make_plan(context, entries, heads)
 
 
-def evaluate(context: RunContext) -> Outcome:
+def evaluate_plan(context: RunContext) -> Outcome:
     """Plan, then embed and fit as far as `steps` says; the tables are not made here.
 
     Raises
@@ -82,7 +84,7 @@ def run(config: BenchConfig) -> None:
     UserError
         At the end, if anything failed; all that could be computed is in the results by then.
     """
-    context = RunContext(config, config.device or _best_device())
+    context = RunContext(config, config.device or best_device())
     steps = set(config.steps)
     if steps == {Step.plan}:
         plan = prepare(context)
@@ -91,7 +93,7 @@ def run(config: BenchConfig) -> None:
         if sentences:
             raise UserError("\n".join(dict.fromkeys(sentences)))
         return
-    outcome = evaluate(context) if steps & {Step.embed, Step.fit} else None
+    outcome = evaluate_plan(context) if steps & {Step.embed, Step.fit} else None
     if Step.report in steps:
         print_report(context, outcome.plan if outcome else None)
     if outcome and outcome.failures:
@@ -113,35 +115,53 @@ def print_report(context: RunContext, plan: Plan | None) -> None:
 def _run_pass(context: RunContext, task: TaskPlan, part: EmbeddingPlan, work: list[ModelWork]) -> list[str]:
     """Embed what the pending rows of these models need, and fit them; gives the sentences of what failed."""
     fitting = Step.fit in context.config.steps
-    pending = {own: own.pending() for own in work} if fitting else {own: list(own.runs) for own in work}
+    pending = {own: own.pending() for own in work}
     for own in work:
         unfit = ", ".join(name for name, head in task.heads.items() if own.model.tile_encoder and head.takes_bags)
         if unfit and own.runs:
             context.say(f"{task.task.name} · {own.model.name}: one vector a slide, so {unfit} is left out")
-    wanted = [own for own in work if pending[own]]
+    wanted = [own for own in work if pending[own] or not fitting]
     if not wanted:
         return []
     try:
         embeddings = _embed(context, task, part, wanted)
     except UserError as error:  # of the data: the same for all models
-        return [run.fail(error, of_model=False) for own in wanted for run in pending[own]]
+        failed = [run.fail(error, of_model=False) for own in wanted for run in pending[own]]
+        return failed or [str(error)]
     failures: list[str] = []
     for own in wanted:
-        embedding = embeddings[own.tiles.key]
-        if own.vectors is not None and embedding.error is None:
-            embedding = encode(embedding, own.vectors, label=task.task.name, progress=context.progress)
-        if embedding.error:
+        embedding = embeddings[own]
+        if embedding.error and not fitting:
+            failures.append(f"{own.model.name}: {sentence_of(embedding.error)}")
+        elif embedding.error:
             failures += [run.fail(embedding.error) for run in pending[own]]
-        elif fitting:
+        else:
             samples = functools.cache(functools.partial(_samples, task.cohort, embedding))
             failures += [s for run in pending[own] if (s := run.finish(own.features, embedding, samples))]
-    _name_costly_baselines(context, wanted, embeddings)
+    _name_costly_baselines(context, embeddings)
     return failures
+
+
+def embed_cohort(context: RunContext, plan: Plan) -> tuple[Cohort, Embedding]:
+    """The samples and features of a plan of one task and one model.
+
+    Raises
+    ------
+    UserError
+        If they cannot be made.
+    """
+    (task,) = plan.tasks
+    ((part, (own,)),) = task.passes
+    embedding = _embed(context, task, part, [own])[own]
+    if embedding.error:
+        raise UserError(sentence_of(embedding.error))
+    return task.cohort, embedding
 
 
 def _embed(
     context: RunContext, task: TaskPlan, part: EmbeddingPlan, work: Sequence[ModelWork]
-) -> dict[FeatureKey, Embedding]:
+) -> dict[ModelWork, Embedding]:
+    """What each model gives of the tiles and, of a slide encoder, of the slides."""
     config = context.config
     if Step.embed not in config.steps:
         _check_standing(task, part, work)
@@ -152,7 +172,15 @@ def _embed(
         memory_bytes=_memory_bytes(context),
         progress=context.progress,
     )
-    return part.run([own.tiles for own in work], how, label=task.task.name, part=part_of(config))
+    label = task.task.name
+    of_tiles = part.run([own.tiles for own in work], how, label=label, part=part_of(config))
+    found = {}
+    for own in work:
+        embedding = of_tiles[own.tiles.key]
+        if own.vectors is not None and embedding.error is None:
+            embedding = encode(embedding, own.vectors, label=label, progress=context.progress)
+        found[own] = embedding
+    return found
 
 
 def _check_standing(task: TaskPlan, part: EmbeddingPlan, work: Sequence[ModelWork]) -> None:
@@ -167,14 +195,11 @@ def _check_standing(task: TaskPlan, part: EmbeddingPlan, work: Sequence[ModelWor
             )
 
 
-def _name_costly_baselines(
-    context: RunContext, work: Sequence[ModelWork], embeddings: dict[FeatureKey, Embedding]
-) -> None:
+def _name_costly_baselines(context: RunContext, embeddings: dict[ModelWork, Embedding]) -> None:
     """Say which baseline took longer to embed than all models of the run together, and how to leave it out."""
-    seconds = {own.model.name: embeddings[own.tiles.key].seconds for own in work}
-    models = sum(seconds[own.model.name] for own in work if not own.model.baseline)
-    for own in work:
-        own_seconds = seconds[own.model.name]
+    models = sum(embedding.seconds for own, embedding in embeddings.items() if not own.model.baseline)
+    for own, embedding in embeddings.items():
+        own_seconds = embedding.seconds
         if own.model.baseline and 0 < models < own_seconds:
             context.say(
                 f"the baseline {own.model.name} took {own_seconds / models:.1f} times as long to embed as the models "
@@ -207,7 +232,8 @@ def _memory_bytes(context: RunContext) -> int | None:
     return None
 
 
-def _best_device() -> str:
+def best_device() -> str:
+    """A GPU where there is one."""
     import torch
 
     return "cuda" if torch.cuda.is_available() else "cpu"

@@ -155,7 +155,7 @@ class Run:
 
         A good one of the same samples and settings stays, with a note, as its features were others.
         """
-        sentence = str(error) if isinstance(error, UserError) else fault(error)
+        sentence = sentence_of(error)
         if of_model and self.model.name not in sentence:
             sentence = f"{self.model.name}: {sentence}"
         if notes:
@@ -233,6 +233,11 @@ def _shrinkage(wanted: Preprocessing, size: int) -> float:
     if wanted.resize is None:
         return 1.0
     return size / (wanted.resize if isinstance(wanted.resize, int) else min(wanted.resize))
+
+
+def sentence_of(error: Exception) -> str:
+    """What to tell a user of an error, be it theirs or ours."""
+    return str(error) if isinstance(error, UserError) else fault(error)
 
 
 def fault(error: Exception) -> str:

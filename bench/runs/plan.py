@@ -136,7 +136,7 @@ def _plan_of(
     missing: dict[str, UserError],
 ) -> TaskPlan:
     cohort = _cohort(context, task, models)
-    fitting = fitting_heads(task, heads)
+    fitting = fitting_heads(task, heads) if heads else {}
     plan = TaskPlan(cohort, fitting, named_unfit(task, heads, fitting))
     usable = []
     for model in models:
@@ -172,7 +172,7 @@ def _runs(context: RunContext, plan: TaskPlan, part: EmbeddingPlan | None, model
 
 def _models_without_heads(plan: TaskPlan, models: Sequence[Model]) -> Iterator[str]:
     unfit = [name for name, head in plan.heads.items() if head.takes_bags]
-    if len(unfit) == len(plan.heads):
+    if unfit and len(unfit) == len(plan.heads):
         for model in models:
             if model.tile_encoder:
                 yield (

@@ -81,7 +81,7 @@ def _joined(base: Path, paths: pd.Series) -> pd.Series:
     joined = (str(base / "_")[:-1] + paths).where(paths != "", "")
     special = paths.str.contains(r"^/|//|(?:^|/)\.(?:/|$)|/$", regex=True)
     if special.any():
-        joined[special] = [str(base / path) for path in paths[special]]
+        joined[special] = pd.Series([str(base / path) for path in paths[special]], index=joined.index[special])
     return joined
 
 

@@ -1,0 +1,319 @@
+"""The benchmark from Python: the functions that the command line calls, with data frames and arrays for answers."""
+
+from __future__ import annotations
+
+import dataclasses
+import warnings
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from difflib import get_close_matches
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+from jaxtyping import Float
+
+from bench import report, rows
+from bench.config import BenchConfig, Step
+from bench.protocols import Bags, Samples
+from bench.runs import RunContext, best_device, blocks_of, embed_cohort, evaluate_plan, prepare
+from bench.settings import load_settings
+from registry.errors import UserError
+
+if TYPE_CHECKING:
+    from bench.rows import RunKey
+
+Names = str | Sequence[str]
+Settings = str | Sequence[str] | Mapping[str, Mapping[str, Any]]
+
+
+@dataclass(frozen=True)
+class Results:
+    """What an evaluation came to.
+
+    Attributes
+    ----------
+    rows : DataFrame
+        A line a run and metric: task, model, protocol, seed, fold, metric, value, ci_low, ci_high and what else
+        ``leaderboard.csv`` has.
+    leaderboard : DataFrame
+        A line a model, protocol and metric: the mean over seeds and folds with its interval.
+    differences : DataFrame
+        A line a pair of models, protocol and metric: the paired difference with its interval.
+    failures : list of str
+        A sentence for each thing that failed.
+    results : Path
+        The folder of rows and predictions.
+    """
+
+    rows: pd.DataFrame
+    leaderboard: pd.DataFrame
+    differences: pd.DataFrame
+    failures: list[str]
+    results: Path
+    _keys: list[RunKey] = field(default_factory=list, repr=False)
+
+    def predictions(
+        self, model: str, task: str | None = None, head: str | None = None, *, seed: int = 0, fold: int = 0
+    ) -> pd.DataFrame:
+        """Test predictions of one run as a data frame: id, group, y_true, score_0 ... and scaled_0 ... where scaled.
+
+        Parameters
+        ----------
+        task, head
+            May be left out where the evaluation had one.
+
+        Raises
+        ------
+        UserError
+            If no run, or more than one, is meant, or its predictions cannot be read.
+        """
+        keys = [
+            key
+            for key in self._keys
+            if key.model == model
+            and task in (None, key.task)
+            and head in (None, key.protocol)
+            and (key.seed, key.fold) == (seed, fold)
+        ]
+        if len(keys) != 1:
+            known = sorted({f"{key.model} on {key.task} with {key.protocol}" for key in self._keys})
+            raise UserError(
+                f"{len(keys)} runs of this evaluation are of {model}, seed {seed}, fold {fold}: name the task and the "
+                f"head; there are {', '.join(known)}."
+            )
+        row = rows.read_row(self.results, keys[0])
+        if row is None or not row.predictions:
+            raise UserError(f"{model} on {keys[0].task} with {keys[0].protocol} has no predictions: it failed.")
+        return pd.read_parquet(self.results / row.predictions)
+
+
+@dataclass(frozen=True)
+class Features:
+    """The features of a cohort by one model.
+
+    Attributes
+    ----------
+    ids, groups : str arrays [N]
+    labels : array [N] or [N, T]
+        As heads take them.
+    classes : tuple of str
+    vectors : float32 [N, D]
+        One vector a sample; of slides the mean over their tiles, or what a slide encoder gives.
+    bags : sequence of [T, D] or None
+        Of slides, the features of the tiles of each sample, left on disk until they are indexed.
+    """
+
+    ids: np.ndarray
+    groups: np.ndarray
+    labels: np.ndarray
+    classes: tuple[str, ...]
+    vectors: Float[np.ndarray, "sample feature"]
+    bags: Sequence[Any] | None = None
+
+
+def evaluate(
+    models: Names,
+    tasks: Settings,
+    heads: Settings | None = None,
+    *,
+    data: str | Path | None = None,
+    results: str | Path = "results",
+    cache: str | Path = "cache",
+    progress: bool = False,
+    **settings: Any,
+) -> Results:
+    """Run every model on every task with every head; what stands in `results` and `cache` is not done again.
+
+    Parameters
+    ----------
+    models
+        Names as in ``python -m registry``, ``timm:NAME`` or ``hf-hub:REPOSITORY``.
+    tasks
+        Names of tasks, or ``{name: {field: value}}`` to change fields of a task or to describe one that has no file.
+    heads
+        Names of protocols, or ``{name: {field: value}}`` likewise; the default heads if None.
+    data
+        The dataset, or the folder that holds the datasets.
+    results, cache
+        Folders of rows and of features.
+    progress
+        Whether progress bars and lines about the work go to stderr.
+    settings
+        Any other field of `bench.config.BenchConfig`: ``seeds=[0, 1]``, ``device="cuda"``, ``null="none"``, ...
+
+    Raises
+    ------
+    UserError
+        If a setting is wrong, or if nothing could be computed. What fails beside runs that succeed is a warning and is
+        in `Results.failures`.
+    """
+    config = _config(models, tasks, heads, data, results, cache, settings)
+    context = _context(config, progress)
+    outcome = evaluate_plan(context)
+    data_of_board = report.read_leaderboard(context.results)
+    blocks = blocks_of(outcome.plan)
+    own = dataclasses.replace(data_of_board, entries=[e for e in data_of_board.entries if e.key.block in blocks])
+    keys = [row.key for entry in own.entries for row in entry.rows]
+    if outcome.failures and not any(entry.successful for entry in own.entries):
+        raise UserError("\n".join(outcome.failures))
+    for sentence in outcome.failures:
+        warnings.warn(sentence, stacklevel=2)
+    return Results(
+        rows=_frame(report.long_records(own.entries)),
+        leaderboard=_frame(report.mean_records(own)),
+        differences=_frame(report.paired_records(_only(own, blocks))),
+        failures=outcome.failures,
+        results=context.results,
+        _keys=keys,
+    )
+
+
+def embed(
+    model: str,
+    task: Settings,
+    *,
+    data: str | Path | None = None,
+    cache: str | Path = "cache",
+    progress: bool = False,
+    **settings: Any,
+) -> Features:
+    """The features of a task's samples by one model, made where they are not in the cache.
+
+    Parameters
+    ----------
+    model, task, data, cache, progress, settings
+        As in `evaluate`, one of each.
+
+    Raises
+    ------
+    UserError
+        If a setting is wrong, the data or weights are not there, or the features cannot be made.
+    """
+    return _features(model, task, data, cache, progress, [Step.embed], settings)
+
+
+def open_features(
+    model: str,
+    task: Settings,
+    *,
+    data: str | Path | None = None,
+    cache: str | Path = "cache",
+    **settings: Any,
+) -> Features:
+    """The features of a task's samples by one model, as they stand in the cache; nothing is computed.
+
+    Parameters
+    ----------
+    model, task, data, cache, settings
+        As in `embed`.
+
+    Raises
+    ------
+    UserError
+        As `embed`, or if some are not in the cache.
+    """
+    return _features(model, task, data, cache, False, [Step.fit], settings)
+
+
+def leaderboard(results: str | Path = "results") -> pd.DataFrame:
+    """All that stands in a results folder: a line a task, model, protocol and metric, the mean over seeds and folds.
+
+    Raises
+    ------
+    UserError
+        If there is nothing.
+    """
+    data = report.read_leaderboard(Path(results).expanduser())
+    if not data.entries:
+        raise UserError(
+            f"There are no rows in {Path(results) / 'rows'}: run a benchmark first, or name another folder."
+        )
+    return _frame(report.mean_records(data))
+
+
+def _features(
+    model: str,
+    task: Settings,
+    data: str | Path | None,
+    cache: str | Path,
+    progress: bool,
+    steps: list[Step],
+    settings: Mapping[str, Any],
+) -> Features:
+    config = _config(model, task, {}, data, "results", cache, {"null": "none", **settings})
+    config.steps = steps
+    context = _context(config, progress)
+    plan = prepare(context)
+    if plan.failures:
+        raise UserError("\n".join(plan.failures))
+    cohort, embedding = embed_cohort(context, plan)
+    samples: Samples = cohort.samples(embedding)
+    bags: Bags | None = cohort.bags(embedding) if cohort.noun != "tiles" else None
+    return Features(
+        ids=samples.ids,
+        groups=samples.groups,
+        labels=np.asarray(samples.labels),
+        classes=samples.classes,
+        vectors=np.asarray(samples.features, dtype=np.float32),
+        bags=None if bags is None else bags.features,
+    )
+
+
+def _context(config: BenchConfig, progress: bool) -> RunContext:
+    say = {} if progress else {"say": lambda line: None}
+    return RunContext(config, config.device or best_device(), progress, **say)
+
+
+def _config(
+    models: Names,
+    tasks: Settings,
+    heads: Settings | None,
+    data: str | Path | None,
+    results: str | Path,
+    cache: str | Path,
+    settings: Mapping[str, Any],
+) -> BenchConfig:
+    """The settings of a run, checked as Hydra checks those of the command line."""
+    from omegaconf import OmegaConf
+    from omegaconf.errors import OmegaConfBaseException
+
+    known = [f.name for f in dataclasses.fields(BenchConfig)]
+    for name in settings:
+        if name not in known or name in ("model", "tasks", "protocols", "data", "results", "cache"):
+            near = get_close_matches(name, known, 1)
+            raise UserError(f"There is no setting '{name}'" + (f": is {near[0]} meant?" if near else "."))
+    given = {
+        "model": [models] if isinstance(models, str) else list(models),
+        "data": None if data is None else str(data),
+        "results": str(results),
+        "cache": str(cache),
+        **{name: str(value) if isinstance(value, Path) else value for name, value in settings.items()},
+    }
+    try:
+        config = OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(BenchConfig), given))
+    except OmegaConfBaseException as error:
+        raise UserError(f"A setting is of the wrong type: {str(error).splitlines()[0]}.") from error
+    assert isinstance(config, BenchConfig)
+    config.tasks = load_settings("task", tasks)
+    config.protocols = load_settings("protocol", DEFAULT_HEADS if heads is None else heads)
+    return config
+
+
+DEFAULT_HEADS = ("linear", "knn", "ridge", "cox", "abmil")
+
+
+def _only(data: report.LeaderboardData, blocks: set[tuple[str, str, str, str]]) -> report.LeaderboardData:
+    differences = {keys: found for keys, found in data.differences.items() if keys[0].block in blocks}
+    return dataclasses.replace(data, differences=differences)
+
+
+def _frame(records: list[dict[str, str]]) -> pd.DataFrame:
+    """The records of a table, numbers as numbers."""
+    frame = pd.DataFrame(records)
+    text = {"task", "kind", "model", "model_a", "model_b", "frontend", "frontend_a", "frontend_b", "protocol", "metric"}
+    for column in frame.columns.difference([*text, "status", "error", "version"]):
+        if not column.endswith("hash"):
+            frame[column] = pd.to_numeric(frame[column])
+    return frame
