@@ -15,7 +15,7 @@ from bench.models import Model, models
 from bench.run_checks import check_named, check_settings, check_writable, fitting_heads, named_unfit
 from bench.run_head import Run, fault, say
 from bench.slide_data import SlideData
-from bench.tasks import TaskConfig, Unit
+from bench.tasks import SampleLevel, TaskConfig
 from bench.tile_data import Pass, TileData
 from registry.errors import UserError
 
@@ -69,7 +69,7 @@ def _run_task(
 ) -> list[str]:
     """Run all models on one task and add what it asks to `asked`; gives the sentences of what failed."""
     data = _data(config, task, entries, cache, results)
-    asked.add(data.manifest.asked)
+    asked.add(data.manifest.cohort_hash)
     fitting = fitting_heads(task, heads)
     say(f"{task.name}: {_counted(data)}" + named_unfit(task, heads, fitting))
     failures = []
@@ -165,7 +165,7 @@ def _data(
     if not any(model.sees_pixels for model in entries):
         task = dataclasses.replace(task, options={**task.options, "check_files": False})
     manifest = tasks.read(task, Path(config.data) if config.data else None, cache)
-    if task.unit is Unit.tile:
+    if task.unit is SampleLevel.tile:
         return TileData(manifest, config.shard_tiles)
     coords, features = (Path(folder).expanduser() if folder else None for folder in (config.coords, config.features))
     if coords and not coords.is_dir():
@@ -195,7 +195,7 @@ class _Work:
 
     @classmethod
     def of(cls, model: Model, task: TaskConfig, read: dict[str, str], cache: Path) -> _Work:
-        if task.unit is Unit.tile and (model.tile_encoder or not model.sees_pixels):
+        if task.unit is SampleLevel.tile and (model.tile_encoder or not model.sees_pixels):
             raise UserError(f"{model.name} is for slides and the task {task.name} has single tiles: leave it out.")
         below = model.tile_encoder or model
         key = {**below.key, "frontend": "", **read}

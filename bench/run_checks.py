@@ -7,19 +7,12 @@ import os
 from pathlib import Path
 from typing import Any
 
-from bench import protocols
+from bench import protocols, targets
 from bench.config import BenchConfig
 from bench.files import unwritable
-from bench.tasks import Kind, TaskConfig, Unit
+from bench.tasks import SampleLevel, TaskConfig
 from registry.errors import UserError
 
-USUAL = {
-    Kind.classes: "linear",
-    Kind.ordinal: "ridge",
-    Kind.regression: "ridge",
-    Kind.survival: "cox",
-    Kind.multilabel: "linear",
-}
 LEAST_BOOTSTRAP = 20
 
 
@@ -65,24 +58,23 @@ def _name_of(task: Any) -> str:
 
 def fitting_heads(task: TaskConfig, heads: dict[str, protocols.Head]) -> dict[str, protocols.Head]:
     """The heads that take what the task asks and has."""
-    slides = task.unit is Unit.slide
-    found = {
-        name: head for name, head in heads.items() if task.kind.value in head.kinds and (slides or not head.takes_bags)
-    }
+    slides, kind = task.unit is SampleLevel.slide, targets.get(task.kind).head_kind
+    found = {name: head for name, head in heads.items() if kind in head.kinds and (slides or not head.takes_bags)}
     if not found:
-        fits_slides = any(task.kind.value in head.kinds for head in heads.values())
+        fits_slides = any(kind in head.kinds for head in heads.values())
         raise UserError(
-            f"The task {task.name} asks for {task.kind.value} of {task.unit.value}s, for which protocol="
+            f"The task {task.name} asks for {task.kind} of {task.unit.value}s, for which protocol="
             f"{','.join(heads)} {'is not: it takes slides as bags of tiles' if fits_slides else 'is not'}: choose "
-            f"another, such as protocol={USUAL[task.kind]}."
+            f"another, such as protocol={targets.get(task.kind).usual_head}."
         )
     return found
 
 
 def named_unfit(task: TaskConfig, heads: dict[str, protocols.Head], fitting: dict[str, protocols.Head]) -> str:
     """Which of the heads are for other tasks, and what for."""
+    kind = targets.get(task.kind).head_kind
     unfit = [
-        f"{name} ({'slides' if task.kind.value in head.kinds else ', '.join(head.kinds)})"
+        f"{name} ({'slides' if kind in head.kinds else ', '.join(head.kinds)})"
         for name, head in heads.items()
         if name not in fitting
     ]

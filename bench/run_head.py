@@ -23,7 +23,7 @@ from bench.models import Model
 from bench.protocols import Bags, Samples
 from bench.slide_data import SlideData
 from bench.slide_units import MPP_TOLERANCE, file_name
-from bench.tasks import TaskConfig, Unit
+from bench.tasks import SampleLevel, TaskConfig
 from bench.tile_data import Pass, TileData, divided
 from registry.card import Preprocessing
 from registry.errors import UserError
@@ -50,7 +50,7 @@ class Run:
         """Of all that can change the row; `features` is that of what the head is given."""
         run = [self.settings, self.seed, self.fold, self.config.bootstrap, self._notes]
         content = self.data.content + self.part.content
-        return digest([content, self.data.manifest.asked, features, run, version("pfmbench")])
+        return digest([content, self.data.manifest.cohort_hash, features, run, version("pfmbench")])
 
     @property
     def settings(self) -> str:
@@ -79,6 +79,7 @@ class Run:
             train, val, test = divided(self.data.manifest, samples(self.head.takes_bags), self.fold)
             n_train, n_val, n_test = len(train), len(val) if val is not None else 0, len(test)
             predictions = self.head.fit_predict(train, val, test, self.seed)
+            predictions = dataclasses.replace(predictions, kind=self.task.kind)
             row = dataclasses.replace(
                 self._row(),
                 status="ok",
@@ -89,7 +90,7 @@ class Run:
                         predictions.scores,
                         predictions.calibrated,
                         predictions.groups,
-                        kind=predictions.kind,
+                        kind=self.data.manifest.target.metrics,
                         n_boot=self.config.bootstrap,
                     ).items()
                 }
@@ -174,8 +175,8 @@ class Run:
             protocol=self.protocol,
             seed=self.seed,
             fold=self.fold,
-            kind=self.task.kind.value,
-            asked=self.data.manifest.asked,
+            kind=self.task.kind,
+            asked=self.data.manifest.cohort_hash,
             settings=self.settings,
             status="failed",
             feature_dim=card.dim,
@@ -197,7 +198,7 @@ def _cautions(task: TaskConfig, model: Model) -> Iterator[str]:
     """What a reader of the row must know of this model on this task."""
     cards = [model.card, *([model.tile_encoder.card] if model.tile_encoder else [])]
     wanted = cards[-1].preprocessing
-    if task.unit is Unit.slide:
+    if task.unit is SampleLevel.slide:
         size, mpp = task.tiling.size or wanted.tile_size, task.tiling.mpp or wanted.mpp
     else:
         size, mpp = task.tile_size or 0, task.mpp

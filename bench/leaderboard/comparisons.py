@@ -7,11 +7,12 @@ import math
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
+from bench import targets
 from bench.leaderboard.entries import Entry
 from bench.leaderboard.floors import floors_of
 from bench.leaderboard.resampling import Resampled, mean_replicates
 from bench.leaderboard.rows import Run
-from bench.metrics import METRICS, Interval, Replicates
+from bench.metrics import Interval, Replicates
 
 
 @dataclass(frozen=True)
@@ -61,7 +62,7 @@ def compare(wanted: Iterable[tuple[Entry, Entry]], resampled: Mapping[Run, Resam
     found = []
     for a, b in wanted:
         shared = list(_shared(a, b, resampled))
-        for metric in METRICS[a.rows[0].kind]:
+        for metric in targets.get(a.rows[0].kind).metrics.metrics:
             both = [(one, other) for one, other in shared if means.has(one, metric) and means.has(other, metric)]
             if both:
                 own, others = (tuple(runs) for runs in zip(*both, strict=True))

@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Collection, Iterable
 
+from bench import targets
 from bench.leaderboard.entries import Entry, Repeat
-from bench.metrics import LOWER_IS_BETTER
 from registry import RANDOM
 
 
@@ -44,5 +44,8 @@ def best_floor(metric: str, floors: Iterable[Entry], repeats: Collection[Repeat]
         for floor in floors
         if repeats and (values := floor.values(metric)).keys() >= set(repeats)
     ]
-    best = min if metric in LOWER_IS_BETTER else max
-    return best(means, key=lambda pair: pair[0]) if means else None
+    if not means:
+        return None
+    metrics = targets.get(means[0][1].rows[0].kind).metrics
+    best = min if metrics.lower_is_better(metric) else max
+    return best(means, key=lambda pair: pair[0])

@@ -9,10 +9,11 @@ from pathlib import Path
 
 import numpy as np
 
+from bench import targets
 from bench.files import digest
 from bench.leaderboard.predictions import SavedPredictions, read_predictions
 from bench.leaderboard.rows import Row, Run
-from bench.metrics import METRICS, Replicates, names, resample
+from bench.metrics import Replicates, resample
 from registry.errors import UserError
 
 N_BOOT = 1000
@@ -56,12 +57,12 @@ def resampled(
 
 def compared(row: Row) -> set[str]:
     """The metrics of a row that models are compared by."""
-    return row.metrics.keys() & METRICS[row.kind].keys()
+    return row.metrics.keys() & targets.get(row.kind).metrics.metrics.keys()
 
 
 def recomputable(row: Row) -> set[str]:
     """The metrics of a row that its predictions tell."""
-    return row.metrics.keys() & set(names(row.kind))
+    return row.metrics.keys() & targets.get(row.kind).metrics.every.keys()
 
 
 def mean_replicates(replicates: Sequence[Replicates]) -> Replicates:
@@ -98,7 +99,7 @@ def _repeat(
             {run: saved.scores for run, saved in runs.items()},
             one.groups,
             scaled={run: saved.calibrated for run, saved in runs.items() if saved.calibrated is not None},
-            kind=one.kind,
+            kind=targets.get(one.kind).metrics,
             metrics=wanted,
             n_boot=N_BOOT,
             seed=rows[0].fold,

@@ -6,12 +6,12 @@ import itertools
 import statistics
 from collections.abc import Collection, Iterable, Iterator
 
+from bench import targets
 from bench.leaderboard.entries import Entry, protocol_names, task_names
 from bench.leaderboard.floors import best_floor, floors_of
 from bench.leaderboard.rows import Row
 from bench.leaderboard.standings import Standings
 from bench.leaderboard.tables import number
-from bench.metrics import LOWER_IS_BETTER, METRICS
 
 DIGITS = 3
 LEGEND = (
@@ -67,7 +67,8 @@ def _block(standings: Standings, name: str, entries: list[Entry]) -> Iterator[st
 
 def _cells(standings: Standings, entries: list[Entry], primary: str) -> Iterator[list[str]]:
     """The heading and a line an entry, the best mean of the primary metric first."""
-    others = sorted({name for e in entries for row in e.whole for name in row.metrics if name in METRICS[row.kind]})
+    metrics = targets.get(entries[0].rows[0].kind).metrics
+    others = sorted({name for e in entries for row in e.whole for name in row.metrics if name in metrics.metrics})
     others = [metric for metric in others if metric != primary]
     several = _of_several(entries)
     yield [
@@ -75,7 +76,7 @@ def _cells(standings: Standings, entries: list[Entry], primary: str) -> Iterator
         *(*others, "over floor [95 %]", "tiles/s"),
     ]
     protocols = protocol_names(entries)
-    sign = 1.0 if primary in LOWER_IS_BETTER else -1.0
+    sign = 1.0 if metrics.lower_is_better(primary) else -1.0
 
     def best_first(entry: Entry) -> tuple[bool, float, object]:
         value = entry.mean(primary)

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from bench.tasks.config import TaskConfig
@@ -81,7 +82,7 @@ def _joined(base: Path, paths: pd.Series) -> pd.Series:
     joined = (str(base / "_")[:-1] + paths).where(paths != "", "")
     special = paths.str.contains(r"^/|//|(?:^|/)\.(?:/|$)|/$", regex=True)
     if special.any():
-        joined[special] = [str(base / path) for path in paths[special]]
+        joined[special] = np.array([str(base / path) for path in paths[special]], dtype=object)
     return joined
 
 
