@@ -37,12 +37,12 @@ def run(config: BenchConfig) -> None:
     heads = {name: protocols.configured(settings) for name, settings in config.protocols.items()}
     if not config.tasks:
         raise UserError("No task is named: set task=NAME, or suite=NAME for a set of them.")
+    described = _described(config)
     failures: list[str] = []
     asked: set[str] = set()
-    for name, settings in config.tasks.items():
+    for name, task in described.items():
         try:
-            check_named(name, config)
-            failures += _run_task(config, tasks.configured(settings), entries, heads, results, cache, device, asked)
+            failures += _run_task(config, task, entries, heads, results, cache, device, asked)
         except UserError as error:
             failures.append(str(error))
         except Exception as error:  # so that the other tasks run
@@ -55,6 +55,20 @@ def run(config: BenchConfig) -> None:
         print("\n".join(f"{what}: {path}" for what, path in written.items()))
     if failures:
         raise UserError("\n".join(dict.fromkeys(failures)))
+
+
+def _described(config: BenchConfig) -> dict[str, TaskConfig]:
+    """The tasks of the run, all of them checked before any work; UserError names every one that is wrong."""
+    found, wrong = {}, []
+    for name, settings in config.tasks.items():
+        try:
+            check_named(name, config)
+            found[name] = tasks.configured(settings)
+        except UserError as error:
+            wrong.append(str(error))
+    if wrong:
+        raise UserError("\n".join(wrong))
+    return found
 
 
 def _run_task(

@@ -10,6 +10,7 @@ from typing import Any
 from bench import protocols, targets
 from bench.config import BenchConfig
 from bench.files import unwritable
+from bench.sentences import near_match
 from bench.tasks import SampleLevel, TaskConfig
 from registry.errors import UserError
 
@@ -17,7 +18,13 @@ LEAST_BOOTSTRAP = 20
 
 
 def check_settings(config: BenchConfig) -> None:
-    """Tasks and protocols must be groups of settings; seeds, resamples and sizes in range."""
+    """Settings must be known, tasks and protocols groups of them; seeds, resamples and sizes in range."""
+    known = [f.name for f in dataclasses.fields(config)]
+    unknown = sorted(vars(config).keys() - set(known))
+    if unknown:
+        raise UserError(
+            f"There is no setting {unknown[0]}: the settings are {', '.join(known)}.{near_match(unknown[0], known)}"
+        )
     for group, settings in (("task", config.tasks), ("protocol", config.protocols)):
         for name, value in settings.items():
             if not isinstance(value, dict) and not dataclasses.is_dataclass(value):
@@ -47,7 +54,10 @@ def check_named(key: str, config: BenchConfig) -> None:
     names = {other: _name_of(task) for other, task in config.tasks.items()}
     if not names[key]:
         there = ", ".join(other for other, name in names.items() if name) or "none"
-        raise UserError(f"tasks.{key} is set, but there is no task {key} in this run: its tasks are {there}.")
+        raise UserError(
+            f"tasks.{key} is set, but there is no task {key} in this run: its tasks are {there}."
+            + near_match(key, [other for other, name in names.items() if name])
+        )
     if names[key] != key:
         raise UserError(f"tasks.{key}.name is {names[key]}: a task's name is its key, so write a YAML of that name.")
 

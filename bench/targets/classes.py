@@ -15,6 +15,7 @@ from registry.errors import UserError
 if TYPE_CHECKING:
     import pandas as pd
 
+NO_VALUE = ("nan", "NaN", "NAN", "<NA>")  # what programs write for a value that is missing
 MEASURED = 20  # distinct labels, all of them numbers and some fractions, that are taken for a measurement
 
 
@@ -41,6 +42,8 @@ class Classes(TargetType):
                 f"{origin} has one class only ({found[0] if found else 'none'}): a task needs samples of two classes "
                 "or more."
             )
+        for name in set(found) & set(NO_VALUE) - set(task.classes):
+            self.refuse(frame, (frame["label"] == name).to_numpy(), task.targets[0], task, origin, "no value")
         if not task.classes:
             self.check_found(found, task, origin)
 

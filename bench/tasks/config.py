@@ -10,7 +10,7 @@ from typing import Any
 from omegaconf import MISSING
 
 from bench.sentences import near_match
-from bench.tiling_limits import check_tiling
+from bench.tiling_limits import check_tile, check_tiling
 from registry.errors import UserError
 
 
@@ -106,6 +106,8 @@ class TaskConfig:
         Whether a sample is a tile or a slide.
     options : dict
         What the reader wants to know; documented in the reader.
+    own_options : list of str
+        Names in `options` that the task's own YAML makes use of, beside those of the reader.
     mpp : float or None
         Resolution of the tiles, microns per px; None where unknown.
     tile_size : int or None
@@ -145,6 +147,7 @@ class TaskConfig:
     folder: list[str] = field(default_factory=list)
     layout: str = ""
     options: dict[str, Any] = field(default_factory=dict)
+    own_options: list[str] = field(default_factory=list)
     unit: SampleLevel = SampleLevel.tile
     # what a tile is
     mpp: float | None = None
@@ -191,7 +194,10 @@ def configured(settings: TaskConfig | Mapping[str, Any]) -> TaskConfig:
             known = [f.name for f in fields(of)]
             unknown = sorted(vars(of).keys() - set(known))
             if unknown:
-                raise UserError(f"tasks.{name}{part} has no setting {unknown[0]}: its settings are {', '.join(known)}.")
+                raise UserError(
+                    f"tasks.{name}{part} has no setting {unknown[0]}: its settings are {', '.join(known)}."
+                    + near_match(unknown[0], known)
+                )
     if name in RESERVED:
         raise UserError(f"A task cannot be called {name}, as the table has a column of that name: call it otherwise.")
     try:
@@ -200,6 +206,8 @@ def configured(settings: TaskConfig | Mapping[str, Any]) -> TaskConfig:
         raise UserError(f"The task {name or 'without a name'} is not well described: {_first_line(error)}.") from error
     assert isinstance(task, TaskConfig)
     _check_kind(task)
+    _check_options(task)
+    check_tile(f"tasks.{task.name}", size=task.tile_size, mpp=task.mpp)
     if task.split.folds < 0 or task.split.folds == 1:
         raise UserError(
             f"tasks.{task.name}.split.folds is {task.split.folds} and must be 2 or more, or 0 for one test set."
@@ -246,6 +254,18 @@ def _check_kind(task: TaskConfig) -> None:
         raise UserError(
             f"tasks.{task.name}.metric is {task.metric}, which a task of the kind {task.kind} does not have: "
             f"choose one of {', '.join(metrics.metrics)}.{near_match(task.metric, metrics.metrics)}"
+        )
+
+
+def _check_options(task: TaskConfig) -> None:
+    from bench.tasks import readers
+
+    known = [*readers.get(task.reader).OPTIONS, *task.own_options]
+    unknown = sorted(task.options.keys() - set(known))
+    if unknown:
+        raise UserError(
+            f"tasks.{task.name}.options has no option {unknown[0]}: the reader {task.reader} has "
+            f"{', '.join(known) or 'none'}.{near_match(unknown[0], known)}"
         )
 
 
