@@ -8,6 +8,31 @@ MPP = (0.02, 1000.0)  # microns per px: below it light resolves nothing, above i
 AUTHORS = "or null for what each model's authors mean"
 
 
+def check_tile(name: str, *, size: int | None, mpp: float | None) -> None:
+    """Refuse a size and a resolution that no stored tile can have.
+
+    Parameters
+    ----------
+    name : str
+        What the settings are of, such as ``tasks.tiles``.
+    size : int or None
+        Shorter side of the tiles, px; None where unknown.
+    mpp : float or None
+        Microns per px; None where unknown.
+
+    Raises
+    ------
+    UserError
+        Naming the setting that is out of range.
+    """
+    if size is not None and size < 1:
+        raise UserError(f"{name}.tile_size is {size} and must be 1 or more, or null where it is not known.")
+    if mpp is not None and not MPP[0] <= mpp <= MPP[1]:
+        raise UserError(
+            f"{name}.mpp is {mpp} and must be from {MPP[0]:g} to {MPP[1]:g}, or null where it is not known."
+        )
+
+
 def check_tiling(
     name: str,
     *,

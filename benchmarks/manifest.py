@@ -53,7 +53,7 @@ def measure(table: Path, settings: dict[str, object]) -> str:
     read = time.process_time() - work
     frame = manifest.frame
     source = TileSource(frame["id"].tolist(), frame["path"].tolist(), frame["index"].tolist())
-    hashes = f"{manifest.asked} {source.digest()}"
+    hashes = f"{manifest.cohort_hash} {source.digest()}"
     clock, work = time.perf_counter() - start, time.process_time() - work
     return f"{clock:.1f} s, {work:.1f} s of processor time, of them {read:.1f} read and checked; {hashes}"
 

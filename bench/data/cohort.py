@@ -149,8 +149,8 @@ def gathered(
 ) -> Labelled:
     """The samples at `rows` of the manifest, whose features come in the same order."""
     ids, groups = (manifest.frame[c].to_numpy(str)[rows] for c in ("id", "group"))
-    task = manifest.task
-    return of(ids, groups, features, manifest.labels[rows], manifest.classes, task.kind.value, task.metric)
+    kind = manifest.target.head_kind
+    return of(ids, groups, features, manifest.labels[rows], manifest.classes, kind, manifest.task.metric)
 
 
 def split_samples(
@@ -158,6 +158,6 @@ def split_samples(
 ) -> tuple[Samples | Bags, Samples | Bags | None, Samples | Bags]:
     """Train, validation (None where there is none) and test samples when a fold is tested."""
     rows = pd.Index(manifest.frame["id"]).get_indexer(samples.ids)
-    side_of = manifest.sides_of(fold)[rows]
+    side_of = manifest.split_labels_of(fold)[rows]
     val = samples.take(side_of == "val") if (side_of == "val").any() else None
     return samples.take(side_of == "train"), val, samples.take(side_of == "test")

@@ -1,15 +1,18 @@
 """Scores of predictions, with bootstrap intervals by group and paired differences."""
 
 from bench.metrics.bootstrap import Interval, Replicates, replicate, weighted_mean
-from bench.metrics.checks import check
-from bench.metrics.scores import CLASSIFIED, LOWER_IS_BETTER, METRICS, PRIMARY, names, resample, score, score_all
+from bench.metrics.metric_sets import CLASSIFIED, LOWER_IS_BETTER, METRIC_SETS, METRICS, PRIMARY, Metric, MetricSet
+from bench.metrics.scores import check, names, resample, score, score_all
 
 __all__ = [
     "CLASSIFIED",
     "LOWER_IS_BETTER",
     "METRICS",
+    "METRIC_SETS",
     "PRIMARY",
     "Interval",
+    "Metric",
+    "MetricSet",
     "Replicates",
     "check",
     "names",

@@ -1,4 +1,4 @@
-"""What labels and scores of each kind must look like before anything is computed from them."""
+"""What labels and scores of each form of target must look like before anything is computed from them."""
 
 from __future__ import annotations
 
@@ -6,12 +6,7 @@ import numpy as np
 from jaxtyping import Float, Int, Shaped
 
 
-def check(kind: str, y_true: Shaped[np.ndarray, "sample ..."], scores: Float[np.ndarray, "sample column"]) -> None:
-    """Raise ValueError unless labels and scores are of this kind, as `resample` has them; of one sample at least."""
-    _CHECKS[kind](y_true, scores)
-
-
-def _check_classes(y_true: Int[np.ndarray, " sample"], scores: Float[np.ndarray, "sample class"]) -> None:
+def check_classes(y_true: Int[np.ndarray, " sample"], scores: Float[np.ndarray, "sample class"]) -> None:
     """`scores` is finite, one row a label; labels are integers in 0..C-1 with C >= 2."""
     if scores.ndim != 2 or scores.shape[1] < 2:
         raise ValueError(
@@ -24,14 +19,14 @@ def _check_classes(y_true: Int[np.ndarray, " sample"], scores: Float[np.ndarray,
     _check_finite(scores, "score")
 
 
-def _check_values(y_true: Float[np.ndarray, "sample target"], scores: Float[np.ndarray, "sample target"]) -> None:
+def check_values(y_true: Float[np.ndarray, "sample target"], scores: Float[np.ndarray, "sample target"]) -> None:
     """True and predicted values are finite and have one shape, a column a target."""
     _check_columns(y_true, scores, "target")
     _check_finite(y_true, "target value")
     _check_finite(scores, "score")
 
 
-def _check_survival(y_true: Float[np.ndarray, "sample 2"], scores: Float[np.ndarray, "sample 1"]) -> None:
+def check_survival(y_true: Float[np.ndarray, "sample 2"], scores: Float[np.ndarray, "sample 1"]) -> None:
     """Labels are pairs of a time above 0 and an event of 0 or 1, with one finite risk each."""
     if y_true.ndim != 2 or y_true.shape[1] != 2:
         raise ValueError(f"Survival labels must be pairs of time and event, not of shape {y_true.shape}.")
@@ -48,21 +43,12 @@ def _check_survival(y_true: Float[np.ndarray, "sample 2"], scores: Float[np.ndar
     _check_finite(scores, "risk")
 
 
-def _check_labels(y_true: Int[np.ndarray, "sample label"], scores: Float[np.ndarray, "sample label"]) -> None:
+def check_labels(y_true: Int[np.ndarray, "sample label"], scores: Float[np.ndarray, "sample label"]) -> None:
     """Labels are 0 or 1, a column a label, with one finite score each."""
     _check_columns(y_true, scores, "label")
     if not np.isin(y_true, (0, 1)).all():
         raise ValueError("Multi-label targets must be 0 or 1.")
     _check_finite(scores, "score")
-
-
-_CHECKS = {
-    "classes": _check_classes,
-    "ordinal": _check_classes,
-    "regression": _check_values,
-    "survival": _check_survival,
-    "multilabel": _check_labels,
-}
 
 
 def _check_columns(

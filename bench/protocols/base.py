@@ -9,8 +9,10 @@ import numpy as np
 from jaxtyping import Float, Shaped
 
 from bench.metrics import CLASSIFIED as CLASSIFIED
+from bench.metrics import METRIC_SETS
 
-KINDS = ("classes", "ordinal", "regression", "survival", "multilabel")
+KINDS = tuple(METRIC_SETS)
+"""The forms that labels may have here; a target type says in which of them heads take its labels."""
 
 
 @dataclass(frozen=True)

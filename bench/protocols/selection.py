@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from jaxtyping import Bool, Float, Int, Shaped
 
-from bench.metrics import LOWER_IS_BETTER, PRIMARY, score
+from bench.metrics import METRIC_SETS, score
 from bench.protocols.base import CLASSIFIED, Samples
 from bench.protocols.checks import class_names, label_names
 from registry.errors import UserError
@@ -186,8 +186,9 @@ def candidate_scores(
     metric : str
         What the task is ranked by; "" is the primary metric of the kind.
     """
-    metric = metric or PRIMARY[kind]
-    sign = -1.0 if metric in LOWER_IS_BETTER else 1.0
+    metrics = METRIC_SETS[kind]
+    metric = metric or metrics.primary
+    sign = -1.0 if metrics.lower_is_better(metric) else 1.0
     each_alone = np.arange(len(labels))
     return np.array(
         [sign * score(labels, own, each_alone, kind=kind, metrics=[metric], n_boot=0)[metric].value for own in scores]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Collection, Iterable
 
-from bench.metrics import LOWER_IS_BETTER
+from bench import targets
 from bench.report.results import AggregatedResult, Repeat
 from registry import RANDOM
 
@@ -46,5 +46,8 @@ def best_baseline(
         for baseline in baselines
         if repeats and (values := baseline.values(metric)).keys() >= set(repeats)
     ]
-    best = min if metric in LOWER_IS_BETTER else max
-    return best(means, key=lambda pair: pair[0]) if means else None
+    if not means:
+        return None
+    metrics = targets.get(means[0][1].rows[0].kind).metrics
+    best = min if metrics.lower_is_better(metric) else max
+    return best(means, key=lambda pair: pair[0])

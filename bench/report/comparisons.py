@@ -7,7 +7,8 @@ import math
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-from bench.metrics import METRICS, Interval, Replicates
+from bench import targets
+from bench.metrics import Interval, Replicates
 from bench.report.baselines import baselines_of
 from bench.report.resampling import Resampled, mean_replicates
 from bench.report.results import AggregatedResult
@@ -63,7 +64,7 @@ def compare(
     found = []
     for a, b in wanted:
         shared = list(_shared(a, b, resampled))
-        for metric in METRICS[a.rows[0].kind]:
+        for metric in targets.get(a.rows[0].kind).metrics.metrics:
             both = [(one, other) for one, other in shared if means.has(one, metric) and means.has(other, metric)]
             if both:
                 own, others = (tuple(runs) for runs in zip(*both, strict=True))

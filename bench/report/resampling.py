@@ -9,8 +9,9 @@ from pathlib import Path
 
 import numpy as np
 
+from bench import targets
 from bench.files import digest
-from bench.metrics import METRICS, Replicates, names, resample
+from bench.metrics import Replicates, resample
 from bench.rows import Row, RunKey, SavedPredictions, read_predictions
 from registry.errors import UserError
 
@@ -58,12 +59,12 @@ def resampled(
 
 def compared(row: Row) -> set[str]:
     """The metrics of a row that models are compared by."""
-    return row.metrics.keys() & METRICS[row.kind].keys()
+    return row.metrics.keys() & targets.get(row.kind).metrics.metrics.keys()
 
 
 def recomputable(row: Row) -> set[str]:
     """The metrics of a row that its predictions tell."""
-    return row.metrics.keys() & set(names(row.kind))
+    return row.metrics.keys() & targets.get(row.kind).metrics.every.keys()
 
 
 def mean_replicates(replicates: Sequence[Replicates]) -> Replicates:
@@ -108,7 +109,7 @@ def _repeat(alike: Alike, seed: int) -> Iterator[tuple[RunKey, Resampled]]:
             {run: saved.scores for run, saved in runs.items()},
             one.groups,
             scaled={run: saved.calibrated for run, saved in runs.items() if saved.calibrated is not None},
-            kind=one.kind,
+            kind=targets.get(one.kind).metrics,
             metrics=wanted,
             n_boot=N_BOOT,
             seed=seed,

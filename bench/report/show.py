@@ -6,7 +6,7 @@ import itertools
 import statistics
 from collections.abc import Collection, Iterable, Iterator
 
-from bench.metrics import LOWER_IS_BETTER, METRICS
+from bench import targets
 from bench.report.baselines import baselines_of, best_baseline
 from bench.report.leaderboard_data import LeaderboardData
 from bench.report.results import AggregatedResult, protocol_names, task_names
@@ -77,9 +77,8 @@ def _block(data: LeaderboardData, name: str, entries: list[AggregatedResult]) ->
 
 def _cells(data: LeaderboardData, entries: list[AggregatedResult], primary: str) -> Iterator[list[str]]:
     """The heading and a line an entry, the best mean of the primary metric first."""
-    others = sorted(
-        {name for e in entries for row in e.successful for name in row.metrics if name in METRICS[row.kind]}
-    )
+    metrics = targets.get(entries[0].rows[0].kind).metrics
+    others = sorted({name for e in entries for row in e.successful for name in row.metrics if name in metrics.metrics})
     others = [metric for metric in others if metric != primary]
     several = _of_several(entries)
     yield [
@@ -87,7 +86,7 @@ def _cells(data: LeaderboardData, entries: list[AggregatedResult], primary: str)
         *(*others, "over baseline [95 %]", "tiles/s"),
     ]
     protocols = protocol_names(entries)
-    sign = 1.0 if primary in LOWER_IS_BETTER else -1.0
+    sign = 1.0 if metrics.lower_is_better(primary) else -1.0
 
     def best_first(entry: AggregatedResult) -> tuple[bool, float, object]:
         value = entry.mean(primary)

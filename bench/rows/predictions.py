@@ -11,8 +11,8 @@ from typing import Protocol
 import numpy as np
 from jaxtyping import Float, Shaped
 
+from bench import targets
 from bench.files import whole_file
-from bench.metrics import CLASSIFIED, METRICS, check
 from registry.errors import UserError
 
 
@@ -70,11 +70,12 @@ def write_predictions(path: Path, predictions: PredictionArrays, classes: Sequen
     scaled = None if predictions.calibrated is None else np.asarray(predictions.calibrated, np.float64)
     if fault := _fault(kind, y_true, scores, scaled, len(classes)):
         raise ValueError(fault)
-    labels = np.atleast_2d(y_true.astype(np.float64 if kind in ("regression", "survival") else np.int64).T)
+    target = targets.get(kind)
+    labels: np.ndarray = np.atleast_2d(y_true.astype(target.label_dtype).T)
     columns = {
         "id": pa.array(np.asarray(predictions.ids).astype(str).tolist(), pa.string()),
         "group": pa.array(np.asarray(predictions.groups).astype(str).tolist(), pa.string()),
-        **dict(zip(_label_columns(kind, len(classes)), map(pa.array, labels), strict=True)),
+        **dict(zip(target.label_columns(len(classes)), map(pa.array, labels), strict=True)),
         **{f"score_{i}": pa.array(column, pa.float64()) for i, column in enumerate(scores.T)},
     }
     if scaled is not None:
@@ -99,11 +100,12 @@ def read_predictions(path: Path) -> SavedPredictions:
         table = pq.read_table(path)
         metadata = table.schema.metadata or {}
         kind, classes = metadata[b"kind"].decode(), json.loads(metadata[b"classes"])
-        labels = [table[name].to_numpy() for name in _label_columns(kind, len(classes))]
+        target = targets.get(kind)
+        labels = [table[name].to_numpy() for name in target.label_columns(len(classes))]
         saved = SavedPredictions(
             ids=np.array(table["id"].to_pylist(), str),
             groups=np.array(table["group"].to_pylist(), str),
-            y_true=labels[0] if kind in CLASSIFIED else np.stack(labels, axis=1),
+            y_true=labels[0] if target.has_classes else np.stack(labels, axis=1),
             scores=np.stack([table[f"score_{i}"].to_numpy() for i in range(len(classes))], axis=1),
             classes=classes,
             kind=kind,
@@ -111,24 +113,18 @@ def read_predictions(path: Path) -> SavedPredictions:
             if "scaled_0" in table.column_names
             else None,
         )
-    except (OSError, KeyError, TypeError, ValueError, pa.ArrowException) as error:
+    except (OSError, KeyError, TypeError, ValueError, UserError, pa.ArrowException) as error:
         raise UserError(f"{path} holds no whole predictions: delete its row and run again.") from error
     if fault := _fault(kind, saved.y_true, saved.scores, saved.calibrated, len(classes)):
         raise UserError(f"{path} is damaged ({fault.rstrip('.')}): delete its row and run again.")
     return saved
 
 
-def _label_columns(kind: str, n_classes: int) -> list[str]:
-    if kind in CLASSIFIED:
-        return ["y_true"]
-    return [f"y_true_{i}" for i in range(2 if kind == "survival" else n_classes)]
-
-
 def _fault(kind: str, y_true: np.ndarray, scores: np.ndarray, scaled: np.ndarray | None, n_classes: int) -> str:
     """What is wrong with labels and scores of this kind, as a sentence; nothing if nothing is."""
     given = [values for values in (scores, scaled) if values is not None]
-    if kind not in METRICS:
-        return f"The kind {kind!r} is none of {', '.join(METRICS)}."
+    if kind not in targets.names():
+        return f"The kind {kind!r} is none of {', '.join(targets.names())}."
     if any(values.dtype.kind not in "biuf" for values in (y_true, *given)):
         return "Labels and scores are not all numbers."
     for values in given:
@@ -138,7 +134,7 @@ def _fault(kind: str, y_true: np.ndarray, scores: np.ndarray, scaled: np.ndarray
         return "There are 0 samples."
     try:
         for values in given:
-            check(kind, y_true, values)
+            targets.get(kind).metrics.check(y_true, values)
     except ValueError as error:
         return str(error)
     return ""

@@ -13,8 +13,8 @@ from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
+from bench import targets
 from bench.files import whole_file
-from bench.metrics import METRICS
 from bench.rows.predictions import PredictionArrays, write_predictions
 from bench.rows.run_key import RunKey
 
@@ -34,7 +34,7 @@ class Row:
     status : str
         "ok" or "failed"; a failed row says why in `error`, in one sentence.
     kind : str
-        Of the task's target: a key of `bench.metrics.METRICS`.
+        Of the task's target: a name of `bench.targets`.
     fold : int
         Which fold of a cross-validation was tested on, 1 and up; 0 for the one split of a task.
     cohort_hash : str
@@ -233,8 +233,8 @@ def _faults(record: dict[str, Any]) -> Iterator[str]:
             yield f"{name} is {value!r}"
     if record.get("status") not in ("ok", "failed"):
         yield "status is neither ok nor failed"
-    if record.get("kind") not in tuple(METRICS):
-        yield f"kind is none of {', '.join(METRICS)}"
+    if record.get("kind") not in targets.names():
+        yield f"kind is none of {', '.join(targets.names())}"
     if isinstance(metrics := record.get("metrics"), dict):
         for name, interval in metrics.items():
             if not isinstance(interval, dict) or set(interval) != {"value", "ci_low", "ci_high"}:

@@ -8,25 +8,25 @@ import re
 from pathlib import Path
 from typing import Any
 
-from bench import protocols
+from bench import protocols, targets
 from bench.config import BenchConfig, Step
 from bench.files import unwritable
-from bench.tasks import Kind, TaskConfig, Unit
+from bench.sentences import near_match
+from bench.tasks import SampleLevel, TaskConfig
 from registry.errors import UserError
 
-USUAL = {
-    Kind.classes: "linear",
-    Kind.ordinal: "ridge",
-    Kind.regression: "ridge",
-    Kind.survival: "cox",
-    Kind.multilabel: "linear",
-}
 LEAST_BOOTSTRAP = 20
 PART = re.compile(r"([1-9][0-9]*)/([1-9][0-9]*)")
 
 
 def check_settings(config: BenchConfig) -> None:
-    """Tasks and protocols must be groups of settings; seeds, resamples and sizes in range."""
+    """Settings must be known, tasks and protocols groups of them; seeds, resamples and sizes in range."""
+    known = [f.name for f in dataclasses.fields(config)]
+    unknown = sorted(vars(config).keys() - set(known))
+    if unknown:
+        raise UserError(
+            f"There is no setting {unknown[0]}: the settings are {', '.join(known)}.{near_match(unknown[0], known)}"
+        )
     for group, settings in (("task", config.tasks), ("protocol", config.protocols)):
         for name, value in settings.items():
             if not isinstance(value, dict) and not dataclasses.is_dataclass(value):
@@ -83,7 +83,10 @@ def check_named(key: str, config: BenchConfig) -> None:
     names = {other: _name_of(task) for other, task in config.tasks.items()}
     if not names[key]:
         there = ", ".join(other for other, name in names.items() if name) or "none"
-        raise UserError(f"tasks.{key} is set, but there is no task {key} in this run: its tasks are {there}.")
+        raise UserError(
+            f"tasks.{key} is set, but there is no task {key} in this run: its tasks are {there}."
+            + near_match(key, [other for other, name in names.items() if name])
+        )
     if names[key] != key:
         raise UserError(f"tasks.{key}.name is {names[key]}: a task's name is its key, so write a YAML of that name.")
 
@@ -94,24 +97,23 @@ def _name_of(task: Any) -> str:
 
 def fitting_heads(task: TaskConfig, heads: dict[str, protocols.Head]) -> dict[str, protocols.Head]:
     """The heads that take what the task asks and has."""
-    slides = task.unit is Unit.slide
-    found = {
-        name: head for name, head in heads.items() if task.kind.value in head.kinds and (slides or not head.takes_bags)
-    }
+    slides, kind = task.unit is SampleLevel.slide, targets.get(task.kind).head_kind
+    found = {name: head for name, head in heads.items() if kind in head.kinds and (slides or not head.takes_bags)}
     if not found:
-        fits_slides = any(task.kind.value in head.kinds for head in heads.values())
+        fits_slides = any(kind in head.kinds for head in heads.values())
         raise UserError(
-            f"The task {task.name} asks for {task.kind.value} of {task.unit.value}s, for which protocol="
+            f"The task {task.name} asks for {task.kind} of {task.unit.value}s, for which protocol="
             f"{','.join(heads)} {'is not: it takes slides as bags of tiles' if fits_slides else 'is not'}: choose "
-            f"another, such as protocol={USUAL[task.kind]}."
+            f"another, such as protocol={targets.get(task.kind).usual_head}."
         )
     return found
 
 
 def named_unfit(task: TaskConfig, heads: dict[str, protocols.Head], fitting: dict[str, protocols.Head]) -> str:
     """Which of the heads are for other tasks, and what for."""
+    kind = targets.get(task.kind).head_kind
     unfit = [
-        f"{name} ({'slides' if task.kind.value in head.kinds else ', '.join(head.kinds)})"
+        f"{name} ({'slides' if kind in head.kinds else ', '.join(head.kinds)})"
         for name, head in heads.items()
         if name not in fitting
     ]

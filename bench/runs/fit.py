@@ -21,7 +21,7 @@ from bench.rows import Row, RunKey
 from bench.runs.attention import draw_heatmap, write_attention
 from bench.runs.context import RunContext
 from bench.runs.models import Model
-from bench.tasks import TaskConfig, Unit
+from bench.tasks import SampleLevel, TaskConfig
 from registry.card import Preprocessing
 from registry.errors import UserError
 
@@ -58,7 +58,7 @@ class Run:
             protocol=self.protocol,
             seed=self.seed,
             fold=self.fold,
-            cohort=self.cohort.manifest.asked,
+            cohort=self.cohort.manifest.cohort_hash,
             head=head_config_hash(self.head),
         )
 
@@ -85,6 +85,7 @@ class Run:
             train, val, test = split_samples(self.cohort.manifest, samples(self.head.takes_bags), self.fold)
             n_train, n_val, n_test = len(train), len(val) if val is not None else 0, len(test)
             predictions = self.head.fit_predict(train, val, test, self.seed)
+            predictions = dataclasses.replace(predictions, kind=self.task.kind)
             row = dataclasses.replace(
                 self._row(),
                 status="ok",
@@ -95,7 +96,7 @@ class Run:
                         predictions.scores,
                         predictions.calibrated,
                         predictions.groups,
-                        kind=predictions.kind,
+                        kind=self.cohort.manifest.target.metrics,
                         n_boot=self.context.config.bootstrap,
                     ).items()
                 }
@@ -178,7 +179,7 @@ class Run:
             protocol=self.protocol,
             seed=self.seed,
             fold=self.fold,
-            kind=self.task.kind.value,
+            kind=self.task.kind,
             cohort_hash=self.key.cohort,
             head_config_hash=self.key.head,
             status="failed",
@@ -215,7 +216,7 @@ def _cautions(task: TaskConfig, model: Model) -> Iterator[str]:
     """What a reader of the row must know of this model on this task."""
     cards = [model.card, *([model.tile_encoder.card] if model.tile_encoder else [])]
     wanted = cards[-1].preprocessing
-    if task.unit is Unit.slide:
+    if task.unit is SampleLevel.slide:
         size, mpp = task.tiling.size or wanted.tile_size, task.tiling.mpp or wanted.mpp
     else:
         size, mpp = task.tile_size or 0, task.mpp

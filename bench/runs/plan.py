@@ -16,7 +16,7 @@ from bench.runs.checks import check_named, fitting_heads, named_unfit
 from bench.runs.context import RunContext
 from bench.runs.fit import Run, fault
 from bench.runs.models import Model
-from bench.tasks import TaskConfig, Unit
+from bench.tasks import SampleLevel, TaskConfig
 from registry.errors import UserError
 
 
@@ -114,10 +114,9 @@ def make_plan(context: RunContext, models: Sequence[Model], heads: dict[str, pro
         named = [model for model in models if not model.baseline]
         models = named or models
     plans = []
-    for name, settings in context.config.tasks.items():
+    for name, task in _described(context).items():
         try:
-            check_named(name, context.config)
-            plan = _plan_of(context, tasks.configured(settings), models, heads, missing)
+            plan = _plan_of(context, task, models, heads, missing)
         except UserError as error:
             failures.append(str(error))
         except Exception as error:  # so that the other tasks run
@@ -126,6 +125,20 @@ def make_plan(context: RunContext, models: Sequence[Model], heads: dict[str, pro
             failures += _models_without_heads(plan, models)
             plans.append(plan)
     return Plan(plans, failures)
+
+
+def _described(context: RunContext) -> dict[str, TaskConfig]:
+    """The tasks of the run, all of them checked before any work; UserError names every one that is wrong."""
+    found, wrong = {}, []
+    for name, settings in context.config.tasks.items():
+        try:
+            check_named(name, context.config)
+            found[name] = tasks.configured(settings)
+        except UserError as error:
+            wrong.append(str(error))
+    if wrong:
+        raise UserError("\n".join(wrong))
+    return found
 
 
 def _plan_of(
@@ -182,7 +195,7 @@ def _models_without_heads(plan: TaskPlan, models: Sequence[Model]) -> Iterator[s
 
 
 def _unfit(task: TaskConfig, model: Model) -> UserError | None:
-    if task.unit is Unit.tile and (model.tile_encoder or not model.sees_pixels):
+    if task.unit is SampleLevel.tile and (model.tile_encoder or not model.sees_pixels):
         return UserError(f"{model.name} is for slides and the task {task.name} has single tiles: leave it out.")
     return None
 
@@ -215,7 +228,7 @@ def _cohort(context: RunContext, task: TaskConfig, models: Sequence[Model]) -> C
     if not any(model.sees_pixels for model in models):
         task = dataclasses.replace(task, options={**task.options, "check_files": False})
     manifest = tasks.read(task, Path(config.data) if config.data else None, context.cache)
-    if task.unit is Unit.tile:
+    if task.unit is SampleLevel.tile:
         return TileCohort(manifest, config.shard_tiles)
     coords, features = (Path(folder).expanduser() if folder else None for folder in (config.coords, config.features))
     if coords and not coords.is_dir():

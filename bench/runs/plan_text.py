@@ -59,7 +59,9 @@ def plan_text(plan: Plan) -> str:
     lines: list[str] = []
     every: list[Todo] = []
     for task in plan.tasks:
-        lines.append(f"{task.task.name} [{task.cohort.manifest.asked}]  {counted_samples(task.cohort)}{task.left_out}")
+        lines.append(
+            f"{task.task.name} [{task.cohort.manifest.cohort_hash}]  {counted_samples(task.cohort)}{task.left_out}"
+        )
         own = list(_todo(task))
         lines += [f"  {todo}" for todo in own]
         every += own

@@ -5,18 +5,17 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bench.tasks.config import Kind, Split, TaskConfig, Unit, configured, register
+from bench.tasks.config import SampleLevel, Split, TaskConfig, configured, register
 from bench.tasks.split import assign_split
 
 if TYPE_CHECKING:
     from bench.tasks.manifest import Manifest
 
 __all__ = [
-    "Kind",
     "Manifest",
+    "SampleLevel",
     "Split",
     "TaskConfig",
-    "Unit",
     "assign_split",
     "configured",
     "read",

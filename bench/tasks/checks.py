@@ -8,10 +8,20 @@ import h5py
 import numpy as np
 import pandas as pd
 
+from bench.sentences import first_few
 from bench.tasks.config import TaskConfig
 from bench.tasks.readers import HDF5_SUFFIXES, IMAGE_SUFFIXES
-from bench.tasks.some import some
 from registry.errors import UserError
+
+
+def columns(frame: pd.DataFrame, task: TaskConfig, origin: str) -> None:
+    """The file and the columns of the answer, without which there is no task."""
+    for name in ("path", *task.targets):
+        if name not in frame:
+            raise UserError(
+                f"{origin} has no column {name}: its columns are {', '.join(map(str, frame.columns))}"
+                + (f"; tasks.{task.name}.targets names those of a {task.kind} task." if name != "path" else ".")
+            )
 
 
 def rows(index: pd.Series, origin: str) -> pd.Series:
@@ -21,7 +31,7 @@ def rows(index: pd.Series, origin: str) -> pd.Series:
     if len(wrong):
         raise UserError(
             f"The column index of {origin} must hold rows of HDF5 files, 0 or more, or nothing for an image: "
-            f"{some(wrong)}."
+            f"{first_few(wrong)}."
         )
     return numbers.astype(np.int64)
 
@@ -38,15 +48,16 @@ def cells(frame: pd.DataFrame, task: TaskConfig, origin: str) -> None:
             )
     twice = frame["id"][frame["id"].duplicated()].unique()
     if len(twice):
-        raise UserError(f"{origin} has ids that stand more than once: {some(twice)}; every {unit} needs its own.")
+        raise UserError(f"{origin} has ids that stand more than once: {first_few(twice)}; every {unit} needs its own.")
     same = frame[frame.duplicated(["path", "index"])]
     if len(same):
         raise UserError(
-            f"{origin} lists {unit}s more than once under different ids: {some(same['path'])}; keep one row of each."
+            f"{origin} lists {unit}s more than once under different ids: {first_few(same['path'])}; keep one row of "
+            "each."
         )
 
 
-def sides(frame: pd.DataFrame, task: TaskConfig, origin: str) -> None:
+def both_sides(frame: pd.DataFrame, task: TaskConfig, origin: str) -> None:
     """Samples to learn from and samples to test on."""
     found = frame["split"].value_counts()
     for side in ("train", "test"):
@@ -80,20 +91,20 @@ def files(frame: pd.DataFrame, origin: str) -> None:
     strange = paths[~suffix.isin(IMAGE_SUFFIXES | HDF5_SUFFIXES)]
     if len(strange):
         raise UserError(
-            f"{origin} names {len(strange)} files of a kind that is not read: {some(strange)}; the kinds are "
+            f"{origin} names {len(strange)} files of a kind that is not read: {first_few(strange)}; the kinds are "
             f"{', '.join(sorted(IMAGE_SUFFIXES | HDF5_SUFFIXES))}."
         )
     missing = _missing(paths.tolist())
     if missing:
         raise UserError(
-            f"{len(missing)} of {len(paths)} files of {origin} are not there or cannot be read: {some(missing)}; mend "
-            "the paths, or remove the rows."
+            f"{len(missing)} of {len(paths)} files of {origin} are not there or cannot be read: {first_few(missing)}; "
+            "mend the paths, or remove the rows."
         )
     in_array = frame["path"].isin(set(paths[suffix.isin(HDF5_SUFFIXES)]))
     if (in_array != (frame["index"] >= 0)).any():
         wrong = frame["path"][in_array != (frame["index"] >= 0)]
         raise UserError(
-            f"{origin} must give the row in the column index for HDF5 files, and for those only: {some(wrong)}."
+            f"{origin} must give the row in the column index for HDF5 files, and for those only: {first_few(wrong)}."
         )
     for path, last in frame[in_array].groupby("path")["index"].max().items():
         _holds(str(path), int(last), origin)

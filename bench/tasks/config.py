@@ -9,7 +9,8 @@ from typing import Any
 
 from omegaconf import MISSING
 
-from bench.tiling_limits import check_tiling
+from bench.sentences import near_match
+from bench.tiling_limits import check_tile, check_tiling
 from registry.errors import UserError
 
 
@@ -20,24 +21,7 @@ class Rare(Enum):
     drop = "drop"
 
 
-class Kind(Enum):
-    """What is asked of a sample."""
-
-    classes = "classes"  # which of some classes
-    ordinal = "ordinal"  # which grade of a scale
-    regression = "regression"  # one number or several
-    survival = "survival"  # when, given time and event
-    multilabel = "multilabel"  # which of some labels, each for itself
-
-
 RESERVED = ("protocol", "model", "frontend")
-CLASS_LIKE = (Kind.classes, Kind.ordinal)
-COLUMNS = {
-    Kind.classes: ["label"],
-    Kind.ordinal: ["label"],
-    Kind.regression: ["label"],
-    Kind.survival: ["time", "event"],
-}
 
 
 @dataclass
@@ -64,7 +48,7 @@ class Split:
     folds: int = 0
 
 
-class Unit(Enum):
+class SampleLevel(Enum):
     """What has a label and is a sample."""
 
     tile = "tile"
@@ -118,25 +102,27 @@ class TaskConfig:
         Names under which the dataset may lie in the data folder, tried in order, before the data folder itself.
     layout : str
         What is expected there, as told to a user who has it otherwise.
-    unit : Unit
+    unit : SampleLevel
         Whether a sample is a tile or a slide.
     options : dict
         What the reader wants to know; documented in the reader.
+    own_options : list of str
+        Names in `options` that the task's own YAML makes use of, beside those of the reader.
     mpp : float or None
         Resolution of the tiles, microns per px; None where unknown.
     tile_size : int or None
         Shorter side of the tiles, px; None where they differ or are unknown.
     tiling : Tiling
         How slides become tiles.
-    kind : Kind
-        What is asked of a sample.
+    kind : str
+        What is asked of a sample: a target type of `bench.targets`.
     targets : list of str
         Columns of the data that hold the answer: one for classes and grades, one or several of numbers, time and event
         (1, or 0 for a censored time), or one of 0 and 1 a label. Empty takes ``label``, or ``time`` and ``event``.
     classes : list of str
         Class names in the order of their indices, grades from low to high; empty takes the labels found, sorted.
     metric : str
-        The score that the task is ranked by; empty takes that of its kind (`bench.metrics.PRIMARY`).
+        The score that the task is ranked by; empty takes the primary one of its kind.
     rare : Rare
         What happens to a class with fewer than `min_groups` groups in train or in test.
     min_groups : int
@@ -161,13 +147,14 @@ class TaskConfig:
     folder: list[str] = field(default_factory=list)
     layout: str = ""
     options: dict[str, Any] = field(default_factory=dict)
-    unit: Unit = Unit.tile
+    own_options: list[str] = field(default_factory=list)
+    unit: SampleLevel = SampleLevel.tile
     # what a tile is
     mpp: float | None = None
     tile_size: int | None = None
     tiling: Tiling = field(default_factory=Tiling)
     # what is asked
-    kind: Kind = Kind.classes
+    kind: str = "classes"
     targets: list[str] = field(default_factory=list)
     classes: list[str] = field(default_factory=list)
     metric: str = ""
@@ -207,7 +194,10 @@ def configured(settings: TaskConfig | Mapping[str, Any]) -> TaskConfig:
             known = [f.name for f in fields(of)]
             unknown = sorted(vars(of).keys() - set(known))
             if unknown:
-                raise UserError(f"tasks.{name}{part} has no setting {unknown[0]}: its settings are {', '.join(known)}.")
+                raise UserError(
+                    f"tasks.{name}{part} has no setting {unknown[0]}: its settings are {', '.join(known)}."
+                    + near_match(unknown[0], known)
+                )
     if name in RESERVED:
         raise UserError(f"A task cannot be called {name}, as the table has a column of that name: call it otherwise.")
     try:
@@ -216,6 +206,8 @@ def configured(settings: TaskConfig | Mapping[str, Any]) -> TaskConfig:
         raise UserError(f"The task {name or 'without a name'} is not well described: {_first_line(error)}.") from error
     assert isinstance(task, TaskConfig)
     _check_kind(task)
+    _check_options(task)
+    check_tile(f"tasks.{task.name}", size=task.tile_size, mpp=task.mpp)
     if task.split.folds < 0 or task.split.folds == 1:
         raise UserError(
             f"tasks.{task.name}.split.folds is {task.split.folds} and must be 2 or more, or 0 for one test set."
@@ -235,28 +227,45 @@ def configured(settings: TaskConfig | Mapping[str, Any]) -> TaskConfig:
 
 def _check_kind(task: TaskConfig) -> None:
     """Fill in the columns and the metric of the task's kind, and refuse those of another."""
-    from bench.metrics import METRICS, PRIMARY
+    from bench import targets
 
-    if not task.targets and task.kind not in COLUMNS:
+    try:
+        target = targets.get(task.kind)
+    except UserError as error:
+        raise UserError(f"tasks.{task.name}.kind is wrong. {error}") from error
+    if not task.targets and not target.columns:
         raise UserError(
-            f"The task {task.name} is {task.kind.value} and names no columns: set tasks.{task.name}.targets=[A,B], one "
-            "a label."
+            f"The task {task.name} is {task.kind} and names no columns: set tasks.{task.name}.targets=[A,B], one a "
+            "label."
         )
-    task.targets = task.targets or COLUMNS[task.kind]
+    task.targets = task.targets or list(target.columns)
     for setting, names in (("targets", task.targets), ("classes", task.classes)):
         twice = sorted({name for name in names if names.count(name) > 1})
         if twice:
             raise UserError(f"tasks.{task.name}.{setting} names {', '.join(twice)} more than once: name each once.")
-    if task.kind is not Kind.regression and len(task.targets) != len(COLUMNS.get(task.kind, task.targets)):
+    if not target.any_number_of_columns and len(task.targets) != len(target.columns):
         raise UserError(
-            f"A task of the kind {task.kind.value} has {len(COLUMNS[task.kind])} of tasks.{task.name}.targets, such as "
-            f"{' and '.join(COLUMNS[task.kind])}, not {', '.join(task.targets)}."
+            f"A task of the kind {task.kind} has {len(target.columns)} of tasks.{task.name}.targets, such as "
+            f"{' and '.join(target.columns)}, not {', '.join(task.targets)}."
         )
-    task.metric = task.metric or PRIMARY[task.kind.value]
-    if task.metric not in METRICS[task.kind.value]:
+    metrics = target.metrics
+    task.metric = task.metric or metrics.primary
+    if task.metric not in metrics.metrics:
         raise UserError(
-            f"tasks.{task.name}.metric is {task.metric}, which a task of the kind {task.kind.value} does not have: "
-            f"choose one of {', '.join(METRICS[task.kind.value])}."
+            f"tasks.{task.name}.metric is {task.metric}, which a task of the kind {task.kind} does not have: "
+            f"choose one of {', '.join(metrics.metrics)}.{near_match(task.metric, metrics.metrics)}"
+        )
+
+
+def _check_options(task: TaskConfig) -> None:
+    from bench.tasks import readers
+
+    known = [*readers.get(task.reader).OPTIONS, *task.own_options]
+    unknown = sorted(task.options.keys() - set(known))
+    if unknown:
+        raise UserError(
+            f"tasks.{task.name}.options has no option {unknown[0]}: the reader {task.reader} has "
+            f"{', '.join(known) or 'none'}.{near_match(unknown[0], known)}"
         )
 
 

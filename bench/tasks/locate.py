@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+from bench.sentences import first_few
 from bench.tasks.config import TaskConfig
-from bench.tasks.some import some
 from registry.errors import UserError
 
 
@@ -35,7 +35,7 @@ def locate(task: TaskConfig, root: Path | None, lacking: Callable[[Path], list[s
         if not names:
             return folder
     folder, names = min(short.items(), key=lambda item: len(item[1]))
-    raise UserError(f"The folder {folder} lacks {some(names)} of the task {task.name}{_wanted(task)}.")
+    raise UserError(f"The folder {folder} lacks {first_few(names)} of the task {task.name}{_wanted(task)}.")
 
 
 def data_root(task: TaskConfig, root: Path | None) -> Path:

@@ -9,11 +9,13 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Shaped
 
+from bench import targets
 from bench.files import digest
-from bench.tasks import checks, targets
-from bench.tasks.config import CLASS_LIKE, TaskConfig, Unit
+from bench.targets import TargetType
+from bench.tasks import checks
+from bench.tasks.config import SampleLevel, TaskConfig
 from bench.tasks.readers import Table
-from bench.tasks.sides import Sides, divide
+from bench.tasks.split_labels import SplitLabels, label_split
 
 
 @dataclass(frozen=True)
@@ -31,7 +33,7 @@ class Manifest:
         The answers as the heads take them.
     classes : tuple of str
         A name for each column of the scores: classes in the order of their indices, targets, labels, or the risk.
-    sides : tuple of str [N]
+    split_labels : tuple of str [N]
         "train", "val" or "test" of each sample, for each test fold; one of them where there are no folds. No group
         stands on two sides.
     notes : tuple of str
@@ -42,35 +44,40 @@ class Manifest:
     task: TaskConfig
     labels: Shaped[np.ndarray, "sample ..."]
     classes: tuple[str, ...]
-    sides: tuple[Sides, ...]
+    split_labels: tuple[SplitLabels, ...]
     notes: tuple[str, ...]
 
     def __len__(self) -> int:
         return len(self.frame)
 
     @cached_property
-    def asked(self) -> str:
+    def cohort_hash(self) -> str:
         """Digest of samples, answers, groups, sides and metric: what rows must share to be compared."""
         order = np.argsort(self.frame["id"].to_numpy(str), kind="stable")
-        columns = [self.frame["id"], self.frame["group"], self.labels, *self.sides]
+        columns = [self.frame["id"], self.frame["group"], self.labels, *self.split_labels]
         record = [[np.asarray(column)[order].tolist() for column in columns], self.classes]
-        record += [self.task.kind.value, self.task.metric]
+        record += [self.task.kind, self.task.metric]
         return digest(record)[:8]
+
+    @property
+    def target(self) -> TargetType:
+        """The type of the task's target."""
+        return targets.get(self.task.kind)
 
     @property
     def answers(self) -> list[str]:
         """The answer of each sample as text, for people."""
-        columns = ["label"] if self.task.kind in CLASS_LIKE else self.task.targets
+        columns = self.target.answer_columns(self.task)
         return [", ".join(row) for row in self.frame[columns].astype(str).to_numpy()]
 
     @property
     def folds(self) -> range:
         """Numbers of the test folds, from 1 on; 0 alone where there is one test set."""
-        return range(1, len(self.sides) + 1) if "fold" in self.frame else range(1)
+        return range(1, len(self.split_labels) + 1) if "fold" in self.frame else range(1)
 
-    def sides_of(self, fold: int) -> Sides:
+    def split_labels_of(self, fold: int) -> SplitLabels:
         """The side of each sample when this fold, one of `folds`, is tested."""
-        return self.sides[max(fold - 1, 0)]
+        return self.split_labels[max(fold - 1, 0)]
 
     @classmethod
     def of(cls, table: Table, task: TaskConfig) -> Manifest:
@@ -82,20 +89,20 @@ class Manifest:
             Naming what is wrong with the data and what to do.
         """
         frame = table.frame.reset_index(drop=True)
-        targets.columns(frame, task, table.origin)
+        target = targets.get(task.kind)
+        checks.columns(frame, task, table.origin)
         frame = _completed(frame, task, table.origin)
         checks.cells(frame, task, table.origin)
-        if task.kind in CLASS_LIKE:
+        if target.has_classes:
             frame["label"] = frame[task.targets[0]]
-        targets.check(frame, task, table.origin)
-        frame, sides, notes = divide(frame, task, table.origin)
-        if task.unit is Unit.tile:
+        target.check_columns(frame, task, table.origin)
+        frame, split_labels, notes = label_split(frame, task, table.origin)
+        if task.unit is SampleLevel.tile:
             checks.files(frame, table.origin)
-        answer = ["label"] if task.kind in CLASS_LIKE else task.targets
-        order = ["id", "path", "index", *answer, "group", "split" if "split" in frame else "fold"]
+        order = ["id", "path", "index", *target.answer_columns(task), "group", "split" if "split" in frame else "fold"]
         frame = frame[[*order, *(c for c in frame.columns if c not in order)]].reset_index(drop=True)
-        classes = targets.classes(frame, task)
-        return cls(frame, task, targets.values(frame, task), classes, sides, (*table.notes, *notes, *task.notes))
+        labels, classes = target.labels(frame, task), target.class_names(frame, task)
+        return cls(frame, task, labels, classes, split_labels, (*table.notes, *notes, *task.notes))
 
 
 def _completed(frame: pd.DataFrame, task: TaskConfig, origin: str) -> pd.DataFrame:
@@ -111,7 +118,7 @@ def _completed(frame: pd.DataFrame, task: TaskConfig, origin: str) -> pd.DataFra
         frame["id"] = frame["path"]
     if "group" not in frame:
         frame["group"] = frame["id"]
-    if task.unit is Unit.slide:
+    if task.unit is SampleLevel.slide:
         if "mpp" not in frame:
             frame["mpp"] = np.nan
         if "mask" not in frame:

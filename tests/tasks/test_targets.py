@@ -54,7 +54,7 @@ def test_numbers_of_one_or_several_columns(read: Callable[..., Manifest], table:
     assert two.classes == ("other", "label")
     np.testing.assert_array_equal(two.labels, values[:, ::-1])
     quarter = np.searchsorted(np.quantile(values[:, 0], [0.25, 0.5, 0.75]), values[:, 0])
-    tested = one.sides_of(0) == "test"
+    tested = one.split_labels_of(0) == "test"
     assert len(set(quarter[tested])) >= 3, "the split spreads the values"
 
 
@@ -64,7 +64,7 @@ def test_survival_is_time_and_event(read: Callable[..., Manifest], table: Callab
     assert found.classes == ("risk",)
     np.testing.assert_array_equal(found.labels, np.stack([days, died], axis=1))
     for side in ("train", "test"):
-        assert found.labels[found.sides_of(0) == side, 1].any(), "events on both sides"
+        assert found.labels[found.split_labels_of(0) == side, 1].any(), "events on both sides"
     assert "no column time" in sentence(read, "tiles", table(days=days, died=died), "tasks.tiles.kind=survival")
 
 
@@ -131,7 +131,7 @@ def test_drawn_folds_test_every_sample_once_and_part_no_patient(
     file = table(label=labels, split=["train"] * 16 + ["test"] * 8)
     folded = read("tiles", file, "tasks.tiles.split.folds=3")
     assert list(folded.folds) == [1, 2, 3]
-    tested = np.stack([folded.sides_of(fold) == "test" for fold in folded.folds])
+    tested = np.stack([folded.split_labels_of(fold) == "test" for fold in folded.folds])
     assert (tested.sum(axis=0) == 1).all()
     assert (folded.frame.groupby("group")["fold"].nunique() == 1).all()
     for one in tested:
@@ -149,7 +149,7 @@ def test_the_data_may_name_their_folds_and_validation_is_drawn_beside_each(
     found = read("tiles", table(label=labels, fold=folds), "tasks.tiles.split.val=0.3")
     assert found.frame["fold"].map({1: "9", 2: "10"}).tolist() == folds.tolist()
     for fold in found.folds:
-        sides = found.sides_of(fold)
+        sides = found.split_labels_of(fold)
         assert set(sides) == {"train", "val", "test"}
         assert (found.frame.assign(side=sides).groupby("group")["side"].nunique() == 1).all()
         assert (found.frame["fold"][sides == "test"] == fold).all()

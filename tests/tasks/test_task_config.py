@@ -27,12 +27,11 @@ def test_every_task_says_what_it_is(name: str):
     if name not in OWN:
         assert task.citation
         assert task.licence
-        assert task.unit is tasks.Unit.slide or (task.mpp and task.tile_size)
-    if name not in (*OWN, "demo", "demo_slides"):
+        assert task.unit is tasks.SampleLevel.slide or (task.mpp and task.tile_size)
+    if name not in OWN and not task.synthetic:
         assert task.url.startswith("https://")
         assert task.layout
         assert task.cohorts
-        assert not task.synthetic
 
 
 def test_several_tasks_stand_side_by_side():

@@ -1,4 +1,4 @@
-"""One module a storage format: ``read(task, root, cache) -> Table``.
+"""One module a storage format: ``read(task, root, cache) -> Table``, and ``OPTIONS``, the names it looks up in options.
 
 `root` is what the user set as ``data`` (or None), `cache` a folder that a reader may write to. A reader says what the
 files say; `bench.tasks.manifest` checks it, draws what split is missing and leaves out what the task leaves out.
@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from types import ModuleType
 from typing import TYPE_CHECKING
 
+from bench.sentences import near_match
 from registry.errors import UserError
 
 if TYPE_CHECKING:
@@ -45,5 +46,7 @@ def get(name: str) -> ModuleType:
     """The reader's module."""
     known = sorted(module.name for module in pkgutil.iter_modules(__path__))
     if name not in known:
-        raise UserError(f"No reader is called {name}: the storage formats are {', '.join(known)}.")
+        raise UserError(
+            f"No reader is called {name}: the storage formats are {', '.join(known)}.{near_match(name, known)}"
+        )
     return importlib.import_module(f"{__name__}.{name}")

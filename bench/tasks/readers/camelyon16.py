@@ -19,6 +19,7 @@ from bench.tasks.locate import locate
 from bench.tasks.readers import Table
 from registry.errors import UserError
 
+OPTIONS: tuple[str, ...] = ()
 SLIDE = re.compile(r"(normal|tumor|test)_\d{3}\.tif")
 TABLE = "reference.csv"
 MEANS = {"normal": "normal", "negative": "normal", "tumor": "tumor", "micro": "tumor", "macro": "tumor"}

@@ -7,6 +7,8 @@ from pathlib import Path
 from bench.tasks.config import TaskConfig
 from bench.tasks.readers import Table, table
 
+OPTIONS = table.OPTIONS
+
 
 def read(task: TaskConfig, root: Path | None, cache: Path) -> Table:
     from bench import demo

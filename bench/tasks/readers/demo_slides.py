@@ -8,6 +8,7 @@ from bench.slides import read_cohort
 from bench.tasks.config import TaskConfig
 from bench.tasks.readers import Table
 
+OPTIONS = ("check_files",)
 PATIENTS, SIDES = 24, (1000, 1300)  # 27 slides of about 11 tiles of 256 px at 0.5 mpp
 
 

@@ -30,6 +30,7 @@ from bench.tasks.readers import IMAGE_SUFFIXES, Table
 from bench.tasks.split import NAMES
 from registry.errors import UserError
 
+OPTIONS = ("splits", "group", "pattern", "expects")
 IGNORED = ("__MACOSX", "lost+found")
 
 

@@ -28,6 +28,7 @@ from bench.tasks.locate import locate
 from bench.tasks.readers import Table
 from registry.errors import UserError
 
+OPTIONS = ("slides", "label", "names", "check_files")
 SHEET, CLINICAL = "gdc_sample_sheet*.tsv", "clinical.tsv"
 DIAGNOSTIC = re.compile(r"-DX[0-9A-Z]*\.", re.IGNORECASE)
 CASE = ("case_submitter_id", "cases.submitter_id")  # the second since 2024

@@ -20,6 +20,7 @@ from bench.tasks.locate import locate
 from bench.tasks.readers import Table
 from registry.errors import UserError
 
+OPTIONS = ("check_files",)
 TABLE, IMAGES = "train.csv", "train_images"
 COLUMNS = ("image_id", "data_provider", "isup_grade")
 

@@ -24,6 +24,7 @@ from bench.tasks.locate import locate
 from bench.tasks.readers import Table
 from registry.errors import UserError
 
+OPTIONS: tuple[str, ...] = ()
 STEM = "camelyonpatch_level_2_split_{side}_{part}"
 SIDES = {"train": "train", "valid": "val", "test": "test"}
 CHUNK = 1 << 20

@@ -20,6 +20,7 @@ from bench.tasks.locate import data_root
 from bench.tasks.readers import Table
 from registry.errors import UserError
 
+OPTIONS = ("root", "table", "check_files")
 DEFAULT = "slides.csv"
 
 

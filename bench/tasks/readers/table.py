@@ -15,7 +15,9 @@ columns : dict
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from bench.tasks.config import TaskConfig
@@ -23,7 +25,9 @@ from bench.tasks.locate import data_root, locate
 from bench.tasks.readers import Table
 from registry.errors import UserError
 
+OPTIONS = ("table", "images", "columns")
 DEFAULT = "manifest.csv"
+OURS = ("path", "id", "group", "patient", "split", "fold", "index")
 
 
 def read(task: TaskConfig, root: Path | None, cache: Path) -> Table:
@@ -32,7 +36,9 @@ def read(task: TaskConfig, root: Path | None, cache: Path) -> Table:
         name = task.options.get("table") or DEFAULT
         expected = [name, images] if images else [name]
         named = locate(task, named, lambda folder: [n for n in expected if not (folder / n).exists()]) / name
-    frame = _renamed(_parsed(named), task, named)
+    parsed = _parsed(named)
+    _check_names(named, task)
+    frame = _renamed(parsed, task, named)
     base = named.parent / images
     frame["path"] = _joined(base, frame["path"].str.strip())
     if "id" not in frame:
@@ -42,15 +48,7 @@ def read(task: TaskConfig, root: Path | None, cache: Path) -> Table:
 
 def _parsed(file: Path) -> pd.DataFrame:
     try:
-        frame = pd.read_csv(
-            file,
-            sep="\t" if file.suffix.lower() in (".tsv", ".txt") else ",",
-            dtype=str,
-            keep_default_na=False,
-            encoding="utf-8-sig",
-            skipinitialspace=True,
-            compression=None,
-        )
+        frame = _cells(file)
     except (ValueError, OSError) as error:
         reason = str(error).splitlines()[0].rstrip(".")
         raise UserError(
@@ -59,6 +57,30 @@ def _parsed(file: Path) -> pd.DataFrame:
     if frame.empty:
         raise UserError(f"The table {file} has no rows: it must have a tile a row.")
     return frame.rename(columns=str.strip)
+
+
+def _cells(file: Path, **more: Any) -> pd.DataFrame:
+    return pd.read_csv(
+        file,
+        sep="\t" if file.suffix.lower() in (".tsv", ".txt") else ",",
+        dtype=str,
+        keep_default_na=False,
+        encoding="utf-8-sig",
+        skipinitialspace=True,
+        compression=None,
+        **more,
+    )
+
+
+def _check_names(file: Path, task: TaskConfig) -> None:
+    """No column that is read stands twice; pandas would take the first and rename the other."""
+    header = [str(name).strip() for name in _cells(file, header=None, nrows=1).iloc[0]]
+    named = (task.options.get("columns") or {}).values()
+    for name in (*OURS, *task.targets, *(theirs for theirs in named if theirs)):
+        if header.count(name) > 1:
+            raise UserError(
+                f"The table {file} has {header.count(name)} columns {name}: keep one, or rename the others."
+            )
 
 
 def _renamed(frame: pd.DataFrame, task: TaskConfig, file: Path) -> pd.DataFrame:
@@ -81,7 +103,7 @@ def _joined(base: Path, paths: pd.Series) -> pd.Series:
     joined = (str(base / "_")[:-1] + paths).where(paths != "", "")
     special = paths.str.contains(r"^/|//|(?:^|/)\.(?:/|$)|/$", regex=True)
     if special.any():
-        joined[special] = pd.Series([str(base / path) for path in paths[special]], index=joined.index[special])
+        joined[special] = np.array([str(base / path) for path in paths[special]], dtype=object)
     return joined
 
 

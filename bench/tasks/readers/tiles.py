@@ -11,6 +11,8 @@ from bench.tasks.config import TaskConfig
 from bench.tasks.locate import data_root
 from bench.tasks.readers import Table, folder, table
 
+OPTIONS = tuple(dict.fromkeys((*folder.OPTIONS, *table.OPTIONS)))
+
 
 def read(task: TaskConfig, root: Path | None, cache: Path) -> Table:
     named = data_root(task, root)

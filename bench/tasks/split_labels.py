@@ -8,17 +8,20 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Shaped
 
-from bench.tasks import checks, targets
-from bench.tasks.config import CLASS_LIKE, Rare, TaskConfig
-from bench.tasks.some import some
+from bench import targets
+from bench.sentences import first_few
+from bench.tasks import checks
+from bench.tasks.config import Rare, TaskConfig
 from bench.tasks.split import NAMES, assign_split
 from registry.errors import UserError
 
-Sides = Shaped[np.ndarray, " sample"]
+SplitLabels = Shaped[np.ndarray, " sample"]
 
 
-def divide(frame: pd.DataFrame, task: TaskConfig, origin: str) -> tuple[pd.DataFrame, tuple[Sides, ...], list[str]]:
-    """The samples that stay, their sides ("train", "val" or "test") for each test fold, and what to note.
+def label_split(
+    frame: pd.DataFrame, task: TaskConfig, origin: str
+) -> tuple[pd.DataFrame, tuple[SplitLabels, ...], list[str]]:
+    """The samples that stay, the split label ("train", "val" or "test") of each for each test fold, and what to note.
 
     Without folds there is one such array, which is also the column ``split``; with folds the column ``fold`` says in
     which, from 1 on, a sample is tested.
@@ -28,6 +31,7 @@ def divide(frame: pd.DataFrame, task: TaskConfig, origin: str) -> tuple[pd.DataF
     UserError
         For split names that are not known, a group on two sides, a class or target that a side lacks.
     """
+    target = targets.get(task.kind)
     frame, notes = frame.copy(), []
     own = [name for name in ("split", "fold") if name in frame]
     drawn = task.split.folds > 0 or not own
@@ -35,7 +39,7 @@ def divide(frame: pd.DataFrame, task: TaskConfig, origin: str) -> tuple[pd.DataF
     if (frame["group"] == frame["id"]).all():
         by = task.unit.value
         notes.append(f"no patient is known: every {by} is its own group")
-    if drawn and task.rare is Rare.drop and task.kind in CLASS_LIKE:
+    if drawn and task.rare is Rare.drop and target.has_classes:
         frame, left_out = _without_few(frame, task)
         notes += left_out
     if task.split.folds:
@@ -51,25 +55,25 @@ def divide(frame: pd.DataFrame, task: TaskConfig, origin: str) -> tuple[pd.DataF
         frame["fold"] = _numbered(frame["fold"], origin)
     elif own == ["split"]:
         frame["split"] = _named(frame, task, origin)
-        checks.sides(frame, task, origin)
+        checks.both_sides(frame, task, origin)
         checks.one_side(frame, "split", task, origin)
         if task.split.val > 0 and not (frame["split"] == "val").any():
             frame["split"] = _drawn(frame, task, frame["split"] == "test")
     else:
         frame["split"] = _drawn(frame, task)
         notes.insert(0, f"the split was drawn by {by}, seed {task.split.seed}")
-    if task.kind in CLASS_LIKE:
-        frame, left_out = _without_rare(frame, task, _sides(frame, task))
+    if target.has_classes:
+        frame, left_out = _without_rare(frame, task, _split_labels(frame, task))
         notes += left_out
-    sides = _sides(frame, task)
-    answers = targets.values(frame, task)
-    for side_of in sides:
+    split_labels = _split_labels(frame, task)
+    labels = target.labels(frame, task)
+    for side_of in split_labels:
         for side, name in (("train", "training"), ("test", "test")):
-            targets.check_side(answers[side_of == side], task, name, origin)
-    return frame, tuple(sides), notes
+            target.check_side(labels[side_of == side], task, name, origin)
+    return frame, tuple(split_labels), notes
 
 
-def _sides(frame: pd.DataFrame, task: TaskConfig) -> list[Sides]:
+def _split_labels(frame: pd.DataFrame, task: TaskConfig) -> list[SplitLabels]:
     if "split" in frame:
         return [frame["split"].to_numpy(str)]
     folds = range(1, int(frame["fold"].max()) + 1)
@@ -90,9 +94,9 @@ def _folds(frame: pd.DataFrame, task: TaskConfig, origin: str) -> pd.Series:
         )
     rows = np.argsort(frame["id"].to_numpy(str), kind="stable")
     # codes by sorted name: StratifiedGroupKFold numbers classes by first sight, and that may not matter
-    strata = np.unique(targets.strata(frame, task), return_inverse=True)[1][rows]
+    strata = np.unique(targets.get(task.kind).strata(frame, task), return_inverse=True)[1][rows]
     if np.bincount(strata).max() < task.split.folds:
-        if task.kind in CLASS_LIKE:
+        if targets.get(task.kind).has_classes:
             raise UserError(
                 f"No class of {origin} has tasks.{task.name}.split.folds={task.split.folds} {task.unit.value}s: set "
                 "fewer folds."
@@ -141,7 +145,7 @@ def _drawn(frame: pd.DataFrame, task: TaskConfig, test: pd.Series | None = None)
         )
     sides = assign_split(
         frame["group"].to_numpy(str),
-        targets.strata(frame, task),
+        targets.get(task.kind).strata(frame, task),
         task.split,
         min_groups=task.min_groups,
         test=None if test is None else test.to_numpy(bool),
@@ -156,22 +160,24 @@ def _without_few(frame: pd.DataFrame, task: TaskConfig) -> tuple[pd.DataFrame, l
     return _without(frame, {name: f"{groups[name]} groups" for name in few}, task)
 
 
-def _without_rare(frame: pd.DataFrame, task: TaskConfig, sides: list[Sides]) -> tuple[pd.DataFrame, list[str]]:
+def _without_rare(
+    frame: pd.DataFrame, task: TaskConfig, split_labels: list[SplitLabels]
+) -> tuple[pd.DataFrame, list[str]]:
     """Refuse or leave out classes with too few groups in train or in test."""
     rare: dict[str, str] = {}
     on_both = True
-    for number, side_of in enumerate(sides, 1):
+    for number, side_of in enumerate(split_labels, 1):
         groups = frame.groupby([frame["label"], side_of])["group"].nunique().unstack(fill_value=0)
         groups = groups.reindex(columns=["train", "test"], fill_value=0)
         few = groups[groups.min(axis=1) < task.min_groups]
         on_both &= bool((few > 0).all(axis=None))
-        within = f" of fold {number}" if len(sides) > 1 else ""
+        within = f" of fold {number}" if len(split_labels) > 1 else ""
         for name, row in few.iterrows():
             rare.setdefault(str(name), f"{row['train']} in train, {row['test']} in test{within}")
     if rare and task.rare is Rare.error:
         unit = f"{task.unit.value}s" if bool((frame["group"] == frame["id"]).all()) else "groups"
         shown = [f"{name}: {counts}" for name, counts in rare.items()]
-        listed = some(shown, 10, "; ")
+        listed = first_few(shown, 10, "; ")
         as_they_are = f", or take them as they are with tasks.{task.name}.min_groups=1" if on_both else ""
         raise UserError(
             f"The task {task.name} has classes with fewer than {task.min_groups} {unit} in train or in test "

@@ -1,0 +1,126 @@
+"""Every metric by name, and which of them, with which check of labels and scores, answer which form of target."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from bench.metrics import multilabel
+from bench.metrics.bootstrap import Statistic
+from bench.metrics.calibration import CALIBRATION
+from bench.metrics.checks import check_classes, check_labels, check_survival, check_values
+from bench.metrics.confusion import accuracy, balanced_accuracy, f1_macro
+from bench.metrics.ordinal import quadratic_kappa
+from bench.metrics.ranking import auroc
+from bench.metrics.regression import mae, pearson, r2
+from bench.metrics.survival import c_index
+
+
+@dataclass(frozen=True)
+class Metric:
+    """A score of predictions.
+
+    Attributes
+    ----------
+    compute : function
+        From y_true, scores and group indices (0..G-1, one a sample) to a statistic: weights [group, resample] ->
+        [resample]. What does not depend on the weights (sorting, counting) is done once in the outer call, on labels
+        and scores that were checked before; weights of one give the point estimate.
+    lower_is_better : bool
+    """
+
+    compute: Callable[[Any, Any, Any], Statistic]
+    lower_is_better: bool = False
+
+    def __call__(self, y_true: np.ndarray, scores: np.ndarray, groups: np.ndarray) -> Statistic:
+        return self.compute(y_true, scores, groups)
+
+
+@dataclass(frozen=True)
+class MetricSet:
+    """What predictions of one form of target are scored by.
+
+    Attributes
+    ----------
+    name : str
+        As in messages.
+    metrics : dict of name -> Metric
+        What models are compared by. One name may stand for different functions in two sets.
+    primary : str
+        The metric of a task that names none.
+    check : function
+        Raises ValueError unless y_true and scores, of one sample at least, are of this form.
+    probabilities : bool
+        Whether labels are class indices and scores the probabilities of the classes, which are then calibrated.
+    """
+
+    name: str
+    metrics: Mapping[str, Metric]
+    primary: str
+    check: Callable[[Any, Any], None]
+    probabilities: bool = False
+
+    @property
+    def every(self) -> dict[str, Metric]:
+        """All metrics that a row may have, in their order, those of the calibration among them."""
+        return {**self.metrics, **(CALIBRATED | SCALED if self.probabilities else {})}
+
+    def lower_is_better(self, name: str) -> bool:
+        """Whether the lower value of this metric is the better one; False for a metric that is not of this set."""
+        return name in self.every and self.every[name].lower_is_better
+
+
+CALIBRATED = {name: Metric(compute, lower_is_better=True) for name, compute in CALIBRATION.items()}
+SCALED = {f"{name}_scaled": metric for name, metric in CALIBRATED.items()}
+"""The calibration metrics of what temperature scaling makes of the probabilities."""
+
+_OF_CLASSES = {
+    "accuracy": Metric(accuracy),
+    "balanced_accuracy": Metric(balanced_accuracy),
+    "f1_macro": Metric(f1_macro),
+    "auroc": Metric(auroc),
+}
+_OF_LABELS = {
+    "auroc": Metric(multilabel.auroc),
+    "average_precision": Metric(multilabel.average_precision),
+    "f1_macro": Metric(multilabel.f1_macro),
+}
+_OF_VALUES = {"pearson": Metric(pearson), "r2": Metric(r2), "mae": Metric(mae, lower_is_better=True)}
+_OF_GRADES = {"quadratic_kappa": Metric(quadratic_kappa)} | _OF_CLASSES
+
+METRIC_SETS = {
+    metric_set.name: metric_set
+    for metric_set in (
+        MetricSet("classes", _OF_CLASSES, "balanced_accuracy", check_classes, probabilities=True),
+        MetricSet("ordinal", _OF_GRADES, "quadratic_kappa", check_classes, probabilities=True),
+        MetricSet("regression", _OF_VALUES, "pearson", check_values),
+        MetricSet("survival", {"c_index": Metric(c_index)}, "c_index", check_survival),
+        MetricSet("multilabel", _OF_LABELS, "auroc", check_labels),
+    )
+}
+"""A further metric is one function in this package and one entry in the dictionaries above."""
+
+METRICS: dict[str, Mapping[str, Metric]] = {name: of.metrics for name, of in METRIC_SETS.items()}
+PRIMARY: dict[str, str] = {name: of.primary for name, of in METRIC_SETS.items()}
+CLASSIFIED = tuple(name for name, of in METRIC_SETS.items() if of.probabilities)
+"""The forms whose labels are class indices, and whose scores are probabilities of the classes."""
+
+LOWER_IS_BETTER = frozenset(m for of in METRIC_SETS.values() for m in of.every if of.lower_is_better(m))
+
+
+def metric_set(of: str | MetricSet) -> MetricSet:
+    """The set of this name, or the set itself.
+
+    Raises
+    ------
+    ValueError
+        If there is none of that name.
+    """
+    if isinstance(of, MetricSet):
+        return of
+    if of not in METRIC_SETS:
+        raise ValueError(f"There is no kind of target {of!r}; there are {', '.join(METRIC_SETS)}.")
+    return METRIC_SETS[of]
