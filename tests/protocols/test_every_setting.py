@@ -17,7 +17,7 @@ import torch
 from protocol_helpers import cohort
 
 from bench import protocols
-from bench.protocols import Bags, Predictions, Samples, abmil, abmil_training
+from bench.protocols import Bags, Predictions, Samples, abmil_training, networks
 from bench.protocols.abmil_training import step_precision
 from registry.errors import UserError
 
@@ -97,6 +97,8 @@ TRAINING: dict[str, Case] = {
     "patience": ({**ALWAYS, "learning_rate": 0.1, "epochs": 14, "patience": 6, "dropout": 0.5}, 1),
     "min_epochs": ({**SMALL, "learning_rate": 0.1, "epochs": 14, "patience": 1, "dropout": 0.5, "min_epochs": 14}, 0),
     "class_weight": (SMALL, "balanced"),
+}
+TARGETS: dict[str, Case] = {
     "binary_logits": (SMALL, 1),
     "survival_loss": (SMALL, "cox"),
     "intervals": (SMALL, 2),
@@ -114,7 +116,15 @@ CLUSTERING: dict[str, Case] = {
     "instance_share": (SMALL, 0.9),
     "subtyping": (SMALL, True),
 }
-NETWORKS = {"abmil": {**ATTENTION, **TRAINING}, "clam_sb": CLUSTERING}
+SHARED = ("class_weight",)  # of `TRAINING`, tried with every network; the rest with one
+NETWORKS = {
+    "abmil": {**ATTENTION, **TRAINING, **TARGETS},
+    "clam_sb": {**ATTENTION, **CLUSTERING, **TRAINING},
+    "mean": {**POOLING, **TRAINING, **TARGETS},
+    "max": {**POOLING, **TRAINING, **TARGETS},
+    "dsmil": {**WIDTHS, **TRAINING, **TARGETS},
+    "transmil": {name: ({**base, "epochs": 2}, v) for name, (base, v) in {**WIDTHS, **TRAINING, **TARGETS}.items()},
+}
 PRECISION = "precision"
 """Its case depends on the processor, so it has a test of its own."""
 
@@ -185,19 +195,23 @@ def same(first: Predictions, second: Predictions) -> bool:
 
 
 def cases() -> list[Any]:
-    """One for each setting, of the table above."""
+    """One for each setting, of the tables above."""
     listed = [({"kind": kind}, name, case) for kind, table in CASES.items() for name, case in table.items()]
-    listed += [({"kind": "abmil", "network": n}, name, case) for n, t in NETWORKS.items() for name, case in t.items()]
+    for network, table in NETWORKS.items():
+        tried = table if network == "abmil" else {n: c for n, c in table.items() if n not in TRAINING or n in SHARED}
+        listed += [({"kind": "abmil", "network": network}, name, case) for name, case in tried.items()]
     return [pytest.param(*one, id="-".join([*one[0].values(), one[1]])) for one in listed]
 
 
-def test_every_setting_has_a_case() -> None:
-    for kind in protocols.kinds():
-        table = (
-            {**NETWORKS["abmil"], **CLUSTERING, "network": None, PRECISION: None} if kind == "abmil" else CASES[kind]
-        )
-        known = {f.name for f in fields(protocols.get(kind).Config)}
-        assert known - set(RESOURCES) == set(table)
+@pytest.mark.parametrize("kind", [kind for kind in protocols.kinds() if kind != "abmil"])
+def test_every_setting_of_a_head_has_a_case(kind: str) -> None:
+    assert {f.name for f in fields(protocols.get(kind).Config)} - set(RESOURCES) == set(CASES[kind])
+
+
+@pytest.mark.parametrize("network", networks.names())
+def test_every_setting_of_a_network_has_a_case(network: str) -> None:
+    known = {f.name for f in fields(networks.get(network))} - set(RESOURCES)
+    assert known == {*NETWORKS[network], "network", PRECISION}
 
 
 @pytest.mark.parametrize(("head", "field", "case"), cases())
@@ -212,7 +226,7 @@ def test_a_setting_changes_the_predictions(head: dict[str, Any], field: str, cas
         assert not same(plain.fit_predict(*sides, 3), changed.fit_predict(*sides, 3)), sides[0].kind
 
 
-@pytest.mark.parametrize("network", abmil.NETWORKS[1:])
+@pytest.mark.parametrize("network", [name for name in networks.names() if name != "abmil"])
 def test_each_network_predicts_otherwise(network: str) -> None:
     heads = (protocols.configured({"kind": "abmil", "network": name, **SMALL}) for name in ("abmil", network))
     assert not same(*(head.fit_predict(*bags("classes"), 3) for head in heads))
@@ -230,6 +244,18 @@ def test_the_precision_of_the_steps_changes_the_predictions() -> None:
     assert same(made["auto"], made[taken])
     assert not same(made["float32"], made["bfloat16"])
     assert made["bfloat16"].info["precision"] == "bfloat16"
+
+
+@pytest.mark.parametrize("pool", ["mean", "max"])
+def test_the_pooled_head_pools_every_side_alike(pool: str) -> None:
+    train, val, test = bags("classes")
+    own = protocols.configured({"kind": "pooled", "pool": pool, "head": "knn"}).fit_predict(train, val, test, 0)
+    sides = [getattr(np, pool)(np.stack(rows), axis=0) for rows in train.features]
+    np.testing.assert_allclose(train.pooled(pool).features, sides, rtol=1e-6)
+    vectors_of = (side.pooled(pool) for side in (train, val, test))
+    expected = protocols.configured({"kind": "knn"}).fit_predict(*vectors_of, 0)
+    assert same(own, expected)
+    assert own.info == expected.info
 
 
 DRAWS_NOTHING = ("ridge_hest",)
