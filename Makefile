@@ -27,7 +27,7 @@ $(error There is no variable $(UNKNOWN)$(if $(NEAR),: is $(NEAR) meant?,) Those 
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help bench plan test test-slow lint types leaderboard models setup clean
+.PHONY: help bench plan test test-slow mutants lint types leaderboard models setup clean
 
 help:  ## list the targets
 	@echo 'make bench MODEL=uni TASK=tiles DATA=/my/tiles   (also SUITE= RESULTS= CACHE= SITE= ARGS="any=override")'
@@ -50,6 +50,9 @@ test: $(VENV)/.installed-dev  ## run the fast tests (under five minutes on two c
 
 test-slow: $(VENV)/.installed-dev  ## run the tests that take over ten seconds each
 	@OMP_NUM_THREADS=1 $(PY) -m pytest -n auto --maxprocesses 2 --dist loadfile -m slow $(ARGS)
+
+mutants: $(VENV)/.installed-dev  ## plant faults in code and count those its tests catch (hours): ROOM=bench/embed N=40 SEED=0
+	@$(PY) tests/mutants.py $(or $(ROOM),bench/embed) -n $(or $(N),40) --seed $(or $(SEED),0) $(ARGS)
 
 lint: $(VENV)/.installed-dev  ## check style (ruff)
 	@$(PY) -m ruff check . && $(PY) -m ruff format --check .

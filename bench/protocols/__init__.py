@@ -2,7 +2,8 @@
 
 A head takes `Samples`, one vector each, unless its module says ``TAKES = "bags"``: then it takes `Bags` of tiles. It
 takes classes and grades, unless its module says which kinds of target in ``KINDS``, or, where the settings decide,
-in a function ``kinds_of(config)``.
+in a function ``kinds_of(config)``. Where one setting decides which others there are, a function ``schema_of(settings)``
+gives their dataclass, and `Config` is that of the default.
 """
 
 from __future__ import annotations
@@ -11,7 +12,6 @@ import importlib
 import pkgutil
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
-from difflib import get_close_matches
 from types import ModuleType
 from typing import Any
 
@@ -20,7 +20,7 @@ import numpy as np
 from bench.protocols.bags import Bags
 from bench.protocols.base import CLASSIFIED, KINDS, Predictions, Samples
 from bench.protocols.checks import wrong_kind
-from bench.protocols.settings import wrong_type
+from bench.protocols.settings import nearest_name, wrong_type
 from registry.errors import UserError
 
 __all__ = ["KINDS", "Bags", "Head", "Predictions", "Samples", "configured", "get", "kinds"]
@@ -97,15 +97,16 @@ def configured(settings: Mapping[str, Any]) -> Head:
     kind = given.pop("kind", None)
     if kind is None:
         raise UserError(f"A protocol is given without its kind: add kind=NAME, one of {', '.join(kinds())}.")
-    schema = get(kind).Config
+    module = get(kind)
+    schema, which = module.schema_of(given) if hasattr(module, "schema_of") else (module.Config, "")
     known = [f.name for f in fields(schema)]
     settled = OmegaConf.structured(schema)
     for name, value in given.items():
         if name not in known:
-            near = get_close_matches(str(name), known, 1)
+            near = nearest_name(str(name), known)
             raise UserError(
-                f"The protocol {kind} has no setting '{name}': its settings are {', '.join(known)}."
-                + (f" Is {near[0]} meant?" if near else "")
+                f"The protocol {kind} has no setting '{name}'{which}: its settings are {', '.join(known)}."
+                + (f" Is {near} meant?" if near else "")
             )
         try:
             settled = OmegaConf.merge(settled, {name: value})

@@ -142,8 +142,8 @@ def objective(
     val: Samples | None,
     test: Samples,
     class_weight: str | None,
-    survival: str,
-    intervals: int,
+    survival: str = "discrete",
+    intervals: int = 4,
     binary_logits: int = 2,
 ) -> Objective:
     """The objective for the labels' kind.

@@ -7,6 +7,7 @@ import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from difflib import get_close_matches
 from types import UnionType
 from typing import Any, get_args, get_type_hints
 
@@ -71,6 +72,13 @@ def check_settings(head: str, config: Any, /, **allowed: Range | tuple[str | int
     device = getattr(config, "device", "auto")
     if not DEVICES.fullmatch(device):
         raise UserError(f"device={device} of the {head} head is unknown: it must be auto, cpu, cuda or cuda:N.")
+
+
+def nearest_name(name: str, known: Sequence[str]) -> str | None:
+    """The known name that is spelt most alike, or else one with a word in common; None without any."""
+    alike = get_close_matches(name, known, 1)
+    words = set(name.split("_"))
+    return next((k for k in [*alike, *known] if k in alike or words & set(k.split("_"))), None)
 
 
 def wrong_type(kind: str, schema: type, name: str, value: Any) -> str:

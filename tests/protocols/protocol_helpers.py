@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import warnings
+from dataclasses import fields
+from typing import Any
 
 import numpy as np
 from sklearn.linear_model import LogisticRegression
 
-from bench.protocols import Samples
+from bench.protocols import Samples, networks
 
 
 def cohort(
@@ -44,3 +46,10 @@ def logistic_oracle(
         warnings.simplefilter("ignore")
         model = LogisticRegression(C=c, tol=1e-8, max_iter=20_000, class_weight=class_weight)
         return model.fit(features.astype(np.float64), labels, weights)
+
+
+def mil(network: str, **settings: Any) -> networks.NetworkSettings:
+    """The settings of a network: of these the ones that it has."""
+    schema = networks.get(network)
+    own = {field.name for field in fields(schema)}
+    return schema(**{name: value for name, value in settings.items() if name in own})

@@ -8,17 +8,19 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from protocol_helpers import mil
 from sklearn.metrics import balanced_accuracy_score, roc_auc_score
 
 from bench.embedding import read_features, write_features
-from bench.protocols import Bags, abmil, pooled
+from bench.protocols import Bags, abmil, networks, pooled
 from bench.protocols.abmil_losses import objective
-from bench.protocols.abmil_networks import ClamSB, Pooling
-from bench.protocols.abmil_training import Schedule, learning_rate
-from bench.protocols.transmil import NystromAttention, pseudo_inverse
+from bench.protocols.abmil_schedule import Schedule, learning_rate
+from bench.protocols.networks.clam_sb import ClamSB
+from bench.protocols.networks.pooling import Pooling
+from bench.protocols.networks.transmil import NystromAttention, pseudo_inverse
 from registry.errors import UserError
 
-NETWORKS = abmil.NETWORKS
+NETWORKS = networks.names()
 
 
 def needles(
@@ -71,7 +73,7 @@ def test_attention_is_ilses_equation(gated: bool) -> None:
 @pytest.mark.parametrize("name", NETWORKS)
 def test_packed_bags_equal_single_ones_and_order_matters_to_none_but_transmil(name: str) -> None:
     torch.manual_seed(0)
-    network = abmil.build(abmil.Config(network=name, dim=16, attention_dim=8), 6, 3).eval()
+    network = abmil.build(mil(name, dim=16, attention_dim=8), 6, 3).eval()
     rng = np.random.default_rng(0)
     bags = [rng.normal(size=(n, 6)).astype(np.float32) for n in (1, 7, 40)]
     together, attention = run(network, bags)
@@ -155,7 +157,7 @@ def test_finds_the_needles_and_beats_the_mean() -> None:
 @pytest.mark.parametrize("name", NETWORKS)
 def test_same_seed_same_bytes_and_blind_to_test_labels(name: str) -> None:
     (train, _), (test, _) = needles(24, 0), needles(8, 1)
-    config = abmil.Config(network=name, dim=16, attention_dim=8, epochs=2, batch=5, bag_size=15)
+    config = mil(name, dim=16, attention_dim=8, epochs=2, batch=5, bag_size=15)
     first = abmil.fit_predict(train, None, test, config, 3)
     before = torch.random.get_rng_state()
     again = abmil.fit_predict(train, None, replace(test, labels=test.labels[::-1].copy()), config, 3)
@@ -185,9 +187,8 @@ def test_bags_of_one_tile_and_on_disk(tmp_path: Path) -> None:
     assert not isinstance(on_disk.features[3], np.ndarray)
     np.testing.assert_array_equal(on_disk.read(3), bags.features[3].astype(np.float16).astype(np.float32))
     single = replace(on_disk, features=[f[:1] for f in on_disk.features])
-    config = abmil.Config(dim=8, attention_dim=4, epochs=1)
     for network in NETWORKS:
-        predictions = abmil.fit_predict(on_disk, None, single, replace(config, network=network), 0)
+        predictions = abmil.fit_predict(on_disk, None, single, mil(network, dim=8, attention_dim=4, epochs=1), 0)
         assert np.isfinite(predictions.scores).all()
         assert predictions.attention["0-000"] == pytest.approx([1.0])
 

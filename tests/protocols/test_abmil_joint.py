@@ -7,10 +7,12 @@ import copy
 import numpy as np
 import pytest
 import torch
+from protocol_helpers import mil
 
 from bench.protocols import Bags, abmil
 from bench.protocols.abmil_losses import Cox
-from bench.protocols.abmil_training import Schedule, train
+from bench.protocols.abmil_schedule import Schedule
+from bench.protocols.abmil_training import train
 
 
 def survivors(slides: int, dim: int = 6) -> Bags:
@@ -28,7 +30,7 @@ def test_gradients_of_a_cox_step_are_the_joint_ones_and_no_two_bags_are_held_tog
 ) -> None:
     bags, cpu = survivors(10), torch.device("cpu")
     torch.manual_seed(0)
-    fitted = abmil.build(abmil.Config(network=network, dim=16, attention_dim=8, dropout=0.4), bags.dim, 1)
+    fitted = abmil.build(mil(network, dim=16, attention_dim=8, dropout=0.4), bags.dim, 1)
     joint, goal = copy.deepcopy(fitted), Cox(1, "survival", separable=False)
     joint.train()
 

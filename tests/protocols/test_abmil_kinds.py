@@ -7,11 +7,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from protocol_helpers import mil
 from scipy.stats import spearmanr
 from sklearn.metrics import balanced_accuracy_score, cohen_kappa_score, roc_auc_score
 
 from bench import protocols
-from bench.protocols import KINDS, Bags, abmil
+from bench.protocols import KINDS, Bags, abmil, networks
 from bench.protocols.abmil_losses import MultiLabel, objective
 from bench.protocols.survival import concordance
 from registry.errors import UserError
@@ -82,11 +83,11 @@ def test_attention_learns_the_order_by_cox_too() -> None:
 
 
 @pytest.mark.parametrize(
-    "network", [pytest.param(n, marks=[pytest.mark.slow] if n == "transmil" else []) for n in abmil.NETWORKS]
+    "network", [pytest.param(n, marks=[pytest.mark.slow] if n == "transmil" else []) for n in networks.names()]
 )
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_network_learns_the_kinds_that_it_takes(network: str, kind: str) -> None:
-    config = replace(SETTINGS, network=network)
+    config = mil(**{**vars(SETTINGS), "network": network})
     if kind not in abmil.kinds_of(config):
         (train, _), (test, _) = slides(kind, 20, 0), slides(kind, 20, 1)
         with pytest.raises(UserError, match=f"kind classes, ordinal, but the task's are of the kind {kind}"):

@@ -12,7 +12,8 @@ import torch
 from bench import protocols
 from bench.protocols import Bags, abmil, abmil_training
 from bench.protocols.abmil_losses import Objective
-from bench.protocols.abmil_training import Schedule, train
+from bench.protocols.abmil_schedule import Schedule
+from bench.protocols.abmil_training import train
 
 
 def slides(n: int, seed: int) -> Bags:

@@ -15,108 +15,27 @@ import numpy as np
 import pytest
 import torch
 from protocol_helpers import cohort
+from setting_cases import (
+    CASES,
+    DEVICE,
+    LAST,
+    MEMORY,
+    NETWORKS,
+    PACKING,
+    PRECISION,
+    RESOURCES,
+    SHARED,
+    SMALL,
+    TRAINING,
+    Case,
+)
 
 from bench import protocols
-from bench.protocols import Bags, Predictions, Samples, abmil, abmil_training
+from bench.protocols import Bags, Predictions, Samples, abmil_training, networks
 from bench.protocols.abmil_training import step_precision
 from registry.errors import UserError
 
 Sides = tuple[Any, Any, Any]
-Case = tuple[dict[str, Any], Any]
-ONE = {"n_strengths": 1, "c_min": 1.0, "c_max": 1.0}
-
-DEVICE = "device"
-MEMORY = "memory_gib"
-PACKING = "pack_tiles"
-RESOURCES = (DEVICE, MEMORY, PACKING)  # they do not change what is predicted, but for rounding
-
-# The settings of the head that a case changes, and the value of the field; the defaults otherwise.
-CASES: dict[str, dict[str, Case]] = {
-    "linear": {
-        "c_min": ({"n_strengths": 3}, 1e3),
-        "c_max": ({"n_strengths": 3}, 1e-5),
-        "n_strengths": ({}, 1),
-        "standardise": (ONE, True),
-        "class_weight": (ONE, "balanced"),
-        "tol": (ONE, 0.1),
-        "max_iter": (ONE, 1),
-    },
-    "linear_sgd": {
-        "learning_rates": ({"steps": 60}, [0.1]),
-        "weight_decays": ({"steps": 60}, [10.0]),
-        "decoupled": ({"steps": 60}, False),
-        "batch_size": ({"steps": 60}, 16),
-        "steps": ({"steps": 60}, 3),
-        "epochs": ({"steps": None, "epochs": 2, "patience_share": None}, 20),
-        "patience_share": ({"steps": 60}, 0.02),
-        "metric": ({"steps": 60, "learning_rates": [0.003]}, "f1_macro"),
-        "binary_logits": ({"steps": 60}, 2),
-    },
-    "linear_uni": {"c": ({}, 0.1), "max_iter": ({}, 2)},
-    "knn": {"k": ({}, [7]), "metric": ({}, "l2")},
-    "prototype": {},
-    "retrieval": {"k": ({}, [7]), "metric": ({}, "l2")},
-    "simpleshot": {"shots": ({"episodes": 20}, [3]), "episodes": ({"shots": [1]}, 30)},
-    "label_efficiency": {"percent": ({}, [30.0]), "repeats": ({"percent": [10.0]}, 5), "c": ({}, 0.01)},
-    "ridge": {
-        "alpha_min": ({"n_strengths": 3}, 1e5),
-        "alpha_max": ({"n_strengths": 3}, 1e-2),
-        "n_strengths": ({}, 2),
-        "standardise": ({"n_strengths": 3}, False),
-    },
-    "ridge_hest": {"pca": ({}, 3), "intercept": ({}, False)},
-    "cox": {
-        "alphas": ({}, [0.3]),
-        "l1_ratio": ({}, 1.0),
-        "standardise": ({}, True),
-        "max_iter": ({"alphas": [0.01]}, 1),
-    },
-    "pooled": {
-        "pool": ({"head": "prototype"}, "max"),
-        "head": ({}, "prototype"),
-        "settings": ({}, {"n_strengths": 1}),
-    },
-}
-
-SMALL = {"dim": 8, "epochs": 4, "batch": 5, "learning_rate": 1e-2, "dropout": 0.1, "precision": "float32"}
-LAST = {**SMALL, "keep": "last"}
-ALWAYS = {**SMALL, "min_epochs": 0}
-
-TRAINING: dict[str, Case] = {
-    "optimiser": ({**SMALL, "weight_decay": 0.1}, "adam"),
-    "learning_rate": (SMALL, 1e-3),
-    "weight_decay": (SMALL, 1.0),
-    "schedule": (SMALL, "constant"),
-    "warmup_epochs": (SMALL, 3),
-    "final_rate": (LAST, 1e-3),
-    "epochs": (SMALL, 2),
-    "batch": (SMALL, 3),
-    "bag_size": (SMALL, 4),
-    "keep": ({**SMALL, "learning_rate": 0.1, "epochs": 12}, "last"),
-    "monitor": ({**SMALL, "epochs": 12}, "balanced_accuracy"),
-    "patience": ({**ALWAYS, "learning_rate": 0.1, "epochs": 14, "patience": 6, "dropout": 0.5}, 1),
-    "min_epochs": ({**SMALL, "learning_rate": 0.1, "epochs": 14, "patience": 1, "dropout": 0.5, "min_epochs": 14}, 0),
-    "class_weight": (SMALL, "balanced"),
-    "binary_logits": (SMALL, 1),
-    "survival_loss": (SMALL, "cox"),
-    "intervals": (SMALL, 2),
-}
-WIDTHS: dict[str, Case] = {"dim": (SMALL, 16), "dropout": (SMALL, 0.6)}
-POOLING: dict[str, Case] = {
-    **WIDTHS,
-    "relu": (SMALL, False),
-    "dropout_input": (SMALL, 0.5),
-    "hidden": (SMALL, [4]),
-}
-ATTENTION: dict[str, Case] = {**POOLING, "attention_dim": (SMALL, 3), "gated": (SMALL, False)}
-CLUSTERING: dict[str, Case] = {
-    "instances": (SMALL, 2),
-    "instance_share": (SMALL, 0.9),
-    "subtyping": (SMALL, True),
-}
-NETWORKS = {"abmil": {**ATTENTION, **TRAINING}, "clam_sb": CLUSTERING}
-PRECISION = "precision"
-"""Its case depends on the processor, so it has a test of its own."""
 
 
 def imbalanced(samples: Samples, first: int) -> Samples:
@@ -185,19 +104,23 @@ def same(first: Predictions, second: Predictions) -> bool:
 
 
 def cases() -> list[Any]:
-    """One for each setting, of the table above."""
+    """One for each setting, of the tables above."""
     listed = [({"kind": kind}, name, case) for kind, table in CASES.items() for name, case in table.items()]
-    listed += [({"kind": "abmil", "network": n}, name, case) for n, t in NETWORKS.items() for name, case in t.items()]
+    for network, table in NETWORKS.items():
+        tried = table if network == "abmil" else {n: c for n, c in table.items() if n not in TRAINING or n in SHARED}
+        listed += [({"kind": "abmil", "network": network}, name, case) for name, case in tried.items()]
     return [pytest.param(*one, id="-".join([*one[0].values(), one[1]])) for one in listed]
 
 
-def test_every_setting_has_a_case() -> None:
-    for kind in protocols.kinds():
-        table = (
-            {**NETWORKS["abmil"], **CLUSTERING, "network": None, PRECISION: None} if kind == "abmil" else CASES[kind]
-        )
-        known = {f.name for f in fields(protocols.get(kind).Config)}
-        assert known - set(RESOURCES) == set(table)
+@pytest.mark.parametrize("kind", [kind for kind in protocols.kinds() if kind != "abmil"])
+def test_every_setting_of_a_head_has_a_case(kind: str) -> None:
+    assert {f.name for f in fields(protocols.get(kind).Config)} - set(RESOURCES) == set(CASES[kind])
+
+
+@pytest.mark.parametrize("network", networks.names())
+def test_every_setting_of_a_network_has_a_case(network: str) -> None:
+    known = {f.name for f in fields(networks.get(network))} - set(RESOURCES)
+    assert known == {*NETWORKS[network], "network", PRECISION}
 
 
 @pytest.mark.parametrize(("head", "field", "case"), cases())
@@ -212,7 +135,7 @@ def test_a_setting_changes_the_predictions(head: dict[str, Any], field: str, cas
         assert not same(plain.fit_predict(*sides, 3), changed.fit_predict(*sides, 3)), sides[0].kind
 
 
-@pytest.mark.parametrize("network", abmil.NETWORKS[1:])
+@pytest.mark.parametrize("network", [name for name in networks.names() if name != "abmil"])
 def test_each_network_predicts_otherwise(network: str) -> None:
     heads = (protocols.configured({"kind": "abmil", "network": name, **SMALL}) for name in ("abmil", network))
     assert not same(*(head.fit_predict(*bags("classes"), 3) for head in heads))
@@ -230,6 +153,18 @@ def test_the_precision_of_the_steps_changes_the_predictions() -> None:
     assert same(made["auto"], made[taken])
     assert not same(made["float32"], made["bfloat16"])
     assert made["bfloat16"].info["precision"] == "bfloat16"
+
+
+@pytest.mark.parametrize("pool", ["mean", "max"])
+def test_the_pooled_head_pools_every_side_alike(pool: str) -> None:
+    train, val, test = bags("classes")
+    own = protocols.configured({"kind": "pooled", "pool": pool, "head": "knn"}).fit_predict(train, val, test, 0)
+    sides = [getattr(np, pool)(np.stack(rows), axis=0) for rows in train.features]
+    np.testing.assert_allclose(train.pooled(pool).features, sides, rtol=1e-6)
+    vectors_of = (side.pooled(pool) for side in (train, val, test))
+    expected = protocols.configured({"kind": "knn"}).fit_predict(*vectors_of, 0)
+    assert same(own, expected)
+    assert own.info == expected.info
 
 
 DRAWS_NOTHING = ("ridge_hest",)

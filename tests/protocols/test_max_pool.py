@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from bench.protocols.abmil_networks import Pooling
+from bench.protocols.networks.pooling import Pooling
 
 
 class Largest(TorchDispatchMode):

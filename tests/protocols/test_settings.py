@@ -12,6 +12,7 @@ from omegaconf import OmegaConf
 from protocol_helpers import cohort
 
 from bench import protocols
+from bench.protocols import networks
 from bench.protocols.settings import Range, device_of, wrong_type
 from registry.errors import UserError
 
@@ -70,8 +71,6 @@ OUT_OF_RANGE: list[tuple[str, str, Any]] = [
     ("abmil", "dim", 0),
     ("abmil", "hidden", [0]),
     ("abmil", "dropout", 1.0),
-    ("abmil", "instance_share", 1.5),
-    ("abmil", "instances", 0),
     ("abmil", "intervals", 1),
     ("abmil", "binary_logits", 0),
     ("abmil", "survival_loss", "weibull"),
@@ -92,9 +91,71 @@ def test_heads_of_transmil_share_its_width() -> None:
         protocols.configured({"kind": "abmil", "network": "transmil", "dim": 20})
 
 
-def test_clam_has_an_output_for_each_class() -> None:
-    with pytest.raises(UserError, match="set binary_logits=2"):
-        protocols.configured({"kind": "abmil", "network": "clam_sb", "binary_logits": 1})
+@pytest.mark.parametrize(
+    ("network", "name", "value"),
+    [
+        *(("clam_sb", name, value) for name, value in (("instances", 0), ("instance_share", 1.5), ("dropout", 1.0))),
+        *((network, "dim", 0) for network in networks.names()),
+        *((network, "dropout", 1.0) for network in networks.names()),
+        *((network, "class_weight", "some") for network in networks.names()),
+        *((network, "epochs", 0) for network in networks.names()),
+        ("mean", "dropout_input", 1.0),
+        ("max", "hidden", [0]),
+        ("dsmil", "intervals", 1),
+        ("transmil", "binary_logits", 3),
+    ],
+)
+def test_a_setting_of_a_network_out_of_range_is_named(network: str, name: str, value: Any) -> None:
+    with pytest.raises(UserError, match=rf"^{name}=.* of the abmil head is (out of range|unknown): "):
+        protocols.configured({"kind": "abmil", "network": network, name: value})
+
+
+@pytest.mark.parametrize(
+    ("network", "name", "near"),
+    [
+        ("dsmil", "attention_dim", "dim"),
+        ("dsmil", "dropout_input", "dropout"),
+        ("transmil", "hidden", None),
+        ("transmil", "gated", None),
+        ("mean", "attention_dim", "dim"),
+        ("max", "gated", None),
+        ("abmil", "instances", None),
+        ("clam_sb", "binary_logits", None),
+        ("clam_sb", "intervals", None),
+        ("clam_sb", "instance", "instances"),
+        ("abmil", "attentoin_dim", "attention_dim"),
+    ],
+)
+def test_a_setting_that_the_network_does_not_have_is_refused(network: str, name: str, near: str | None) -> None:
+    says = rf"^The protocol abmil has no setting '{name}' with network={network}: its settings are optimiser, .*\."
+    with pytest.raises(UserError, match=says + (rf" Is {near} meant\?$" if near else "$")) as raised:
+        protocols.configured({"kind": "abmil", "network": network, name: 7})
+    if near:
+        assert near in {field.name for field in fields(networks.get(network))}
+    assert "\n" not in str(raised.value)
+
+
+@pytest.mark.parametrize("name", ["ABMIL", "pooling", "base", None, 3])
+def test_a_network_that_is_not_there_is_refused_with_those_that_are(name: Any) -> None:
+    own = "null" if name is None else name
+    says = (
+        f"^network={own} of the abmil head is unknown: it must be abmil or clam_sb or dsmil or max or mean or transmil"
+    )
+    with pytest.raises(UserError, match=says):
+        protocols.configured({"kind": "abmil", "network": name})
+
+
+def test_settings_of_one_network_are_not_those_of_another() -> None:
+    with pytest.raises(UserError, match="network=dsmil of the abmil head is given with the settings of network=abmil"):
+        protocols.get("abmil").Config(network="dsmil")
+
+
+@pytest.mark.parametrize("name", networks.names())
+def test_each_network_is_configured_as_its_own_settings(name: str) -> None:
+    config = protocols.configured({"kind": "abmil", "network": name, "dim": 16}).config
+    assert type(config) is networks.get(name)
+    assert (config.network, config.dim) == (name, 16)
+    assert protocols.configured({"kind": "abmil"}).config == networks.get("abmil")()
 
 
 def test_ends_of_a_range() -> None:
@@ -184,6 +245,7 @@ def test_an_unknown_setting_is_named_with_the_nearest() -> None:
 
 def test_every_type_of_setting_has_words() -> None:
     for kind in protocols.kinds():
-        schema = protocols.get(kind).Config
-        for field in fields(schema):
-            assert "must be" in wrong_type(kind, schema, field.name, object())
+        schemas = [networks.get(name) for name in networks.names()] if kind == "abmil" else [protocols.get(kind).Config]
+        for schema in schemas:
+            for field in fields(schema):
+                assert "must be" in wrong_type(kind, schema, field.name, object())

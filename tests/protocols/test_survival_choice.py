@@ -52,5 +52,5 @@ def test_coxs_likelihood_is_for_survival_alone() -> None:
     train, test = (replace(slides(20, seed), labels=np.arange(20) % 2, kind="classes") for seed in (0, 1))
     with pytest.raises(UserError, match="takes targets of the kind survival, but the task's are of the kind classes"):
         head.fit_predict(train, None, test, 0)
-    with pytest.raises(UserError, match="CLAM clusters tiles by the class of their bag"):
+    with pytest.raises(UserError, match="no setting 'survival_loss' with network=clam_sb"):
         protocols.configured({**ABMIL, "network": "clam_sb", "survival_loss": "cox"})

@@ -15,16 +15,16 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from bench.leaderboard import Row, read_predictions, write
+from bench.run import run
 from PIL import Image
 from sklearn.metrics import mean_poisson_deviance
 
 import registry
 from bench import leaderboard, protocols, targets, tasks
 from bench.config import BenchConfig, Null
-from bench.leaderboard import Row, read_predictions, write
 from bench.metrics import Metric, MetricSet, weighted_mean
 from bench.protocols import Predictions
-from bench.run import run
 from bench.targets import TargetType
 from registry import catalogue
 from registry.errors import UserError

@@ -3,13 +3,37 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 
-from bench.protocols.abmil_networks import Output
+from bench.protocols.networks.base import AnyTarget, Output
+from bench.protocols.settings import DROPOUT, FROM_ONE, check_settings
+from registry.errors import UserError
 
 HEADS = 8
+
+
+@dataclass
+class Settings(AnyTarget):
+    """Settings of TransMIL and of its training."""
+
+    network: str = "transmil"
+    dim: int = 512
+    dropout: float = 0.25
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_settings("abmil", self, dim=FROM_ONE, dropout=DROPOUT)
+        if self.dim % HEADS:
+            raise UserError(
+                f"dim={self.dim} of the abmil head must be a multiple of transmil's {HEADS} attention heads."
+            )
+
+    def build(self, features: int, logits: int) -> nn.Module:
+        """As of `NetworkSettings`."""
+        return TransMIL(features, logits, dim=self.dim, dropout=self.dropout)
 
 
 class TransMIL(nn.Module):

@@ -2,12 +2,32 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import torch
 from torch import Tensor, nn
 
-from bench.protocols.abmil_networks import Output
+from bench.protocols.networks.base import AnyTarget, Output
+from bench.protocols.settings import DROPOUT, FROM_ONE, check_settings
 
 QUERY = 128
+
+
+@dataclass
+class Settings(AnyTarget):
+    """Settings of DSMIL and of its training."""
+
+    network: str = "dsmil"
+    dim: int = 512
+    dropout: float = 0.25
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_settings("abmil", self, dim=FROM_ONE, dropout=DROPOUT)
+
+    def build(self, features: int, logits: int) -> nn.Module:
+        """As of `NetworkSettings`."""
+        return DSMIL(features, logits, dim=self.dim, dropout=self.dropout)
 
 
 class DSMIL(nn.Module):

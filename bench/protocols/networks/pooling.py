@@ -1,4 +1,4 @@
-"""Networks from a bag to a prediction: attention-based MIL, mean and max pooling, CLAM-SB.
+"""Embed the tiles of a bag, pool them, classify: what attention-based MIL, mean and max pooling and CLAM-SB share.
 
 Attention (Ilse, Tomczak, Welling 2018, arXiv:1802.04712, equations 7 to 9), for embedded tiles h_n of a bag:
 
@@ -11,7 +11,7 @@ each tile's bag beside it.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any
 
@@ -19,23 +19,51 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
+from bench.protocols.networks.base import NetworkSettings, Output
+from bench.protocols.settings import DROPOUT, FROM_ONE, check_settings
+
 
 @dataclass
-class Output:
-    """What a network says of some bags.
+class Embedding(NetworkSettings):
+    """Settings of the layers about the pooling, as in `Pooling`."""
 
-    Attributes
-    ----------
-    logits : [B, K]
-    attention : [T]
-        Of each tile, summing to 1 in each bag.
-    own_loss : scalar, with the share `own_share` in the loss
-    """
+    dim: int = 512
+    relu: bool = True
+    dropout_input: float = 0.0
+    dropout: float = 0.25
+    hidden: list[int] = field(default_factory=list)
 
-    logits: Float[Tensor, "bag logit"]
-    attention: Float[Tensor, " tile"]
-    own_loss: Tensor | None = None
-    own_share: float = 0.0
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_settings("abmil", self, dim=FROM_ONE, dropout_input=DROPOUT, dropout=DROPOUT)
+        if self.hidden:
+            check_settings("abmil", self, hidden=FROM_ONE)
+
+    def options(self) -> dict[str, Any]:
+        """What `Pooling` takes of them."""
+        return {
+            "dim": self.dim,
+            "relu": self.relu,
+            "dropout_input": self.dropout_input,
+            "dropout": self.dropout,
+            "hidden": self.hidden,
+        }
+
+
+@dataclass
+class Attention(Embedding):
+    """Settings of attention, as in `Pooling`."""
+
+    attention_dim: int = 384
+    gated: bool = True
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_settings("abmil", self, attention_dim=FROM_ONE)
+
+    def options(self) -> dict[str, Any]:
+        """As of `Embedding`."""
+        return {**super().options(), "attention_dim": self.attention_dim, "gated": self.gated}
 
 
 class Pooling(nn.Module):
@@ -105,48 +133,3 @@ class Pooling(nn.Module):
             strength = self.w(gate)[:, 0].float()
         weights = torch.softmax(strength.masked_fill(~inside, -torch.inf), dim=1)
         return weights.to(h.dtype) @ h, weights.sum(0)
-
-
-class ClamSB(Pooling):
-    """CLAM with a single branch (Lu et al. 2021, Nature Biomedical Engineering 5, 555): attention and tile clustering.
-
-    The most and least attended tiles are pseudo-labelled as in and out of the bag's class; with `subtyping`, the most
-    attended are also out of every other class. Their cross-entropy is a share of the loss.
-    """
-
-    def __init__(
-        self,
-        features: int,
-        logits: int,
-        *,
-        instances: int = 8,
-        share: float = 0.3,
-        subtyping: bool = False,
-        **options: Any,
-    ) -> None:
-        super().__init__(features, logits, **options)
-        self.instances, self.share, self.subtyping = instances, share, subtyping
-        self.cluster = nn.ModuleList([nn.Linear(self.dim, 2) for _ in range(logits)])
-
-    def forward(
-        self, tiles: Float[Tensor, "tile feature"], bag: Int[Tensor, " tile"], bags: int, labels: Tensor | None = None
-    ) -> Output:
-        h = self.embed(tiles)
-        z, attention = self.pooled(h, bag, bags)
-        out = Output(self.classify(z).float(), attention)
-        if labels is not None:
-            losses = [self._clustering(h[bag == b], attention[bag == b], int(labels[b])) for b in range(bags)]
-            out.own_loss, out.own_share = torch.stack(losses).mean(), self.share
-        return out
-
-    def _clustering(self, h: Tensor, attention: Tensor, label: int) -> Tensor:
-        k = max(1, min(self.instances, len(h) // 2))
-        most = h[attention.topk(k).indices]
-        least = h[attention.topk(k, largest=False).indices]
-        yes, no = (torch.full((k,), v, device=h.device) for v in (1, 0))
-        cross_entropy = nn.functional.cross_entropy
-        loss = cross_entropy(self.cluster[label](torch.cat([most, least])).float(), torch.cat([yes, no]))
-        if self.subtyping:
-            others = [cross_entropy(c(most).float(), no) for i, c in enumerate(self.cluster) if i != label]
-            loss = (loss + torch.stack(others).sum()) / len(self.cluster)
-        return loss

@@ -1,0 +1,79 @@
+"""How a MIL network is trained: the settings that all networks share, and the learning rate of each step."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import torch
+
+from bench.protocols.settings import FROM_ONE, FROM_ZERO, POSITIVE, check_settings
+
+OPTIMISERS = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}
+
+
+@dataclass
+class Schedule:
+    """How a network is trained.
+
+    Attributes
+    ----------
+    optimiser : "adam" or "adamw"
+    schedule : "constant", or "cosine" to `final_rate` step by step after `warmup_epochs` of linear rise
+    batch : bags a step
+    bag_size : tiles drawn anew from a larger bag each time; null takes all
+    keep : "best" epoch on validation, or the "last" one
+    monitor : "loss" or "balanced_accuracy" of the validation bags; without classes or grades it is always the loss
+    patience, min_epochs : epochs without improvement that end the training, never before min_epochs; null never does
+    pack_tiles : bags are packed together up to this many tiles; 0 takes one bag at a time
+    precision : of the training steps: "float32", "bfloat16" autocast, or "auto": bfloat16 on a GPU and on a CPU that
+        has instructions for it; bags are always judged and predicted in float32
+    """
+
+    optimiser: str = "adamw"
+    learning_rate: float = 1e-4
+    weight_decay: float = 1e-5
+    schedule: str = "cosine"
+    warmup_epochs: int = 1
+    final_rate: float = 0.0
+    epochs: int = 20
+    batch: int = 1
+    bag_size: int | None = None
+    keep: str = "best"
+    monitor: str = "loss"
+    patience: int | None = 10
+    min_epochs: int = 15
+    pack_tiles: int = 0
+    precision: str = "auto"
+
+    def __post_init__(self) -> None:
+        check_settings(
+            "abmil",
+            self,
+            optimiser=tuple(OPTIMISERS),
+            schedule=("constant", "cosine"),
+            keep=("best", "last"),
+            monitor=("loss", "balanced_accuracy"),
+            precision=("auto", "float32", "bfloat16"),
+            learning_rate=POSITIVE,
+            weight_decay=FROM_ZERO,
+            final_rate=FROM_ZERO,
+            warmup_epochs=FROM_ZERO,
+            epochs=FROM_ONE,
+            batch=FROM_ONE,
+            bag_size=FROM_ONE,
+            patience=FROM_ONE,
+            min_epochs=FROM_ZERO,
+            pack_tiles=FROM_ZERO,
+        )
+
+
+def learning_rate(how: Schedule, step: int, steps_an_epoch: int) -> float:
+    """Rate at a step: linear rise over the warm-up, then constant or half a cosine down to the final rate."""
+    warmup, total = how.warmup_epochs * steps_an_epoch, how.epochs * steps_an_epoch
+    if step < warmup:
+        return how.learning_rate * (step + 1) / warmup
+    if how.schedule == "constant":
+        return how.learning_rate
+    progress = (step - warmup) / max(1, total - warmup)
+    return how.final_rate + (how.learning_rate - how.final_rate) * 0.5 * (1 + math.cos(math.pi * progress))

@@ -1,0 +1,116 @@
+"""What every MIL network says of its bags, and the settings that every network has."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from bench.protocols.abmil_losses import Objective, objective
+from bench.protocols.abmil_schedule import Schedule
+from bench.protocols.base import CLASSIFIED, KINDS, Samples
+from bench.protocols.settings import Range, check_settings
+from registry.errors import UserError
+
+
+@dataclass
+class Output:
+    """What a network says of some bags.
+
+    Attributes
+    ----------
+    logits : [B, K]
+    attention : [T]
+        Of each tile, summing to 1 in each bag.
+    own_loss : scalar, with the share `own_share` in the loss
+    """
+
+    logits: Float[Tensor, "bag logit"]
+    attention: Float[Tensor, " tile"]
+    own_loss: Tensor | None = None
+    own_share: float = 0.0
+
+
+@dataclass
+class NetworkSettings(Schedule):
+    """Settings of a network that takes classes and grades, and of its training.
+
+    A network's own settings derive from this, or from `AnyTarget`.
+
+    Attributes
+    ----------
+    network
+        The name of the network, which is that of its file; a derived class gives it as its default.
+    class_weight
+        "balanced" or null; of classes and grades, or of the presence of each label. Numbers and survival have none.
+    """
+
+    network: str = ""
+    class_weight: str | None = None
+    device: str = "auto"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_settings("abmil", self, class_weight=(None, "balanced"))
+        own = type(self).network
+        if self.network != own:
+            raise UserError(
+                f"network={self.network} of the abmil head is given with the settings of network={own}: take "
+                f"bench.protocols.networks.get('{self.network}'), which has that network's."
+            )
+
+    @property
+    def kinds(self) -> tuple[str, ...]:
+        """The kinds of target that the network takes, of `KINDS`."""
+        return CLASSIFIED
+
+    def objective(self, train: Samples, val: Samples | None, test: Samples) -> Objective:
+        """What the network is trained for.
+
+        Raises
+        ------
+        UserError
+            If the labels cannot be learned from.
+        """
+        return objective(train, val, test, self.class_weight)
+
+    def build(self, features: int, logits: int) -> nn.Module:
+        """The network for tiles of so many features, with fresh weights.
+
+        Its forward pass takes tiles [T, D], the bag of each tile [T], the number of bags and, in training on classes,
+        their labels, and gives an `Output`.
+        """
+        raise NotImplementedError
+
+
+@dataclass
+class AnyTarget(NetworkSettings):
+    """Settings of a network that takes every kind of target.
+
+    Attributes
+    ----------
+    binary_logits
+        Outputs for two classes: 2 and a softmax, as CLAM and its followers have, or 1 and a sigmoid, as eva has in its
+        binary tasks (``output_size: 1``, ``BCEWithLogitsLoss``).
+    survival_loss, intervals
+        "discrete" with this many time intervals, or "cox", which compares the bags of a step and needs a batch of more
+        than one; it is for survival alone.
+    """
+
+    binary_logits: int = 2
+    survival_loss: str = "discrete"
+    intervals: int = 4
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_settings("abmil", self, binary_logits=(1, 2), survival_loss=("discrete", "cox"), intervals=Range(2))
+
+    @property
+    def kinds(self) -> tuple[str, ...]:
+        """All, but for Cox's likelihood, which is of survival alone."""
+        return ("survival",) if self.survival_loss == "cox" else KINDS
+
+    def objective(self, train: Samples, val: Samples | None, test: Samples) -> Objective:
+        """As of `NetworkSettings`, for every kind of target."""
+        return objective(train, val, test, self.class_weight, self.survival_loss, self.intervals, self.binary_logits)
