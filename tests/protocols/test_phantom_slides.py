@@ -17,7 +17,7 @@ from sklearn.metrics import roc_auc_score
 
 from bench.demo import make_slides
 from bench.demo.phantom import Tissue
-from bench.report import read_predictions
+from bench.rows import read_predictions
 
 REPO = Path(__file__).resolve().parents[2]
 SEEDS = (0, 1)

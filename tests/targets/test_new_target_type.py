@@ -15,8 +15,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from bench.leaderboard import Row, read_predictions, write
-from bench.run import run
+from bench.rows import Row, read_predictions, write
+from bench.runs import run
 from PIL import Image
 from sklearn.metrics import mean_poisson_deviance
 

@@ -76,16 +76,16 @@ def test_drawn_folds(read: Callable[..., Manifest], table: Path, kind: str, seed
     manifest = read("tiles", table, *KINDS[kind], *drawn)
     everything = np.ones(len(manifest), bool)
     for fold in manifest.folds:
-        side = manifest.sides_of(fold)
+        side = manifest.split_labels_of(fold)
         assert_even(manifest, side == "test", everything, 1 / 5)
         assert_even(manifest, side == "val", side != "test", 0.25)
-    assert (sum((manifest.sides_of(fold) == "test").astype(int) for fold in manifest.folds) == 1).all()
+    assert (sum((manifest.split_labels_of(fold) == "test").astype(int) for fold in manifest.folds) == 1).all()
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_drawn_split(read: Callable[..., Manifest], table: Path, kind: str) -> None:
     manifest = read("tiles", table, *KINDS[kind], "tasks.tiles.split.test=0.3", "tasks.tiles.split.val=0.2")
-    side = manifest.sides_of(0)
+    side = manifest.split_labels_of(0)
     assert_even(manifest, side == "test", np.ones(len(manifest), bool), 0.3)
     assert_even(manifest, side == "val", side != "test", 0.2)
 
@@ -96,6 +96,6 @@ def test_validation_drawn_beside_named_test_samples(read: Callable[..., Manifest
     frame["split"] = np.where(frame["patient"].str[1:].astype(int) < 30, "test", "train")
     frame.to_csv(table, index=False)
     manifest = read("tiles", table, *KINDS[kind], "tasks.tiles.split.val=0.25")
-    side = manifest.sides_of(0)
+    side = manifest.split_labels_of(0)
     assert list(manifest.frame["id"][side == "test"]) == list(frame["id"][frame["split"] == "test"])
     assert_even(manifest, side == "val", side != "test", 0.25)

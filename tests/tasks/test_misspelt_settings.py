@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from bench.run_checks import check_named, check_settings
+from bench.runs.checks import check_named, check_settings
 from task_helpers import sentence, tile
 
 from bench import tasks
