@@ -89,7 +89,7 @@ def read_rows(results: Path) -> tuple[list[Row], list[str]]:
     sentences = []
     if faulty:
         sentences.append(f"Left out of the tables, run again or delete: {_listed(faulty)}.")
-    if earlier := sorted(map(str, folder.glob("*/*/*.json"))):
+    if earlier := sorted(str(path) for path in folder.glob("*/*/*.json") if path.is_file()):
         sentences.append(
             "Left out of the tables, run again or delete, as an earlier version of pfmbench wrote other runs to the "
             f"same file: {_listed(earlier)}."

@@ -50,7 +50,7 @@ class RunKey:
         different paths, as far as digests tell.
         """
         folder = file_name(self.model) + (f"+{file_name(self.frontend)}" if self.frontend else "")
-        head = file_name(self.head).replace("-", "%2D")  # otherwise "a" of "b-c" would be "a-b" of "c"
+        head = file_name(self.head).replace("-", "+")  # protocol "a" with head "b-c" is not "a-b" with "c"
         fold = f"-fold{self.fold}" if self.fold else ""
         name = f"{file_name(self.protocol)}-{head}-seed{self.seed}{fold}.{suffix}"
         return results / room / file_name(self.task) / file_name(self.cohort) / folder / name
@@ -59,9 +59,9 @@ class RunKey:
 def file_name(name: str) -> str:
     """The name as a file or folder, which never leaves the folder that it is in and is never too long for it.
 
-    An empty name is "%", and a long one ends in "=" and its digest: no other name is encoded so.
+    An empty name is "%", and a long one ends in "," and its digest: no other name is encoded so.
     """
     quoted = urllib.parse.quote(printable(name), safe="@")
     if len(quoted) > LONGEST_NAME:
-        quoted = quoted[: LONGEST_NAME - 17] + "=" + hashlib.sha256(quoted.encode()).hexdigest()[:16]
+        quoted = quoted[: LONGEST_NAME - 17] + "," + hashlib.sha256(quoted.encode()).hexdigest()[:16]
     return "%2E" + quoted[1:] if quoted.startswith(".") else quoted or "%"
