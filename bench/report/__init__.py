@@ -1,4 +1,4 @@
-"""Rows and predictions in, tables out: a pure function of the results folder, without a network in sight."""
+"""Tables made from the rows and predictions of a results folder, and from nothing else."""
 
 from bench.report.leaderboard_data import LeaderboardData, read_leaderboard
 from bench.report.show import table_text

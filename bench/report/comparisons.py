@@ -1,4 +1,4 @@
-"""Paired differences between entries: is one model better, or were its patients kinder?"""
+"""Paired differences between results: two models are compared on the same test samples and the same resamples."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def compare(
 
 
 class _Means:
-    """The mean over runs, kept: the same one is half of many differences."""
+    """Means over runs, each computed once, as the same mean is part of many differences."""
 
     def __init__(self, resampled: Mapping[RunKey, Resampled]) -> None:
         self._resampled = resampled

@@ -1,4 +1,4 @@
-"""All that the tables say and has to be computed: every run resampled once, block by block."""
+"""What the tables are made of: results, intervals of their means, and paired differences."""
 
 from __future__ import annotations
 
@@ -37,23 +37,23 @@ def read_leaderboard(results: Path) -> LeaderboardData:
     """Read the rows of a results folder and resample their predictions; what cannot be read is named once on stderr."""
     rows, sentences = read_rows(results)
     data = LeaderboardData(aggregated(rows), {}, {})
-    unread: list[str] = []
-    for _, block in itertools.groupby(data.entries, key=lambda entry: entry.key.block):  # bounds the draws held
+    faulty: list[str] = []
+    for _, block in itertools.groupby(data.entries, key=lambda entry: entry.key.block):  # bounds the draws in memory
         own = list(block)
         found, problems = _resampled(results, own)
-        unread += problems
+        faulty += problems
         data.intervals.update(_intervals(own, found))
         data.differences.update({(c.a.key, c.b.key, c.metric): c for c in compare(pairs(own), found)})
-    if unread:
-        more = f" And {len(unread) - MOST_NAMED} more." if len(unread) > MOST_NAMED else ""
-        sentences.append(f"Left out of means' intervals and paired differences: {' '.join(unread[:MOST_NAMED])}{more}")
+    if faulty:
+        more = f" And {len(faulty) - MOST_NAMED} more." if len(faulty) > MOST_NAMED else ""
+        sentences.append(f"Left out of means' intervals and paired differences: {' '.join(faulty[:MOST_NAMED])}{more}")
     for sentence in sentences:
         warn_once(sentence)
     return data
 
 
 def _resampled(results: Path, entries: Sequence[AggregatedResult]) -> tuple[dict[RunKey, Resampled], list[str]]:
-    """What models are compared by of all runs, and of those that make up a mean whatever their predictions tell."""
+    """Resample the metrics that models are compared by, and of the runs of a mean all that predictions tell."""
     several = {row.key for entry in entries if len(entry.successful) > 1 for row in entry.successful}
     successful = [row for entry in entries for row in entry.successful]
     return resampled(results, successful, lambda row: recomputable(row) if row.key in several else compared(row))

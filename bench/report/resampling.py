@@ -16,8 +16,8 @@ from bench.rows import Row, RunKey, SavedPredictions, read_predictions
 from registry.errors import UserError
 
 N_BOOT = 1000
-"""Resamples of means and differences. Not the `bootstrap` of the rows: runs of one line may have had several, and then
-only as many as the fewest could be averaged, so that one quick run would coarsen what is said of all others."""
+"""Resamples of means and differences. The `bootstrap` of the rows is not used: runs of one mean may differ in it, and
+then only as many draws as the fewest could be averaged."""
 
 
 @dataclass(frozen=True)

@@ -16,11 +16,11 @@ from bench.report.resampling import Resampled, mean_replicates
 from bench.rows import Row, RunKey
 
 Repeat = tuple[int, int]
-"""Seed and fold: what tells the runs of one entry apart."""
+"""Seed and fold, in which the runs of one result differ."""
 
 
 class ResultKey(NamedTuple):
-    """What identifies an aggregated result; `cohort` and `head` as in `bench.rows.RunKey`."""
+    """The identity of an aggregated result; `cohort` and `head` as in `bench.rows.RunKey`."""
 
     task: str
     cohort: str

@@ -1,10 +1,10 @@
-"""The leaderboard for a terminal: a block a task, best model first, baselines marked, failures with their sentence."""
+"""The leaderboard for a terminal: the models of each task from the best on, its failures, and what is not shown."""
 
 from __future__ import annotations
 
 import itertools
 import statistics
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 
 from bench import targets
 from bench.report.baselines import baselines_of, best_baseline
@@ -19,6 +19,7 @@ LEGEND = (
     "(baseline): what the head does without a pretrained model. over baseline: the paired difference to the best "
     "baseline, * where its 95 % interval excludes 0; - where there is none on the same samples."
 )
+SHOWS_ALL = "python -m bench report shows all"
 LEGEND_OF_MEANS = " runs: what a line is the mean of, sd over them; 'only' where some failed or are missing."
 
 
@@ -28,32 +29,35 @@ def table_text(data: LeaderboardData, blocks: Collection[Block] | None = None) -
     Parameters
     ----------
     blocks : (task, cohort, protocol, head), as in `ResultKey.block`
-        What to show, of all that is in the results folder: those of the last command. The rest is named.
+        What to show of all that is in the results folder. The rest is named.
     """
     entries = [entry for entry in data.entries if blocks is None or entry.key.block in blocks]
-    if not entries:
-        return "No rows."
+    shown = {entry.key.block for entry in entries}
+    hidden = sorted({entry.key.block for entry in data.entries} - shown)
     names = task_names(entries)
     texts = []
-    for key, block in itertools.groupby(entries, key=lambda entry: (entry.key.task, entry.key.cohort)):
-        own = list(block)
-        texts.append("\n".join([*_block(data, names[key], own), *_not_shown(data, own)]))
-    return "\n\n".join([*texts, LEGEND + (LEGEND_OF_MEANS if _of_several(entries) else "")])
+    for (task, cohort), group in itertools.groupby(entries, key=lambda entry: (entry.key.task, entry.key.cohort)):
+        lines = [*_block(data, names[task, cohort], list(group)), *_not_shown(task, cohort, shown, hidden)]
+        texts.append("\n".join(lines))
+    if not entries:
+        texts.append("No rows.")
+    tasks = sorted({block[0] for block in hidden} - {block[0] for block in shown})
+    if tasks:
+        texts.append(f"not shown: rows of other tasks ({', '.join(tasks)}); {SHOWS_ALL}")
+    if entries:
+        texts.append(LEGEND + (LEGEND_OF_MEANS if _of_several(entries) else ""))
+    return "\n\n".join(texts)
 
 
-def _not_shown(data: LeaderboardData, shown: list[AggregatedResult]) -> Iterator[str]:
-    """What else the results folder has of the task of these results."""
-    task, own = shown[0].key.task, {entry.key.block for entry in shown}
-    others = {entry.key.block for entry in data.entries if entry.key.task == task} - own
-    cohorts = sorted({block[1] for block in others} - {shown[0].key.cohort})
-    heads = sorted({f"{block[2]} [{block[3]}]" for block in others if block[1] == shown[0].key.cohort})
+def _not_shown(task: str, cohort: str, shown: Collection[Block], hidden: Sequence[Block]) -> Iterator[str]:
+    """Sentences for what else there is of a task: of other cohorts, and of this one with other heads."""
+    cohorts_shown = {block[1] for block in shown if block[0] == task}
+    cohorts = sorted({block[1] for block in hidden if block[0] == task} - cohorts_shown)
+    heads = [f"{block[2]} [{block[3]}]" for block in hidden if block[:2] == (task, cohort)]
     if cohorts:
-        yield (
-            f"  not shown: rows of {task} with other samples, splits or metrics ({', '.join(cohorts)}); "
-            "python -m bench report shows all"
-        )
+        yield f"  not shown: rows of {task} with other samples, splits or metrics ({', '.join(cohorts)}); {SHOWS_ALL}"
     if heads:
-        yield f"  not shown: rows of other heads or settings ({', '.join(heads)}); python -m bench report shows all"
+        yield f"  not shown: rows of other heads or settings ({', '.join(heads)}); {SHOWS_ALL}"
 
 
 def _block(data: LeaderboardData, name: str, entries: list[AggregatedResult]) -> Iterator[str]:
@@ -116,7 +120,7 @@ def _of_several(entries: Iterable[AggregatedResult]) -> bool:
 def _over_baseline(
     data: LeaderboardData, entry: AggregatedResult, entries: list[AggregatedResult], primary: str
 ) -> str:
-    """How much better than the best baseline, marked where the interval tells them apart."""
+    """How much better than the best baseline, marked where its interval excludes 0."""
     baselines = [] if entry.rows[0].baseline else baselines_of(entry, entries)
     best = best_baseline(primary, baselines, entry.values(primary))
     found = best and data.differences.get((entry.key, best[1].key, primary))

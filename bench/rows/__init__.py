@@ -1,10 +1,9 @@
 """What a run leaves: a row of scores and the predictions that every score can be computed from again."""
 
 from bench.rows.predictions import SavedPredictions, read_predictions
+from bench.rows.row import SCHEMA, Row
 from bench.rows.rows import (
     MOST_NAMED,
-    SCHEMA,
-    Row,
     has_predictions,
     predictions_path,
     read_row,

@@ -91,7 +91,7 @@ def read_predictions(path: Path) -> SavedPredictions:
     Raises
     ------
     UserError
-        If the file is missing, not whole, or holds no predictions.
+        If the file is missing, incomplete, or holds no predictions.
     """
     import pyarrow as pa
     import pyarrow.parquet as pq
@@ -113,8 +113,8 @@ def read_predictions(path: Path) -> SavedPredictions:
             if "scaled_0" in table.column_names
             else None,
         )
-    except (OSError, KeyError, TypeError, ValueError, UserError, pa.ArrowException) as error:
-        raise UserError(f"{path} holds no whole predictions: delete its row and run again.") from error
+    except (OSError, KeyError, TypeError, ValueError, RecursionError, UserError, pa.ArrowException) as error:
+        raise UserError(f"{path} holds no complete predictions: delete its row and run again.") from error
     if fault := _fault(kind, saved.y_true, saved.scores, saved.calibrated, len(classes)):
         raise UserError(f"{path} is damaged ({fault.rstrip('.')}): delete its row and run again.")
     return saved
@@ -122,18 +122,18 @@ def read_predictions(path: Path) -> SavedPredictions:
 
 def _fault(kind: str, y_true: np.ndarray, scores: np.ndarray, scaled: np.ndarray | None, n_classes: int) -> str:
     """What is wrong with labels and scores of this kind, as a sentence; nothing if nothing is."""
-    given = [values for values in (scores, scaled) if values is not None]
+    every = [values for values in (scores, scaled) if values is not None]
     if kind not in targets.names():
         return f"The kind {kind!r} is none of {', '.join(targets.names())}."
-    if any(values.dtype.kind not in "biuf" for values in (y_true, *given)):
+    if any(values.dtype.kind not in "biuf" for values in (y_true, *every)):
         return "Labels and scores are not all numbers."
-    for values in given:
+    for values in every:
         if values.shape[1:] != (n_classes,):
             return f"Scores of shape {values.shape} do not fit {n_classes} classes."
     if not len(scores):
         return "There are 0 samples."
     try:
-        for values in given:
+        for values in every:
             targets.get(kind).metrics.check(y_true, values)
     except ValueError as error:
         return str(error)

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 import urllib.parse
 from dataclasses import dataclass
 from pathlib import Path
+
+from bench.rows.printable import printable
+
+LONGEST_NAME = 80  # characters of one name in a file name, which has three of them and may have 255 in all
 
 
 @dataclass(frozen=True, order=True)
@@ -24,7 +29,7 @@ class RunKey:
     fold : int
         Test fold, from 1 on; 0 where there is one test set.
     cohort : str
-        Digest of samples, answers, groups, sides of all folds, and metric.
+        Digest of samples, labels, groups, sides of all folds, and metric.
     head : str
         Digest of the settings of the head.
     """
@@ -41,15 +46,22 @@ class RunKey:
     def path(self, results: Path, room: str, suffix: str) -> Path:
         """``results/ROOM/TASK/COHORT/MODEL[+FRONTEND]/PROTOCOL-HEAD-seedSEED[-foldFOLD].SUFFIX``.
 
-        Names are percent-encoded where a file system needs it.
+        Names are percent-encoded where a file system needs it, and long ones are shortened. Different keys have
+        different paths, as far as digests tell.
         """
         folder = file_name(self.model) + (f"+{file_name(self.frontend)}" if self.frontend else "")
+        head = file_name(self.head).replace("-", "+")  # protocol "a" with head "b-c" is not "a-b" with "c"
         fold = f"-fold{self.fold}" if self.fold else ""
-        name = f"{file_name(self.protocol)}-{self.head}-seed{self.seed}{fold}.{suffix}"
-        return results / room / file_name(self.task) / self.cohort / folder / name
+        name = f"{file_name(self.protocol)}-{head}-seed{self.seed}{fold}.{suffix}"
+        return results / room / file_name(self.task) / file_name(self.cohort) / folder / name
 
 
 def file_name(name: str) -> str:
-    """The name as a file or folder of its own, which never leaves the folder that it is in."""
-    quoted = urllib.parse.quote(name, safe="@")
-    return "%2E" + quoted[1:] if quoted.startswith(".") else quoted
+    """The name as a file or folder, which never leaves the folder that it is in and is never too long for it.
+
+    An empty name is "%", and a long one ends in "," and its digest: no other name is encoded so.
+    """
+    quoted = urllib.parse.quote(printable(name), safe="@")
+    if len(quoted) > LONGEST_NAME:
+        quoted = quoted[: LONGEST_NAME - 17] + "," + hashlib.sha256(quoted.encode()).hexdigest()[:16]
+    return "%2E" + quoted[1:] if quoted.startswith(".") else quoted or "%"

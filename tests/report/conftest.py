@@ -5,10 +5,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from leaderboard_runs import CLASSES, AddRun, Predicted, predicted
+from leaderboard_runs import CLASSES, HEAD, AddRun, Predicted, predicted
 
 from bench.metrics import score
-from bench.report import Row, write
+from bench.rows import Row, write
 
 
 @pytest.fixture
@@ -39,7 +39,8 @@ def add_run(results: Path) -> AddRun:
             protocol=protocol,
             seed=seed,
             fold=fold,
-            asked=task,
+            cohort_hash=task,
+            head_config_hash=HEAD,
             status="ok",
             primary_metric="balanced_accuracy",
             n_train=100,
@@ -47,7 +48,7 @@ def add_run(results: Path) -> AddRun:
             feature_dim=384,
             params_m=22.0567,
             tiles_per_s=41.26,
-            floor=model in ("colour", "random_vit_s16") or model.endswith("@random"),
+            baseline=model in ("colour", "random_vit_s16") or model.endswith("@random"),
             run_hash="0123456789abcdef",
             version="0.1.0",
             classes=CLASSES,
@@ -71,7 +72,7 @@ def add_run(results: Path) -> AddRun:
 
 @pytest.fixture
 def filled(results: Path, add_run: AddRun) -> Path:
-    """Two tasks, two models, the floors, a twin and a failure."""
+    """Two tasks, each with two models, two baselines and a random-init baseline; and a failure."""
     for task in ("demo", "other"):
         add_run("uni", predicted(3.0, seed=1), task=task)
         add_run("resnet50", predicted(1.5, seed=2), task=task)

@@ -1,4 +1,4 @@
-"""Which floors a model is measured against: those of its own samples, protocol, settings, frontend, seed and fold."""
+"""A model is measured against baselines of its own samples, protocol, settings, frontend, seed and fold."""
 
 from pathlib import Path
 
@@ -11,7 +11,7 @@ def baseline_values(results: Path, **where: str) -> dict[str, str]:
     return {line["model"]: line["baseline_value"] for line in lines(results / "leaderboard.csv", **where)}
 
 
-def test_baseline_value_is_the_better_floor_of_its_own_comparison(add_run: AddRun, results: Path) -> None:
+def test_baseline_value_is_the_best_baseline_of_its_own_comparison(add_run: AddRun, results: Path) -> None:
     add_run("uni", values={"auroc": 0.9, "accuracy": 0.8})
     add_run("colour", values={"auroc": 0.7, "accuracy": 0.4})
     add_run("random_vit_s16", values={"auroc": 0.6, "accuracy": 0.5})
@@ -28,7 +28,7 @@ def test_baseline_value_is_the_better_floor_of_its_own_comparison(add_run: AddRu
     assert baseline_values(results, task="demo", metric="accuracy")["uni"] == "0.500000"
 
 
-def test_a_twin_counts_for_its_own_model_only(add_run: AddRun, results: Path) -> None:
+def test_a_random_init_baseline_counts_for_its_own_model_only(add_run: AddRun, results: Path) -> None:
     add_run("uni", values={"auroc": 0.9})
     add_run("resnet50", values={"auroc": 0.8})
     add_run("uni@random", values={"auroc": 0.75})
@@ -41,14 +41,16 @@ def test_a_twin_counts_for_its_own_model_only(add_run: AddRun, results: Path) ->
     }
 
 
-def test_baseline_value_passes_over_floors_that_failed_or_are_undefined(add_run: AddRun, results: Path) -> None:
+def test_baseline_value_passes_over_baselines_that_failed_or_are_undefined(add_run: AddRun, results: Path) -> None:
     add_run("uni", values={"auroc": 0.9})
     add_run("colour", status="failed", error="no")
     add_run("random_vit_s16", values={"auroc": None})
     assert baseline_values(results, metric="auroc") == {"uni": "", "random_vit_s16": ""}
 
 
-def test_baseline_value_behind_a_frontend_knows_the_floors_before_and_behind_it(add_run: AddRun, results: Path) -> None:
+def test_baseline_value_behind_a_frontend_knows_the_baselines_before_and_behind_it(
+    add_run: AddRun, results: Path
+) -> None:
     add_run("uni", values={"auroc": 0.9})
     add_run("uni", values={"auroc": 0.9}, frontend="restored")
     add_run("uni", values={"auroc": 0.9}, frontend="blurred")
@@ -60,15 +62,17 @@ def test_baseline_value_behind_a_frontend_knows_the_floors_before_and_behind_it(
 
 
 def test_baseline_value_is_of_the_same_fold(add_run: AddRun, results: Path) -> None:
-    for fold, asked in ((0, "a_split"), (1, "folds"), (2, "folds")):
-        add_run("uni", values={"auroc": 0.9}, fold=fold, asked=asked)
-        add_run("colour", values={"auroc": 0.5 + fold / 10}, fold=fold, asked=asked)
+    for fold, cohort_hash in ((0, "a_split"), (1, "folds"), (2, "folds")):
+        add_run("uni", values={"auroc": 0.9}, fold=fold, cohort_hash=cohort_hash)
+        add_run("colour", values={"auroc": 0.5 + fold / 10}, fold=fold, cohort_hash=cohort_hash)
     rebuild(results)
     found = [(line["fold"], line["baseline_value"]) for line in lines(results / "leaderboard.csv", model="uni")]
     assert found == [("", "0.500000"), ("1", "0.600000"), ("2", "0.700000")]
 
 
-OTHER = pytest.mark.parametrize("other", [{"asked": "other"}, {"settings": "other"}], ids=["asked", "settings"])
+OTHER = pytest.mark.parametrize(
+    "other", [{"cohort_hash": "other"}, {"head_config_hash": "other"}], ids=lambda one: next(iter(one))
+)
 
 
 @OTHER

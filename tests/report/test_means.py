@@ -7,14 +7,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from leaderboard_runs import AddRun, Predicted, lines, predicted, rebuild
+from leaderboard_runs import AddRun, Predicted, lines, predicted, rebuild, run_key
 
 from bench.metrics import METRICS, resample, score_all
-from bench.report import read_predictions, read_rows
+from bench.rows import RunKey, predictions_path, read_predictions, read_rows
 
 COLUMNS = [
     *("task", "kind", "model", "frontend", "protocol", "metric", "value", "ci_low", "ci_high", "sd", "n_runs"),
-    *("n_seeds", "n_folds", "n_failed", "baseline_value", "asked", "settings"),
+    *("n_seeds", "n_folds", "n_failed", "baseline_value", "cohort_hash", "head_config_hash"),
 ]
 CALIBRATION = ("ece", "ece_mass", "brier", "nll")
 
@@ -29,9 +29,9 @@ def fold_of(predictions: Predicted, fold: int) -> Predicted:
     return Predicted(ids, groups, predictions.y_true, predictions.scores, predictions.calibrated, predictions.kind)
 
 
-def draws(results: Path, run: str, metric: str, seed: int) -> np.ndarray:
+def draws(results: Path, run: RunKey, metric: str, seed: int) -> np.ndarray:
     """One run's draws of a metric: 1,000, however many its row had."""
-    saved = read_predictions(results / "predictions" / run)
+    saved = read_predictions(predictions_path(results, run))
     order = np.argsort(saved.ids)
     name, scores = metric, saved.scores
     if metric.endswith("_scaled"):
@@ -50,7 +50,7 @@ def interval_of_mean(of_runs: list[np.ndarray]) -> list[str]:
 
 @pytest.fixture
 def seeds_and_folds(results: Path, add_run: AddRun) -> Path:
-    """Two models and a floor, two seeds by three folds; each row also knows a metric that predictions do not tell."""
+    """Two models and a baseline, two seeds by three folds; each row also has a metric that is not of predictions."""
     for number, model in enumerate(("uni", "resnet50", "colour")):
         for seed in (0, 1):
             for fold in (1, 2, 3):
@@ -71,20 +71,19 @@ def test_mean_and_interval_are_those_of_a_plain_loop_over_runs(seeds_and_folds: 
     assert keys == sorted(keys)
     of_scores = [*METRICS["classes"], *CALIBRATION, *(f"{name}_scaled" for name in CALIBRATION)]
     assert {line["metric"] for line in table} == {*of_scores, "of_episodes"}
-    rows = {row.run: row for row in read_rows(seeds_and_folds)}
+    rows = {row.key: row for row in read_rows(seeds_and_folds)[0]}
     for line in table:
         runs = [(seed, fold) for seed in (0, 1) for fold in (1, 2, 3)]
-        values = [rows["demo", line["model"], "", "linear", *run].value(line["metric"]) for run in runs]
+        values = [rows[run_key(line["model"], "demo", *run)].value(line["metric"]) for run in runs]
         known = [value for value in values if value is not None]
         assert line["value"] == text(sum(known) / 6)
         assert line["sd"] == text(statistics.stdev(known))
         assert [line[name] for name in ("n_runs", "n_seeds", "n_folds", "n_failed")] == ["6", "2", "3", "0"]
         expected = ["", ""]
         if line["metric"] != "of_episodes":
-            folder = f"demo/{line['model']}/linear"
             expected = interval_of_mean(
                 [
-                    draws(seeds_and_folds, f"{folder}-{seed}-fold{fold}.parquet", line["metric"], fold)
+                    draws(seeds_and_folds, run_key(line["model"], "demo", seed, fold), line["metric"], fold)
                     for seed, fold in runs
                 ]
             )
@@ -101,7 +100,7 @@ def test_paired_difference_is_that_of_a_plain_loop_over_runs(seeds_and_folds: Pa
     for line in table:
         a, b = (
             [
-                draws(seeds_and_folds, f"demo/{line[model]}/linear-{seed}-fold{fold}.parquet", line["metric"], fold)
+                draws(seeds_and_folds, run_key(line[model], "demo", seed, fold), line["metric"], fold)
                 for seed in (0, 1)
                 for fold in (1, 2, 3)
             ]
@@ -129,7 +128,7 @@ def test_folds_are_drawn_independently_and_seeds_together(results: Path, add_run
         line["model"]: float(line["ci_high"]) - float(line["ci_low"])
         for line in lines(results / "leaderboard_mean.csv", metric="accuracy")
     }
-    alone = np.quantile(draws(results, "seeds/one/linear-0.parquet", "accuracy", 0), [0.025, 0.975])
+    alone = np.quantile(draws(results, run_key("one", "seeds"), "accuracy", 0), [0.025, 0.975])
     assert width["seeds"] == pytest.approx(alone[1] - alone[0], abs=2e-6)
     assert width["folds"] == pytest.approx((alone[1] - alone[0]) / 2, rel=0.15)
 
@@ -137,7 +136,7 @@ def test_folds_are_drawn_independently_and_seeds_together(results: Path, add_run
 def test_a_lone_run_has_the_interval_of_its_row_and_no_sd(filled: Path) -> None:
     rebuild(filled)
     table = {(line["task"], line["model"], line["metric"]): line for line in lines(filled / "leaderboard_mean.csv")}
-    rows = [row for row in read_rows(filled) if row.ok]
+    rows = [row for row in read_rows(filled)[0] if row.ok]
     assert len(table) == len(rows) * 4 + 1
     for row in rows:
         for metric, interval in row.metrics.items():
@@ -154,16 +153,16 @@ def test_a_failed_fold_is_counted_and_pairs_are_over_the_others(seeds_and_folds:
     add_run("uni", status="failed", error="Out of memory.", seed=1, fold=2)
     rebuild(seeds_and_folds)
     (line,) = lines(seeds_and_folds / "leaderboard_mean.csv", model="uni", metric="accuracy")
-    rows = {(row.seed, row.fold): row for row in read_rows(seeds_and_folds) if row.model == "uni"}
+    rows = {(row.seed, row.fold): row for row in read_rows(seeds_and_folds)[0] if row.model == "uni"}
     left = [rows[draw].metrics["accuracy"]["value"] or 0.0 for draw in ((0, 1), (0, 2), (0, 3), (1, 1), (1, 3))]
     assert [line[name] for name in ("n_runs", "n_seeds", "n_folds", "n_failed")] == ["5", "2", "3", "1"]
     assert line["value"] == text(sum(left) / 5)
-    floors = {
+    baselines = {
         (row.seed, row.fold): row.metrics["accuracy"]["value"] or 0.0
-        for row in read_rows(seeds_and_folds)
+        for row in read_rows(seeds_and_folds)[0]
         if row.model == "colour"
     }
-    assert line["baseline_value"] == text(sum(value for draw, value in floors.items() if draw != (1, 2)) / 5)
+    assert line["baseline_value"] == text(sum(value for draw, value in baselines.items() if draw != (1, 2)) / 5)
     paired = lines(seeds_and_folds / "leaderboard_paired.csv", metric="accuracy")
     runs = {(line["model_a"], line["model_b"]): line["n_runs"] for line in paired}
     assert runs == {("uni", "colour"): "5", ("resnet50", "uni"): "5", ("resnet50", "colour"): "6"}
@@ -171,7 +170,7 @@ def test_a_failed_fold_is_counted_and_pairs_are_over_the_others(seeds_and_folds:
     assert float(difference) == pytest.approx(float(line["value"]) - float(line["baseline_value"]), abs=2e-6)
 
 
-def test_a_floor_that_lacks_a_run_is_no_baseline_value(results: Path, add_run: AddRun) -> None:
+def test_a_baseline_that_lacks_a_run_is_no_baseline_value(results: Path, add_run: AddRun) -> None:
     for seed, value in enumerate((0.9, 0.8)):
         add_run("uni", values={"auroc": value}, seed=seed)
         add_run("random_vit_s16", values={"auroc": value - 0.4}, seed=seed)
@@ -181,7 +180,7 @@ def test_a_floor_that_lacks_a_run_is_no_baseline_value(results: Path, add_run: A
     assert found == {"uni": "0.450000", "random_vit_s16": "0.450000", "colour": "0.700000"}
 
 
-def test_of_an_error_the_smaller_mean_is_the_better_floor(results: Path, add_run: AddRun) -> None:
+def test_of_an_error_the_smaller_mean_is_the_better_baseline(results: Path, add_run: AddRun) -> None:
     for seed in (0, 1):
         for model, error in (("uni", 1.0), ("colour", 3.0), ("random_vit_s16", 2.0)):
             add_run(model, values={"mae": error + seed}, kind="regression", primary_metric="mae", seed=seed)
@@ -203,9 +202,9 @@ def test_lost_predictions_cost_the_interval_and_not_the_mean(
 ) -> None:
     rebuild(seeds_and_folds)
     before = {line["metric"]: line["value"] for line in lines(seeds_and_folds / "leaderboard_mean.csv", model="uni")}
-    (seeds_and_folds / "predictions/demo/uni/linear-1-fold2.parquet").write_bytes(b"PAR1")
+    predictions_path(seeds_and_folds, run_key("uni", "demo", 1, 2)).write_bytes(b"PAR1")
     rebuild(seeds_and_folds)
-    assert "linear-1-fold2.parquet holds no whole predictions" in capsys.readouterr().err
+    assert "seed1-fold2.parquet holds no complete predictions" in capsys.readouterr().err
     table = lines(seeds_and_folds / "leaderboard_mean.csv", model="uni")
     assert {line["metric"]: line["value"] for line in table} == before
     assert {(line["ci_low"], line["n_runs"]) for line in table} == {("", "6")}
@@ -213,9 +212,9 @@ def test_lost_predictions_cost_the_interval_and_not_the_mean(
 
 
 def test_the_one_split_and_folds_are_not_averaged_together(results: Path, add_run: AddRun) -> None:
-    add_run("uni", values={"balanced_accuracy": 0.9}, asked="a_split")
+    add_run("uni", values={"balanced_accuracy": 0.9}, cohort_hash="a_split")
     for fold in (1, 2):
-        add_run("uni", values={"balanced_accuracy": 0.5}, fold=fold, asked="folds")
+        add_run("uni", values={"balanced_accuracy": 0.5}, fold=fold, cohort_hash="folds")
     rebuild(results)
     found = [(line["n_folds"], line["n_runs"], line["value"]) for line in lines(results / "leaderboard_mean.csv")]
     assert found == [("0", "1", "0.900000"), ("2", "2", "0.500000")]
@@ -254,8 +253,7 @@ def test_every_kind_of_target_has_means_and_differences(results: Path, add_run: 
     assert {line["metric"] for line in paired} == set(METRICS[kind])
     for line in paired:
         runs = [
-            [draws(results, f"demo/{model}/linear-{seed}.parquet", line["metric"], 0) for seed in (0, 1)]
-            for model in ("a", "b")
+            [draws(results, run_key(model, seed=seed), line["metric"], 0) for seed in (0, 1)] for model in ("a", "b")
         ]
         expected = interval_of_mean([a - b for a, b in zip(*runs, strict=True)])
         assert [line["ci_low"], line["ci_high"]] == expected

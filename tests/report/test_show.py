@@ -1,22 +1,34 @@
 """What the terminal shows, and the command that shows it."""
 
+import itertools
+import json
 import re
 import subprocess
 import sys
+import unicodedata
 from pathlib import Path
 
 import pytest
-from leaderboard_runs import AddRun, lines, predicted, rebuild
+from leaderboard_runs import HEAD, AddRun, lines, predicted, rebuild
 
 from bench.report import read_leaderboard, table_text
 from bench.report.__main__ import main
+from bench.rows import read_rows, row_path
 
 
-def block(results: Path, task: str) -> list[str]:
-    return table_text(read_leaderboard(results), [task]).split("\n\n")[0].splitlines()
+def block(results: Path, cohort: str) -> list[str]:
+    """The lines of what is shown of one cohort."""
+    return text(results, cohort=cohort).split("\n\n")[0].splitlines()
 
 
-def test_best_first_floors_marked_failures_last(filled: Path) -> None:
+def text(results: Path, **where: str) -> str:
+    """The table of the blocks with these values in their keys."""
+    data = read_leaderboard(results)
+    keys = [entry.key for entry in data.entries]
+    return table_text(data, {key.block for key in keys if all(getattr(key, n) == v for n, v in where.items())})
+
+
+def test_best_first_baselines_marked_failures_last(filled: Path) -> None:
     title, heading, *rows, failure = block(filled, "demo")
     assert title == "demo  primary metric balanced_accuracy, 60 test samples, 10 groups"
     assert heading.split("  ")[1].strip() == "model"
@@ -32,7 +44,7 @@ def test_difference_is_the_one_to_the_best_baseline_of_the_paired_table(filled: 
     rebuild(filled)
     of_task = {"task": "demo", "metric": "balanced_accuracy"}
     values = {line["model"]: float(line["value"]) for line in lines(filled / "leaderboard.csv", **of_task)}
-    best = max(("colour", "random_vit_s16"), key=lambda floor: values[floor])
+    best = max(("colour", "random_vit_s16"), key=lambda model: values[model])
     (line,) = lines(filled / "leaderboard_paired.csv", model_a="resnet50", model_b=best, n_runs="1", **of_task)
     difference, low, high = (float(line[name]) for name in ("difference", "ci_low", "ci_high"))
     (row,) = [row for row in block(filled, "demo") if row.startswith("  resnet50")]
@@ -49,10 +61,61 @@ def test_star_marks_intervals_that_exclude_nought(add_run: AddRun, results: Path
     assert marked == {"clear": True, "same": False, "worse": True, "colour": False}
 
 
-def test_only_the_named_tasks(filled: Path) -> None:
-    assert "other  primary" not in table_text(read_leaderboard(filled), ["demo"])
+ALL = "python -m bench report shows all"
+
+
+def test_tasks_that_are_not_shown_are_named(filled: Path, add_run: AddRun) -> None:
+    assert "not shown" not in table_text(read_leaderboard(filled))
     assert "other  primary" in table_text(read_leaderboard(filled))
-    assert table_text(read_leaderboard(filled), ["pcam"]) == "No rows."
+    add_run("uni", predicted(1.0), task="third")
+    shown = text(filled, task="demo")
+    assert "other  primary" not in shown
+    assert "third  primary" not in shown
+    assert shown.split("\n\n")[1] == f"not shown: rows of other tasks (other, third); {ALL}"
+    nothing = text(filled, task="pcam")
+    assert nothing == f"No rows.\n\nnot shown: rows of other tasks (demo, other, third); {ALL}"
+
+
+def test_no_rows_at_all(results: Path) -> None:
+    assert table_text(read_leaderboard(results), []) == table_text(read_leaderboard(results)) == "No rows."
+
+
+def test_cohorts_and_heads_that_are_not_shown_are_named(add_run: AddRun, results: Path) -> None:
+    add_run("uni", predicted(1.0))
+    add_run("uni", predicted(1.0), cohort_hash="cohort_b")
+    add_run("uni", predicted(1.0), cohort_hash="cohort_c", head_config_hash="0000")
+    add_run("uni", predicted(1.0), head_config_hash="0000")
+    add_run("uni", predicted(1.0), protocol="knn")
+    assert text(results, cohort="demo", protocol="linear", head=HEAD).split("\n\n")[0].splitlines()[-2:] == [
+        f"  not shown: rows of demo with other samples, splits or metrics (cohort_b, cohort_c); {ALL}",
+        f"  not shown: rows of other heads or settings (knn [{HEAD}], linear [0000]); {ALL}",
+    ]
+    assert [line for line in text(results, cohort="demo").splitlines() if "not shown" in line] == [
+        f"  not shown: rows of demo with other samples, splits or metrics (cohort_b, cohort_c); {ALL}",
+    ]
+    everything = table_text(read_leaderboard(results))
+    assert "not shown" not in everything
+    for cohort in ("demo", "cohort_b", "cohort_c"):
+        assert f"demo [{cohort}]  primary metric" in everything
+    two = [line for line in text(results, head=HEAD).split("\n\n")[:2] if "not shown" in line]
+    assert [found.count(f"(cohort_c); {ALL}") for found in two] == [1, 1]
+    assert "cohort_b)" not in "".join(two), "what is shown is not named as not shown"
+
+
+def test_all_rows_and_blocks_are_shown_or_named(add_run: AddRun, results: Path) -> None:
+    names = {"task": ("t1", "t2"), "cohort_hash": ("c1", "c2"), "protocol": ("p1", "p2"), "head_config_hash": "ab"}
+    for values in itertools.product(*names.values()):
+        add_run("uni", values={"balanced_accuracy": 0.5}, **dict(zip(names, values, strict=True)))
+    data = read_leaderboard(results)
+    assert len({entry.key.block for entry in data.entries}) == 16
+    shown = table_text(data, {("t1", "c1", "p1", "a")})
+    assert "other tasks (t2);" in shown
+    assert "other samples, splits or metrics (c2);" in shown
+    assert "other heads or settings (p1 [b], p2 [a], p2 [b]);" in shown
+    assert sum(line.startswith("  uni ") for line in shown.splitlines()) == 1
+    everything = table_text(data)
+    assert sum(line.startswith("  uni ") for line in everything.splitlines()) == 16
+    assert "not shown" not in everything
 
 
 def test_a_line_is_the_mean_over_seeds_and_folds_and_says_so(add_run: AddRun, results: Path) -> None:
@@ -63,16 +126,29 @@ def test_a_line_is_the_mean_over_seeds_and_folds_and_says_so(add_run: AddRun, re
     add_run("dino", values={"balanced_accuracy": 0.55})
     _, heading, uni, dino = block(results, "demo")
     assert heading.split() == [
-        *("model", "protocol", "runs", "balanced_accuracy", "[95", "%]", "sd", "over", "floor", "[95", "%]", "tiles/s"),
+        *(
+            "model",
+            "protocol",
+            "runs",
+            "balanced_accuracy",
+            "[95",
+            "%]",
+            "sd",
+            "over",
+            "baseline",
+            "[95",
+            "%]",
+            "tiles/s",
+        ),
     ]
     assert uni.split() == ["uni", "linear", "2", "seeds", "0.600", "[-,", "-]", "0.141", "-", "41.3"]
     assert dino.split() == ["dino", "linear", "1", "seed", "0.550", "[-,", "-]", "-", "-", "41.3"]
     assert "runs: what a line is the mean of" in table_text(read_leaderboard(results))
     for seed in (0, 1, 2):
         for fold in (1, 2):
-            add_run("uni", values={"balanced_accuracy": 0.9}, asked="folds", protocol="knn", seed=seed, fold=fold)
+            add_run("uni", values={"balanced_accuracy": 0.9}, cohort_hash="folds", protocol="knn", seed=seed, fold=fold)
     for fold in (1, 2):
-        add_run("dino", values={"balanced_accuracy": 0.8}, asked="folds", protocol="knn", fold=fold)
+        add_run("dino", values={"balanced_accuracy": 0.8}, cohort_hash="folds", protocol="knn", fold=fold)
     title, _, *runs = block(results, "folds")
     assert [" ".join(run.split()[:6]) for run in runs[:2]] == ["uni knn 3 seeds x 2", "dino knn 2 folds 0.800 [-,"]
     assert "test samples, - groups in a fold" in title
@@ -80,22 +156,22 @@ def test_a_line_is_the_mean_over_seeds_and_folds_and_says_so(add_run: AddRun, re
 
 def test_a_mean_of_some_folds_cannot_be_read_as_one_of_all(add_run: AddRun, results: Path) -> None:
     for fold in (1, 2, 3):
-        add_run("whole", values={"balanced_accuracy": 0.5}, fold=fold)
+        add_run("all", values={"balanced_accuracy": 0.5}, fold=fold)
         add_run("undefined", values={"balanced_accuracy": 0.3 if fold < 3 else None}, fold=fold)
     add_run("failed", values={"balanced_accuracy": 0.9}, fold=1)
     add_run("failed", values={"balanced_accuracy": 0.9}, fold=3)
     add_run("failed", status="failed", error="Out of memory.", fold=2)
     add_run("killed", values={"balanced_accuracy": 0.4}, fold=1)
-    *_, failed, whole, killed, undefined, failure = block(results, "demo")
-    shown = [re.sub(" {2,}", "|", line.strip()) for line in (failed, whole, killed, undefined)]
+    *_, failed, complete, killed, undefined, failure = block(results, "demo")
+    shown = [re.sub(" {2,}", "|", line.strip()) for line in (failed, complete, killed, undefined)]
     assert shown[0].startswith("failed|linear|3 folds, only 2 of 3|0.900")
-    assert shown[1].startswith("whole|linear|3 folds|0.500")
+    assert shown[1].startswith("all|linear|3 folds|0.500")
     assert shown[2].startswith("killed|linear|3 folds, only 1 of 3|0.400")
     assert shown[3].startswith("undefined|linear|3 folds, only 2 of 3|0.300")
     assert failure == "  failed: failed, linear, seed 0 fold 2: Out of memory."
 
 
-def test_over_floor_is_paired_over_the_runs_of_the_line(add_run: AddRun, results: Path) -> None:
+def test_over_baseline_is_paired_over_the_runs_of_the_line(add_run: AddRun, results: Path) -> None:
     for fold in (1, 2, 3):
         add_run("colour", predicted(0.3, seed=fold), fold=fold)
         if fold < 3:
@@ -107,17 +183,17 @@ def test_over_floor_is_paired_over_the_runs_of_the_line(add_run: AddRun, results
     assert f"{difference:+.3f} [{low:+.3f}, {high:+.3f}] *" in block(results, "demo")[2]
 
 
-def test_over_floor_is_over_one_of_the_same_protocol_and_settings(add_run: AddRun, results: Path) -> None:
+def test_over_baseline_is_over_one_of_the_same_protocol_and_settings(add_run: AddRun, results: Path) -> None:
     def of_uni() -> list[str]:
         (line,) = [line for line in block(results, "demo") if line.startswith("  uni ")]
         return re.split(" {2,}", line.strip())
 
-    add_run("uni", predicted(3.0, seed=1), settings="own")
-    add_run("colour", predicted(0.3, seed=2), settings="own")
+    add_run("uni", predicted(3.0, seed=1), head_config_hash="own")
+    add_run("colour", predicted(0.3, seed=2), head_config_hash="own")
     before = of_uni()
     assert "] *" in " ".join(before)
-    add_run("random_vit_s16", predicted(1.5, seed=3), settings="other")
-    add_run("random_vit_s16", predicted(1.5, seed=3), settings="own", protocol="knn")
+    add_run("random_vit_s16", predicted(1.5, seed=3), head_config_hash="other")
+    add_run("random_vit_s16", predicted(1.5, seed=3), head_config_hash="own", protocol="knn")
     assert of_uni() == ["uni", "linear [own]", *before[2:]]
 
 
@@ -126,7 +202,19 @@ def test_the_smaller_error_is_first(add_run: AddRun, results: Path) -> None:
         add_run(model, values={"mae": error, "r2": 0.1}, kind="regression", primary_metric="mae", classes=["x"])
     _, heading, *rows = block(results, "demo")
     assert [row.split()[0] for row in rows] == ["b", "a", "colour", "random_vit_s16", "c"]
-    assert heading.split() == ["model", "protocol", "mae", "[95", "%]", "r2", "over", "floor", "[95", "%]", "tiles/s"]
+    assert heading.split() == [
+        "model",
+        "protocol",
+        "mae",
+        "[95",
+        "%]",
+        "r2",
+        "over",
+        "baseline",
+        "[95",
+        "%]",
+        "tiles/s",
+    ]
 
 
 def test_unknown_values_are_dashes(add_run: AddRun, results: Path) -> None:
@@ -146,6 +234,43 @@ def test_notes_are_said_once_with_their_models(add_run: AddRun, results: Path) -
     add_run("a", predicted(1.0), notes=["synthetic"])
     add_run("b", predicted(1.0), notes=["synthetic", "seen at half the mpp"])
     assert block(results, "demo")[-2:] == ["  note: b: seen at half the mpp", "  note: a, b: synthetic"]
+
+
+def test_a_later_failure_is_a_note_of_the_row_that_stands(add_run: AddRun, results: Path) -> None:
+    add_run("a", predicted(1.0), notes=["synthetic"], stale_error="a: The hub\nis closed.")
+    add_run("b", predicted(1.0), notes=["synthetic"])
+    lines_shown = block(results, "demo")
+    assert lines_shown[-2:] == [
+        "  note: a, b: synthetic",
+        "  note: a: this row is of an earlier run; a later one failed: a: The hub is closed.",
+    ]
+    assert [line.split()[0] for line in lines_shown[2:4]] == ["a", "b"], "the row itself is shown"
+    assert not any(line.startswith("  failed:") for line in lines_shown)
+    (row, _) = read_rows(results)[0]
+    assert row.notes == ["synthetic"], "the note is not stored twice"
+
+
+def test_control_characters_never_reach_the_terminal(
+    add_run: AddRun, results: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    red, sentence = "\x1b[31m\x9b2J\x07", "red\ud800"
+    add_run(f"uni{red}", predicted(1.0), notes=[sentence + red], frontend=red, stale_error=red)
+    add_run("lost", status="failed", error=sentence + red)
+    record = json.loads(row_path(results, add_run("made", predicted(1.0)).key).read_text())
+    for name, field in (("a", "primary_metric"), ("b", "task"), ("c", red)):
+        path = results / "rows/demo/demo" / f"{name}{red}" / "by-hand-seed0.json"
+        path.parent.mkdir()
+        path.write_text(json.dumps({**record, field: red}))
+    (results / "rows/demo/demo/lost/x\x1b[31m.json").write_text("{")
+    assert main([f"results={results}"]) == 0
+    captured = capsys.readouterr()
+    tables = "".join(path.read_text(encoding="utf-8") for path in results.glob("*.csv"))
+    for shown in (captured.out, captured.err, tables):
+        assert "uni\\x1b[31m" in shown or shown is captured.err
+        assert not [c for c in shown if unicodedata.category(c) in ("Cc", "Cs") and c != "\n"]
+        shown.encode("utf-8")
+    assert captured.err.count("by-hand-seed0.json (") == 3
+    assert "failed: lost, linear, seed 0: red\\ud800\\x1b[31m" in captured.out
 
 
 def test_command_rebuilds_and_prints(filled: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,4 +1,4 @@
-"""The CSV files: fixed columns, sorted, failures visible, floors where they belong, the same bytes again."""
+"""The CSV files: fixed columns, sorted, failures visible, baselines where they belong, the same bytes again."""
 
 import os
 import random
@@ -10,16 +10,16 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from leaderboard_runs import AddRun, lines, predicted, rebuild
+from leaderboard_runs import AddRun, lines, predicted, rebuild, run_key
 
 from bench.metrics import resample
-from bench.report import read_predictions, read_rows, row_path
+from bench.rows import predictions_path, read_predictions, read_rows, row_path
 from registry.errors import UserError
 
 COLUMNS = (
     "task", "kind", "model", "frontend", "protocol", "seed", "fold", "metric", "value", "ci_low", "ci_high", "n_train",
-    "n_test", "n_groups", "baseline_value", "feature_dim", "params_m", "tiles_per_s", "status", "error", "asked",
-    "settings", "run_hash",
+    "n_test", "n_groups", "baseline_value", "feature_dim", "params_m", "tiles_per_s", "status", "error", "cohort_hash",
+    "head_config_hash", "run_hash",
     "version",
 )  # fmt: skip
 METRICS = ["accuracy", "auroc", "balanced_accuracy", "f1_macro"]
@@ -42,9 +42,9 @@ def test_long_table_has_the_fixed_columns_sorted(filled: Path) -> None:
     keys = [(r["task"], r["protocol"], r["metric"], r["model"], r["frontend"], int(r["seed"])) for r in table]
     assert keys == sorted(keys)
     assert len(table) == 2 * 5 * 4 + 1
-    rows = {row.run: row for row in read_rows(filled)}
+    rows = {row.key: row for row in read_rows(filled)[0]}
     for line in table[1:]:
-        row = rows[line["task"], line["model"], "", "linear", 0, 0]
+        row = rows[run_key(line["model"], line["task"])]
         for name in ("value", "ci_low", "ci_high"):
             assert line[name] == f"{row.metrics[line['metric']][name]:.6f}"
         assert (line["n_train"], line["n_test"], line["n_groups"], line["feature_dim"]) == ("100", "60", "10", "384")
@@ -85,7 +85,7 @@ def test_wide_table_is_the_primary_metric_averaged_over_seeds(add_run: AddRun, r
     )
 
 
-def test_paired_table_holds_each_model_against_its_floors_and_each_pair_once(filled: Path) -> None:
+def test_paired_table_holds_each_model_against_its_baselines_and_each_pair_once(filled: Path) -> None:
     rebuild(filled)
     table = lines(filled / "leaderboard_paired.csv")
     assert list(table[0])[:8] == [
@@ -107,7 +107,7 @@ def test_paired_intervals_are_those_of_the_metrics(filled: Path) -> None:
     rebuild(filled)
     for line in lines(filled / "leaderboard_paired.csv"):
         a, b = (
-            read_predictions(filled / f"predictions/{line['task']}/{line[model]}/linear-0.parquet")
+            read_predictions(predictions_path(filled, run_key(line[model], line["task"])))
             for model in ("model_a", "model_b")
         )
         order = np.argsort(a.ids)
@@ -157,9 +157,10 @@ def test_pairs_differ_in_the_model_or_the_frontend_and_not_in_both(add_run: AddR
 
 
 def test_lost_predictions_leave_out_their_pairs_and_say_so(filled: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    (filled / "predictions/demo/uni/linear-0.parquet").write_bytes(b"PAR1")
+    path = predictions_path(filled, run_key("uni"))
+    path.write_bytes(b"PAR1")
     rebuild(filled)
-    assert "predictions/demo/uni/linear-0.parquet holds no whole predictions" in capsys.readouterr().err
+    assert f"{path} holds no complete predictions" in capsys.readouterr().err
     table = lines(filled / "leaderboard_paired.csv")
     assert {r["task"] for r in table if "uni" in (r["model_a"], r["model_b"])} == {"other"}
     assert lines(filled / "leaderboard.csv", model="uni", task="demo")
@@ -179,7 +180,7 @@ def test_all_lost_predictions_are_named_in_one_warning(
     rebuild(results)
     warned = capsys.readouterr().err
     assert warned.count("\n") == 1
-    assert warned.count("holds no whole predictions") == 20
+    assert warned.count("holds no complete predictions") == 20
     assert warned.endswith("And 6 more.\n")
 
 
@@ -241,7 +242,7 @@ def test_a_stranger_in_a_run_s_place_is_not_compared(
 def test_a_half_written_row_costs_its_own_line_only(filled: Path) -> None:
     rebuild(filled)
     before = lines(filled / "leaderboard.csv")
-    path = row_path(filled, "demo", "resnet50", "", "linear", 0)
+    path = row_path(filled, run_key("resnet50"))
     path.write_bytes(path.read_bytes()[:200])
     rebuild(filled)
     assert lines(filled / "leaderboard.csv") == [

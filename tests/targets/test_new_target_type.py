@@ -15,8 +15,6 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from bench.rows import Row, read_predictions, write
-from bench.runs import run
 from PIL import Image
 from sklearn.metrics import mean_poisson_deviance
 
@@ -25,6 +23,8 @@ from bench import leaderboard, protocols, targets, tasks
 from bench.config import BenchConfig, Null
 from bench.metrics import Metric, MetricSet, weighted_mean
 from bench.protocols import Predictions
+from bench.rows import Row, read_predictions, write
+from bench.runs import run
 from bench.targets import TargetType
 from registry import catalogue
 from registry.errors import UserError

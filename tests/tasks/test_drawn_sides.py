@@ -53,7 +53,7 @@ def table(data: Path) -> Path:
 
 def strata(manifest: Manifest) -> np.ndarray:
     """What ought to be spread evenly, from the table itself."""
-    frame, kind = manifest.frame, manifest.task.kind.value
+    frame, kind = manifest.frame, manifest.task.kind
     if kind == "regression":
         return pd.qcut(frame["number"].astype(float), 4, labels=False).to_numpy()
     return frame[{"classes": "label", "ordinal": "label", "survival": "event", "multilabel": "never"}[kind]].to_numpy(

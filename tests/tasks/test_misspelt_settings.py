@@ -9,11 +9,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from bench.runs.checks import check_named, check_settings
 from task_helpers import sentence, tile
 
 from bench import tasks
 from bench.config import BenchConfig
+from bench.runs.checks import check_named, check_settings
 from bench.tasks import Manifest, readers
 from registry.errors import UserError
 

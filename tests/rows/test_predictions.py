@@ -1,4 +1,4 @@
-"""Predictions of every kind of target: as given, or not written at all; and a damaged file is a sentence."""
+"""Predictions of every kind of target come back bit for bit or are not written; a damaged file is a sentence."""
 
 from pathlib import Path
 from typing import Any
@@ -10,10 +10,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
-from leaderboard_runs import Predicted
+from saved_runs import Predicted
 
 from bench.metrics import METRICS
-from bench.report import Row, predictions_path, read_predictions, write
+from bench.rows import Row, predictions_path, read_predictions, write
+from bench.rows.printable import printable
 from registry.errors import UserError
 
 FINITE = st.floats(allow_nan=False, allow_infinity=False, width=64)
@@ -50,7 +51,8 @@ def test_predictions_of_every_kind_come_back_bit_for_bit(
     results = tmp_path_factory.mktemp("results")
     row = write(results, Row("t", "m", "", "p", 0, "ok", "x", kind=kind, fold=2, classes=names), predictions)
     saved = read_predictions(results / row.predictions)
-    assert (saved.kind, saved.classes) == (kind, names)
+    assert (saved.kind, saved.classes) == (kind, row.classes)
+    assert row.classes == [printable(name) for name in names]
     for name in ("ids", "groups", "y_true", "scores", "calibrated"):
         was, now = getattr(predictions, name), getattr(saved, name)
         if was is None:
@@ -138,6 +140,7 @@ def test_predictions_of_another_kind_than_the_row_are_not_written(tmp_path: Path
         ("kind", None),
         ("classes", b"3"),
         ("classes", b"["),
+        ("classes", b"[" * 100_000),
         ("classes", None),
     ],
 )
@@ -145,7 +148,7 @@ def test_a_damaged_file_is_a_sentence(tmp_path: Path, column: str, values: Any) 
     ids = np.array(["x", "y"])
     row = Row("t", "m", "", "p", 0, "ok", "x", kind="multilabel", classes=["a", "b"])
     write(tmp_path, row, Predicted(ids, ids, np.eye(2, dtype=int), np.eye(2), kind="multilabel"))
-    path = predictions_path(tmp_path, *row.run)
+    path = predictions_path(tmp_path, row.key)
     table = pq.read_table(path)
     metadata = dict(table.schema.metadata)
     if column in ("kind", "classes"):
@@ -156,5 +159,5 @@ def test_a_damaged_file_is_a_sentence(tmp_path: Path, column: str, values: Any) 
     else:
         table = table.set_column(table.column_names.index(column), column, pa.array(values))
     pq.write_table(table.replace_schema_metadata(metadata), path)
-    with pytest.raises(UserError, match=r"p-0\.parquet .*: delete its row and run again\.$"):
+    with pytest.raises(UserError, match=r"p-%-seed0\.parquet .*: delete its row and run again\.$"):
         read_predictions(path)
