@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from bench.embedding import Embedding, EmbeddingJob, EmbeddingSettings, FeatureKey, Shard, embed
+from bench.metrics import METRIC_SETS
 from bench.protocols import Bags, Samples
 from bench.tasks import Manifest
 from registry.card import ModelCard
@@ -106,6 +107,9 @@ class Cohort(Protocol):
     def notes(self, embedding: Embedding) -> list[str]:
         """What a reader of the rows must know of what was left out."""
 
+    def slide_names(self) -> Mapping[str, Sequence[str]]:
+        """The slides of each sample, for the predictions; empty where a sample is its own tile or slide."""
+
     def slides_of(self, embedding: Embedding, sample: str) -> Mapping[str, Path]:
         """Feature files of the slides of a sample by the slides' ids, in the order of its bag; empty for tiles."""
 
@@ -150,7 +154,8 @@ def gathered(
     """The samples at `rows` of the manifest, whose features come in the same order."""
     ids, groups = (manifest.frame[c].to_numpy(str)[rows] for c in ("id", "group"))
     kind = manifest.target.head_kind
-    return of(ids, groups, features, manifest.labels[rows], manifest.classes, kind, manifest.task.metric)
+    metric = manifest.task.metric if manifest.task.metric in METRIC_SETS[kind].metrics else ""
+    return of(ids, groups, features, manifest.labels[rows], manifest.classes, kind, metric)
 
 
 def split_samples(

@@ -1,30 +1,32 @@
-"""A cohort of slides: every slide becomes a bag of tiles at the resolution that a model's authors mean."""
+"""A cohort of slides: every slide, or all slides of a patient, are a bag of tiles at the scale that a model wants."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from bench.data.cohort import EmbeddingPlan, Model, PixelPlan, gathered
 from bench.data.precomputed import GivenPlan
 from bench.data.slide_units import SlideUnits, TileSpec, counted, file_name, slide_content
+from bench.data.stacked import Stacked
 from bench.embedding import Embedding, read_features
 from bench.files import digest
 from bench.protocols import Bags, Samples
-from bench.tasks import Manifest
+from bench.tasks import Manifest, SampleLevel
 
 DEFAULT_MPP = 0.5  # for models whose authors mean none
 
 
 class SlideCohort:
-    """The slides of a manifest.
+    """The slides of a manifest, each of them a sample, or all of a patient together.
 
     Parameters
     ----------
     manifest : Manifest
-        With the columns ``mpp`` (NaN where the slide is to say) and ``mask`` ("" where tissue is to be found).
+        Its `slides` have ``mpp`` (NaN where the slide is to say) and ``mask`` ("" where tissue is to be found).
     cache, results : Path
         Grids are kept in the one, previews for people written to the other.
     on_corrupt : {"error", "skip"}
@@ -34,8 +36,6 @@ class SlideCohort:
     progress : bool
         Whether progress bars are shown.
     """
-
-    noun = "slides"
 
     def __init__(
         self,
@@ -47,13 +47,16 @@ class SlideCohort:
         features: Path | None = None,
         progress: bool = True,
     ):
-        frame = manifest.frame
+        slides = manifest.slides
         self.manifest = manifest
-        self.content = digest([(slide.id, slide_content(slide, coords)) for slide in frame.itertuples()])
+        self.noun = f"{manifest.task.unit.value}s"
+        self.content = digest([(slide.id, slide_content(slide, coords)) for slide in slides.itertuples()])
         self._cache, self._on_corrupt, self._progress = cache, on_corrupt, progress
         self._coords, self._features = coords, features
         self._previews = results / "previews" / manifest.task.name
-        self._row = {file_name(name): row for row, name in enumerate(frame["id"])}
+        self._slide = {file_name(name): name for name in slides["id"]}
+        self._sample = dict(zip(slides["id"], slides["sample"], strict=True))
+        self._row = {name: row for row, name in enumerate(manifest.frame["id"])}
 
     def plans(self, models: Sequence[Model]) -> list[EmbeddingPlan]:
         """One for each size and mpp of tiles that the models want, and one for features that a user gives."""
@@ -62,38 +65,52 @@ class SlideCohort:
             if model.sees_pixels:
                 by_spec.setdefault(self._spec(model), []).append(model)
         found: list[EmbeddingPlan] = [self._plan(spec, wanting) for spec, wanting in by_spec.items()]
-        ids = self.manifest.frame["id"].tolist()
+        ids = self.manifest.slides["id"].tolist()
         if self._features is not None:
             given = [model for model in models if not model.sees_pixels]
             found += [GivenPlan([model], self._features, ids, self._on_corrupt) for model in given]
         return found
 
     def bags(self, embedding: Embedding) -> Bags:
-        """All slides that have tiles that could be read, each a bag of them."""
-        files = {file.stem: read_features(file)[0] for file in embedding.files}
-        full = {name: features for name, features in files.items() if len(features)}
-        rows = np.array([self._row[name] for name in full])
-        return gathered(self.manifest, rows, list(full.values()), Bags)
+        """All samples that have tiles that could be read; the slides of a patient one after another."""
+        parts: dict[str, list[Any]] = {}
+        for file in embedding.files:
+            features = read_features(file)[0]
+            if len(features):
+                parts.setdefault(self._sample[self._slide[file.stem]], []).append(features)
+        rows = np.array([self._row[sample] for sample in parts])
+        bags = [own[0] if len(own) == 1 else Stacked(own) for own in parts.values()]
+        return gathered(self.manifest, rows, bags, Bags)
 
     def samples(self, embedding: Embedding) -> Samples:
-        """The same slides, each the mean of its tiles."""
+        """The same samples, each the mean over all its tiles, or over the vectors of its slides."""
         return self.bags(embedding).pooled()
 
     def notes(self, embedding: Embedding) -> list[str]:
         """What a reader of the rows must know of slides and tiles that were left out."""
         notes = list(embedding.notes)
         if embedding.skipped:
-            names = [self.manifest.frame["id"].iloc[self._row[name]] for name in embedding.skipped]
+            names = [self._slide[name] for name in embedding.skipped]
             notes.append(
                 f"{counted(sum(embedding.skipped.values()), 'tile')} that cannot be read left out, of "
                 f"{counted(len(names), 'slide')}: {', '.join(names)}"
             )
         return notes
 
+    def slide_names(self) -> Mapping[str, Sequence[str]]:
+        """The slides of each patient; nothing where every slide is a sample."""
+        if self.manifest.task.unit is SampleLevel.slide:
+            return {}
+        found: dict[str, list[str]] = {}
+        for slide, sample in self._sample.items():
+            found.setdefault(sample, []).append(slide)
+        return found
+
     def slides_of(self, embedding: Embedding, sample: str) -> Mapping[str, Path]:
-        """The slide itself."""
-        own = [file for file in embedding.files if file.stem == file_name(sample)]
-        return {sample: own[0]} if own else {}
+        """Feature files of the slides of a sample that have tiles, in the order of its bag."""
+        slides = {self._slide[file.stem]: file for file in embedding.files}
+        own = {name: file for name, file in slides.items() if self._sample[name] == sample}
+        return {name: file for name, file in own.items() if len(read_features(file)[0])}
 
     def _spec(self, model: Model) -> TileSpec:
         wanted, tiling = model.tile_card.preprocessing, self.manifest.task.tiling

@@ -57,7 +57,7 @@ class SlideUnits:
     Parameters
     ----------
     manifest : Manifest
-        With the columns ``mpp`` (NaN where the slide is to say) and ``mask`` ("" where tissue is to be found).
+        Its `slides` have ``mpp`` (NaN where the slide is to say) and ``mask`` ("" where tissue is to be found).
     spec : TileSpec
     cache, previews : Path
         Folders of the grids and of what tissue was found, and of the pictures for people.
@@ -110,7 +110,7 @@ class SlideUnits:
         empty: dict[str, list[str]] = {}
         sheet: list[tuple[Path, str]] = []
         task = self.manifest.task.name
-        rows: list[Any] = list(self.manifest.frame.itertuples())
+        rows: list[Any] = list(self.manifest.slides.itertuples())
         answers = dict(zip(self.manifest.frame["id"], self.manifest.answers, strict=True))
         for slide in tqdm(rows, desc=f"{task}: tissue", unit=" slides", dynamic_ncols=True, disable=not self._progress):
             name = file_name(slide.id)
@@ -129,7 +129,7 @@ class SlideUnits:
                 continue
             except OSError as error:  # reading fails in a sentence, so this was writing
                 raise unwritable(Path(error.filename or preview), error, "cache=DIR or results=DIR") from error
-            sheet.append((preview, f"{slide.id}\n{answers[slide.id]}, {len(grid)} tiles"))
+            sheet.append((preview, f"{slide.id}\n{answers[slide.sample]}, {len(grid)} tiles"))
             if len(grid):
                 shards.append(_shard(slide, grid, attributes))
                 over_edge += grid.candidates - len(grid) if self._coords else 0
@@ -165,7 +165,7 @@ class SlideUnits:
     def known(self) -> Known:
         """The shards of the slides whose grids are in the cache; writes nothing."""
         shards, unknown = [], 0
-        slides: list[Any] = list(self.manifest.frame.itertuples())
+        slides: list[Any] = list(self.manifest.slides.itertuples())
         for slide in slides:
             cached = _read_grid(self._grids / f"{file_name(slide.id)}.h5", slide_content(slide, self._coords))
             if cached is None:

@@ -50,6 +50,10 @@ class TileCohort:
         """What a reader of the rows must know of tiles that were left out, beyond their number."""
         return list(embedding.notes)
 
+    def slide_names(self) -> Mapping[str, Sequence[str]]:
+        """None: a tile is no slide."""
+        return {}
+
     def slides_of(self, embedding: Embedding, sample: str) -> Mapping[str, Path]:
         """None: a tile is no slide."""
         return {}

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Protocol
 
 import numpy as np
@@ -49,8 +50,13 @@ class SavedPredictions:
     calibrated: Float[np.ndarray, "sample class"] | None = None
 
 
-def write_predictions(path: Path, predictions: PredictionArrays, classes: Sequence[str]) -> None:
-    """Write columns id, group, y_true, score_0..score_{C-1}, and scaled_0.. where scores are calibrated.
+def write_predictions(
+    path: Path,
+    predictions: PredictionArrays,
+    classes: Sequence[str],
+    slides: Mapping[str, Sequence[str]] = MappingProxyType({}),
+) -> None:
+    """Write columns id, group, y_true, score_0..score_{C-1}, scaled_0.. where scores are calibrated, and `slides` for patients.
 
     Labels of several columns are y_true_0.. in place of y_true. The kind and the names of the scores' columns
     (``classes``) stand in the schema's metadata.
@@ -78,6 +84,8 @@ def write_predictions(path: Path, predictions: PredictionArrays, classes: Sequen
         **dict(zip(target.label_columns(len(classes)), map(pa.array, labels), strict=True)),
         **{f"score_{i}": pa.array(column, pa.float64()) for i, column in enumerate(scores.T)},
     }
+    if slides:
+        columns["slides"] = pa.array([list(slides[name]) for name in predictions.ids], pa.list_(pa.string()))
     if scaled is not None:
         columns |= {f"scaled_{i}": pa.array(column, pa.float64()) for i, column in enumerate(scaled.T)}
     metadata = {b"kind": kind.encode(), b"classes": json.dumps(list(classes)).encode()}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from itertools import islice
 from pathlib import Path
@@ -33,10 +33,17 @@ def predictions_path(results: Path, key: RunKey) -> Path:
     return key.path(results, "predictions", "parquet")
 
 
-def write(results: Path, row: Row, predictions: PredictionArrays | None) -> Row:
+def write(
+    results: Path, row: Row, predictions: PredictionArrays | None, slides: Mapping[str, Sequence[str]] | None = None
+) -> Row:
     """Write the predictions, if any, then the row that names them; gives the row as written.
 
     Its numbers are then Python's, null where they are not finite, and its text is printable.
+
+    Parameters
+    ----------
+    slides : mapping of str to sequence of str
+        The slides of each sample where a sample is a patient; saved with the predictions.
 
     Raises
     ------
@@ -50,7 +57,7 @@ def write(results: Path, row: Row, predictions: PredictionArrays | None) -> Row:
         if predictions.kind != row.kind:
             raise ValueError(f"Predictions of {predictions.kind} are not those of a row of {row.kind}.")
         path = predictions_path(results, row.key)
-        write_predictions(path, predictions, row.classes)
+        write_predictions(path, predictions, row.classes, slides or {})
         row = replace(row, predictions=path.relative_to(results).as_posix())
     text = json.dumps(asdict(row), sort_keys=True, indent=1, allow_nan=False, ensure_ascii=False)
     with whole_file(row_path(results, row.key)) as temporary:

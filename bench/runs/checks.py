@@ -97,7 +97,7 @@ def _name_of(task: Any) -> str:
 
 def fitting_heads(task: TaskConfig, heads: dict[str, protocols.Head]) -> dict[str, protocols.Head]:
     """The heads that take what the task asks and has."""
-    slides, kind = task.unit is SampleLevel.slide, targets.get(task.kind).head_kind
+    slides, kind = task.unit is not SampleLevel.tile, targets.get(task.kind).head_kind
     found = {name: head for name, head in heads.items() if kind in head.kinds and (slides or not head.takes_bags)}
     if not found:
         fits_slides = any(kind in head.kinds for head in heads.values())

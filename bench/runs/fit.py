@@ -116,7 +116,7 @@ class Run:
             return self.fail(error, notes)
         try:
             row.info.update(self._show(predictions, embedding))
-            rows.write(self.context.results, row, predictions)
+            rows.write(self.context.results, row, predictions, self.cohort.slide_names())
         except OSError as error:
             place = Path(error.filename or rows.row_path(self.context.results, self.key))
             return self.fail(unwritable(place, error, "results=DIR"), of_model=False)
@@ -216,7 +216,7 @@ def _cautions(task: TaskConfig, model: Model) -> Iterator[str]:
     """What a reader of the row must know of this model on this task."""
     cards = [model.card, *([model.tile_encoder.card] if model.tile_encoder else [])]
     wanted = cards[-1].preprocessing
-    if task.unit is SampleLevel.slide:
+    if task.unit is not SampleLevel.tile:
         size, mpp = task.tiling.size or wanted.tile_size, task.tiling.mpp or wanted.mpp
     else:
         size, mpp = task.tile_size or 0, task.mpp

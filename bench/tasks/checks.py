@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from bench.sentences import first_few
-from bench.tasks.config import TaskConfig
+from bench.tasks.config import SampleLevel, TaskConfig
 from bench.tasks.readers import HDF5_SUFFIXES, IMAGE_SUFFIXES
 from registry.errors import UserError
 
@@ -38,7 +38,7 @@ def rows(index: pd.Series, origin: str) -> pd.Series:
 
 def cells(frame: pd.DataFrame, task: TaskConfig, origin: str) -> None:
     """No empty cell, no id twice, no tile or slide twice."""
-    unit = task.unit.value
+    unit = "tile" if task.unit is SampleLevel.tile else "slide"
     for name in ("id", "path", *task.targets, "group"):
         empty = frame.index[frame[name] == ""]
         if len(empty):

@@ -53,6 +53,7 @@ class SampleLevel(Enum):
 
     tile = "tile"
     slide = "slide"
+    patient = "patient"  # of whom all slides are one bag
 
 
 @dataclass
@@ -103,7 +104,7 @@ class TaskConfig:
     layout : str
         What is expected there, as told to a user who has it otherwise.
     unit : SampleLevel
-        Whether a sample is a tile or a slide.
+        Whether a sample is a tile, a slide, or a patient with all its slides.
     options : dict
         What the reader wants to know; documented in the reader.
     own_options : list of str

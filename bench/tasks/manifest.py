@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
@@ -14,6 +14,7 @@ from bench.files import digest
 from bench.targets import TargetType
 from bench.tasks import checks
 from bench.tasks.config import SampleLevel, TaskConfig
+from bench.tasks.patients import by_patient
 from bench.tasks.readers import Table
 from bench.tasks.split_labels import SplitLabels, label_split
 
@@ -38,6 +39,9 @@ class Manifest:
         stands on two sides.
     notes : tuple of str
         What a reader of every row must know of these data.
+    slides : DataFrame
+        Of slides: one row a slide with ``id``, ``path``, ``mpp``, ``mask`` and ``sample``, the id of the sample that it
+        belongs to. Empty where samples are tiles.
     """
 
     frame: pd.DataFrame
@@ -46,6 +50,7 @@ class Manifest:
     classes: tuple[str, ...]
     split_labels: tuple[SplitLabels, ...]
     notes: tuple[str, ...]
+    slides: pd.DataFrame = field(default_factory=pd.DataFrame)
 
     def __len__(self) -> int:
         return len(self.frame)
@@ -57,6 +62,8 @@ class Manifest:
         columns = [self.frame["id"], self.frame["group"], self.labels, *self.split_labels]
         record = [[np.asarray(column)[order].tolist() for column in columns], self.classes]
         record += [self.task.kind, self.task.metric]
+        if self.task.unit is SampleLevel.patient:
+            record += self.slides[["sample", "id"]].sort_values(["sample", "id"]).to_numpy(str).tolist()
         return digest(record)[:8]
 
     @property
@@ -96,13 +103,25 @@ class Manifest:
         if target.has_classes:
             frame["label"] = frame[task.targets[0]]
         target.check_columns(frame, task, table.origin)
+        slides = frame
+        if task.unit is SampleLevel.patient:
+            frame = by_patient(slides, task, table.origin)
         frame, split_labels, notes = label_split(frame, task, table.origin)
         if task.unit is SampleLevel.tile:
             checks.files(frame, table.origin)
         order = ["id", "path", "index", *target.answer_columns(task), "group", "split" if "split" in frame else "fold"]
         frame = frame[[*order, *(c for c in frame.columns if c not in order)]].reset_index(drop=True)
         labels, classes = target.labels(frame, task), target.class_names(frame, task)
-        return cls(frame, task, labels, classes, split_labels, (*table.notes, *notes, *task.notes))
+        all_notes = (*table.notes, *notes, *task.notes)
+        return cls(frame, task, labels, classes, split_labels, all_notes, _slides_of(frame, slides, task))
+
+
+def _slides_of(frame: pd.DataFrame, slides: pd.DataFrame, task: TaskConfig) -> pd.DataFrame:
+    """The slides of the samples that stay, in the order of the table."""
+    if task.unit is SampleLevel.tile:
+        return pd.DataFrame()
+    slides = slides.assign(sample=slides["group" if task.unit is SampleLevel.patient else "id"])
+    return slides[slides["sample"].isin(frame["id"])][["id", "path", "mpp", "mask", "sample"]].reset_index(drop=True)
 
 
 def _completed(frame: pd.DataFrame, task: TaskConfig, origin: str) -> pd.DataFrame:
@@ -118,7 +137,7 @@ def _completed(frame: pd.DataFrame, task: TaskConfig, origin: str) -> pd.DataFra
         frame["id"] = frame["path"]
     if "group" not in frame:
         frame["group"] = frame["id"]
-    if task.unit is SampleLevel.slide:
+    if task.unit is not SampleLevel.tile:
         if "mpp" not in frame:
             frame["mpp"] = np.nan
         if "mask" not in frame:

@@ -11,7 +11,7 @@ from jaxtyping import Shaped
 from bench import targets
 from bench.sentences import first_few
 from bench.tasks import checks
-from bench.tasks.config import Rare, TaskConfig
+from bench.tasks.config import Rare, SampleLevel, TaskConfig
 from bench.tasks.split import NAMES, assign_split
 from registry.errors import UserError
 
@@ -36,7 +36,9 @@ def label_split(
     own = [name for name in ("split", "fold") if name in frame]
     drawn = task.split.folds > 0 or not own
     by = "group"
-    if (frame["group"] == frame["id"]).all():
+    if task.unit is SampleLevel.patient:
+        by = "patient"
+    elif (frame["group"] == frame["id"]).all():
         by = task.unit.value
         notes.append(f"no patient is known: every {by} is its own group")
     if drawn and task.rare is Rare.drop and target.has_classes:
