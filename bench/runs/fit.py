@@ -155,9 +155,7 @@ class Run:
 
         A good one of the same samples and settings stays, with a note, as its features were others.
         """
-        sentence = str(error) if isinstance(error, UserError) else fault(error)
-        if of_model and self.model.name not in sentence:
-            sentence = f"{self.model.name}: {sentence}"
+        sentence = sentence_of(self.model.name if of_model else "", error)
         if notes:
             sentence = f"{sentence} ({'; '.join(notes)})"
         failed = dataclasses.replace(self._row(), status="failed", error=sentence)
@@ -233,6 +231,12 @@ def _shrinkage(wanted: Preprocessing, size: int) -> float:
     if wanted.resize is None:
         return 1.0
     return size / (wanted.resize if isinstance(wanted.resize, int) else min(wanted.resize))
+
+
+def sentence_of(model: str, error: Exception) -> str:
+    """What to say of an error, with the name of the model that it is of."""
+    sentence = str(error) if isinstance(error, UserError) else fault(error)
+    return sentence if model in sentence else f"{model}: {sentence}"
 
 
 def fault(error: Exception) -> str:
