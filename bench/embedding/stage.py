@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+import traceback
 from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -90,6 +91,8 @@ def embed(
         wanted = {job.key: {shard.name for shard in missing[job.key]} for job in wave}
         todo = [(shard, [job for job in wave if shard.name in wanted[job.key]]) for shard in shards]
         _one_pass([(shard, own) for shard, own in todo if own], wave, how, label, results)
+        for job in wave:
+            _free_frames(results[job.key].error)
     for job in jobs:
         if results[job.key].error is None:
             results[job.key] = _gather(job, shards, how.on_corrupt)
@@ -248,6 +251,13 @@ def _gather(job: EmbeddingJob[Any], shards: Sequence[Shard], on_corrupt: str) ->
     if not len(found.rows):
         found.error = UserError("None of the tiles can be read: check the data folder.")
     return found
+
+
+def _free_frames(error: BaseException | None) -> None:
+    """Let go of the networks that the frames of an error hold on the device; its lines stay for who debugs."""
+    while error is not None:
+        traceback.clear_frames(error.__traceback__)
+        error = error.__cause__ or error.__context__
 
 
 def _explained(name: str, error: Exception, batch_size: int) -> Exception:

@@ -56,7 +56,7 @@ def write_predictions(
     classes: Sequence[str],
     slides: Mapping[str, Sequence[str]] = MappingProxyType({}),
 ) -> None:
-    """Write columns id, group, y_true, score_0..score_{C-1}, scaled_0.. where scores are calibrated, and `slides` for patients.
+    """Write columns id, group, y_true, score_0..score_{C-1}, scaled_0.. if calibrated, and `slides` of patients.
 
     Labels of several columns are y_true_0.. in place of y_true. The kind and the names of the scores' columns
     (``classes``) stand in the schema's metadata.

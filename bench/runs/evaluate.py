@@ -132,7 +132,7 @@ def _run_pass(context: RunContext, task: TaskPlan, part: EmbeddingPlan, work: li
     for own in wanted:
         embedding = embeddings[own]
         if embedding.error and not fitting:
-            failures.append(f"{own.model.name}: {sentence_of(embedding.error)}")
+            failures.append(sentence_of(embedding.error, own.model.name))
         elif embedding.error:
             failures += [run.fail(embedding.error) for run in pending[own]]
         else:

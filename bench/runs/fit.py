@@ -156,9 +156,7 @@ class Run:
 
         A good one of the same samples and settings stays, with a note, as its features were others.
         """
-        sentence = sentence_of(error)
-        if of_model and self.model.name not in sentence:
-            sentence = f"{self.model.name}: {sentence}"
+        sentence = sentence_of(error, self.model.name if of_model else "")
         if notes:
             sentence = f"{sentence} ({'; '.join(notes)})"
         failed = dataclasses.replace(self._row(), status="failed", error=sentence)
@@ -236,9 +234,10 @@ def _shrinkage(wanted: Preprocessing, size: int) -> float:
     return size / (wanted.resize if isinstance(wanted.resize, int) else min(wanted.resize))
 
 
-def sentence_of(error: Exception) -> str:
-    """What to tell a user of an error, be it theirs or ours."""
-    return str(error) if isinstance(error, UserError) else fault(error)
+def sentence_of(error: Exception, model: str = "") -> str:
+    """What to tell a user of an error, with the name of the model that it is of."""
+    sentence = str(error) if isinstance(error, UserError) else fault(error)
+    return sentence if model in sentence else f"{model}: {sentence}"
 
 
 def fault(error: Exception) -> str:

@@ -14,7 +14,7 @@ from bench.data import Cohort, EmbeddingPlan, SlideCohort, TileCohort
 from bench.embedding import EmbeddingJob
 from bench.runs.checks import check_named, fitting_heads, named_unfit
 from bench.runs.context import RunContext
-from bench.runs.fit import Run, fault
+from bench.runs.fit import Run, fault, sentence_of
 from bench.runs.models import Model
 from bench.tasks import SampleLevel, TaskConfig
 from registry.errors import UserError
@@ -109,7 +109,7 @@ def make_plan(context: RunContext, models: Sequence[Model], heads: dict[str, pro
             model.check_weights()
         except UserError as error:
             missing[model.name] = error
-            context.say(f"pfmbench: {model.name}: {error}")
+            context.say(f"pfmbench: {sentence_of(error, model.name)}")
     if all(model.name in missing for model in models if not model.baseline):
         named = [model for model in models if not model.baseline]
         models = named or models

@@ -1,68 +1,26 @@
+"""Embedding: what is made of tiles, what is never made twice, and what failing models and tiles leave behind."""
+
+import dataclasses
 import multiprocessing
 import os
 import random
-import resource
 import time
-from types import SimpleNamespace
 
 import h5py
 import numpy as np
 import pytest
-import torch
+from embedding_helpers import KEY, Means, N, contents, expected, make_job, run
 from PIL import Image
 
-from bench.embedding import Job, embed, feature_folder, read_features, shards, store, write_features
-from bench.tiles import TileSource
+from bench.embedding import (
+    FeatureKey,
+    write_features,
+)
 from registry.errors import UserError
-
-N = 50
-
-
-class Means:
-    """A stand-in for an encoder: channel means, slow enough to be killed."""
-
-    device = torch.device("cpu")
-    weights = SimpleNamespace(commit="c0ffee", notes=("not the published file",))
-
-    def __init__(self, scale=1.0, pause=0.0):
-        self.scale, self.pause, self.calls = scale, pause, 0
-
-    def __call__(self, tiles):
-        self.calls += 1
-        time.sleep(self.pause)
-        return tiles.float().mean((2, 3)) * self.scale
-
-
-@pytest.fixture
-def source(tmp_path):
-    rng = np.random.default_rng(0)
-    paths = []
-    for i in range(N):
-        paths.append(str(tmp_path / f"{i:03d}.png"))
-        Image.fromarray(rng.integers(0, 256, (8, 8, 3), dtype=np.uint8)).save(paths[-1])
-    return TileSource([str(i) for i in range(N)], paths, [-1] * N)
-
-
-def make_job(cache, extractor, name="m", **key):
-    key = {"card": "c", "weights": "w", **key}
-    return Job(name, feature_folder(cache, name, key), key, lambda: extractor)
-
-
-def run(source, *jobs, **changes):
-    settings = {"batch_size": 7, "workers": 2, "shard_tiles": 20, **changes}
-    return embed(shards(source, settings.pop("shard_tiles")), list(jobs), **settings)
-
-
-def expected(source):
-    return np.stack([np.asarray(Image.open(p), np.float32).mean((0, 1)) for p in source.paths])
-
-
-def contents(folder):
-    return {p.name: p.read_bytes() for p in sorted(folder.glob("*.h5"))}
 
 
 def test_features_are_those_of_the_tiles_in_order(tmp_path, source):
-    made = run(source, make_job(tmp_path, Means()))["m"]
+    [made] = run(source, make_job(tmp_path, Means()))
     assert made.error is None
     assert len(made.files) == 3
     np.testing.assert_allclose(made.features(), expected(source), rtol=1e-3)
@@ -74,25 +32,73 @@ def test_features_are_those_of_the_tiles_in_order(tmp_path, source):
 def test_nothing_is_done_twice(tmp_path, source):
     first, second = Means(), Means()
     run(source, make_job(tmp_path, first))
-    again = run(source, make_job(tmp_path, second))["m"]
+    [again] = run(source, make_job(tmp_path, second))
     assert first.calls > 0
     assert second.calls == 0
     np.testing.assert_allclose(again.features(), expected(source), rtol=1e-3)
 
 
-def test_a_changed_key_is_another_folder(tmp_path):
-    a = feature_folder(tmp_path, "m", {"card": "1", "weights": "w"})
-    assert a != feature_folder(tmp_path, "m", {"card": "2", "weights": "w"})
-    assert a == feature_folder(tmp_path, "m", {"weights": "w", "card": "1"})
-    assert a.name == "7aeeac88914fcfbd", "another rule of digests would orphan all caches and rows"
-    assert feature_folder(tmp_path, "hf-hub:a/b", {}).parent.parent == tmp_path / "features"
+def test_the_folder_of_a_key(tmp_path):
+    assert KEY.folder(tmp_path) == tmp_path / "features" / "m" / KEY.digest
+    assert KEY.digest == "7f62d777fc2409ff", "another rule of digests would orphan all caches and rows"
+    assert dataclasses.replace(KEY, model="hf-hub:a/b").folder(tmp_path).parent == tmp_path / "features" / "hf-hub-a-b"
+
+
+@pytest.mark.parametrize("name", [field.name for field in dataclasses.fields(FeatureKey)])
+def test_one_thing_changed_is_another_folder_and_new_work(tmp_path, source, name):
+    """Whichever field of the key it is; the features of the other key stand beside them, and neither is made again."""
+    networks = [Means(), Means(2.0)]
+    one, other = (make_job(tmp_path, network) for network in networks)
+    other = dataclasses.replace(other, key=dataclasses.replace(KEY, **{name: "another"}))
+    assert one.folder != other.folder
+    run(source, one)
+    before = contents(one.folder)
+    assert len(before) == 3
+    calls = networks[0].calls
+    [made] = run(source, other)
+    assert networks[1].calls == calls > 0
+    assert {file.parent for file in made.files} == {other.folder}
+    np.testing.assert_allclose(made.features(), 2 * expected(source), rtol=1e-3)
+    assert contents(one.folder) == before
+    with h5py.File(made.files[0]) as file:
+        assert file.attrs[f"key_{name}"] == "another"
+        assert {n: file.attrs[n] for n in KEY.attributes} == other.key.attributes
+    run(source, one, other)
+    assert [network.calls for network in networks] == [calls, calls]
+
+
+def test_models_of_one_name_have_each_their_own_features(tmp_path, source):
+    """As a slide encoder's tile encoder and a model of the run that is the same network with other weights."""
+    jobs = [make_job(tmp_path, Means(scale), weights=f"w{scale}") for scale in (1.0, 2.0)]
+    for _ in range(2):
+        made = run(source, *jobs)
+        for scale, job, own in zip((1.0, 2.0), jobs, made, strict=True):
+            assert {file.parent for file in own.files} == {job.folder}
+            assert own.weights["sha256"] == f"w{scale}"
+            np.testing.assert_allclose(own.features(), scale * expected(source), rtol=1e-3)
+
+
+def test_one_of_two_models_of_one_name_fails_alone(tmp_path, source):
+    good, bad = (make_job(tmp_path, Means(scale), weights=f"w{scale}") for scale in (1.0, float("nan")))
+    made, failed = run(source, good, bad)
+    assert made.error is None
+    assert "not finite" in str(failed.error)
+    assert not list(bad.folder.glob("*.h5"))
+    np.testing.assert_allclose(made.features(), expected(source), rtol=1e-3)
+
+
+def test_a_job_that_is_named_twice_is_done_once(tmp_path, source):
+    network = Means()
+    one, two = run(source, make_job(tmp_path, network), make_job(tmp_path, network))
+    assert one is two
+    assert network.calls == 3 + 3 + 2, "50 tiles in shards of 20 and batches of 7"
 
 
 @pytest.mark.parametrize("change", [{"batch_size": 1}, {"batch_size": 64}, {"workers": 1}, {"shard_tiles": 1000}])
 def test_how_it_is_batched_changes_nothing(tmp_path, source, change):
-    plain = run(source, make_job(tmp_path / "a", Means()))["m"].features()
-    changed = run(source, make_job(tmp_path / "b", Means()), **change)["m"].features()
-    np.testing.assert_array_equal(plain, changed)
+    [plain] = run(source, make_job(tmp_path / "a", Means()))
+    [changed] = run(source, make_job(tmp_path / "b", Means()), **change)
+    np.testing.assert_array_equal(plain.features(), changed.features())
 
 
 def test_each_tile_is_decoded_once_for_all_models(tmp_path, source, monkeypatch):
@@ -101,9 +107,9 @@ def test_each_tile_is_decoded_once_for_all_models(tmp_path, source, monkeypatch)
     decoded = []
     plain = module.decode_tile
     monkeypatch.setattr(module, "decode_tile", lambda path, index: decoded.append(path) or plain(path, index))
-    made = run(source, make_job(tmp_path, Means(), "a"), make_job(tmp_path, Means(2.0), "b"))
+    one, two = run(source, make_job(tmp_path, Means(), "a"), make_job(tmp_path, Means(2.0), "b"))
     assert sorted(decoded) == sorted(source.paths)
-    np.testing.assert_allclose(made["b"].features(), 2 * made["a"].features(), rtol=1e-3)
+    np.testing.assert_allclose(two.features(), 2 * one.features(), rtol=1e-3)
 
 
 def test_a_failing_model_leaves_the_others_whole(tmp_path, source):
@@ -114,23 +120,25 @@ def test_a_failing_model_leaves_the_others_whole(tmp_path, source):
     def unloadable():
         raise UserError("no weights")
 
-    late = make_job(tmp_path, None, "late")
-    gated = Job("gated", late.folder.parent / "gated", late.attributes, unloadable)
-    made = run(source, make_job(tmp_path, Broken(), "broken"), gated, make_job(tmp_path, Means(), "good"))
-    assert "boom" in str(made["broken"].error)
-    assert "no weights" in str(made["gated"].error)
-    assert made["good"].error is None
+    gated = dataclasses.replace(make_job(tmp_path, None, "gated"), load=unloadable)
+    broken, unloaded, good = run(
+        source, make_job(tmp_path, Broken(), "broken"), gated, make_job(tmp_path, Means(), "good")
+    )
+    assert "boom" in str(broken.error)
+    assert "no weights" in str(unloaded.error)
+    assert good.error is None
+    np.testing.assert_allclose(good.features(), expected(source), rtol=1e-3)
     assert not list(gated.folder.glob("*"))
 
 
 def test_features_that_are_no_numbers_are_refused(tmp_path, source):
-    made = run(source, make_job(tmp_path, Means(float("nan"))))["m"]
+    [made] = run(source, make_job(tmp_path, Means(float("nan"))))
     assert "not finite" in str(made.error)
     assert not list(tmp_path.glob("features/**/*.h5"))
 
 
 def test_large_values_are_kept_in_float32(tmp_path, source):
-    made = run(source, make_job(tmp_path, Means(1e6)))["m"]
+    [made] = run(source, make_job(tmp_path, Means(1e6)))
     np.testing.assert_allclose(made.features(), 1e6 * expected(source), rtol=1e-6)
     with h5py.File(made.files[0]) as file:
         assert file["features"].dtype == np.float32
@@ -142,10 +150,12 @@ def test_unreadable_tiles_stop_it_or_are_left_out(tmp_path, source):
     with pytest.raises(UserError, match=r"030\.png"):
         run(source, job)
     assert len(list(job.folder.glob("*.h5"))) == 1, "the shard before it stays"
-    made = run(source, job, on_corrupt="skip")["m"]
+    [made] = run(source, job, on_corrupt="skip")
     assert made.rows.tolist() == [i for i in range(N) if i != 30]
     np.testing.assert_allclose(made.features(), np.delete(expected_but(source, 30), 30, axis=0), rtol=1e-3)
-    assert "position 30" in str(run(source, job)["m"].error), "asked strictly, the gap is an error again"
+    assert made.skipped == {"000000020-000000040": 1}
+    [strict] = run(source, job)
+    assert "position 30" in str(strict.error), "without on_corrupt=skip the gap is an error again"
 
 
 def expected_but(source, gap):
@@ -185,83 +195,13 @@ def test_strays_are_never_read_and_old_ones_go(tmp_path, source):
     young.write_bytes(b"half")
     old.write_bytes(b"half")
     os.utime(old, (0, 0))
-    np.testing.assert_allclose(run(source, job)["m"].features(), expected(source), rtol=1e-3)
+    np.testing.assert_allclose(run(source, job)[0].features(), expected(source), rtol=1e-3)
     assert young.exists()
     assert not old.exists()
 
 
 def test_a_file_of_another_key_is_not_taken(tmp_path, source):
     job = make_job(tmp_path, Means())
-    write_features(
-        job.folder / "000000000-000000020.h5", np.zeros((20, 3), np.float32), {"card": "other", "skipped": "[]"}
-    )
-    np.testing.assert_allclose(run(source, job)["m"].features(), expected(source), rtol=1e-3)
-
-
-def test_files_read_as_the_field_reads_them(tmp_path):
-    features, coords = np.random.default_rng(0).normal(size=(6, 4)).astype(np.float32), np.arange(12).reshape(6, 2)
-    write_features(tmp_path / "s.h5", features, {"model": "m"}, coords)
-    with h5py.File(tmp_path / "s.h5") as file:
-        np.testing.assert_allclose(file["features"][:], features, rtol=1e-3)
-        np.testing.assert_array_equal(file["coords"][:], coords)
-        assert file["features"].chunks is None
-    stored, attributes = read_features(tmp_path / "s.h5")
-    np.testing.assert_array_equal(stored, features.astype(np.float16))
-    assert attributes["model"] == "m"
-
-
-@pytest.mark.parametrize("largest", [1.0, 1e6])
-def test_stored_features_are_indexed_as_an_array_is(tmp_path, largest):
-    features = np.random.default_rng(0).normal(size=(9, 4)).astype(np.float32) * largest
-    write_features(tmp_path / "s.h5", features, {})
-    stored, _ = read_features(tmp_path / "s.h5")
-    kept = features if largest > 1 else features.astype(np.float16)
-    assert (stored.shape, len(stored), stored.dtype) == ((9, 4), 9, kept.dtype)
-    places = (slice(2, 7, 2), np.array([8, 0, 3]), np.arange(9) % 2 == 0, slice(0, 0), np.array([], int), -1, slice(9))
-    for rows in places:
-        got = stored[rows]
-        assert type(got) is np.ndarray
-        np.testing.assert_array_equal(got, kept[rows])
-        got += 1  # a copy: the file cannot be written
-    for dtype in (kept.dtype, np.float32, np.float64):
-        whole = np.asarray(stored, dtype)
-        assert (whole.dtype, type(whole)) == (dtype, np.ndarray)
-        np.testing.assert_array_equal(whole, kept.astype(dtype))
-    with pytest.raises(IndexError):
-        stored[9]
-
-
-def test_a_cohort_is_held_with_few_files_open(tmp_path):
-    write_features(tmp_path / "s.h5", np.ones((3, 2), np.float32), {})
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (256, hard))
-    try:
-        held = [read_features(tmp_path / "s.h5")[0] for _ in range(300)]
-        read = [features[:2] for features in held] + [np.asarray(features, np.float32) for features in held]
-    finally:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
-    assert all((rows == 1).all() for rows in read)
-
-
-def test_stored_features_that_are_gone_or_cut_are_said_plainly(tmp_path):
-    write_features(tmp_path / "s.h5", np.ones((300, 20), np.float32), {})
-    stored, _ = read_features(tmp_path / "s.h5")
-    os.truncate(tmp_path / "s.h5", 5000)
-    with pytest.raises(UserError, match=r"s\.h5 .* run again"):
-        np.asarray(stored)
-    (tmp_path / "s.h5").unlink()
-    with pytest.raises(UserError, match=r"s\.h5 .* run again"):
-        stored[:2]
-
-
-def test_a_full_disk_and_a_closed_folder_are_said_plainly(tmp_path, monkeypatch):
-    def full(*_, **__):
-        raise OSError(28, "No space left on device")
-
-    (tmp_path / "file").write_text("")
-    with pytest.raises(UserError, match=r"cannot be written .*cache=DIR"):
-        write_features(tmp_path / "file" / "s.h5", np.zeros((1, 2), np.float32), {})
-    monkeypatch.setattr(store.h5py, "File", full)
-    with pytest.raises(UserError, match=r"full.*cache=DIR"):
-        write_features(tmp_path / "s.h5", np.zeros((1, 2), np.float32), {})
-    assert [p.name for p in tmp_path.iterdir()] == ["file"]
+    other = {**job.key.attributes, "key_card": "other", "skipped": "[]"}
+    write_features(job.path("000000000-000000020"), np.zeros((20, 3), np.float32), other)
+    np.testing.assert_allclose(run(source, job)[0].features(), expected(source), rtol=1e-3)

@@ -39,12 +39,12 @@ def test_corrupt_tile_is_named_or_left_out(tmp_path, tissue, write_pyramid, kind
         grid = plan(slide, 256, 0.25)
         assert len(grid) == 25
         tiles = SlideTiles(slide, grid)
-        with pytest.raises(UnreadableRegion, match=r"corrupt\.tif is corrupt at pixel \(512, 256\) of level 0"):
-            list(tiles.batches(batch_size=8, workers=2))
-        skipped: list[int] = []
-        batches = list(tiles.batches(batch_size=8, workers=2, skipped=skipped))
+        batches = list(tiles.batches(batch_size=8, workers=2))
         rows = np.concatenate([b.rows for b in batches])
-        assert skipped == [7]
+        [(row, error)] = [pair for b in batches for pair in b.unreadable.items()]
+        assert row == 7
+        assert isinstance(error, UnreadableRegion)
+        assert "corrupt.tif is corrupt at pixel (512, 256) of level 0" in str(error)
         assert rows.tolist() == [r for r in range(25) if r != 7]
         for batch in batches:
             for row, tile in zip(batch.rows, batch.tiles, strict=True):

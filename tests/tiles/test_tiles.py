@@ -89,15 +89,19 @@ def test_mixed_sizes_come_apart(tmp_path):
     assert sorted(b.rows.tolist() for b in batches) == [[0, 2, 4], [1, 3, 5]]
 
 
-def test_corrupt_tiles_stop_or_are_listed(tmp_path):
-    source = make_source(tmp_path, 5)
-    (tmp_path / "3.png").write_bytes(b"")
-    with pytest.raises(UserError, match=r"3\.png"):
-        list(source.batches(2, workers=2))
-    skipped: list[int] = []
-    rows = [r for b in source.batches(2, workers=2, skipped=skipped) for r in b.rows]
-    assert rows == [0, 1, 2, 4]
-    assert skipped == [3]
+@pytest.mark.parametrize("batch_size", [1, 2, 5])
+def test_corrupt_tiles_are_beside_their_batch_with_the_reason(tmp_path, batch_size):
+    source = make_source(tmp_path, 6)
+    for i in (3, 5):
+        (tmp_path / f"{i}.png").write_bytes(b"")
+    batches = list(source.part(1, 6).batches(batch_size, workers=2))
+    assert [row for b in batches for row in b.rows] == [0, 1, 3]
+    assert all(len(b.rows) == len(b.tiles) for b in batches)
+    unreadable = {row: error for b in batches for row, error in b.unreadable.items()}
+    assert unreadable.keys() == {2, 4}, "counted from where the part begins"
+    for row, error in unreadable.items():
+        assert isinstance(error, UserError)
+        assert f"{row + 1}.png cannot be read" in str(error)
 
 
 def test_digest_follows_the_content_not_the_place(tmp_path):

@@ -11,17 +11,17 @@ import openslide
 import pandas as pd
 import pytest
 import torch
-from command_helpers import bench, files, killed, refused
+from command_helpers import bench, files, killed, refused, row, row_files, rows
 from PIL import Image
-from slide_command_helpers import SLIDES, features, on_slides, rows
+from slide_command_helpers import SLIDES, features, on_slides
 
 import registry
 from bench import tasks
 from bench.config import BenchConfig, Null
-from bench.data.slide_data import SlideData
+from bench.data import SlideCohort
 from bench.embedding import read_features
-from bench.report import read_predictions
-from bench.runs.models import models
+from bench.rows import read_predictions
+from bench.runs.models import models_of
 from bench.slides import read_bag
 
 
@@ -29,41 +29,44 @@ def test_rows_of_bags_and_of_means(finished):
     folder, done = finished
     found = rows(folder)
     assert len(found) == 2 * 3 * 2
-    assert {row["status"] for row in found.values()} == {"ok"}
-    assert {row["n_train"] + row["n_val"] + row["n_test"] for row in found.values()} == {SLIDES}
-    for row in found.values():
-        assert row["n_skipped"] == 0
-        assert row["tiles_per_s"] > 0
-    saved = {run: read_predictions(folder / "results" / row["predictions"]) for run, row in found.items()}
+    assert {one["status"] for one in found.values()} == {"ok"}
+    assert {one["n_train"] + one["n_val"] + one["n_test"] for one in found.values()} == {SLIDES}
+    for one in found.values():
+        assert one["n_skipped"] == 0
+        assert one["tiles_per_s"] > 0
+    saved = {run: read_predictions(folder / "results" / one["predictions"]) for run, one in found.items()}
     for model in ("efficientnet_lite0", "colour"):
-        linear, pooled = saved[model, "linear", 0], saved[model, "pooled", 0]
+        linear, pooled = saved[model, "linear", 0, 0], saved[model, "pooled", 0, 0]
         np.testing.assert_array_equal(linear.ids, pooled.ids)
         np.testing.assert_array_equal(linear.scores, pooled.scores)  # a head for vectors gets the mean of the tiles
-        assert (saved[model, "abmil", 0].scores != saved[model, "abmil", 1].scores).any()
+        assert (saved[model, "abmil", 0, 0].scores != saved[model, "abmil", 1, 0].scores).any()
     assert "slides: 13 slides (test 5, train 4, val 4), 12 groups" in done.stderr
 
 
 def test_attention_is_saved_and_drawn(finished):
     folder, _ = finished
-    row = rows(folder)["efficientnet_lite0", "abmil", 1]
+    one = row(folder, model="efficientnet_lite0", protocol="abmil", seed=1)
     bags = features(folder, "efficientnet_lite0")
-    with h5py.File(folder / "results" / row["info"]["attention"]) as file:
+    attention = Path(one["info"]["attention"])
+    assert attention.name.removesuffix(".attention.h5") == Path(one["predictions"]).stem
+    with h5py.File(folder / "results" / attention) as file:
         slides = {group.attrs["slide"]: (group["attention"][:], group["coords"][:]) for group in file.values()}
-    assert set(slides) == set(read_predictions(folder / "results" / row["predictions"]).ids)
+    assert set(slides) == set(read_predictions(folder / "results" / one["predictions"]).ids)
     for slide, (attention, coords) in slides.items():
         assert attention.sum() == pytest.approx(1, abs=1e-5)
         with h5py.File(bags[slide]) as file:
             np.testing.assert_array_equal(coords, file["coords"][:])
-    drawn = folder / "results/previews/slides/256px-0.5mpp/attention/efficientnet_lite0/abmil-1"
-    assert {p.stem for p in drawn.glob("*.jpg")} == set(slides)
+    drawn = (folder / "results/previews/slides/256px-0.5mpp/attention").rglob("*.jpg")
+    own = [p for p in drawn if p.parent.parts[-2:] == Path(one["predictions"]).with_suffix("").parts[-2:]]
+    assert sorted(p.stem for p in own) == sorted(slides)
 
 
 def test_previews_and_contact_sheets(finished):
     folder, _ = finished
     previews = folder / "results/previews/slides"
-    for cut in ("256px-0.5mpp", "224px-0.5mpp"):
-        assert len(list((previews / cut).glob("*.jpg"))) == SLIDES
-        with Image.open(previews / f"{cut}.jpg") as sheet:
+    for spec in ("256px-0.5mpp", "224px-0.5mpp"):
+        assert len(list((previews / spec).glob("*.jpg"))) == SLIDES
+        with Image.open(previews / f"{spec}.jpg") as sheet:
             assert sheet.width == 5 * 320
 
 
@@ -114,9 +117,9 @@ def test_the_features_are_those_of_the_pixels(finished, table):
     """Tiles of 0.5 mpp slides are windows of level 0: read by OpenSlide, embedded by the registry, tile by tile."""
     folder, _ = finished
     network = registry.load("efficientnet_lite0")
-    row = table[table.mpp == 0.5].iloc[0]
-    bag, coords, _ = read_bag(features(folder, "efficientnet_lite0")[Path(row.slide).stem].parent, Path(row.slide).stem)
-    with openslide.OpenSlide(row.slide) as slide, torch.inference_mode():
+    path = table[table.mpp == 0.5].iloc[0].slide
+    bag, coords, _ = read_bag(features(folder, "efficientnet_lite0")[Path(path).stem].parent, Path(path).stem)
+    with openslide.OpenSlide(path) as slide, torch.inference_mode():
         for feature, (x, y) in list(zip(bag, coords, strict=True))[::3]:
             pixels = np.asarray(slide.read_region((int(x), int(y)), 0, (256, 256)).convert("RGB"))
             own = network(torch.from_numpy(pixels.copy()).permute(2, 0, 1)[None])[0].numpy()
@@ -125,15 +128,15 @@ def test_the_features_are_those_of_the_pixels(finished, table):
 
 def test_models_that_want_the_same_tiles_share_a_pass(cohort, tmp_path):
     named = ["uni", "virchow2", "prov_gigapath", "gigapath_slide", "hipt", "chief", "chief_ctranspath"]
-    entries = models(BenchConfig(model=named, null=Null.none), "cpu")
+    entries = models_of(BenchConfig(model=named, null=Null.none), "cpu")
     manifest = tasks.read(composed_slides(), cohort, tmp_path)
-    passes = SlideData(manifest, tmp_path, tmp_path, "error").passes(entries)
-    cuts = [{model.name for model in part.models} for part in passes]
+    plans = SlideCohort(manifest, tmp_path, tmp_path, "error").plans(entries)
+    shared = [{model.name for model in plan.models} for plan in plans]
     at_half_a_micron = {"uni", "prov_gigapath", "gigapath_slide"}  # tiles of 256 px, the slide encoder's by its card
-    assert sorted(map(sorted, cuts)) == sorted(
+    assert sorted(map(sorted, shared)) == sorted(
         map(sorted, [at_half_a_micron, {"virchow2"}, {"hipt"}, {"chief", "chief_ctranspath"}])
     )
-    assert len({str(part.pictures) for part in passes}) == len(passes)
+    assert len({str(plan.pictures) for plan in plans}) == len(plans)
 
 
 def composed_slides():
@@ -190,9 +193,8 @@ def test_killed_ten_times_the_files_are_those_of_an_undisturbed_run(cohort, tmp_
 def test_the_built_in_slides(tmp_path):
     done = bench(tmp_path, "task=demo_slides", "model=colour", "null=none", "bootstrap=50")
     assert done.returncode == 0, done.stderr
-    assert {p.stem for p in (tmp_path / "results/rows/demo_slides/colour").glob("*.json")} == {
-        f"{head}-0-fold{fold}" for head in ("linear", "knn", "abmil") for fold in (1, 2, 3)
-    }
+    heads = ("linear", "knn", "abmil")
+    assert set(rows(tmp_path, task="demo_slides")) == {("colour", h, 0, fold) for h in heads for fold in (1, 2, 3)}
     assert "demo_slides: 27 slides (3 test folds), 24 groups" in done.stderr
 
 
@@ -218,8 +220,8 @@ def test_real_slides(shared, table, tmp_path):
     frame.assign(mpp=["", "0.5", "", ""]).to_csv(tmp_path / "cohort.csv", index=False)
     done = on_slides(tmp_path, "cohort.csv", *arguments, "model=efficientnet_lite0")
     assert done.returncode == 0, done.stderr
-    row = rows(tmp_path)["efficientnet_lite0", "knn", 0]
-    assert (row["n_train"], row["n_test"], row["n_skipped"]) == (2, 2, 0)
+    one = row(tmp_path, model="efficientnet_lite0", protocol="knn")
+    assert (one["status"], one["n_train"], one["n_test"], one["n_skipped"]) == ("ok", 2, 2, 0)
     tiles = {slide: len(read_features(path)[0]) for slide, path in features(tmp_path, "efficientnet_lite0").items()}
     assert 35 <= tiles[jpeg.stem] <= 55  # of 88
     assert 120 <= tiles[j2k.stem] <= 200  # of 221
@@ -233,5 +235,6 @@ def test_real_slides(shared, table, tmp_path):
     coarse = ("tasks.slides.tiling.mpp=8", "tasks.slides.tiling.size=32")
     done = on_slides(tmp_path, "k.csv", *arguments, *coarse, "model=colour")
     assert done.returncode == 0, done.stderr
-    assert rows(tmp_path)["colour", "knn", 0]["n_skipped"] == 0
+    [one] = row_files(tmp_path, model="colour", status="ok").values()
+    assert one["n_skipped"] == 0
     assert 2 <= len(read_features(features(tmp_path, "colour")[plain.stem])[0]) <= 16

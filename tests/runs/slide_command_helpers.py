@@ -1,7 +1,5 @@
 """What the tests of the command on slides share: the command, what it leaves, and further slides."""
 
-import json
-
 import pandas as pd
 import tifffile
 from command_helpers import bench
@@ -11,11 +9,6 @@ SLIDES = 13  # of twelve patients, one of whom has two
 
 def on_slides(folder, data, *arguments, **kwargs):
     return bench(folder, "task=slides", f"data={data}", "null=none", "bootstrap=50", *arguments, **kwargs)
-
-
-def rows(folder, results="results"):
-    found = (json.loads(p.read_text()) for p in sorted((folder / results / "rows/slides").glob("*/*/*.json")))
-    return {(row["model"], row["protocol"], row["seed"]): row for row in found}
 
 
 def features(folder, model, cache="cache"):

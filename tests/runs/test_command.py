@@ -1,6 +1,5 @@
 """The whole command on small real work."""
 
-import json
 import random
 import signal
 import sys
@@ -9,11 +8,11 @@ import time
 import numpy as np
 import pandas as pd
 import pytest
-from command_helpers import bench, files, killed, refused
+from command_helpers import bench, files, killed, refused, row, row_files, rows
 from PIL import Image
 
 from bench.demo import make_tiles
-from bench.report.__main__ import main as leaderboard
+from bench.report.__main__ import main as report
 
 SHARDS = 36  # of 72 tiles
 FEW = ("protocols.simpleshot.shots=[1,4]", "protocols.simpleshot.episodes=20")
@@ -45,7 +44,7 @@ def finished(cohort, tmp_path_factory):
     return folder, done
 
 
-def test_rows_floors_and_tables(finished):
+def test_rows_baselines_and_tables(finished):
     folder, done = finished
     table = pd.read_csv(folder / "results/leaderboard.csv", keep_default_na=False)
     assert set(table.model) == {"efficientnet_lite0", "efficientnet_lite0@random", "random_vit_s16", "colour"}
@@ -53,9 +52,9 @@ def test_rows_floors_and_tables(finished):
     assert {"accuracy", "balanced_accuracy", "f1_macro", "auroc"} <= set(table.metric)
     assert {"ece", "ece_mass", "brier", "nll", "nll_scaled"} <= set(table.metric)
     nll = table[table.metric == "nll"]
-    floors = nll[nll.model.isin(["colour", "random_vit_s16"])].groupby("protocol").value.min().astype(float)
+    baselines = nll[nll.model.isin(["colour", "random_vit_s16"])].groupby("protocol").value.min().astype(float)
     for _, line in nll[nll.model == "efficientnet_lite0"].iterrows():
-        assert float(line.baseline_value) <= floors[line.protocol]  # of errors, the better floor is the smaller
+        assert float(line.baseline_value) <= baselines[line.protocol]  # of errors, the better one is the smaller
     assert set(table.status) == {"ok"}
     own = table[(table.model == "efficientnet_lite0") & (table.metric == "balanced_accuracy")]
     assert (own.ci_low <= own.value).all()
@@ -70,13 +69,13 @@ def test_every_score_is_that_of_the_saved_predictions(finished):
     from sklearn.metrics import balanced_accuracy_score
 
     folder, _ = finished
-    for path in (folder / "results/rows").glob("*/*/*.json"):
-        row = json.loads(path.read_text())
-        saved = pd.read_parquet(folder / "results" / row["predictions"])
+    found = rows(folder)
+    assert len(found) == 4 * 2
+    for one in found.values():
+        saved = pd.read_parquet(folder / "results" / one["predictions"])
         guess = saved.filter(like="score_").to_numpy().argmax(1)
-        assert row["metrics"]["balanced_accuracy"]["value"] == pytest.approx(
-            balanced_accuracy_score(saved.y_true, guess), abs=1e-9
-        )
+        expected = balanced_accuracy_score(saved.y_true, guess)
+        assert one["metrics"]["balanced_accuracy"]["value"] == pytest.approx(expected, abs=1e-9)
 
 
 def test_a_second_run_does_nothing_again(finished, cohort):
@@ -87,7 +86,7 @@ def test_a_second_run_does_nothing_again(finished, cohort):
     assert done.returncode == 0, done.stderr
     assert (files(folder, "cache/features/**/*.h5"), files(folder, "results/rows/**/*.json")) == before
     assert {name: data for name, (_, data) in files(folder, "results/*.csv").items()} == tables
-    rebuilt = bench(folder, entry=lambda: sys.exit(leaderboard([])))
+    rebuilt = bench(folder, entry=lambda: sys.exit(report([])))
     assert rebuilt.returncode == 0, rebuilt.stderr
     assert {name: data for name, (_, data) in files(folder, "results/*.csv").items()} == tables
 
@@ -98,7 +97,7 @@ def test_a_changed_setting_is_a_new_row_from_the_same_features(finished, cohort)
     done = bench(folder, "task=tiles", f"data={cohort}", "protocol=knn", "null=none", "bootstrap=300", "results=other")
     assert done.returncode == 0, done.stderr
     assert files(folder, "cache/features/**/*.h5") == features
-    assert len(list((folder / "other/rows").glob("*/*/*.json"))) == 1
+    assert row(folder, "other")["status"] == "ok"
 
 
 def test_batches_workers_and_company_change_no_feature(finished, cohort):
@@ -142,7 +141,7 @@ def test_a_sweep_is_a_job_a_model(cohort, tmp_path):
         tmp_path, "-m", "model=efficientnet_lite0,colour", "task=tiles", f"data={cohort}", "null=none", "protocol=knn"
     )
     assert done.returncode == 0, done.stderr
-    assert {p.parent.name for p in (tmp_path / "results/rows").glob("*/*/*.json")} == {"efficientnet_lite0", "colour"}
+    assert {model for model, *_ in rows(tmp_path)} == {"efficientnet_lite0", "colour"}
 
 
 def test_a_task_is_one_yaml_and_a_model_is_one_card(cohort, tmp_path):
@@ -162,10 +161,10 @@ def test_a_task_is_one_yaml_and_a_model_is_one_card(cohort, tmp_path):
         "protocol=knn",
     )
     assert done.returncode == 0, done.stderr
-    row = json.loads((tmp_path / "results/rows/mine/tiny@random/knn-0.json").read_text())
-    assert row["status"] == "ok"
-    assert row["primary_metric"] == "accuracy"
-    assert row["feature_dim"] == 192
+    one = row(tmp_path, task="mine", model="tiny@random", protocol="knn", seed=0)
+    assert one["status"] == "ok"
+    assert one["primary_metric"] == "accuracy"
+    assert one["feature_dim"] == 192
 
 
 def test_one_failing_model_is_a_row_and_the_others_finish(cohort, tmp_path, monkeypatch):
@@ -174,10 +173,10 @@ def test_one_failing_model_is_a_row_and_the_others_finish(cohort, tmp_path, monk
     arguments = ("task=tiles", f"data={cohort}", "null=none", "protocol=knn", "offline=true", "model=[uni,colour]")
     done = bench(tmp_path, *arguments, "checkpoints.uni=broken.pth")
     refused(done, "broken.pth")
-    rows = {p.parent.name: json.loads(p.read_text()) for p in (tmp_path / "results/rows").glob("*/*/*.json")}
-    assert rows["colour"]["status"] == "ok"
-    assert rows["uni"]["status"] == "failed"
-    assert "broken.pth" in rows["uni"]["error"]
+    assert row(tmp_path, model="colour")["status"] == "ok"
+    failed = row(tmp_path, model="uni")
+    assert failed["status"] == "failed"
+    assert "broken.pth" in failed["error"]
     table = pd.read_csv(tmp_path / "results/leaderboard.csv", keep_default_na=False)
     assert (table[table.model == "uni"].status == "failed").all()
     refused(bench(tmp_path, *arguments), "uni", "checkpoint")
@@ -206,12 +205,12 @@ def test_a_truncated_tile_stops_it_or_is_counted(cohort, tmp_path):
     refused(bench(tmp_path, *arguments), "broken.png", "on_corrupt=skip")
     done = bench(tmp_path, *arguments, "on_corrupt=skip")
     assert done.returncode == 0, done.stderr
-    row = json.loads((tmp_path / "results/rows/tiles/colour/knn-0.json").read_text())
-    assert row["n_skipped"] == 1
+    one = row(tmp_path, model="colour", protocol="knn")
+    assert (one["status"], one["n_skipped"]) == ("ok", 1)
 
 
-def test_what_a_floor_can_and_cannot_tell(tmp_path):
-    """Two classes that differ in colour alone: the colour floor finds them."""
+def test_what_a_baseline_can_and_cannot_tell(tmp_path):
+    """Two classes that differ in colour alone: the colour baseline finds them."""
     rng = np.random.default_rng(0)
     for side, n in (("train", 8), ("test", 6)):
         for name, shift in (("pale", 40), ("dark", -40)):
@@ -221,9 +220,9 @@ def test_what_a_floor_can_and_cannot_tell(tmp_path):
                 Image.fromarray(pixels).save(tmp_path / "data" / side / name / f"{i}.png")
     done = bench(tmp_path, "task=tiles", "data=data", "model=colour", "null=none", "protocol=linear")
     assert done.returncode == 0, done.stderr
-    row = json.loads((tmp_path / "results/rows/tiles/colour/linear-0.json").read_text())
-    assert row["floor"]
-    assert row["metrics"]["auroc"]["value"] == 1.0
+    one = row(tmp_path, model="colour", protocol="linear")
+    assert one["baseline"]
+    assert one["metrics"]["auroc"]["value"] == 1.0
 
 
 @pytest.mark.slow
@@ -248,7 +247,7 @@ def test_killed_ten_times_the_features_are_those_of_an_undisturbed_run(cohort, t
         assert len(before) < len(now) < SHARDS, "killed in the middle"
         assert now.items() >= before.items(), "what is done is not done again"
         before = now
-    assert not list(tmp_path.glob("results/rows/*/*/*.json")), "no run came to its end"
+    assert not row_files(tmp_path), "no run came to its end"
     done = bench(tmp_path, *arguments)
     assert done.returncode == 0, done.stderr
     plain, resumed = (

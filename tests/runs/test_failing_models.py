@@ -1,11 +1,9 @@
 """Models that fail in a run of several: a sentence and a row each, and the rows of the others as without them."""
 
-import json
-
 import numpy as np
 import pandas as pd
 import pytest
-from command_helpers import bench, refused
+from command_helpers import bench, refused, row, rows
 from PIL import Image
 from plain_loop import USUAL
 from slide_command_helpers import write_slide
@@ -31,14 +29,9 @@ def run(folder, data, models, *arguments):
     return bench(folder, "task=tiles", f"data={data}", f"model=[{models}]", *USUAL, "shard_tiles=4", *arguments)
 
 
-def rows(folder, task="tiles", results="results"):
-    paths = (folder / results / "rows" / task).glob("*/*.json")
-    return {(path.parent.name, path.stem): json.loads(path.read_text()) for path in paths}
-
-
-def sound(row):
+def sound(one):
     """A row without what differs from run to run."""
-    return {name: value for name, value in row.items() if name != "tiles_per_s"}
+    return {name: value for name, value in one.items() if name != "tiles_per_s"}
 
 
 FAILURES = {
@@ -58,15 +51,16 @@ def test_each_model_that_fails_is_a_sentence_and_the_others_finish(tiles, tmp_pa
     found = rows(tmp_path)
     for model, parts in FAILURES.items():
         refused(done, *parts)
-        for head in ("knn-0", "linear-0"):
-            assert found[model, head]["status"] == "failed"
-            assert all(part in found[model, head]["error"] for part in parts)
+        for head in ("knn", "linear"):
+            assert found[model, head, 0, 0]["status"] == "failed"
+            assert all(part in found[model, head, 0, 0]["error"] for part in parts)
         said = [line for line in done.stderr.splitlines() if line.startswith("pfmbench: ") and parts[0] in line]
-        assert len(said) == 1, "one sentence, however many heads"
-    assert found.keys() == undisturbed.keys() | {(m, h) for m in FAILURES for h in ("knn-0", "linear-0")}
-    for name, row in undisturbed.items():
-        assert row["status"] == "ok"
-        assert sound(found[name]) == sound(row)
+        assert len(said) == 1 + (model == "scaled"), "one sentence, however many heads, and one before the first tile"
+        assert len(set(said)) == 1
+    assert found.keys() == undisturbed.keys() | {(m, h, 0, 0) for m in FAILURES for h in ("knn", "linear")}
+    for name, one in undisturbed.items():
+        assert one["status"] == "ok"
+        assert sound(found[name]) == sound(one)
     again = run(tmp_path, tiles, "means,hungry,colour", *heads)
     refused(again, "hungry runs out of GPU memory")
     assert {name: rows(tmp_path)[name] for name in undisturbed} == {name: found[name] for name in undisturbed}
@@ -83,8 +77,8 @@ def test_what_a_model_made_before_it_failed_stays_and_a_later_run_goes_on(tiles,
     now = {path.name: path.stat().st_mtime_ns for path in tmp_path.glob("cache/features/late_faulty/*/*.h5")}
     assert len(now) == 4
     assert now.items() >= made.items()
-    row = rows(tmp_path)["late_faulty", "knn-0"]
-    assert (row["status"], row["error"], row["notes"]) == ("ok", "", [])
+    one = row(tmp_path)
+    assert (one["model"], one["status"], one["error"], one["notes"]) == ("late_faulty", "ok", "", [])
 
 
 @pytest.mark.xfail(strict=True, reason="memory that runs out elsewhere than in embedding is called a fault to report")
@@ -99,5 +93,5 @@ def test_no_memory_is_the_sentence_of_its_model_wherever_it_runs_out(tmp_path, m
     done = bench(tmp_path, "task=slides", "data=s.csv", f"model=[{model},means]", *USUAL, "tasks.slides.min_groups=1")
     refused(done, f"{model} runs out of GPU memory")
     assert "fault of the harness" not in done.stderr
-    found = rows(tmp_path, "slides")
-    assert (found[model, "knn-0"]["status"], found["means", "knn-0"]["status"]) == ("failed", "ok")
+    assert row(tmp_path, model=model)["status"] == "failed"
+    assert row(tmp_path, model="means")["status"] == "ok"

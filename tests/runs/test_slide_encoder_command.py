@@ -1,14 +1,13 @@
 """The command with models that encode slides and regions."""
 
 import hashlib
-import json
 
 import numpy as np
 import pytest
 import torch
-from command_helpers import bench, files, refused
+from command_helpers import bench, files, refused, row, rows
 from PIL import Image
-from slide_command_helpers import features, on_slides, rows
+from slide_command_helpers import features, on_slides
 
 import registry
 from bench.embedding import read_features
@@ -64,13 +63,13 @@ def test_a_slide_encoder_over_its_tile_encoder(tiny, cohort, tmp_path):
     assert done.returncode == 0, done.stderr
     assert "tiny_slides: one vector a slide, so abmil is left out" in done.stderr
     assert set(rows(tmp_path)) == {
-        ("tiny_slides", "linear", 0),
-        ("tiny_tiles", "linear", 0),
-        ("tiny_tiles", "abmil", 0),
+        ("tiny_slides", "linear", 0, 0),
+        ("tiny_tiles", "linear", 0, 0),
+        ("tiny_tiles", "abmil", 0, 0),
     }
-    weights = rows(tmp_path)["tiny_slides", "linear", 0]["info"]["weights"]
+    weights = row(tmp_path, model="tiny_slides")["info"]["weights"]
     assert weights["sha256"] == hashlib.sha256((tiny / "slides.pth").read_bytes()).hexdigest()
-    assert weights["tile_encoder"] == rows(tmp_path)["tiny_tiles", "linear", 0]["info"]["weights"]
+    assert weights["tile_encoder"] == row(tmp_path, model="tiny_tiles", protocol="linear")["info"]["weights"]
     vectors, bags = features(tmp_path, "tiny_slides"), features(tmp_path, "tiny_tiles")
     assert set(vectors) == set(bags)
     encoder = registry.load("tiny_slides", checkpoint=tiny / "slides.pth")
@@ -108,7 +107,7 @@ def test_what_is_for_slides_is_refused_on_tiles(tiny, tmp_path):
     plugin = f"plugins=[{tiny / 'tiny_slide_models.py'}]"
     done = bench(tmp_path, *arguments, plugin, "model=[tiny_slides,colour]", "weights=random")
     refused(done, "tiny_slides@random is for slides")
-    assert json.loads((tmp_path / "results/rows/tiles/colour/linear-0.json").read_text())["status"] == "ok"
+    assert row(tmp_path, model="colour", protocol="linear")["status"] == "ok"
     assert "left out: ridge (regression, ordinal), cox (survival), abmil (slides)" in done.stderr
 
 
@@ -117,8 +116,8 @@ def test_regions(cohort, tmp_path):
     arguments = ("model=hipt", "weights=random", "protocol=[linear,abmil]", "protocols.abmil.epochs=2")
     done = on_slides(tmp_path, cohort, *arguments, "tasks.slides.tiling.size=256", "tasks.slides.tiling.max_tiles=1")
     assert done.returncode == 0, done.stderr
-    assert {row["feature_dim"] for row in rows(tmp_path).values()} == {192}
-    assert not any("the network sees" in note for row in rows(tmp_path).values() for note in row["notes"])
+    assert {one["feature_dim"] for one in rows(tmp_path).values()} == {192}
+    assert not any("the network sees" in note for one in rows(tmp_path).values() for note in one["notes"])
     done = on_slides(tmp_path, cohort, *arguments, "results=large")
     refused(done, "None of the 13 slides of slides gives a tile (13 smaller than a tile of 4096px-0.5mpp)")
 
@@ -128,7 +127,7 @@ def test_chief_over_its_ctranspath(cohort, tmp_path):
     arguments = ("model=chief", "weights=random", "protocol=linear", "tasks.slides.tiling.min_tissue=0.05")
     done = on_slides(tmp_path, cohort, *arguments)
     assert done.returncode == 0, done.stderr
-    row = rows(tmp_path)["chief@random", "linear", 0]
-    assert row["feature_dim"] == 768
-    assert row["params_m"] > 27
+    one = row(tmp_path, model="chief@random", protocol="linear")
+    assert one["feature_dim"] == 768
+    assert one["params_m"] > 27
     assert (tmp_path / "results/previews/slides/256px-1mpp.jpg").is_file()

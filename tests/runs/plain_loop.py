@@ -5,8 +5,6 @@ The features are those of `stand_in_models`, the head is the one nearest neighbo
 
 from __future__ import annotations
 
-import json
-
 import numpy as np
 from stand_in_models import PATH
 
@@ -41,13 +39,6 @@ def nearest_labels(vectors, labels, tested):
         first, second = np.sort(distance)[:2]
         assert second - first > 1e-4, "the test's data must leave no doubt which sample is the nearest"
         found[name] = labels[known[distance.argmin()]]
-    return found
-
-
-def row(folder, task, model, protocol="knn", part="", results="results"):
-    """The row of a run, which must have gone well."""
-    found = json.loads((folder / results / "rows" / task / model / f"{protocol}-0{part}.json").read_text())
-    assert found["status"] == "ok", found["error"]
     return found
 
 

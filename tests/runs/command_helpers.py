@@ -2,6 +2,7 @@
 
 import contextlib
 import io
+import json
 import os
 import signal
 import subprocess
@@ -63,3 +64,29 @@ def refused(done, *parts):
 
 def files(folder, pattern):
     return {p.relative_to(folder): (p.stat().st_mtime_ns, p.read_bytes()) for p in sorted(folder.glob(pattern))}
+
+
+def row_files(folder, results="results", **fields):
+    """Of each row with these fields its file and what it holds, the one that was written first at the front."""
+    paths = sorted((folder / results / "rows").rglob("*.json"), key=lambda path: path.stat().st_mtime_ns)
+    found = {path: json.loads(path.read_text()) for path in paths}
+    return {path: row for path, row in found.items() if all(row[name] == value for name, value in fields.items())}
+
+
+def rows(folder, results="results", **fields):
+    """The rows with these fields by model, protocol, seed and fold, which must tell them apart."""
+    found = row_files(folder, results, **fields).values()
+    by_name = {(row["model"], row["protocol"], row["seed"], row["fold"]): row for row in found}
+    assert len(by_name) == len(found), "rows of several cohorts or head settings stand side by side"
+    return by_name
+
+
+def row(folder, results="results", **fields):
+    """The only row with these fields."""
+    [found] = row_files(folder, results, **fields).values()
+    return found
+
+
+def last_row(folder, results="results", **fields):
+    """The row with these fields that was written last: rows of other samples and settings stand beside it."""
+    return list(row_files(folder, results, **fields).values())[-1]

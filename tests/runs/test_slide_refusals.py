@@ -7,9 +7,9 @@ import numpy as np
 import openslide
 import pandas as pd
 import tifffile
-from command_helpers import refused
+from command_helpers import last_row, refused, row_files
 from PIL import Image
-from slide_command_helpers import features, on_slides, rows, with_slide, write_slide
+from slide_command_helpers import features, on_slides, with_slide, write_slide
 
 from bench.embedding import read_features
 from bench.slides import read_bag
@@ -29,11 +29,12 @@ def test_what_is_no_slide_stops_it_or_is_left_out(table, tmp_path, quickly):
     for name, parts in wrong.items():
         data = with_slide(table, tmp_path / name, tmp_path)
         refused(on_slides(tmp_path, data, *quickly), name, *parts)
-        failed = rows(tmp_path)["colour", "linear", 0]
+        failed = last_row(tmp_path)
         assert (failed["status"], name in failed["error"]) == ("failed", True)
+    assert len(row_files(tmp_path, status="failed")) == len(wrong), "each of other samples"
     done = on_slides(tmp_path, data, *quickly, "on_corrupt=skip")
     assert done.returncode == 0, done.stderr
-    row = rows(tmp_path)["colour", "linear", 0]
+    row = last_row(tmp_path)
     assert row["n_skipped"] == 1
     reason = "The slide unsaid.tif does not say its resolution (microns per pixel)"
     assert f"1 slide that cannot be read left out: unsaid ({reason})" in row["notes"]
@@ -42,7 +43,7 @@ def test_what_is_no_slide_stops_it_or_is_left_out(table, tmp_path, quickly):
     assert "mpp" in frame
     done = on_slides(tmp_path, mended, *quickly)
     assert done.returncode == 0, done.stderr
-    assert rows(tmp_path)["colour", "linear", 0]["n_skipped"] == 0
+    assert last_row(tmp_path)["n_skipped"] == 0
 
 
 def test_a_corrupt_tile_stops_it_or_is_counted(table, tmp_path, quickly):
@@ -59,7 +60,7 @@ def test_a_corrupt_tile_stops_it_or_is_counted(table, tmp_path, quickly):
     refused(on_slides(tmp_path, data, *quickly), "spoiled.tif is corrupt at pixel", "of level 0", "on_corrupt=skip")
     done = on_slides(tmp_path, data, *quickly, "on_corrupt=skip")
     assert done.returncode == 0, done.stderr
-    row = rows(tmp_path)["colour", "linear", 0]
+    row = last_row(tmp_path)
     assert row["n_skipped"] == 0
     note = next(note for note in row["notes"] if "cannot be read" in note)
     count = int(note.split()[0])
@@ -88,7 +89,7 @@ def test_slides_of_which_no_tile_can_be_read(table, tmp_path, quickly):
             file.write(bytes(count))
     done = on_slides(tmp_path, with_slide(table, path, tmp_path), *quickly, "on_corrupt=skip")
     assert done.returncode == 0, done.stderr
-    row = rows(tmp_path)["colour", "linear", 0]
+    row = last_row(tmp_path)
     assert row["n_skipped"] == 1
     assert any(note.endswith("of 1 slide: ruined") for note in row["notes"])
 
@@ -111,7 +112,7 @@ def test_slides_without_tissue(table, tmp_path, quickly):
     data = with_slide(table, write_slide(tmp_path / "empty.tif", glass), tmp_path)
     done = on_slides(tmp_path, data, *quickly)
     assert done.returncode == 0, done.stderr
-    row = rows(tmp_path)["colour", "linear", 0]
+    row = last_row(tmp_path)
     assert row["n_skipped"] == 1
     assert "1 slide without tissue left out: empty" in row["notes"]
     slides = [write_slide(tmp_path / f"glass{i}.tif", glass) for i in range(8)]

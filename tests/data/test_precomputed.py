@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from bench.data.precomputed import content, take_in
-from bench.embedding import Job, read_features
+from bench.embedding import EmbeddingJob, FeatureKey, read_features
 from registry.errors import UserError
 
 SLIDES = [f"case-{number}" for number in range(14)]
@@ -21,8 +21,11 @@ def no_network() -> None:
 
 
 @pytest.fixture
-def job(tmp_path) -> Job[Any]:
-    return Job("precomputed", tmp_path / "store", {"model": "precomputed"}, no_network)
+def job(tmp_path) -> EmbeddingJob[Any]:
+    key = FeatureKey(
+        model="precomputed", card="", weights="", options="{}", frontend="", preprocess="", precision="", source="s"
+    )
+    return EmbeddingJob(key, tmp_path / "store", no_network)
 
 
 @pytest.fixture
@@ -76,6 +79,7 @@ def test_a_file_that_is_none_can_be_left_out(folder, job) -> None:
 
 @pytest.mark.parametrize("on_corrupt", ["error", "skip"])
 def test_a_store_that_cannot_be_written_is_no_fault_of_the_slides(folder, job, on_corrupt) -> None:
+    job.folder.parent.mkdir(parents=True)
     job.folder.write_text("")
     with pytest.raises(UserError, match=r"cannot be written .*cache=DIR"):
         take_in(folder, SLIDES, job, on_corrupt=on_corrupt)

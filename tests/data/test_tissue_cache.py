@@ -1,4 +1,4 @@
-"""The tissue of a slide is found once, whatever cuts are made of it."""
+"""The tissue of a slide is found once, whatever tiles are made of it."""
 
 import json
 import os
@@ -7,10 +7,10 @@ import shutil
 import pytest
 
 from bench import tasks
-from bench.data.slide_units import Cut, SlideUnits
+from bench.data.slide_units import SlideUnits, TileSpec
 from bench.slides import tissue
 
-CUTS = (Cut(256, 0.5), Cut(224, 0.5), Cut(128, 1.0))
+SPECS = (TileSpec(256, 0.5), TileSpec(224, 0.5), TileSpec(128, 1.0))
 
 
 @pytest.fixture
@@ -22,26 +22,26 @@ def found(monkeypatch):
     return counted
 
 
-def make(table, cut, folder, on_corrupt="error", mask=None):
-    table = table.iloc[:4].assign(split=["train", "train", "test", "test"], label=list("abab"), patient=list("pqrs"))
+def make(table, spec, folder, on_corrupt="error", mask=None):
+    table = table.assign(split=["train", "train", "test", "test"], label=list("abab"), patient=list("pqrs"))
     (table if mask is None else table.assign(mask=str(mask))).to_csv(folder / "cohort.csv", index=False)
     task = tasks.configured({"name": "slides", "reader": "slides", "unit": "slide", "min_groups": 1})
     manifest = tasks.read(task, folder / "cohort.csv", folder)
-    return SlideUnits(manifest, cut, folder / "cache", folder / "previews", on_corrupt, None).make()[0]
+    return SlideUnits(manifest, spec, folder / "cache", folder / "previews", on_corrupt, None).make()[0]
 
 
 def grids(folder):
     return {p.relative_to(folder): p.read_bytes() for p in (folder / "cache/grids").glob("**/*.h5")}
 
 
-def test_once_for_all_cuts_and_the_grids_are_those_of_tissue_found_anew(table, tmp_path, found):
-    for cut in CUTS:
-        make(table, cut, tmp_path)
+def test_once_for_all_specs_and_the_grids_are_those_of_tissue_found_anew(table, tmp_path, found):
+    for spec in SPECS:
+        make(table, spec, tmp_path)
     assert len(found) == 4
     apart = {}
-    for number, cut in enumerate(CUTS):
+    for number, spec in enumerate(SPECS):
         (tmp_path / str(number)).mkdir()
-        make(table, cut, tmp_path / str(number))
+        make(table, spec, tmp_path / str(number))
         apart |= grids(tmp_path / str(number))
     assert len(apart) == 12
     assert grids(tmp_path) == apart
@@ -50,21 +50,20 @@ def test_once_for_all_cuts_and_the_grids_are_those_of_tissue_found_anew(table, t
 
 
 def test_anew_for_another_slide_another_treatment_and_a_damaged_file(table, tmp_path, found):
-    table = table.iloc[:4]
     copy = tmp_path / "copy.tif"
     shutil.copy(table.slide.iloc[0], copy)
     table = table.assign(slide=[str(copy), *table.slide[1:]])
-    make(table, CUTS[0], tmp_path)
+    make(table, SPECS[0], tmp_path)
     os.utime(copy, ns=(0, 1))
-    make(table, CUTS[1], tmp_path)
+    make(table, SPECS[1], tmp_path)
     assert len(found) == 5
-    make(table, CUTS[2], tmp_path, "skip")
+    make(table, SPECS[2], tmp_path, "skip")
     assert len(found) == 9
     kept = sorted((tmp_path / "cache/tissue/slides").glob("*"))
     whole = [file.read_bytes() for file in kept]
     for file, bytes_ in zip(kept, (b"", b"no mask", whole[2][:-9], whole[3][:99] + b"?" + whole[3][100:]), strict=True):
         file.write_bytes(bytes_)
-    make(table, Cut(200, 0.5), tmp_path, "skip")
+    make(table, TileSpec(200, 0.5), tmp_path, "skip")
     assert len(found) == 13
     assert [file.read_bytes() for file in kept] == whole
 
@@ -72,6 +71,6 @@ def test_anew_for_another_slide_another_treatment_and_a_damaged_file(table, tmp_
 def test_a_mask_that_is_given_is_not_kept(table, tmp_path, found):
     corner = {"type": "Polygon", "coordinates": [[[0, 0], [800, 0], [800, 800], [0, 0]]]}
     (tmp_path / "mask.geojson").write_text(json.dumps(corner))
-    make(table, CUTS[0], tmp_path, mask=tmp_path / "mask.geojson")
+    make(table, SPECS[0], tmp_path, mask=tmp_path / "mask.geojson")
     assert not found
     assert not (tmp_path / "cache/tissue").exists()

@@ -1,16 +1,17 @@
 """The whole command on every kind of target, and over test folds."""
 
-import json
+import re
 
 import numpy as np
 import pandas as pd
 import pytest
-from command_helpers import bench, files, refused
+from command_helpers import bench, files, refused, row_files, rows
+from command_helpers import row as any_row
 from PIL import Image
 from scipy.stats import pearsonr
 
 from bench.metrics import PRIMARY
-from bench.report import read_predictions
+from bench.rows import read_predictions
 
 PATIENTS, EACH = 24, 2
 SHADE = np.random.default_rng(0).permutation(np.linspace(60, 200, PATIENTS))  # what a tile of a patient looks like
@@ -57,15 +58,16 @@ def run(folder, cohort, kind, *more):
     return bench(folder, "task=tiles", f"data={cohort}", *asked, "model=colour", "null=none", "bootstrap=50", *more)
 
 
-def row(folder, name, part="", seed=0):
-    found = json.loads((folder / f"results/rows/tiles/colour/{name}-{seed}{part}.json").read_text())
+def row(folder, protocol, fold=0, seed=0):
+    found = any_row(folder, task="tiles", model="colour", protocol=protocol, fold=fold, seed=seed)
     assert found["status"] == "ok", found["error"]
     return found
 
 
 @pytest.mark.parametrize("kind", USUAL)
 def test_every_kind_goes_from_table_to_leaderboard(cohort, tmp_path, kind):
-    done = run(tmp_path, cohort, kind, f"protocol=[{USUAL[kind]},knn]")
+    inner = "tasks.tiles.split.seed=1"  # no tested patient is darker or lighter than all that are trained on
+    done = run(tmp_path, cohort, kind, f"protocol=[{USUAL[kind]},knn]", inner)
     assert done.returncode == 0, done.stderr
     one = row(tmp_path, USUAL[kind])
     metric = PRIMARY[kind]
@@ -95,25 +97,39 @@ def test_folds_are_rows_and_the_table_is_their_mean(cohort, tmp_path):
     done = run(tmp_path, cohort, "regression", *arguments)
     assert done.returncode == 0, done.stderr
     assert "48 tiles (3 test folds)" in done.stderr
-    rows = [row(tmp_path, "ridge", f"-fold{fold}") for fold in (1, 2, 3)]
-    assert [r["fold"] for r in rows] == [1, 2, 3]
-    tested = [set(read_predictions(tmp_path / "results" / r["predictions"]).ids) for r in rows]
+    of_folds = [row(tmp_path, "ridge", fold) for fold in (1, 2, 3)]
+    assert [r["fold"] for r in of_folds] == [1, 2, 3]
+    tested = [set(read_predictions(tmp_path / "results" / r["predictions"]).ids) for r in of_folds]
     assert sum(map(len, tested)) == len(set.union(*tested)) == PATIENTS * EACH
-    rows += [row(tmp_path, "ridge", f"-fold{fold}", seed=1) for fold in (1, 2, 3)]
+    of_folds += [row(tmp_path, "ridge", fold, seed=1) for fold in (1, 2, 3)]
     mean = pd.read_csv(tmp_path / "results/leaderboard_mean.csv").set_index("metric").loc["pearson"]
-    assert mean["value"] == pytest.approx(np.mean([r["metrics"]["pearson"]["value"] for r in rows]), abs=1e-6)
+    assert mean["value"] == pytest.approx(np.mean([r["metrics"]["pearson"]["value"] for r in of_folds]), abs=1e-6)
     assert (mean["n_seeds"], mean["n_folds"]) == (2, 3)
     before = files(tmp_path, "results/rows/**/*.json")
     assert run(tmp_path, cohort, "regression", *arguments).returncode == 0
     assert files(tmp_path, "results/rows/**/*.json") == before, "nothing is done twice"
 
 
-def test_another_number_of_folds_replaces_the_rows(cohort, tmp_path):
-    for folds, expected in ((3, {"-fold1", "-fold2", "-fold3"}), (2, {"-fold1", "-fold2"}), (0, {""})):
+def test_rows_of_another_number_of_folds_stand_beside_the_others(cohort, tmp_path):
+    """The terminal shows those of the command and names the others; none is written again when its turn comes back."""
+    earlier = {}
+    for folds, expected in ((3, [1, 2, 3]), (2, [1, 2]), (0, [0]), (3, [])):
         done = run(tmp_path, cohort, "regression", "protocol=ridge", f"tasks.tiles.split.folds={folds}")
         assert done.returncode == 0, done.stderr
-        found = {p.stem.removeprefix("ridge-0") for p in (tmp_path / "results/rows/tiles/colour").iterdir()}
-        assert found == expected
+        now = {path: (path.stat().st_mtime_ns, row) for path, row in row_files(tmp_path).items()}
+        assert now.items() >= earlier.items()
+        new = [now[path][1] for path in now.keys() - earlier.keys()]
+        assert sorted(row["fold"] for row in new) == expected
+        assert len({row["cohort_hash"] for row in new}) == bool(expected)
+        others = {row["cohort_hash"] for _, row in earlier.values()}
+        shown = done.stdout.count("primary metric")
+        named = re.findall(r"not shown: rows of tiles with other samples, splits or metrics \((.*?)\)", done.stdout)
+        if expected:
+            assert (shown, [set(names.split(", ")) for names in named]) == (1, [others] if others else [])
+        earlier = now
+    assert len(earlier) == 6
+    assert len({row["cohort_hash"] for _, row in earlier.values()}) == 3
+    assert bench(tmp_path, "report").stdout.count("primary metric") == 3
 
 
 def test_no_head_for_the_kind(cohort, tmp_path):
@@ -125,13 +141,13 @@ def test_a_head_that_fails_leaves_the_others_their_rows(cohort, tmp_path):
     done = run(tmp_path, cohort, "classes", "protocol=[linear,simpleshot]", "protocols.simpleshot.shots=[500]")
     refused(done, "colour")
     assert row(tmp_path, "linear")["status"] == "ok"
-    failed = json.loads((tmp_path / "results/rows/tiles/colour/simpleshot-0.json").read_text())
+    failed = any_row(tmp_path, protocol="simpleshot")
     assert failed["status"] == "failed"
     assert "500" in failed["error"]
 
 
 def means(folder):
-    table = pd.read_csv(folder / "results/leaderboard_mean.csv", dtype={"asked": str, "settings": str})
+    table = pd.read_csv(folder / "results/leaderboard_mean.csv", dtype={"cohort_hash": str, "head_config_hash": str})
     return table[table["metric"] == table["metric"].iloc[0]]
 
 
@@ -139,28 +155,39 @@ def test_only_runs_of_the_same_samples_and_settings_are_averaged(cohort, tmp_pat
     assert run(tmp_path, cohort, "classes", "protocol=knn", "seeds=[0,1]").returncode == 0
     assert means(tmp_path)["n_seeds"].tolist() == [2]
     done = run(tmp_path, cohort, "classes", "protocol=knn", "tasks.tiles.split.seed=5")
-    assert means(tmp_path)["n_seeds"].tolist() == [1, 1]
-    assert means(tmp_path)["asked"].nunique() == 2
+    assert sorted(means(tmp_path)["n_seeds"]) == [1, 2], "those of the first split stand"
+    assert means(tmp_path)["cohort_hash"].nunique() == 2
     assert "runs" not in done.stdout.splitlines()[1].split(), "a line of one run"
     assert "not shown: rows of tiles with other samples" in done.stdout
     assert "tiles [" in pd.read_csv(tmp_path / "results/leaderboard_wide.csv").columns[-1]
     done = run(tmp_path, cohort, "classes", "protocol=knn", "tasks.tiles.split.seed=5", "seeds=[1]")
-    assert means(tmp_path)["n_seeds"].tolist() == [2], "all runs are of the new split now"
+    assert means(tmp_path)["n_seeds"].tolist() == [2, 2]
     done = run(tmp_path, cohort, "classes", "protocol=knn", "tasks.tiles.split.seed=5", "protocols.knn.k=[1]")
-    assert means(tmp_path)["n_seeds"].tolist() == [1, 1]
-    assert means(tmp_path)["settings"].nunique() == 2
-    assert done.stdout.count("knn [") == 2
+    found = means(tmp_path).groupby(["cohort_hash", "head_config_hash"])["n_seeds"].first()
+    assert sorted(found) == [1, 2, 2]
+    assert means(tmp_path)["head_config_hash"].nunique() == 2
+    other = row_files(tmp_path, seed=1)
+    [settings] = {row["head_config_hash"] for row in other.values()}
+    assert f"not shown: rows of other heads or settings (knn [{settings}])" in done.stdout
+    assert done.stdout.count("  colour (baseline)") == 1
+    assert bench(tmp_path, "report").stdout.count("  colour (baseline)") == 3
 
 
-def test_a_floor_of_other_samples_is_no_baseline_value(cohort, tmp_path):
+def test_a_baseline_of_other_samples_is_no_baseline_value(cohort, tmp_path):
     def values():
-        table = pd.read_csv(tmp_path / "results/leaderboard.csv").query("metric == 'balanced_accuracy'")
-        return table.set_index("model")[["value", "baseline_value"]]
+        table = pd.read_csv(tmp_path / "results/leaderboard.csv", dtype={"cohort_hash": str})
+        return table.query("metric == 'balanced_accuracy'").set_index(["cohort_hash", "model"])
 
     assert run(tmp_path, cohort, "classes", "protocol=knn", "model=[efficientnet_lite0,colour]").returncode == 0
-    assert values().baseline_value["efficientnet_lite0"] == values().value["colour"]
-    assert run(tmp_path, cohort, "classes", "protocol=knn", "tasks.tiles.split.seed=5").returncode == 0
-    assert np.isnan(values().baseline_value["efficientnet_lite0"])
+    [(own, _), _] = values().index
+    assert values().baseline_value[own, "efficientnet_lite0"] == values().value[own, "colour"]
+    split = ("protocol=knn", "tasks.tiles.split.seed=5")
+    assert run(tmp_path, cohort, "classes", *split, "model=efficientnet_lite0").returncode == 0
+    [other] = {cohort for cohort, _ in values().index} - {own}
+    assert np.isnan(values().baseline_value[other, "efficientnet_lite0"])
+    assert values().baseline_value[own, "efficientnet_lite0"] == values().value[own, "colour"]
+    assert run(tmp_path, cohort, "classes", *split).returncode == 0
+    assert values().baseline_value[other, "efficientnet_lite0"] == values().value[other, "colour"]
 
 
 def test_a_run_that_fails_on_new_data_is_not_hidden_by_the_old_row(cohort, tmp_path):
@@ -227,4 +254,4 @@ def test_what_cannot_be_is_a_sentence(cohort, tmp_path, arguments, parts):
 def test_as_many_folds_as_patients(cohort, tmp_path):
     done = run(tmp_path, cohort, "regression", "protocol=ridge", f"tasks.tiles.split.folds={PATIENTS}")
     assert done.returncode == 0, done.stderr
-    assert len(list((tmp_path / "results/rows/tiles/colour").iterdir())) == PATIENTS
+    assert [fold for *_, fold in sorted(rows(tmp_path))] == list(range(1, PATIENTS + 1))

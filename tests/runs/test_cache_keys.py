@@ -6,7 +6,6 @@ Each test takes a copy of a finished run, changes one thing, runs again and look
 import contextlib
 import copy
 import io
-import json
 import shutil
 from functools import cache
 
@@ -17,7 +16,7 @@ import pytest
 import tifffile
 import torch
 import yaml
-from command_helpers import REPO
+from command_helpers import REPO, row_files
 from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 from PIL import Image
@@ -59,7 +58,7 @@ def checkpoint(folder, name, seed=0):
 def composed(task):
     """The configuration of the command, composed once."""
     models = ("scaled",) if task == "tiles" else ("scaled", "slide_scaled")
-    arguments = [f"task={task}", "data=table.csv", *USUAL, f"model=[{','.join(models)}]", "device=cuda"]
+    arguments = [f"task={task}", "data=table.csv", *USUAL, f"model=[{','.join(models)}]", "device=cuda", "memory_gib=1"]
     more = [*(f"++checkpoints.{name}={name}.pth" for name in models), f"tasks.{task}.min_groups=1"]
     with initialize_config_dir(str(REPO / "conf"), version_base="1.3"):
         return compose("bench", overrides=arguments + more)
@@ -81,27 +80,30 @@ def written(folder):
     features = {
         (p.parents[1].name, p.stem, p.parent.name): p.stat() for p in (folder / "cache/features").glob("*/*/*.h5")
     }
-    rows = {(p.parent.name, p.stem, ""): p.stat() for p in (folder / "results/rows").glob("*/*/*.json")}
+    rows = {p.relative_to(folder): p.stat() for p in row_files(folder)}
     return tuple({name: (stat.st_mtime_ns, stat.st_ino) for name, stat in part.items()} for part in (features, rows))
 
 
 def rerun(base, folder, task, change):
     """Change one thing in a copy of a finished run; gives (model, file) of features and model of rows written anew."""
     shutil.copytree(base, folder, dirs_exist_ok=True)
-    before, digests = written(folder), config_digests(folder)
+    before, hashes = written(folder), run_hashes(folder)
     arguments = change(folder) if callable(change) else change
     run(folder, task, *([arguments] if isinstance(arguments, str) else arguments or []))
     features, rows = (
         {name for name, stat in now.items() if was.get(name) != stat}
         for was, now in zip(before, written(folder), strict=True)
     )
-    for model in {model for model, *_ in rows}:
-        assert config_digests(folder)[model] != digests[model]
-    return {(model, unit) for model, unit, _ in features}, {model for model, *_ in rows}
+    for was, now in zip(before, written(folder), strict=True):
+        assert was.keys() <= now.keys(), "what was made of other data or with other settings stands"
+    anew = {path: row for path, row in row_files(folder).items() if path.relative_to(folder) in rows}
+    assert not {row["run_hash"] for row in anew.values()} & hashes
+    assert len(anew) == len({row["model"] for row in anew.values()})
+    return {(model, unit) for model, unit, _ in features}, {row["model"] for row in anew.values()}
 
 
-def config_digests(folder):
-    return {p.parent.name: json.loads(p.read_text())["config_digest"] for p in (folder / "results/rows").glob("*/*/*")}
+def run_hashes(folder):
+    return {row["run_hash"] for row in row_files(folder).values()}
 
 
 def in_table(edit):
@@ -313,5 +315,7 @@ def test_what_is_computed_anew_is_what_a_run_from_nothing_computes(slides, tmp_p
     }
     assert len(fresh) == 2 * len(SLIDES)
     assert {name: (tmp_path / name).read_bytes() for name in fresh} == fresh
-    for path in (tmp_path / "new/results").glob("predictions/*/*/*.parquet"):
+    saved = list((tmp_path / "new/results/predictions").rglob("*.parquet"))
+    assert len(saved) == 2
+    for path in saved:
         assert (tmp_path / path.relative_to(tmp_path / "new")).read_bytes() == path.read_bytes()

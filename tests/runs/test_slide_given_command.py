@@ -6,11 +6,11 @@ from pathlib import Path
 import h5py
 import numpy as np
 import torch
-from command_helpers import files, refused
-from slide_command_helpers import features, on_slides, rows
+from command_helpers import files, refused, row
+from slide_command_helpers import features, on_slides
 
 from bench.embedding import read_features
-from bench.report import read_predictions
+from bench.rows import read_predictions
 
 
 def layouts(folder, bags):
@@ -42,19 +42,20 @@ def test_features_of_clam_and_trident_without_the_slides(finished, table, tmp_pa
     folder, _ = finished
     layouts(tmp_path, features(folder, "efficientnet_lite0"))
     table.assign(slide=[f"nowhere/{Path(s).name}" for s in table.slide]).to_csv(tmp_path / "cohort.csv", index=False)
-    own = rows(folder)["efficientnet_lite0", "linear", 0]
+    own = row(folder, model="efficientnet_lite0", protocol="linear", seed=0)
     expected = read_predictions(folder / "results" / own["predictions"])
     found_in = {}
     for given in ("clam", "trident", "clam/pt_files"):
         arguments = ("model=precomputed", f"features={given}", "protocol=[linear,abmil]", f"results={Path(given).name}")
         done = on_slides(tmp_path, "cohort.csv", *arguments, "protocols.abmil.epochs=2")
         assert done.returncode == 0, done.stderr
-        found = found_in[given] = rows(tmp_path, Path(given).name)
-        got = read_predictions(tmp_path / Path(given).name / found["precomputed", "linear", 0]["predictions"])
+        linear, abmil = (row(tmp_path, Path(given).name, protocol=name) for name in ("linear", "abmil"))
+        found_in[given] = linear
+        got = read_predictions(tmp_path / Path(given).name / linear["predictions"])
         np.testing.assert_array_equal(got.ids, expected.ids)
         np.testing.assert_array_equal(got.scores, expected.scores)
-        assert found["precomputed", "abmil", 0]["feature_dim"] == 1280
-        assert found["precomputed", "abmil", 0]["params_m"] is None
+        assert abmil["feature_dim"] == 1280
+        assert abmil["params_m"] is None
     before = files(tmp_path, "cache/features/**/*.h5")
     assert on_slides(tmp_path, "cohort.csv", *arguments).returncode == 0
     assert files(tmp_path, "cache/features/**/*.h5") == before
@@ -66,8 +67,8 @@ def test_features_of_clam_and_trident_without_the_slides(finished, table, tmp_pa
     assert on_slides(tmp_path, "cohort.csv", *arguments).returncode == 0
     after = files(tmp_path, "cache/features/**/*.h5")
     assert [path.name for path in after if after[path] != before.get(path)] == [changed.name], "the others are taken"
-    anew = rows(tmp_path, "trident")["precomputed", "linear", 0]
-    assert anew["run_hash"] != found_in["trident"]["precomputed", "linear", 0]["run_hash"]
+    anew = row(tmp_path, "trident", protocol="linear")
+    assert anew["run_hash"] != found_in["trident"]["run_hash"]
 
     missing = next((tmp_path / "trident").glob("*.h5"))
     missing.unlink()
@@ -75,9 +76,9 @@ def test_features_of_clam_and_trident_without_the_slides(finished, table, tmp_pa
     refused(on_slides(tmp_path, "cohort.csv", *arguments), "has no features of the slide", missing.name)
     done = on_slides(tmp_path, "cohort.csv", *arguments, "on_corrupt=skip")
     assert done.returncode == 0, done.stderr
-    row = rows(tmp_path, "lacking")["precomputed", "linear", 0]
-    assert row["n_skipped"] == 1
-    assert f"1 slide without usable features left out: {missing.stem}" in row["notes"]
+    one = row(tmp_path, "lacking")
+    assert (one["status"], one["n_skipped"]) == ("ok", 1)
+    assert f"1 slide without usable features left out: {missing.stem}" in one["notes"]
     assert files(tmp_path, "cache/features/**/*.h5") == after, "one folder of given features is one of the store"
     for arguments in (("model=precomputed",), ("model=colour", "features=trident")):
         refused(on_slides(tmp_path, "cohort.csv", *arguments), "model=precomputed and features=DIR belong together")
@@ -120,7 +121,7 @@ def test_coordinates_at_another_scale(finished, table, tmp_path):
     table.to_csv(tmp_path / "cohort.csv", index=False)
     done = on_slides(tmp_path, "cohort.csv", "model=colour", "protocol=linear", "coords=coords")
     assert done.returncode == 0, done.stderr
-    notes = rows(tmp_path)["colour", "linear", 0]["notes"]
+    notes = row(tmp_path)["notes"]
     empty, over = (path.name.removesuffix("_patches.h5") for path in (slides[-1], slides[-2]))
     assert f"1 slide whose coordinates list no tile left out: {empty}" in notes
     assert f"1 slide whose tiles all hang over the edge left out: {over}" in notes
@@ -136,5 +137,5 @@ def test_tiles_enlarged_beyond_the_slide_say_so(table, tmp_path):
     refused(done, "has 1 microns per pixel and tiles of 0.5 are wanted", "upsample=true")
     done = on_slides(tmp_path, *arguments, "tasks.slides.tiling.upsample=true")
     assert done.returncode == 0, done.stderr
-    notes = rows(tmp_path)["colour", "linear", 0]["notes"]
+    notes = row(tmp_path)["notes"]
     assert "tiles of 13 slides are enlarged from 1 to 0.5 um/px: their detail is made up" in notes

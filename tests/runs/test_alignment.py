@@ -11,9 +11,9 @@ import numpy as np
 import pandas as pd
 import pytest
 import tifffile
-from command_helpers import bench
+from command_helpers import bench, row
 from PIL import Image
-from plain_loop import USUAL, expected, means, predicted, row
+from plain_loop import USUAL, expected, means, predicted
 from slide_command_helpers import features
 
 from bench.slides import read_bag
@@ -115,6 +115,7 @@ def run(folder, frame, *arguments):
 
 
 def compare(folder, one, frame, vectors, tested):
+    assert one["status"] == "ok", one["error"]
     assert predicted(folder, one) == expected(
         vectors, frame.set_index("id").label, frame.set_index("id").patient, tested
     )
@@ -139,7 +140,7 @@ def test_tiles_in_several_shards(tmp_path, write, sizes, spoiled):
     frame, vectors = cohort(tmp_path, write, sizes, spoiled)
     run(tmp_path, frame, "on_corrupt=skip")
     tested = frame.id[frame.split == "test"].tolist()
-    compare(tmp_path, row(tmp_path, "tiles", "means"), frame, vectors, tested)
+    compare(tmp_path, row(tmp_path, task="tiles", model="means", protocol="knn"), frame, vectors, tested)
 
 
 @pytest.mark.parametrize("named", [True, False], ids=["folds of the table", "drawn folds"])
@@ -151,7 +152,7 @@ def test_folds_of_patients(tmp_path, named):
         run(tmp_path, frame.drop(columns="split"), "on_corrupt=skip")
     else:
         run(tmp_path, frame.drop(columns=["split", "fold"]), "on_corrupt=skip", "tasks.tiles.split.folds=3")
-    rows = [row(tmp_path, "tiles", "means", part=f"-fold{fold}") for fold in (1, 2, 3)]
+    rows = [row(tmp_path, task="tiles", model="means", protocol="knn", fold=fold) for fold in (1, 2, 3)]
     tested = [set(predicted(tmp_path, one)) for one in rows]
     if named:
         assert tested == [set(frame.id[frame.fold == fold]) & vectors.keys() for fold in "xyz"]
@@ -168,9 +169,9 @@ def test_the_order_of_the_manifest_changes_no_prediction(tmp_path):
     found = []
     for order in (range(TILES), reversed(range(TILES)), np.random.default_rng(2).permutation(TILES)):
         run(tmp_path, frame.drop(columns="split").iloc[list(order)], *drawn)
-        found.append(predicted(tmp_path, row(tmp_path, "tiles", "means")))
+        found.append(predicted(tmp_path, row(tmp_path, task="tiles", model="means", protocol="knn")))
     assert found[0] == found[1] == found[2]
-    compare(tmp_path, row(tmp_path, "tiles", "means"), frame, vectors, list(found[0]))
+    compare(tmp_path, row(tmp_path, task="tiles", model="means", protocol="knn"), frame, vectors, list(found[0]))
 
 
 # slides
@@ -274,15 +275,15 @@ def test_slides_of_which_some_are_left_out(tmp_path, left_out):
             np.testing.assert_allclose(found.mean(0, dtype=float), vectors[name], atol=2e-3)
             assert model == "slide_means" or coords.tolist() == [list(place) for place in bags[name]]
     tested = frame.id[frame.split == "test"].tolist()
-    compare(tmp_path, row(tmp_path, "slides", "means"), frame, plain, tested)
-    compare(tmp_path, row(tmp_path, "slides", "means", "pooled"), frame, plain, tested)
-    compare(tmp_path, row(tmp_path, "slides", "slide_means"), frame, encoded, tested)
+    compare(tmp_path, row(tmp_path, task="slides", model="means", protocol="knn"), frame, plain, tested)
+    compare(tmp_path, row(tmp_path, task="slides", model="means", protocol="pooled"), frame, plain, tested)
+    compare(tmp_path, row(tmp_path, task="slides", model="slide_means", protocol="knn"), frame, encoded, tested)
 
 
 def test_folds_of_slides(tmp_path):
     frame, bags = write_slides(tmp_path, {2: "truncated"}, {5: 3})
     run_slides(tmp_path, frame.drop(columns="split"), "tasks.slides.split.folds=2")
-    rows = [row(tmp_path, "slides", "means", part=f"-fold{fold}") for fold in (1, 2)]
+    rows = [row(tmp_path, task="slides", model="means", protocol="knn", fold=fold) for fold in (1, 2)]
     tested = [set(predicted(tmp_path, one)) for one in rows]
     assert sorted(name for fold in tested for name in fold) == sorted(bags), "each slide is tested once"
     plain, encoded = vectors_of(bags)
@@ -292,4 +293,5 @@ def test_folds_of_slides(tmp_path):
             ("means", "pooled", plain),
             ("slide_means", "knn", encoded),
         ):
-            compare(tmp_path, row(tmp_path, "slides", model, protocol, f"-fold{number}"), frame, vectors, sorted(fold))
+            one = row(tmp_path, task="slides", model=model, protocol=protocol, fold=number)
+            compare(tmp_path, one, frame, vectors, sorted(fold))

@@ -1,0 +1,54 @@
+"""What the tests of embedding share: a stand-in for an encoder, jobs of it, and what they ought to give."""
+
+import dataclasses
+import time
+from types import SimpleNamespace
+
+import numpy as np
+import torch
+from PIL import Image
+
+from bench.embedding import EmbeddingJob, EmbeddingSettings, FeatureKey, embed, shards_of
+
+N = 50
+
+
+class Means:
+    """A stand-in for an encoder: channel means, slow enough to be killed."""
+
+    device = torch.device("cpu")
+    weights = SimpleNamespace(commit="c0ffee", notes=("not the published file",))
+
+    def __init__(self, scale=1.0, pause=0.0):
+        self.scale, self.pause, self.calls = scale, pause, 0
+
+    def __call__(self, tiles):
+        self.calls += 1
+        time.sleep(self.pause)
+        return tiles.float().mean((2, 3)) * self.scale
+
+
+KEY = FeatureKey(
+    model="m", card="c", weights="w", options="{}", frontend="", preprocess="device", precision="float32", source="s"
+)
+
+
+def make_job(cache, extractor, model="m", **key):
+    return EmbeddingJob(dataclasses.replace(KEY, model=model, **key), cache, lambda: extractor)
+
+
+def run(source, *jobs, **changes):
+    """Of each job what it has come to."""
+    settings = {"batch_size": 7, "workers": 2, "shard_tiles": 20, "progress": False, **changes}
+    shards = shards_of(source, settings.pop("shard_tiles"))
+    found = embed(shards, jobs, EmbeddingSettings(**settings), label="tiles")
+    assert found.keys() == {job.key for job in jobs}
+    return [found[job.key] for job in jobs]
+
+
+def expected(source):
+    return np.stack([np.asarray(Image.open(p), np.float32).mean((0, 1)) for p in source.paths])
+
+
+def contents(folder):
+    return {p.name: p.read_bytes() for p in sorted(folder.glob("*.h5"))}
