@@ -180,7 +180,7 @@ class SlideUnits:
         return "without tissue" if grid.candidates else f"smaller than a tile of {self.spec}"
 
     def _write_sheet(self, previews: list[tuple[Path, str]]) -> None:
-        path = self.pictures.with_name(f"{self.pictures.name}.jpg")
+        path = self.pictures.with_name(f"{self.pictures.name}-{self.manifest.cohort_hash}.jpg")
         try:
             write_contact_sheet(path, previews)
         except OSError as error:

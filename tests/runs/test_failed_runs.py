@@ -62,10 +62,10 @@ def test_a_full_disk_is_named_by_the_folder_that_is_full(cohort, tmp_path, monke
 def test_what_cannot_be_saved_is_a_row_and_the_other_heads_finish(cohort, tmp_path, monkeypatch):
     write = rows.write
 
-    def spoilt(results, one, predictions):
+    def spoilt(results, one, predictions, *slides):
         if predictions is not None and one.protocol == "knn":
             raise ValueError("Predictions that cannot be stored.")
-        return write(results, one, predictions)
+        return write(results, one, predictions, *slides)
 
     monkeypatch.setattr(rows, "write", spoilt)
     refused(run(tmp_path, cohort, "protocol=[knn,linear]"), "Predictions that cannot be stored.")
