@@ -96,7 +96,7 @@ def test_coordinates_of_trident(finished, cohort, tmp_path):
     assert set(got) == set(own)
     for slide, path in own.items():
         np.testing.assert_array_equal(read_features(got[slide])[0], read_features(path)[0])
-    assert (tmp_path / "results/previews/slides/224px-0.5mpp-coords.jpg").is_file()
+    assert list((tmp_path / "results/previews/slides").glob("224px-0.5mpp-coords-*.jpg"))
     next((tmp_path / "coords/patches").glob("*.h5")).unlink()
     refused(on_slides(tmp_path, cohort, "model=colour", "coords=coords"), "has no coordinates of the slide")
 
