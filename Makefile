@@ -23,7 +23,7 @@ UNKNOWN         := $(firstword $(filter-out $(VARIABLES_KNOWN),$(VARIABLES_SET))
 ifneq ($(UNKNOWN),)
 NEAR := $(shell $(PYTHON) -c 'import difflib, sys; print(*difflib.get_close_matches(sys.argv[1].upper(), sys.argv[2:], 1))' \
           $(UNKNOWN) $(VARIABLES_KNOWN) 2>/dev/null)
-$(error There is no variable $(UNKNOWN)$(if $(NEAR),: is $(NEAR) meant?,) Those there are: $(VARIABLES_KNOWN))
+$(error There is no variable $(UNKNOWN)$(if $(NEAR),: is $(NEAR) meant?,.) Those there are: $(VARIABLES_KNOWN))
 endif
 
 .DEFAULT_GOAL := help

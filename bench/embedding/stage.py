@@ -167,7 +167,7 @@ def _one_pass(
 
 
 class _Maker:
-    """Collects one model's features of one unit on its device, and the time they took."""
+    """Collects one model's features of one shard on its device, and the time they took."""
 
     def __init__(self, extractor: FeatureExtractor):
         self.extractor = extractor
@@ -226,7 +226,7 @@ def _finish(
 
 def _gather(job: EmbeddingJob[Any], shards: Sequence[Shard], on_corrupt: str) -> Embedding:
     found = Embedding()
-    rows, offset = [], 0
+    rows, offset = [found.rows], 0
     for shard in shards:
         path = job.path(shard.name)
         attributes = read_features(path)[1]
@@ -248,7 +248,7 @@ def _gather(job: EmbeddingJob[Any], shards: Sequence[Shard], on_corrupt: str) ->
         offset += len(shard.tiles)
         found.files.append(path)
     found.rows = np.concatenate(rows)
-    if not len(found.rows):
+    if shards and not len(found.rows):
         found.error = UserError("None of the tiles can be read: check the data folder.")
     return found
 

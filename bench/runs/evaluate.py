@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any, Never
 
 from bench import protocols, report
 from bench.config import BenchConfig, Step
 from bench.data import Cohort, EmbeddingPlan
-from bench.embedding import Embedding, EmbeddingSettings, encode, missing_shards
+from bench.embedding import Embedding, EmbeddingJob, EmbeddingSettings, encode
 from bench.protocols import Bags, Samples
 from bench.runs.checks import check_settings, check_writable, part_of
 from bench.runs.context import RunContext
@@ -84,6 +86,7 @@ def run(config: BenchConfig) -> None:
     UserError
         At the end, if anything failed; all that could be computed is in the results by then.
     """
+    check_settings(config)
     context = RunContext(config, config.device or best_device())
     steps = set(config.steps)
     if steps == {Step.plan}:
@@ -115,6 +118,8 @@ def print_report(context: RunContext, plan: Plan | None) -> None:
 def _run_pass(context: RunContext, task: TaskPlan, part: EmbeddingPlan, work: list[ModelWork]) -> list[str]:
     """Embed what the pending rows of these models need, and fit them; gives the sentences of what failed."""
     fitting = Step.fit in context.config.steps
+    if Step.embed not in context.config.steps:
+        work = [_without_networks(task, own) for own in work]
     pending = {own: own.pending() for own in work}
     for own in work:
         unfit = ", ".join(name for name, head in task.heads.items() if own.model.tile_encoder and head.takes_bags)
@@ -152,6 +157,8 @@ def embed_cohort(context: RunContext, plan: Plan) -> tuple[Cohort, Embedding]:
     """
     (task,) = plan.tasks
     ((part, (own,)),) = task.passes
+    if Step.embed not in context.config.steps:
+        own = _without_networks(task, own)
     embedding = _embed(context, task, part, [own])[own]
     if embedding.error:
         raise UserError(sentence_of(embedding.error))
@@ -164,7 +171,9 @@ def _embed(
     """What each model gives of the tiles and, of a slide encoder, of the slides."""
     config = context.config
     if Step.embed not in config.steps:
-        _check_standing(task, part, work)
+        known = part.known()
+        if known.unknown and not known.shards:  # else the tissue of all slides would be found first
+            raise _not_embedded(f"The tiles of {task.task.name}")
     how = EmbeddingSettings(
         batch_size=config.batch_size or _batch_size(context.device, part.tile_size),
         workers=config.workers or os.cpu_count() or 1,
@@ -183,16 +192,22 @@ def _embed(
     return found
 
 
-def _check_standing(task: TaskPlan, part: EmbeddingPlan, work: Sequence[ModelWork]) -> None:
-    """Without the step embed all features must be in the cache."""
-    known = part.known()
-    for own in work:
-        missing = len(missing_shards(own.tiles, known.shards)) + known.unknown
-        if missing:
-            raise UserError(
-                f"The features of {own.tiles.key.model} on {task.task.name} are not all in the cache ({missing} files "
-                "are missing): take the step embed first, or name the cache that has them with cache=DIR."
-            )
+def _without_networks(task: TaskPlan, own: ModelWork) -> ModelWork:
+    """The same work, which is refused where features are not in the cache."""
+
+    def refused(job: EmbeddingJob[Any]) -> EmbeddingJob[Any]:
+        def load() -> Never:
+            raise _not_embedded(f"The features of {job.key.model} on {task.task.name}")
+
+        return dataclasses.replace(job, load=load)
+
+    return dataclasses.replace(own, tiles=refused(own.tiles), vectors=refused(own.vectors) if own.vectors else None)
+
+
+def _not_embedded(what: str) -> UserError:
+    return UserError(
+        f"{what} are not all in the cache: take the step embed first, or name the cache that has them with cache=DIR."
+    )
 
 
 def _name_costly_baselines(context: RunContext, embeddings: dict[ModelWork, Embedding]) -> None:

@@ -117,6 +117,7 @@ CARDS = (
     _card("means", "Means"),
     _card("slide_means", "SlideMeans", unit="slide", dim=DIM + 2, tile_encoder="means"),
     _card("scaled", "Means", file="scaled.pth", options={"tile_precision": PRECISIONS}),
+    _card("unpublished", "Means", file="unpublished.pth"),
     _card(
         "slide_scaled",
         "SlideMeans",

@@ -1,5 +1,6 @@
 """The targets and what their variables become."""
 
+import os
 import shutil
 import subprocess
 from pathlib import Path
@@ -10,8 +11,19 @@ REPO = Path(__file__).resolve().parents[2]
 pytestmark = pytest.mark.skipif(shutil.which("make") is None, reason="make is not installed")
 
 
+# what `make test NAME=VALUE` hands on to a make that it starts
+OF_A_MAKE_ABOVE = {"MAKEFLAGS", "MAKEOVERRIDES", "MAKELEVEL", "MFLAGS", "GNUMAKEFLAGS"}
+
+
+def started(*arguments):
+    environment = {name: value for name, value in os.environ.items() if name not in OF_A_MAKE_ABOVE}
+    return subprocess.run(["make", *arguments], cwd=REPO, capture_output=True, text=True, env=environment)
+
+
 def make(*arguments):
-    return subprocess.run(["make", *arguments], cwd=REPO, capture_output=True, text=True, check=True).stdout
+    done = started(*arguments)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
 
 
 def test_plain_make_lists_every_target_with_a_line():
@@ -33,3 +45,30 @@ def test_variables_become_overrides():
 def test_without_variables_nothing_is_overridden():
     command = next(line for line in make("-n", "bench").splitlines() if "-m bench" in line)
     assert command.split("-m bench")[1].strip() == ""
+
+
+@pytest.mark.parametrize(
+    ("variable", "near"),
+    [("MODLE", "MODEL"), ("TAKS", "TASK"), ("model", "MODEL"), ("Results", "RESULTS"), ("PIPARGS", "PIP_ARGS")],
+)
+@pytest.mark.parametrize("target", ["bench", "plan", "test"])
+def test_a_misspelt_variable_starts_nothing(tmp_path, target, variable, near):
+    done = started(target, f"{variable}=uni", f"VENV={tmp_path / 'venv'}")
+    assert done.returncode != 0
+    assert f"There is no variable {variable}: is {near} meant?" in done.stderr
+    assert "Those there are: MODEL TASK SUITE DATA" in done.stderr
+    assert done.stdout == ""
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_variable_like_no_other_has_no_near_match(tmp_path):
+    done = started("bench", "ZZZZZZ=1", f"VENV={tmp_path / 'venv'}")
+    assert done.returncode != 0
+    assert "There is no variable ZZZZZZ Those" not in done.stderr, "two sentences"
+    assert "There is no variable ZZZZZZ. Those there are:" in done.stderr
+    assert not list(tmp_path.iterdir())
+
+
+def test_variables_of_the_environment_are_not_refused(monkeypatch):
+    monkeypatch.setenv("MODLE", "uni")
+    assert "-m bench" in make("-n", "bench")

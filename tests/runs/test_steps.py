@@ -1,0 +1,223 @@
+"""The steps plan, embed, fit and report, each by itself and in parts, leave what one command leaves."""
+
+import re
+
+import numpy as np
+import pandas as pd
+import pytest
+from command_helpers import bench, files, refused, row_files, rows
+from PIL import Image
+from plain_loop import USUAL
+from slide_command_helpers import write_slide
+
+import registry
+
+SHARDS = 4
+HEADS = ("protocol=[knn,linear]", "protocols.linear.n_strengths=1")
+
+
+@pytest.fixture(scope="module")
+def tiles(tmp_path_factory):
+    """Sixteen tiles in four shards."""
+    folder = tmp_path_factory.mktemp("tiles")
+    rng = np.random.default_rng(0)
+    table = []
+    for i in range(16):
+        Image.fromarray(rng.integers(0, 256, (16, 16, 3), dtype=np.uint8)).save(folder / f"{i}.png")
+        side = "train" if i % 4 < 2 else "test"
+        table.append({"path": f"{i}.png", "label": "ab"[i % 2], "patient": f"P{i}", "split": side})
+    pd.DataFrame(table).to_csv(folder / "tiles.csv", index=False)
+    return ("task=tiles", f"data={folder / 'tiles.csv'}", "shard_tiles=4")
+
+
+@pytest.fixture(scope="module")
+def slides(tmp_path_factory):
+    """Five slides with masks, of which one is truncated."""
+    folder = tmp_path_factory.mktemp("slides")
+    for i in range(5):
+        write_slide(folder / f"{i}.tif", np.random.default_rng(i).integers(0, 256, (256, 192, 3), dtype=np.uint8))
+        Image.fromarray(np.full((64, 48), 255, np.uint8)).save(folder / f"{i}.png")
+    whole = (folder / "4.tif").read_bytes()
+    (folder / "4.tif").write_bytes(whole[: len(whole) // 2])
+    frame = pd.DataFrame({"slide": [f"{i}.tif" for i in range(5)], "mask": [f"{i}.png" for i in range(5)]})
+    frame["label"], frame["split"] = list("ababa"), ["train", "train", "test", "test", "test"]
+    frame.to_csv(folder / "slides.csv", index=False)
+    return ("task=slides", f"data={folder / 'slides.csv'}", "tasks.slides.min_groups=1", "on_corrupt=skip")
+
+
+def run(folder, data, *arguments, step=(), model="[means,colour]"):
+    """The command, with a step in front where one is named."""
+    return bench(folder, *step, *data, *USUAL, f"model={model}", *HEADS, *arguments)
+
+
+def untimed(folder):
+    """Rows without their speed, predictions, features, and tables without the speed."""
+    timed = re.compile(r'"tiles_per_s": [0-9.]+')
+    written = {
+        name: timed.sub("", data.decode()) for name, (_, data) in files(folder, "results/rows/**/*.json").items()
+    }
+    assert all("tiles_per_s" not in text for text in written.values())
+    exact = {
+        name: data
+        for pattern in ("results/predictions/**/*.*", "cache/features/**/*.h5")
+        for name, (_, data) in files(folder, pattern).items()
+    }
+    found = {path.name: pd.read_csv(path, dtype=str) for path in sorted((folder / "results").glob("*.csv"))}
+    tables = {name: table.drop(columns="tiles_per_s", errors="ignore").to_csv() for name, table in found.items()}
+    return written, exact, tables
+
+
+@pytest.fixture
+def no_network(monkeypatch):
+    """Loading a network is an error."""
+
+    def load(name, *_, **__):
+        raise AssertionError(f"{name} was loaded")
+
+    monkeypatch.setattr(registry, "load", load)
+
+
+@pytest.mark.parametrize("data", ["tiles", "slides"])
+def test_a_plan_computes_and_writes_nothing(data, request, tmp_path, no_network):
+    done = run(tmp_path, request.getfixturevalue(data), step=["plan"])
+    assert done.returncode == 0, done.stderr
+    assert not [path for path in tmp_path.rglob("*") if path.is_file()]
+    assert not (tmp_path / "results").exists()
+    for model in ("means", "colour"):
+        assert re.search(rf"^  {model} .* to embed; 2 of 2 rows to fit$", done.stdout, re.MULTILINE)
+    tiles = {"tiles": "32 tiles to embed", "slides": "0 tiles to embed, and the tiles of 10 slides that are not laid"}
+    assert f"total: {tiles[data]}" in done.stdout
+    assert done.stdout.rstrip().endswith("; 4 rows to fit, 0 stand, 0 cannot be made")
+
+
+def test_a_plan_says_what_stands_and_what_cannot_be_made(tiles, tmp_path):
+    assert run(tmp_path, tiles, model="means").returncode == 0
+    before = files(tmp_path, "**/*.*")
+    done = run(tmp_path, tiles, step=["plan"], model="[means,scaled,colour]")
+    refused(done, "scaled has no public weights")
+    assert re.search(r"^  means +embedded; all 2 rows stand$", done.stdout, re.MULTILINE)
+    assert re.search(r"^  colour +16 tiles to embed; 2 of 2 rows to fit$", done.stdout, re.MULTILINE)
+    assert re.search(r"^  scaled +cannot be run: scaled has no public weights", done.stdout, re.MULTILINE)
+    assert "total: 16 tiles to embed" in done.stdout
+    assert "; 2 rows to fit, 2 stand, 2 cannot be made" in done.stdout
+    assert files(tmp_path, "**/*.*") == before
+    done = run(tmp_path, tiles, "protocols.knn.k=[3]", step=["plan"], model="means")
+    assert re.search(r"^  means +embedded; 1 of 2 rows to fit$", done.stdout, re.MULTILINE)
+
+
+@pytest.mark.parametrize(("data", "model"), [("tiles", "[means,colour]"), ("slides", "[means,slide_means]")])
+def test_embed_fit_and_report_leave_what_one_command_leaves(data, model, request, tmp_path, monkeypatch):
+    arguments = request.getfixturevalue(data)
+    one, apart = tmp_path / "one", tmp_path / "apart"
+    for folder in (one, apart):
+        folder.mkdir()
+    at_once = run(one, arguments, model=model)
+    assert at_once.returncode == 0, at_once.stderr
+
+    embedded = run(apart, arguments, step=["embed"], model=model)
+    assert (embedded.returncode, embedded.stdout) == (0, ""), embedded.stderr
+    assert not row_files(apart)
+    features = files(apart, "cache/**/*.h5")
+    assert features
+    assert not list(apart.glob("results/*.csv"))
+    with monkeypatch.context() as patch:
+        patch.setattr(registry, "load", lambda *_, **__: pytest.fail("a network was loaded"))
+        fitted = run(apart, arguments, step=["fit"], model=model)
+        assert (fitted.returncode, fitted.stdout) == (0, ""), fitted.stderr
+        assert len(row_files(apart)) == 4
+        assert not list(apart.glob("results/*.csv"))
+        reported = bench(apart, "report")
+    assert reported.returncode == 0, reported.stderr
+    assert files(apart, "cache/**/*.h5") == features
+    assert untimed(apart) == untimed(one)
+
+    def untimed_text(done):  # the speed is the last column
+        return [re.sub(r" +[\d.]+$", "", line) for line in done.stdout.splitlines()]
+
+    assert untimed_text(reported) == untimed_text(at_once)
+    again = run(apart, arguments, "steps=[fit,report]", model=model)
+    assert untimed_text(again) == untimed_text(at_once)
+
+
+@pytest.mark.parametrize("data", ["tiles", "slides"])
+def test_fit_without_features_is_refused_in_a_sentence(data, request, tmp_path, no_network):
+    done = run(tmp_path, request.getfixturevalue(data), step=["fit"], model="means")
+    what = {"tiles": "The features of means on tiles", "slides": "The tiles of slides"}[data]
+    refused(done, f"{what} are not all in the cache: take the step embed first", "cache=DIR")
+    assert len([line for line in done.stderr.splitlines() if line.startswith("pfmbench: ")]) == 1
+    assert {one["status"] for one in rows(tmp_path).values()} == {"failed"}
+    assert not list(tmp_path.glob("cache/**/*.h5"))
+    assert not list(tmp_path.glob("results/previews/**/*.jpg"))
+
+
+def test_fit_goes_on_with_the_models_whose_features_are_there(tiles, tmp_path):
+    assert run(tmp_path, tiles, step=["embed"], model="means").returncode == 0
+    done = run(tmp_path, tiles, step=["fit"])
+    refused(done, "The features of colour on tiles are not all in the cache")
+    assert "means are" not in done.stderr
+    status = {(model, protocol): one["status"] for (model, protocol, *_), one in rows(tmp_path).items()}
+    heads = ("knn", "linear")
+    assert status == {("means", h): "ok" for h in heads} | {("colour", h): "failed" for h in heads}
+
+
+def test_vectors_of_slides_are_features_that_fit_must_find(slides, tmp_path):
+    """The tiles' features alone are not enough, and the network of slides is not loaded for it."""
+    assert run(tmp_path, slides, step=["embed"], model="means").returncode == 0
+    refused(run(tmp_path, slides, step=["fit"], model="slide_means"), "The features of slide_means on slides are not")
+    assert not list(tmp_path.glob("cache/features/slide_means/**/*.h5"))
+
+
+def stored(folder, model):
+    return {path.name for path in (folder / "cache/features" / model).rglob("*.h5")}
+
+
+@pytest.mark.parametrize("n", [2, 3, 5])
+def test_parts_together_embed_all_and_fit_follows(tiles, tmp_path, n):
+    """More parts than shards too: some have nothing to do."""
+    embed = ["steps=[embed]"]
+    seen = {"means": set(), "colour": set()}
+    for k in range(1, n + 1):
+        done = run(tmp_path, tiles, f"part={k}/{n}", step=embed)
+        assert done.returncode == 0, done.stderr
+        for model, before in seen.items():
+            now = stored(tmp_path, model)
+            assert len(now - before) == len(range(k - 1, SHARDS, n))
+            seen[model] = now
+        if k < n and len(now) < SHARDS:
+            refused(run(tmp_path, tiles, "results=early", step=["fit"]), "take the step embed first")
+    assert not row_files(tmp_path)
+    plain = tmp_path / "plain"
+    plain.mkdir()
+    assert run(plain, tiles).returncode == 0
+    assert run(tmp_path, tiles, "steps=[fit,report]").returncode == 0
+    assert untimed(tmp_path) == untimed(plain)
+
+
+def test_parts_of_slides_together_embed_all(slides, tmp_path):
+    for k in (1, 2):
+        done = run(tmp_path, slides, f"part={k}/2", step=["embed"], model="[means,slide_means]")
+        assert done.returncode == 0, done.stderr
+        assert stored(tmp_path, "means") == stored(tmp_path, "slide_means")
+        assert len(stored(tmp_path, "means")) == 2 * k
+    done = run(tmp_path, slides, step=["fit"], model="[means,slide_means]")
+    assert done.returncode == 0, done.stderr
+    assert {(one["status"], one["n_skipped"]) for one in rows(tmp_path).values()} == {("ok", 1)}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "parts"),
+    [
+        (("steps=[]",), ("steps=[] must be [plan] alone",)),
+        (("steps=[plan,fit]",), ("steps=[plan,fit] must be [plan] alone",)),
+        (("steps=[plan,report]",), ("steps=[plan,report] must be [plan] alone",)),
+        (("part=1/2",), ("part=1/2 embeds a part of the shards only: set steps=[embed]",)),
+        (("part=3/2", "steps=[embed]"), ("part=3/2 must be K/N",)),
+        (("part=0/2", "steps=[embed]"), ("part=0/2 must be K/N",)),
+        (("part=half", "steps=[embed]"), ("part=half must be K/N",)),
+        (("steps=[embedd]",), ("embedd",)),
+    ],
+)
+def test_steps_and_parts_that_cannot_be(tiles, tmp_path, arguments, parts):
+    refused(run(tmp_path, tiles, *arguments), *parts)
+    assert not row_files(tmp_path)
+    assert not list(tmp_path.glob("cache/**/*.h5"))
