@@ -31,7 +31,7 @@ from sklearn.metrics import roc_auc_score
 from tqdm import tqdm
 
 from bench.protocols import Samples
-from bench.protocols.linear import Config, strengths_of
+from bench.protocols.linear_settings import Config, strengths_of
 from bench.protocols.logistic import Design, solve
 from bench.protocols.selection import balanced_accuracy, inner
 

@@ -10,7 +10,7 @@ from jaxtyping import Float, Int
 
 from bench.protocols.base import Predictions, Samples
 from bench.protocols.checks import check_multilabel
-from bench.protocols.linear import Config, strengths_of, weights_of
+from bench.protocols.linear_settings import Config, strengths_of, weights_of
 from bench.protocols.scaling import standardised
 from bench.protocols.selection import inner, notes_on_end, pool
 from bench.protocols.settings import device_of
