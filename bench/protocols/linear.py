@@ -12,7 +12,7 @@ from bench.protocols.checks import check_classes
 from bench.protocols.linear_labels import fit_predict_labels
 from bench.protocols.linear_settings import Config, strengths_of, weights_of
 from bench.protocols.scaling import standardised
-from bench.protocols.selection import inner, inner_where_possible, notes_on_end, pool
+from bench.protocols.selection import inner_cv, inner_cv_where_possible, notes_on_end, pool
 from bench.protocols.settings import device_of
 from bench.protocols.temperature import fit_temperature, scaled
 
@@ -31,15 +31,14 @@ def fit_predict(train: Samples, val: Samples | None, test: Samples, config: Conf
 
     Grades are classes. Labels that do not exclude each other are fitted each for itself (`linear_labels`).
 
-    The losses of all inner folds are added up; the held-out predictions at the
-    chosen C also give the temperature of `Predictions.calibrated` (at one C too, where folds can be made). `info` holds
-    C, the gradient norm and objective of the refit, the largest gradient norm of the sweep, and the log-loss of each
-    strength.
+    The losses of all inner folds are added up. The temperature of `Predictions.calibrated` is fitted to the held-out
+    predictions at the chosen C, and at one C too where folds can be made. `info` holds C, the gradient norm and
+    objective of the refit, the largest gradient norm of the sweep, and the log-loss of each strength.
 
     Raises
     ------
     UserError
-        Samples that cannot be classified (`check_classes`) or folds that cannot be made (`inner`).
+        Samples that cannot be classified (`check_classes`) or folds that cannot be made (`inner_cv`).
     """
     if train.kind == "multilabel":
         return fit_predict_labels(train, val, test, config, seed)
@@ -48,7 +47,7 @@ def fit_predict(train: Samples, val: Samples | None, test: Samples, config: Conf
     strengths = strengths_of(config)
     n_classes = check_classes(train, val, test)
     device = device_of(config.device)
-    choice = (inner if len(strengths) > 1 else inner_where_possible)(train, val, seed)
+    choice = (inner_cv if len(strengths) > 1 else inner_cv_where_possible)(train, val, seed)
     samples = choice.samples if choice else pool(train, val)
     features, test_features = samples.features.astype(np.float32), test.features.astype(np.float32)
     if config.standardise:
@@ -69,7 +68,7 @@ def fit_predict(train: Samples, val: Samples | None, test: Samples, config: Conf
         folds, count = len(choice.fit), len(strengths)
         weightings = np.stack([weights_of(y, fit, n_classes, config.class_weight) for fit in choice.fit])
         sweep = solver(np.tile(strengths, folds), weightings, np.repeat(np.arange(folds), count))
-        importance = weights_of(y, choice.judged, n_classes, "balanced")
+        importance = weights_of(y, choice.validation_mask, n_classes, "balanced")
         losses = np.zeros(count)
         for fold in range(folds):
             rows = np.flatnonzero(choice.held_out[fold])
@@ -86,14 +85,14 @@ def fit_predict(train: Samples, val: Samples | None, test: Samples, config: Conf
                 "validation_log_loss": losses.tolist(),
                 "sweep_gradient_norm": float(sweep.gradient_norm.max()),
             }
-        unseen = np.zeros((len(y), n_classes))
+        mask, out_of_fold_scores = choice.validation_mask, np.zeros((len(y), n_classes))
         for fold in range(folds):
             rows = np.flatnonzero(choice.held_out[fold])
             for part, scores in sweep.probabilities(
                 features[rows], slice(fold * count + best, fold * count + best + 1)
             ):
-                unseen[rows[part]] = scores[0]
-        info["temperature"] = fit_temperature(unseen[choice.judged], y[choice.judged])
+                out_of_fold_scores[rows[part]] = scores[0]
+        info["temperature"] = fit_temperature(out_of_fold_scores[mask], y[mask])
     weights = weights_of(y, np.ones(len(y), dtype=bool), n_classes, config.class_weight)
     final = solver(np.array([info["c"]]), weights[None])
     info |= {
@@ -102,7 +101,7 @@ def fit_predict(train: Samples, val: Samples | None, test: Samples, config: Conf
         "iterations": int(final.iterations[0]),
         "converged": bool(final.gradient_norm[0] <= config.tol),
         "notes": [
-            *notes_on_end("C", info["c"], strengths, "set protocols.linear.c_min or c_max beyond it"),
+            *notes_on_end("C", info["c"], strengths, "set c_min or c_max of the protocol beyond it"),
             *notes_on(float(final.gradient_norm[0]), config.tol, config.max_iter),
         ],
     }
