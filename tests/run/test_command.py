@@ -45,7 +45,7 @@ def finished(cohort, tmp_path_factory):
     return folder, done
 
 
-def test_rows_floors_and_tables(finished):
+def test_rows_baselines_and_tables(finished):
     folder, done = finished
     table = pd.read_csv(folder / "results/leaderboard.csv", keep_default_na=False)
     assert set(table.model) == {"efficientnet_lite0", "efficientnet_lite0@random", "random_vit_s16", "colour"}
@@ -53,9 +53,9 @@ def test_rows_floors_and_tables(finished):
     assert {"accuracy", "balanced_accuracy", "f1_macro", "auroc"} <= set(table.metric)
     assert {"ece", "ece_mass", "brier", "nll", "nll_scaled"} <= set(table.metric)
     nll = table[table.metric == "nll"]
-    floors = nll[nll.model.isin(["colour", "random_vit_s16"])].groupby("protocol").value.min().astype(float)
+    baselines = nll[nll.model.isin(["colour", "random_vit_s16"])].groupby("protocol").value.min().astype(float)
     for _, line in nll[nll.model == "efficientnet_lite0"].iterrows():
-        assert float(line.baseline_value) <= floors[line.protocol]  # of errors, the better floor is the smaller
+        assert float(line.baseline_value) <= baselines[line.protocol]  # of errors, the better baseline is the smaller
     assert set(table.status) == {"ok"}
     own = table[(table.model == "efficientnet_lite0") & (table.metric == "balanced_accuracy")]
     assert (own.ci_low <= own.value).all()
@@ -210,8 +210,8 @@ def test_a_truncated_tile_stops_it_or_is_counted(cohort, tmp_path):
     assert row["n_skipped"] == 1
 
 
-def test_what_a_floor_can_and_cannot_tell(tmp_path):
-    """Two classes that differ in colour alone: the colour floor finds them."""
+def test_what_a_baseline_can_and_cannot_tell(tmp_path):
+    """Two classes that differ in colour alone: the colour baseline finds them."""
     rng = np.random.default_rng(0)
     for side, n in (("train", 8), ("test", 6)):
         for name, shift in (("pale", 40), ("dark", -40)):
@@ -222,7 +222,7 @@ def test_what_a_floor_can_and_cannot_tell(tmp_path):
     done = bench(tmp_path, "task=tiles", "data=data", "model=colour", "null=none", "protocol=linear")
     assert done.returncode == 0, done.stderr
     row = json.loads((tmp_path / "results/rows/tiles/colour/linear-0.json").read_text())
-    assert row["floor"]
+    assert row["baseline"]
     assert row["metrics"]["auroc"]["value"] == 1.0
 
 

@@ -152,7 +152,7 @@ def test_only_runs_of_the_same_samples_and_settings_are_averaged(cohort, tmp_pat
     assert done.stdout.count("knn [") == 2
 
 
-def test_a_floor_of_other_samples_is_no_baseline_value(cohort, tmp_path):
+def test_a_baseline_of_other_samples_is_no_baseline_value(cohort, tmp_path):
     def values():
         table = pd.read_csv(tmp_path / "results/leaderboard.csv").query("metric == 'balanced_accuracy'")
         return table.set_index("model")[["value", "baseline_value"]]
