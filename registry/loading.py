@@ -173,7 +173,7 @@ def _check_hashes(card: ModelCard, found: Located, hashes: Mapping[str, str]) ->
 
 
 def _check_names(card: ModelCard, found: Located) -> None:
-    """Check file names: models of one architecture and layout differ in their numbers alone, and files only in names."""
+    """Check file names: models of one architecture and layout differ in numbers alone, and their files in names."""
     own = set(published_files(card)) | set(HUB_DEFAULTS)
     for path in found.files.values():
         for name in names() if path.name not in own else ():

@@ -1,4 +1,4 @@
-"""Features of the first models: against timm's own forward, against the exact recipe, against their random-init baselines."""
+"""Features of the first models: against timm's own forward, the exact recipe and their random-init baselines."""
 
 import dataclasses
 
