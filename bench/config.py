@@ -10,9 +10,20 @@ from hydra.core.config_store import ConfigStore
 
 
 class Null(Enum):
-    """Which rows say what the head does without the model."""
+    """Which baselines stand beside the model: rows of the same heads on features without pretraining.
 
-    floors = "floors"
+    Attributes
+    ----------
+    baselines
+        ``colour`` (mean, deviation and histogram of each channel) and ``random_vit_s16`` (seeded random weights).
+    same
+        These two, and of each model its own random-init baseline ``NAME@random``: the same network with seeded random
+        weights.
+    none
+        No baselines.
+    """
+
+    baselines = "baselines"
     same = "same"
     none = "none"
 
@@ -67,7 +78,7 @@ class BenchConfig:
     seeds: list[int] = field(default_factory=lambda: [0])
     steps: list[Step] = field(default_factory=lambda: [Step.embed, Step.fit, Step.report])
     part: str | None = None  # K/N: embed only the K-th of N parts of the shards, with steps=[embed]
-    null: Null = Null.floors
+    null: Null = Null.baselines
     # where things are
     data: str | None = None  # the dataset's folder or manifest, or a folder that holds the datasets' folders
     features: str | None = None  # folder of CLAM's or TRIDENT's feature files, which model=precomputed takes

@@ -31,9 +31,9 @@ from sklearn.metrics import roc_auc_score
 from tqdm import tqdm
 
 from bench.protocols import Samples
-from bench.protocols.linear import Config, strengths_of
+from bench.protocols.linear_settings import Config, strengths_of
 from bench.protocols.logistic import Design, solve
-from bench.protocols.selection import balanced_accuracy, inner
+from bench.protocols.selection import balanced_accuracy, inner_cv
 
 COLLAPSE = 0.15
 SMALLEST = 1e-12
@@ -145,7 +145,7 @@ def real(folder: Path, number: int) -> Iterator[Cohort]:
 
 def outcome(cohort: Cohort, strengths: np.ndarray) -> tuple[dict[str, int], np.ndarray, np.ndarray, np.ndarray]:
     """The strength that each rule chooses, and balanced accuracy, AUROC and log-loss of the test at every strength."""
-    choice = inner(cohort.train, cohort.val, 0)
+    choice = inner_cv(cohort.train, cohort.val, 0)
     samples, y, test = choice.samples, choice.samples.labels, cohort.test
     classes, count, folds = int(y.max()) + 1, len(strengths), len(choice.fit)
     design = Design.of(samples.features)

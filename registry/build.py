@@ -1,4 +1,4 @@
-"""From an `Architecture` to an ``nn.Module``, and the seeded random weights of floors and twins."""
+"""From an `Architecture` to an ``nn.Module``, and the seeded weights of random-init baselines."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def build_random(card: ModelCard) -> nn.Module:
     """The network with its own initialisation, seeded by the card's name on the CPU generator.
 
     Scales that start at zero or nearly so (LayerScale's gamma, the last normalisation of a ResNet's block) are set to
-    1: with them the blocks would leave the input as it is, and the twin would be a floor for the stem alone.
+    1: with them the blocks would leave the input as it is, and the random-init baseline would be one of the stem alone.
     """
     seed = int.from_bytes(hashlib.sha256(card.name.encode()).digest()[:7], "big")
     with torch.random.fork_rng(devices=[]), torch.device("cpu"):

@@ -115,10 +115,10 @@ def find(name: str, options: Mapping[str, Any] | None, source: Source) -> ModelC
         except KeyError:
             raise UserError(_unknown(base)) from None
     found = _choose(found, options or {})
-    return random_twin(found) if name.endswith(RANDOM) else found
+    return random_init_baseline(found) if name.endswith(RANDOM) else found
 
 
-def random_twin(card: ModelCard) -> ModelCard:
+def random_init_baseline(card: ModelCard) -> ModelCard:
     """The card of the same network with seeded random weights."""
     return dataclasses.replace(
         card,

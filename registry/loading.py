@@ -16,7 +16,7 @@ from . import remote
 from .build import build, build_random, digest, named_function
 from .card import ModelCard
 from .catalogue import card as find_card
-from .catalogue import find, names, random_twin
+from .catalogue import find, names, random_init_baseline
 from .errors import UserError
 from .extractor import FeatureExtractor, Precision, SlideEncoder
 from .identity import of_files
@@ -93,7 +93,7 @@ def load(
     source = Source(checkpoint=checkpoint, weights_dir=weights_dir, revision=revision, offline=offline, token=token)
     card = find(name, options, source)
     if weights == "random" and card.weights.layout not in ("random", "none"):
-        card = random_twin(card)
+        card = random_init_baseline(card)
     if checkpoint is not None and (card.weights.layout in ("random", "none") or card.architecture.builder == REMOTE):
         raise UserError(f"{card.name} takes no weight file; leave checkpoint={checkpoint} out")
     if card.architecture.builder == REMOTE:
@@ -173,13 +173,13 @@ def _check_hashes(card: ModelCard, found: Located, hashes: Mapping[str, str]) ->
 
 
 def _check_names(card: ModelCard, found: Located) -> None:
-    """Twins differ in numbers alone: only the published names of their files tell them apart."""
+    """Check file names: models of one architecture and layout differ in numbers alone, and their files in names."""
     own = set(published_files(card)) | set(HUB_DEFAULTS)
     for path in found.files.values():
         for name in names() if path.name not in own else ():
             other = find_card(name)
-            twins = (other.architecture, other.weights.layout) == (card.architecture, card.weights.layout)
-            if twins and path.name in published_files(other):
+            alike = (other.architecture, other.weights.layout) == (card.architecture, card.weights.layout)
+            if alike and path.name in published_files(other):
                 raise UserError(
                     f"{path} is {name}'s file by its name, and only the name tells it from {card.name}'s; use "
                     f"model={name}, or rename the file if you mean it"

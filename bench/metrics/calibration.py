@@ -8,7 +8,7 @@ h_b are predicted rightly, and s_b the sum of their confidences:
     NLL    mean of -log p_y
 
 Bins are 15, equally wide and closed above as in Guo et al., or equally full: cuts at the quantiles of the confidences
-of all samples, equal confidences in one bin. A resample keeps the bins of the whole.
+of all samples, equal confidences in one bin. A resample has the bins of all samples.
 """
 
 from __future__ import annotations

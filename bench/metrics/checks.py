@@ -1,4 +1,4 @@
-"""What labels and scores of each form of target must look like before anything is computed from them."""
+"""The checks of labels and scores of each form of target, before anything is computed from them."""
 
 from __future__ import annotations
 

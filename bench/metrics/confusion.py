@@ -81,7 +81,8 @@ def _class_counts(
     return counts
 
 
-def _mean_ratio(part: Counts, whole: Counts) -> Float[np.ndarray, " resample"]:
-    """Mean over classes of part / whole, leaving out the classes whose whole is zero."""
-    ratio = np.divide(part, whole, out=np.zeros_like(part), where=whole > 0)
-    return ratio.sum(axis=0) / (whole > 0).sum(axis=0)
+def _mean_ratio(numerator: Counts, denominator: Counts) -> Float[np.ndarray, " resample"]:
+    """Mean over classes of the ratio, leaving out the classes whose denominator is zero."""
+    defined = denominator > 0
+    ratio = np.divide(numerator, denominator, out=np.zeros_like(numerator), where=defined)
+    return ratio.sum(axis=0) / defined.sum(axis=0)

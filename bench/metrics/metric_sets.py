@@ -1,4 +1,4 @@
-"""Every metric by name, and which of them, with which check of labels and scores, answer which form of target."""
+"""Every metric by name, and for each form of target its metrics and the check of its labels and scores."""
 
 from __future__ import annotations
 
@@ -46,9 +46,9 @@ class MetricSet:
     Attributes
     ----------
     name : str
-        As in messages.
+        The name of the form of target, as in messages.
     metrics : dict of name -> Metric
-        What models are compared by. One name may stand for different functions in two sets.
+        The metrics that models are compared by. One name may stand for different functions in two sets.
     primary : str
         The metric of a task that names none.
     check : function
@@ -75,7 +75,7 @@ class MetricSet:
 
 CALIBRATED = {name: Metric(compute, lower_is_better=True) for name, compute in CALIBRATION.items()}
 SCALED = {f"{name}_scaled": metric for name, metric in CALIBRATED.items()}
-"""The calibration metrics of what temperature scaling makes of the probabilities."""
+"""The calibration metrics of the probabilities after temperature scaling."""
 
 _OF_CLASSES = {
     "accuracy": Metric(accuracy),

@@ -1,8 +1,8 @@
-"""Scores of several labels that are each there or not, each the mean over the labels.
+"""Scores of multi-label predictions, each the mean over the labels.
 
-Nothing can be said of a label that no sample carries: a test set that lacks a label leaves the metric NaN. A label that
+A metric is undefined for a label that no sample carries, so a test set that lacks a label leaves it NaN. A label that
 only a resample lacks is left out of that resample's mean, and the resample is undefined when no label is left. For
-`auroc` the same holds of a label that every sample carries.
+`auroc` the same is true of a label that every sample carries.
 """
 
 from __future__ import annotations

@@ -19,7 +19,7 @@ def quadratic_kappa(
         kappa = 1 - sum_ij (i - j)^2 o_ij / sum_ij (i - j)^2 t_i p_j / n.
 
     This is scikit-learn's `cohen_kappa_score(y, predicted, weights="quadratic", labels=range(C))`: a grade that occurs
-    nowhere keeps its place in the order. NaN where all samples have one grade and all predictions that same grade.
+    nowhere still has its place in the order. NaN where all samples have one grade and all predictions that same grade.
     """
     n_grades = scores.shape[1]
     cells = WeightSums(y_true.astype(np.int64) * n_grades + scores.argmax(axis=1), groups)

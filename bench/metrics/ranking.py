@@ -1,4 +1,4 @@
-"""Scores of the order that a class score puts the samples in."""
+"""Scores of how well a class score orders the samples."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The two questions asked of metrics: how good are predictions, and how good on each resample of the groups."""
+"""Metrics of predictions on all samples, and on each resample of the groups."""
 
 from __future__ import annotations
 
@@ -54,9 +54,9 @@ def resample(
     scaled : mapping of the same keys -> float [sample, class]
         Probabilities after temperature scaling. Without them a key has none of the metrics that end in ``_scaled``.
     kind : "classes", "ordinal", "regression", "survival", "multilabel", or a MetricSet
-        What the labels are.
+        The form of the labels.
     metrics : some of `names` of that kind
-        All that models of that kind are compared by if None.
+        None takes all that models of that kind are compared by.
 
     Returns
     -------
@@ -65,7 +65,7 @@ def resample(
     Raises
     ------
     ValueError
-        Labels or scores are not what the kind asks for, or it has no such metric.
+        If labels or scores are not of the form of the kind, or it has no such metric.
     """
     of_kind = _metrics(kind, metrics)
     distinct, group = np.unique(np.asarray(groups), return_inverse=True)

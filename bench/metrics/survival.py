@@ -1,4 +1,4 @@
-"""How well risks order the times to an event, some of which are known only to be later than the last observation."""
+"""How well risks order the times to an event, some of which are censored: later than the last observation."""
 
 from __future__ import annotations
 

@@ -15,7 +15,7 @@ from bench.protocols.bags import Bags
 from bench.protocols.base import CLASSIFIED, Predictions
 from bench.protocols.networks import NetworkSettings
 from bench.protocols.networks.abmil import Settings as Config
-from bench.protocols.selection import inner
+from bench.protocols.selection import inner_cv
 from bench.protocols.settings import device_of
 from bench.protocols.survival import comparable, nothing_to_choose_by
 from bench.protocols.temperature import fit_temperature, scaled
@@ -27,7 +27,7 @@ TAKES = "bags"
 
 
 def schema_of(settings: Mapping[str, Any]) -> tuple[type[NetworkSettings], str]:
-    """The settings of the network that is named, `Config` where none is, and the words that say which these are.
+    """The settings of the network that is named, `Config` where none is, and the words that name that network.
 
     Raises
     ------
@@ -39,14 +39,14 @@ def schema_of(settings: Mapping[str, Any]) -> tuple[type[NetworkSettings], str]:
 
 
 def kinds_of(config: NetworkSettings) -> tuple[str, ...]:
-    """Those of the network."""
+    """The kinds of target that the network takes."""
     return config.kinds
 
 
 def fit_predict(train_bags: Bags, val: Bags | None, test: Bags, config: NetworkSettings, seed: int) -> Predictions:
-    """Train, keep the epoch that validation likes best (or the last), predict whole bags with their attention.
+    """Train, keep the epoch that is best on validation (or the last), predict from all tiles of a bag, with attention.
 
-    Where validation is needed and there is none, the first inner fold by group is it.
+    Where validation is needed and there is no validation side, the first inner fold by group takes its place.
 
     Raises
     ------
@@ -71,7 +71,7 @@ def fit_predict(train_bags: Bags, val: Bags | None, test: Bags, config: NetworkS
     fitted = train_bags.take(np.argsort(train_bags.ids, kind="stable"))
     by = "validation" if val is not None else "nothing"
     if val is None and config.keep == "best":
-        choice = inner(fitted.table(), None, seed)
+        choice = inner_cv(fitted.table(), None, seed)
         fitted, val, by = fitted.take(choice.fit[0]), fitted.take(choice.held_out[0]), f"one of {choice.by}"
     if not goal.separable and config.keep == "best" and val is not None and not comparable(val.labels):
         mend = "give more samples, with events at different times, or set keep=last"
@@ -81,7 +81,7 @@ def fit_predict(train_bags: Bags, val: Bags | None, test: Bags, config: NetworkS
         torch.manual_seed(seed)
         network = build(config, fitted.dim, goal.logits).to(device)
         history = train(network, fitted, val, goal, config, seed, device)
-        logits, attention = _everything(network, test, device)
+        logits, attention = _predict_all(network, test, device)
         info: dict[str, Any] = {
             "chosen_by": by if config.keep == "best" else "nothing",
             "kept_epoch": history.kept_epoch,
@@ -92,7 +92,7 @@ def fit_predict(train_bags: Bags, val: Bags | None, test: Bags, config: NetworkS
         scores = goal.scores(logits)
         calibrated = None
         if val is not None and goal.kind in CLASSIFIED:
-            info["temperature"] = fit_temperature(goal.scores(_everything(network, val, device)[0]), val.labels)
+            info["temperature"] = fit_temperature(goal.scores(_predict_all(network, val, device)[0]), val.labels)
             calibrated = scaled(scores, info["temperature"])
     return Predictions.of(test.table(), scores, info, calibrated=calibrated, attention=attention)
 
@@ -102,7 +102,7 @@ def build(config: NetworkSettings, features: int, logits: int) -> nn.Module:
     return config.build(features, logits)
 
 
-def _everything(network: nn.Module, bags: Bags, device: torch.device) -> tuple[torch.Tensor, dict[str, np.ndarray]]:
+def _predict_all(network: nn.Module, bags: Bags, device: torch.device) -> tuple[torch.Tensor, dict[str, np.ndarray]]:
     logits, attention = [], {}
     for slide, of_bag, of_tiles in predict(network, bags, device):
         logits.append(of_bag)

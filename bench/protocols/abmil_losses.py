@@ -1,4 +1,4 @@
-"""What a MIL network is trained for, by the kind of its labels, and how its logits become scores."""
+"""The objectives of MIL networks, by the kind of their labels, and how logits become scores."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Objective:
     ----------
     logits : number of network outputs
     separable : whether the loss of a step is a mean over bags, so that they may be taken one at a time
-    weights : of the classes [C]; of labels side by side, of their absence and presence [L, 2]
+    weights : of the classes [C]; of a multi-label task, of the absence and presence of each label [L, 2]
     """
 
     logits: int

@@ -27,7 +27,7 @@ class Schedule:
     patience, min_epochs : epochs without improvement that end the training, never before min_epochs; null never does
     pack_tiles : bags are packed together up to this many tiles; 0 takes one bag at a time
     precision : of the training steps: "float32", "bfloat16" autocast, or "auto": bfloat16 on a GPU and on a CPU that
-        has instructions for it; bags are always judged and predicted in float32
+        has instructions for it; validation and prediction are always in float32
     """
 
     optimiser: str = "adamw"

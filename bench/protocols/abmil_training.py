@@ -1,4 +1,4 @@
-"""Training a MIL network: bags in steps, a schedule, and the epoch that validation likes best."""
+"""Training a MIL network: bags in steps, a schedule, and the epoch that is best on validation."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from registry.errors import UserError
 
 @dataclass
 class History:
-    """What happened: losses of each epoch, and the epoch that was kept."""
+    """The course of a training: losses of each epoch, and the epoch whose weights the network ends with."""
 
     training_loss: list[float] = field(default_factory=list)
     validation: list[float] = field(default_factory=list)
@@ -41,7 +41,7 @@ def train(
     seed: int,
     device: torch.device,
 ) -> History:
-    """Train in place; the network ends with the weights that are kept.
+    """Train in place; the network ends with the weights of the epoch that `how.keep` names.
 
     Raises
     ------
@@ -64,7 +64,7 @@ def train(
             optimiser.step()
         history.training_loss.append(float(np.mean(losses)))
         if not math.isfinite(history.training_loss[-1]):
-            raise UserError(f"The loss is not finite in epoch {epoch + 1}: lower protocols.abmil.learning_rate.")
+            raise UserError(f"The loss is not finite in epoch {epoch + 1}: lower learning_rate of the protocol.")
         if val is not None and how.keep == "best":
             value = _validate(network, val, objective, how, device)
             history.validation.append(value)
@@ -82,7 +82,7 @@ def train(
 
 
 def predict(network: nn.Module, bags: Bags, device: torch.device) -> Iterator[tuple[int, Tensor, Tensor]]:
-    """Slide, logits [K] and attention [T] of each bag, whole."""
+    """Slide, logits [K] and attention [T] of each bag, from all of its tiles."""
     network.eval()
     for slide in range(len(bags)):
         x = torch.from_numpy(bags.read(slide)).to(device)
@@ -102,8 +102,8 @@ def _step(
 ) -> float:
     """Gradients of one step; the loss is a mean over its bags, or joint where the objective is not separable.
 
-    Of a joint loss, a bag leaves its logits and is computed again when their gradients are known, with the same
-    dropout: no more bags are held at once than otherwise.
+    With a joint loss, each bag is computed twice, with the same dropout: once for its logits, and again when their
+    gradients are known. So no more bags are in memory at once than otherwise.
     """
     total = 0.0
     logits = []
@@ -137,7 +137,7 @@ def _forward(
     how: Schedule,
     target: Tensor,
 ) -> Output:
-    """What the network says of some bags, on the device of their target."""
+    """The output of the network for some bags, on the device of their target."""
     pieces = [bags.read(int(slide), tiles) for slide, tiles in zip(part, drawn, strict=True)]
     x = torch.from_numpy(np.concatenate(pieces)).to(target.device)
     bag = torch.repeat_interleave(torch.arange(len(part)), torch.tensor([len(p) for p in pieces])).to(target.device)
@@ -169,7 +169,7 @@ def _drawn(bags: Bags, slide: int, bag_size: int | None, rng: np.random.Generato
 
 
 def _validate(network: nn.Module, val: Bags, objective: Objective, how: Schedule, device: torch.device) -> float:
-    """What is to be small: the loss of all validation bags, or minus their balanced accuracy."""
+    """The number that is to be small: the loss of all validation bags, or minus their balanced accuracy."""
     logits = torch.stack([logits for _, logits, _ in predict(network, val, device)])
     if how.monitor == "balanced_accuracy" and objective.kind in CLASSIFIED:
         return -float(balanced_accuracy(val.labels, objective.scores(logits).argmax(1)[None])[0])

@@ -1,4 +1,4 @@
-"""Slides as bags of tile features that stay on disk until they are wanted."""
+"""Slides as bags of tile features that stay on disk until they are used."""
 
 from __future__ import annotations
 

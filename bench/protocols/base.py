@@ -1,4 +1,4 @@
-"""What a protocol is given and what it gives back: arrays, never an encoder."""
+"""The inputs and the output of a protocol: arrays, never an encoder."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from bench.metrics import CLASSIFIED as CLASSIFIED
 from bench.metrics import METRIC_SETS
 
 KINDS = tuple(METRIC_SETS)
-"""The forms that labels may have here; a target type says in which of them heads take its labels."""
+"""The forms that labels may have here; a target type names the one in which heads take its labels."""
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class Samples:
     classes : names of the classes, grades, targets or labels, if known; ("risk",) for survival
     kind : one of `KINDS`
     metric : str
-        What the task is ranked by, and heads that sweep a setting choose it by; "" is the primary metric of the kind.
+        The metric that ranks the task and by which heads choose a setting; "" is the primary metric of the kind.
     """
 
     ids: np.ndarray
@@ -61,7 +61,7 @@ class Samples:
 
 @dataclass(frozen=True)
 class Predictions:
-    """What a head says of the test samples. Every score is computed from these.
+    """What a head predicts for the test samples. Every score is computed from these.
 
     Attributes
     ----------
@@ -72,15 +72,15 @@ class Predictions:
         Probabilities or votes of classes or grades, rows sum to 1. Regression: values [N, T]. Survival: risk [N, 1],
         higher is earlier. Multi-label: probabilities [N, L], each for itself.
     info : dict
-        What was chosen and how it went, JSON values (strength, k, gradient norm). `notes`, a list of sentences, is
-        there where the reader of a score must know of something, as of a fit that did not converge.
+        What was chosen and how the fit went, JSON values (strength, k, gradient norm). `notes`, a list of sentences, is
+        there where the reader of a score must know of something, such as a fit that did not converge.
     kind : one of `KINDS`
     calibrated : float64 [N, C] or None
         Class probabilities after temperature scaling on validation data, where there was any.
     attention : dict of id -> float32 [tiles of the bag]
-        What an attention head looked at; sums to 1 in a bag.
+        The weights of the tiles in an attention head; they sum to 1 in a bag.
     metrics : dict of name -> {"value", "ci_low", "ci_high"}
-        What only the head can compute: over few-shot episodes, retrieved neighbours, shares of the labels.
+        Metrics that only the head can compute: over few-shot episodes, retrieved neighbours, shares of the labels.
     """
 
     ids: np.ndarray

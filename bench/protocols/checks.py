@@ -8,9 +8,8 @@ import numpy as np
 from jaxtyping import Int
 
 from bench.protocols.base import KINDS, Samples
+from bench.sentences import first_few
 from registry.errors import UserError
-
-NAMED_AT_MOST = 3
 
 
 def wrong_kind(target: str, head: str, taken: Sequence[str], others: Sequence[str]) -> str:
@@ -23,25 +22,25 @@ def wrong_kind(target: str, head: str, taken: Sequence[str], others: Sequence[st
 
 
 def check_classes(train: Samples, val: Samples | None, test: Samples) -> int:
-    """Check features and labels of all sides; gives the number of classes.
+    """Check features and labels of all splits, and return the number of classes.
 
     Raises
     ------
     UserError
-        If a side is empty, features are not finite or all the same, or a class is absent from train or test.
+        If a split is empty, features are not finite or all the same, or a class is absent from train or test.
     """
     check_features(train, val, test)
     return check_labels(train, val, test)
 
 
 def check_labels(train: Samples, val: Samples | None, test: Samples) -> int:
-    """Check class indices only; gives the number of classes. Raises as `check_classes`."""
-    sides = named_sides(train, val, test)
-    if any(y.ndim != 1 or not np.issubdtype(y.dtype, np.integer) or y.min() < 0 for y in (s.labels for s, _ in sides)):
+    """Check class indices only, and return the number of classes. Raises as `check_classes`."""
+    splits = named_splits(train, val, test)
+    if any(y.ndim != 1 or not np.issubdtype(y.dtype, np.integer) or y.min() < 0 for y in (s.labels for s, _ in splits)):
         raise UserError(
             "This head predicts classes, but the task's labels are not class indices: choose a head of its kind."
         )
-    n_classes = max(len(train.classes), *(int(side.labels.max()) + 1 for side, _ in sides))
+    n_classes = max(len(train.classes), *(int(side.labels.max()) + 1 for side, _ in splits))
     for side, name in ((train, "training"), (test, "test")):
         absent = np.setdiff1d(np.arange(n_classes), side.labels)
         if n_classes - len(absent) < 2:
@@ -55,7 +54,7 @@ def check_labels(train: Samples, val: Samples | None, test: Samples) -> int:
 
 
 def check_multilabel(train: Samples, val: Samples | None, test: Samples) -> int:
-    """Check features and the labels of all sides; gives the number of labels.
+    """Check features and labels of all splits, and return the number of labels.
 
     Raises
     ------
@@ -67,21 +66,21 @@ def check_multilabel(train: Samples, val: Samples | None, test: Samples) -> int:
 
 
 def check_label_columns(train: Samples, val: Samples | None, test: Samples) -> int:
-    """Check labels of 0 and 1 only; gives their number.
+    """Check labels of 0 and 1 only, and return their number.
 
     Raises
     ------
     UserError
-        If a side is empty, labels are not columns of 0 and 1, or a label is the same in all samples of train or test.
+        If a split is empty, labels are not columns of 0 and 1, or a label is the same in all samples of train or test.
     """
-    sides = named_sides(train, val, test)
-    if any(side.labels.ndim != 2 or side.labels.shape[1:] != train.labels.shape[1:] for side, _ in sides):
-        raise UserError("This head predicts labels side by side, but the task's labels are not one column for each.")
-    for side, name in sides:
+    splits = named_splits(train, val, test)
+    if any(side.labels.ndim != 2 or side.labels.shape[1:] != train.labels.shape[1:] for side, _ in splits):
+        raise UserError("This head predicts several labels a sample, but the task's labels are not a column for each.")
+    for side, name in splits:
         bad = ~np.isin(side.labels, (0, 1)).all(axis=1)
         if bad.any():
             raise UserError(
-                f"{bad.sum()} {name} samples have labels that are not 0 or 1 ({some(side.ids[bad])}): mend them."
+                f"{bad.sum()} {name} samples have labels that are not 0 or 1 ({first_few(side.ids[bad])}): mend them."
             )
     for side, name in ((train, "training"), (test, "test")):
         for value, words in ((0, "no"), (1, "every")):
@@ -95,28 +94,28 @@ def check_label_columns(train: Samples, val: Samples | None, test: Samples) -> i
 
 
 def check_features(train: Samples, val: Samples | None, test: Samples) -> None:
-    """Check that each side has finite features of one width, and that the training features are not all the same.
+    """Check that each split has finite features of one width, and that the training features are not all the same.
 
     Raises
     ------
     UserError
         The sentence names the first samples concerned.
     """
-    for side, name in named_sides(train, val, test):
+    for side, name in named_splits(train, val, test):
         if side.features.shape[1] != train.features.shape[1]:
             raise UserError(
                 f"The {name} features have {side.features.shape[1]} columns and the training features "
-                f"{train.features.shape[1]}: embed all sides with the same model."
+                f"{train.features.shape[1]}: embed all splits with the same model."
             )
         bad = ~np.isfinite(side.features).all(axis=1)
         if bad.any():
             raise UserError(
-                f"The features of {bad.sum()} of {len(side)} {name} samples are not finite ({some(side.ids[bad])}): "
-                "look at these inputs, or embed again in float32."
+                f"The features of {bad.sum()} of {len(side)} {name} samples are not finite "
+                f"({first_few(side.ids[bad])}): look at these inputs, or embed again in float32."
             )
     if len(train) > 1 and (train.features == train.features[0]).all():
         raise UserError(
-            f"The features of all {len(train)} training samples are the same ({some(train.ids)}): "
+            f"The features of all {len(train)} training samples are the same ({first_few(train.ids)}): "
             "the model does not see the input; check its weights and the tiles."
         )
 
@@ -135,14 +134,14 @@ def check_values(train: Samples, val: Samples | None, test: Samples) -> None:
     UserError
         The sentence names the first samples or the targets concerned.
     """
-    for side, name in named_sides(train, val, test):
+    for side, name in named_splits(train, val, test):
         values = side.labels.reshape(len(side), -1)
         if not np.issubdtype(values.dtype, np.number):
             raise UserError("This head predicts numbers, but the task's labels are not: choose a head of their kind.")
         bad = ~np.isfinite(values).all(axis=1)
         if bad.any():
             raise UserError(
-                f"The targets of {bad.sum()} {name} samples are not finite ({some(side.ids[bad])}): mend them."
+                f"The targets of {bad.sum()} {name} samples are not finite ({first_few(side.ids[bad])}): mend them."
             )
     values = train.labels.reshape(len(train), -1)
     same = np.flatnonzero((values == values[0]).all(axis=0))
@@ -168,16 +167,16 @@ def _named(samples: Samples, columns: np.ndarray, one: str, more: str) -> str:
     return (one if len(named) == 1 else more) + ", ".join(named)
 
 
-def some(ids: np.ndarray) -> str:
-    """The first ids, and how many more."""
-    more = len(ids) - NAMED_AT_MOST
-    return ", ".join(map(str, ids[:NAMED_AT_MOST])) + (f" and {more} more" if more > 0 else "")
+def named_splits(train: Samples, val: Samples | None, test: Samples) -> list[tuple[Samples, str]]:
+    """The splits that there are, with their names in sentences.
 
-
-def named_sides(train: Samples, val: Samples | None, test: Samples) -> list[tuple[Samples, str]]:
-    """The sides that there are and what they are called, none of them empty."""
-    sides = [(s, name) for s, name in ((train, "training"), (val, "validation"), (test, "test")) if s is not None]
-    for side, name in sides:
+    Raises
+    ------
+    UserError
+        If one of them is empty.
+    """
+    splits = [(s, name) for s, name in ((train, "training"), (val, "validation"), (test, "test")) if s is not None]
+    for side, name in splits:
         if not len(side):
             raise UserError(f"The {name} set is empty: split the data so that it has samples.")
-    return sides
+    return splits

@@ -12,7 +12,7 @@ import numpy as np
 from bench.protocols.base import Predictions, Samples
 from bench.protocols.checks import check_features
 from bench.protocols.scaling import spread
-from bench.protocols.selection import inner, notes_on_end, pool
+from bench.protocols.selection import inner_cv, notes_on_end, pool
 from bench.protocols.settings import FROM_ONE, POSITIVE, Range, check_settings
 from bench.protocols.survival import check_survival, concordance, nothing_to_choose_by
 from registry.errors import UserError
@@ -54,7 +54,7 @@ def fit_predict(train: Samples, val: Samples | None, test: Samples, config: Conf
     check_features(train, val, test)
     check_survival(train, val, test)
     alphas = np.unique(config.alphas)[::-1]
-    choice = inner(train, val, seed) if len(alphas) > 1 else None
+    choice = inner_cv(train, val, seed) if len(alphas) > 1 else None
     samples = choice.samples if choice else pool(train, val)
     x, y = samples.features.astype(np.float64), samples.labels
     info: dict[str, Any] = {"alpha": float(alphas[0])}
@@ -77,7 +77,7 @@ def fit_predict(train: Samples, val: Samples | None, test: Samples, config: Conf
             "alphas": alphas.tolist(),
             "validation_c_index": c_index.tolist(),
         }
-        notes += notes_on_end("alpha", info["alpha"], info["alphas"], "set protocols.cox.alphas beyond it")
+        notes += notes_on_end("alpha", info["alpha"], info["alphas"], "set alphas of the protocol beyond it")
         if early:
             notes.append(
                 f"{early} of {len(alphas) * len(choice.fit)} fits that the Cox regression's alpha was chosen by ended "
@@ -114,7 +114,7 @@ def _risks(x: np.ndarray, y: np.ndarray, queries: np.ndarray, alpha: float, conf
             model.fit(x / scale, outcome)
     except (ArithmeticError, ValueError) as error:
         raise UserError(
-            f"The Cox regression at alpha={alpha} failed ({error}): raise protocols.cox.alphas or standardise."
+            f"The Cox regression at alpha={alpha} failed ({error}): raise alphas of the protocol, or standardise."
         ) from error
     converged = not any(issubclass(warning.category, ConvergenceWarning) for warning in warned)
     return np.asarray(model.predict(queries / scale)), converged

@@ -1,4 +1,4 @@
-"""Intervals of what heads average themselves: over episodes, repeats and queries."""
+"""Intervals of the metrics that heads average themselves: over episodes, repeats and queries."""
 
 from __future__ import annotations
 

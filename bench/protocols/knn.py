@@ -1,4 +1,4 @@
-"""k nearest neighbours: every k swept in one pass over the neighbours, k chosen like a strength of the linear probe."""
+"""k nearest neighbours: every k swept in one pass over the neighbours, k chosen on held-out samples."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from jaxtyping import Float, Int
 from bench.protocols.base import Predictions, Samples
 from bench.protocols.checks import check_classes
 from bench.protocols.neighbours import nearest
-from bench.protocols.selection import candidate_scores, inner, inner_where_possible, pool
+from bench.protocols.selection import candidate_scores, inner_cv, inner_cv_where_possible, pool
 from bench.protocols.settings import FROM_ONE, POSITIVE, check_settings
 from bench.protocols.temperature import fit_temperature, scaled
 from registry.errors import UserError
@@ -47,8 +47,7 @@ def fit_predict(train: Samples, val: Samples | None, test: Samples, config: Conf
     """Choose k by the metric that the task is ranked by (of equals, the largest), vote among train and validation.
 
     Every neighbour has one vote and scores are vote shares; equal votes go to the class whose nearest neighbour is the
-    nearer. Of neighbours at the same distance, the one
-    whose id sorts first is the nearer.
+    nearer. Of neighbours at the same distance, the one whose id sorts first is the nearer.
 
     Raises
     ------
@@ -57,7 +56,7 @@ def fit_predict(train: Samples, val: Samples | None, test: Samples, config: Conf
     """
     n_classes = check_classes(train, val, test)
     ks = np.unique(config.k)
-    choice = (inner if len(ks) > 1 else inner_where_possible)(train, val, seed)
+    choice = (inner_cv if len(ks) > 1 else inner_cv_where_possible)(train, val, seed)
     samples = choice.samples if choice else pool(train, val)
     if len(ks) == 1 and choice and min(fit.sum() for fit in choice.fit) < ks[0] <= len(samples):
         choice = None  # enough for the votes, too few for their temperature
@@ -65,7 +64,7 @@ def fit_predict(train: Samples, val: Samples | None, test: Samples, config: Conf
     if fewest < ks[0]:
         raise UserError(
             f"There are {fewest} samples to look for neighbours in, fewer than k={ks[0]}: set a smaller "
-            "protocols.knn.k, or give more samples."
+            "k of the protocol, or give more samples."
         )
     ks = ks[ks <= fewest]
 
@@ -80,11 +79,11 @@ def fit_predict(train: Samples, val: Samples | None, test: Samples, config: Conf
     best = len(ks) - 1
     if choice:
         y = samples.labels
-        unseen = np.zeros((len(ks), len(y), n_classes))
+        out_of_fold_scores = np.zeros((len(ks), len(y), n_classes))
         for fit, held_out in zip(choice.fit, choice.held_out, strict=True):
-            unseen[:, held_out] = votes(samples.take(held_out), samples.take(fit))
-        judged = choice.judged
-        validation = candidate_scores(y[judged], unseen[:, judged], kind=samples.kind, metric=samples.metric)
+            out_of_fold_scores[:, held_out] = votes(samples.take(held_out), samples.take(fit))
+        mask = choice.validation_mask
+        validation = candidate_scores(y[mask], out_of_fold_scores[:, mask], kind=samples.kind, metric=samples.metric)
         best = int(np.flatnonzero(validation == validation.max())[-1]) if not np.isnan(validation).any() else best
         if len(ks) > 1:
             info = {
@@ -93,7 +92,7 @@ def fit_predict(train: Samples, val: Samples | None, test: Samples, config: Conf
                 "candidates": ks.tolist(),
                 "validation_metric": validation.tolist(),
             }
-        info["temperature"] = fit_temperature(unseen[best, judged], y[judged])
+        info["temperature"] = fit_temperature(out_of_fold_scores[best, mask], y[mask])
     scores = votes(test, samples)[best]
     calibrated = scaled(scores, info["temperature"]) if choice else None
     return Predictions.of(test, scores, info, calibrated=calibrated)
@@ -115,7 +114,7 @@ def break_ties(
 ) -> Float[np.ndarray, "candidate sample class"]:
     """The same shares, in which one of several largest ones is larger by `TIE`, so that no class wins by its number.
 
-    It is that of the class whose nearest neighbour is the nearest of them. Rows still sum to 1.
+    It is the share of the class whose nearest neighbour is the nearest of them. Rows still sum to 1.
     """
     first = np.full(shares.shape[1:], labels.shape[1])
     for c in range(shares.shape[2]):

@@ -2,67 +2,23 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
 import numpy as np
-from jaxtyping import Bool, Float, Int
 
 from bench.protocols.base import Predictions, Samples
 from bench.protocols.checks import check_classes
+from bench.protocols.linear_labels import fit_predict_labels
+from bench.protocols.linear_settings import Config, strengths_of, weights_of
 from bench.protocols.scaling import standardised
-from bench.protocols.selection import inner, inner_where_possible, notes_on_end, pool
-from bench.protocols.settings import FROM_ONE, POSITIVE, check_settings, device_of
+from bench.protocols.selection import inner_cv, inner_cv_where_possible, notes_on_end, pool
+from bench.protocols.settings import device_of
 from bench.protocols.temperature import fit_temperature, scaled
-from registry.errors import UserError
+
+__all__ = ["KINDS", "Config", "fit_predict"]
 
 KINDS = ("classes", "ordinal", "multilabel")
-
-
-@dataclass
-class Config:
-    """Settings of the linear probe.
-
-    Attributes
-    ----------
-    c_min, c_max, n_strengths
-        scikit-learn's C (inverse strength): this many values, evenly spaced in the logarithm. The default 45 from
-        1e-6 to 1e5 are those of the DINOv2 linear evaluation (Oquab et al. 2023). One value needs no choosing.
-    standardise
-        Divide each feature by its deviation over train and validation, after taking off its mean.
-    class_weight
-        "balanced" weighs each class by N / (C N_c); null weighs all samples alike.
-    tol
-        Norm of the gradient of the mean objective at which a fit ends.
-    device
-        "cpu", "cuda", or "auto": a GPU where there is one.
-    """
-
-    c_min: float = 1e-6
-    c_max: float = 1e5
-    n_strengths: int = 45
-    standardise: bool = False
-    class_weight: str | None = None
-    tol: float = 1e-6
-    max_iter: int = 2000
-    memory_gib: float = 1.0
-    device: str = "auto"
-
-    def __post_init__(self) -> None:
-        check_settings(
-            "linear",
-            self,
-            c_min=POSITIVE,
-            c_max=POSITIVE,
-            n_strengths=FROM_ONE,
-            class_weight=(None, "balanced"),
-            tol=POSITIVE,
-            max_iter=FROM_ONE,
-            memory_gib=POSITIVE,
-        )
-        if self.c_min > self.c_max:
-            raise UserError(f"c_min={self.c_min} of the linear head is above c_max={self.c_max}: exchange them.")
 
 
 def fit_predict(train: Samples, val: Samples | None, test: Samples, config: Config, seed: int) -> Predictions:
@@ -75,26 +31,23 @@ def fit_predict(train: Samples, val: Samples | None, test: Samples, config: Conf
 
     Grades are classes. Labels that do not exclude each other are fitted each for itself (`linear_labels`).
 
-    The losses of all inner folds are added up; the held-out predictions at the
-    chosen C also give the temperature of `Predictions.calibrated` (at one C too, where folds can be made). `info` holds
-    C, the gradient norm and objective of the refit, the largest gradient norm of the sweep, and the log-loss of each
-    strength.
+    The losses of all inner folds are added up. The temperature of `Predictions.calibrated` is fitted to the held-out
+    predictions at the chosen C, and at one C too where folds can be made. `info` holds C, the gradient norm and
+    objective of the refit, the largest gradient norm of the sweep, and the log-loss of each strength.
 
     Raises
     ------
     UserError
-        Samples that cannot be classified (`check_classes`) or folds that cannot be made (`inner`).
+        Samples that cannot be classified (`check_classes`) or folds that cannot be made (`inner_cv`).
     """
     if train.kind == "multilabel":
-        from bench.protocols.linear_labels import fit_predict_labels
-
         return fit_predict_labels(train, val, test, config, seed)
     from bench.protocols.logistic import Design, notes_on, solve
 
     strengths = strengths_of(config)
     n_classes = check_classes(train, val, test)
     device = device_of(config.device)
-    choice = (inner if len(strengths) > 1 else inner_where_possible)(train, val, seed)
+    choice = (inner_cv if len(strengths) > 1 else inner_cv_where_possible)(train, val, seed)
     samples = choice.samples if choice else pool(train, val)
     features, test_features = samples.features.astype(np.float32), test.features.astype(np.float32)
     if config.standardise:
@@ -115,7 +68,7 @@ def fit_predict(train: Samples, val: Samples | None, test: Samples, config: Conf
         folds, count = len(choice.fit), len(strengths)
         weightings = np.stack([weights_of(y, fit, n_classes, config.class_weight) for fit in choice.fit])
         sweep = solver(np.tile(strengths, folds), weightings, np.repeat(np.arange(folds), count))
-        importance = weights_of(y, choice.judged, n_classes, "balanced")
+        importance = weights_of(y, choice.validation_mask, n_classes, "balanced")
         losses = np.zeros(count)
         for fold in range(folds):
             rows = np.flatnonzero(choice.held_out[fold])
@@ -132,14 +85,14 @@ def fit_predict(train: Samples, val: Samples | None, test: Samples, config: Conf
                 "validation_log_loss": losses.tolist(),
                 "sweep_gradient_norm": float(sweep.gradient_norm.max()),
             }
-        unseen = np.zeros((len(y), n_classes))
+        mask, out_of_fold_scores = choice.validation_mask, np.zeros((len(y), n_classes))
         for fold in range(folds):
             rows = np.flatnonzero(choice.held_out[fold])
             for part, scores in sweep.probabilities(
                 features[rows], slice(fold * count + best, fold * count + best + 1)
             ):
-                unseen[rows[part]] = scores[0]
-        info["temperature"] = fit_temperature(unseen[choice.judged], y[choice.judged])
+                out_of_fold_scores[rows[part]] = scores[0]
+        info["temperature"] = fit_temperature(out_of_fold_scores[mask], y[mask])
     weights = weights_of(y, np.ones(len(y), dtype=bool), n_classes, config.class_weight)
     final = solver(np.array([info["c"]]), weights[None])
     info |= {
@@ -148,25 +101,10 @@ def fit_predict(train: Samples, val: Samples | None, test: Samples, config: Conf
         "iterations": int(final.iterations[0]),
         "converged": bool(final.gradient_norm[0] <= config.tol),
         "notes": [
-            *notes_on_end("C", info["c"], strengths, "set protocols.linear.c_min or c_max beyond it"),
+            *notes_on_end("C", info["c"], strengths, "set c_min or c_max of the protocol beyond it"),
             *notes_on(float(final.gradient_norm[0]), config.tol, config.max_iter),
         ],
     }
     scores = np.concatenate([s[0] for _, s in final.probabilities(test_features)])
     calibrated = scaled(scores, info["temperature"]) if choice else None
     return Predictions.of(test, scores, info, calibrated=calibrated)
-
-
-def strengths_of(config: Config) -> Float[np.ndarray, " strength"]:
-    """The values of C to choose from."""
-    return np.logspace(np.log10(config.c_min), np.log10(config.c_max), config.n_strengths)
-
-
-def weights_of(
-    y: Int[np.ndarray, " sample"], fit: Bool[np.ndarray, " sample"], n_classes: int, class_weight: str | None
-) -> Float[np.ndarray, " sample"]:
-    """Weight of each row, 0 outside the rows to fit."""
-    if class_weight is None:
-        return fit.astype(np.float64)
-    counts = np.bincount(y[fit], minlength=n_classes)
-    return np.asarray(fit * (fit.sum() / (n_classes * np.maximum(counts, 1)))[y])

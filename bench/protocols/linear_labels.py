@@ -10,9 +10,9 @@ from jaxtyping import Float, Int
 
 from bench.protocols.base import Predictions, Samples
 from bench.protocols.checks import check_multilabel
-from bench.protocols.linear import Config, strengths_of, weights_of
+from bench.protocols.linear_settings import Config, strengths_of, weights_of
 from bench.protocols.scaling import standardised
-from bench.protocols.selection import inner, notes_on_end, pool
+from bench.protocols.selection import inner_cv, notes_on_end, pool
 from bench.protocols.settings import device_of
 
 
@@ -20,9 +20,9 @@ def fit_predict_labels(train: Samples, val: Samples | None, test: Samples, confi
     """Choose C of each label by its log-loss (of equals, the strongest regularisation), refit, predict probabilities.
 
     Every label has its own C: labels differ in how rare and how visible they are, and one C would be set by the most of
-    them. Log-loss judges, and not balanced accuracy, because at a threshold of one half a rare label is never
-    predicted at any of the stronger regularisations, which balanced accuracy cannot tell apart. It is the mean over the
-    held-out samples of all inner folds, weighted as the fit is.
+    them. C is chosen by log-loss and not by balanced accuracy: at a threshold of one half a rare label is never
+    predicted at any of the stronger regularisations, and balanced accuracy is the same for all of them. The log-loss
+    is the mean over the held-out samples of all inner folds, weighted as the fit is.
 
     Each label is what the classification of its presence would be at the same C: one logit, the bias free. `info` holds
     lists over labels; nothing is calibrated.
@@ -30,14 +30,14 @@ def fit_predict_labels(train: Samples, val: Samples | None, test: Samples, confi
     Raises
     ------
     UserError
-        Labels that cannot be learned (`check_multilabel`) or folds that cannot be made (`inner`).
+        Labels that cannot be learned (`check_multilabel`) or folds that cannot be made (`inner_cv`).
     """
     from bench.protocols.logistic import Design, notes_on, solve
 
     strengths = strengths_of(config)
     n_labels = check_multilabel(train, val, test)
     device = device_of(config.device)
-    choice = inner(train, val, seed) if len(strengths) > 1 else None
+    choice = inner_cv(train, val, seed) if len(strengths) > 1 else None
     samples = choice.samples if choice else pool(train, val)
     features, test_features = samples.features.astype(np.float32), test.features.astype(np.float32)
     if config.standardise:
@@ -70,10 +70,10 @@ def fit_predict_labels(train: Samples, val: Samples | None, test: Samples, confi
             rows = np.flatnonzero(choice.held_out[fold])
             problems = slice(fold * n_labels * count, (fold + 1) * n_labels * count)
             for part, logits in sweep.logits(features[rows], problems):
-                seen = rows[part]
-                each = log_loss(logits[..., 0].cpu().numpy().reshape(n_labels, count, -1), y[:, None, seen])
-                losses += (each * weights[:, None, seen]).sum(axis=2)
-        losses /= weights[:, choice.judged].sum(axis=1, keepdims=True)
+                own = rows[part]
+                each = log_loss(logits[..., 0].cpu().numpy().reshape(n_labels, count, -1), y[:, None, own])
+                losses += (each * weights[:, None, own]).sum(axis=2)
+        losses /= weights[:, choice.validation_mask].sum(axis=1, keepdims=True)
         best = losses.argmin(axis=1)
         info = {
             "c": strengths[best].tolist(),
@@ -93,7 +93,7 @@ def fit_predict_labels(train: Samples, val: Samples | None, test: Samples, confi
             *(
                 note
                 for name, c in zip(train.classes or map(str, range(n_labels)), info["c"], strict=True)
-                for note in notes_on_end(f"C of {name}", c, strengths, "set protocols.linear.c_min or c_max beyond it")
+                for note in notes_on_end(f"C of {name}", c, strengths, "set c_min or c_max of the protocol beyond it")
             ),
             *notes_on(float(final.gradient_norm.max()), config.tol, config.max_iter),
         ],

@@ -1,4 +1,4 @@
-"""Linear heads trained in mini-batches and kept at their best validation epoch: the probes of eva and of THUNDER."""
+"""Linear heads trained in mini-batches, each as of its best validation epoch: the probes of eva and of THUNDER."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from torch import Tensor
 
 from bench.protocols.base import Predictions, Samples
 from bench.protocols.checks import check_classes
-from bench.protocols.selection import balanced_accuracy, f1_macro, inner
+from bench.protocols.selection import balanced_accuracy, f1_macro, inner_cv
 from bench.protocols.settings import FROM_ONE, FROM_ZERO, POSITIVE, check_settings, device_of
 from bench.protocols.temperature import fit_temperature, scaled
 from registry.errors import UserError
@@ -73,15 +73,15 @@ class Config:
         )
         if (self.steps is None) == (self.epochs is None):
             raise UserError(
-                f"The linear_sgd head needs either steps or epochs, the other null: steps={self.steps} and "
-                f"epochs={self.epochs} are given."
+                f"The linear_sgd head needs either steps or epochs, the other null, but has steps={self.steps} and "
+                f"epochs={self.epochs}."
             )
 
 
 def fit_predict(train: Samples, val: Samples | None, test: Samples, config: Config, seed: int) -> Predictions:
     """Train on the training side, keep the head and epoch that are best on validation; there is no refit.
 
-    Without a validation side, the first inner fold by group is it.
+    Without a validation side, the first inner fold by group takes its place.
 
     Raises
     ------
@@ -89,7 +89,7 @@ def fit_predict(train: Samples, val: Samples | None, test: Samples, config: Conf
         Samples that cannot be classified, or folds that cannot be made.
     """
     n_classes = check_classes(train, val, test)
-    choice = inner(train, val, seed)
+    choice = inner_cv(train, val, seed)
     fit, held_out = choice.samples.take(choice.fit[0]), choice.samples.take(choice.held_out[0])
     where = device_of(config.device)
     steps_an_epoch = math.ceil(len(fit) / config.batch_size)
@@ -107,24 +107,24 @@ def fit_predict(train: Samples, val: Samples | None, test: Samples, config: Conf
     )
     x = torch.from_numpy(fit.features.astype(np.float32)).to(where)
     y = torch.from_numpy(fit.labels).to(where)
-    judging = torch.from_numpy(held_out.features.astype(np.float32)).to(where)
+    validation = torch.from_numpy(held_out.features.astype(np.float32)).to(where)
     shuffle = torch.Generator().manual_seed(seed)
     best = np.full(len(pairs), -1.0)
     best_epoch = np.zeros(len(pairs), dtype=np.int64)
-    kept = [heads.weight.clone(), heads.bias.clone()]
+    best_weight, best_bias = heads.weight.clone(), heads.bias.clone()
     done = 0
     for epoch in range(epochs):
         for rows in torch.randperm(len(x), generator=shuffle).to(where).split(config.batch_size):
             if done < steps:
                 heads.step(x[rows], y[rows])
                 done += 1
-        scores = METRICS[config.metric](held_out.labels, _probabilities(heads.logits(judging)).argmax(-1))
+        scores = METRICS[config.metric](held_out.labels, _probabilities(heads.logits(validation)).argmax(-1))
         better = np.flatnonzero(scores > best)
         best[better], best_epoch[better] = scores[better], epoch
-        kept[0][better], kept[1][better] = heads.weight[better], heads.bias[better]
+        best_weight[better], best_bias[better] = heads.weight[better], heads.bias[better]
         if epoch - best_epoch.max() >= patience:
             break
-    heads.weight, heads.bias = kept
+    heads.weight, heads.bias = best_weight, best_bias
     chosen = int(np.lexsort((best_epoch, -best))[0])
     info: dict[str, Any] = {
         "chosen_by": choice.by,
@@ -134,7 +134,7 @@ def fit_predict(train: Samples, val: Samples | None, test: Samples, config: Conf
         "epochs": epoch + 1,
         f"validation_{config.metric}": best.tolist(),
     }
-    info["temperature"] = fit_temperature(_probabilities(heads.logits(judging))[chosen], held_out.labels)
+    info["temperature"] = fit_temperature(_probabilities(heads.logits(validation))[chosen], held_out.labels)
     queries = torch.from_numpy(test.features.astype(np.float32)).to(where)
     scores = _probabilities(heads.logits(queries))[chosen]
     return Predictions.of(test, scores, info, calibrated=scaled(scores, info["temperature"]))

@@ -10,7 +10,7 @@ from jaxtyping import Float
 
 from bench.protocols.base import Predictions, Samples
 from bench.protocols.checks import check_classes
-from bench.protocols.selection import inner_where_possible, pool
+from bench.protocols.selection import inner_cv_where_possible, pool
 from bench.protocols.settings import FROM_ONE, POSITIVE, check_settings, device_of
 from bench.protocols.temperature import scaled, temperature_of
 
@@ -48,7 +48,7 @@ def fit_predict(train: Samples, val: Samples | None, test: Samples, config: Conf
     """
     n_classes = check_classes(train, val, test)
     where = device_of(config.device)
-    choice = inner_where_possible(train, val, seed)
+    choice = inner_cv_where_possible(train, val, seed)
     scores, info = _fitted(choice.samples if choice else pool(train, val), test, n_classes, config, where)
     temperature = temperature_of(choice, n_classes, lambda fit, query: _fitted(fit, query, n_classes, config, where)[0])
     if temperature is None:

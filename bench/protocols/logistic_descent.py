@@ -69,7 +69,7 @@ class Descent:
                 keep = torch.nonzero(~done)[:, 0]
                 active, w, logits, gradient = active[keep], w[keep], logits[keep], gradient[keep]
                 direction, slope, ridge = direction[keep], slope[keep], ridge[keep]
-                steps, changes, inner = ([x[keep] for x in kept] for kept in (steps, changes, inner))
+                steps, changes, inner = ([x[keep] for x in each] for each in (steps, changes, inner))
             self.iterations[active] += 1
 
             along = self._forward(direction, dtype)
@@ -84,7 +84,7 @@ class Descent:
                 active, w, logits, gradient, ridge = active[keep], w[keep], logits[keep], gradient[keep], ridge[keep]
                 size, residual, loss, curvature = size[keep], residual[keep], loss[keep], curvature[keep]
                 along, step = along[keep], step[keep]
-                steps, changes, inner = ([x[keep] for x in kept] for kept in (steps, changes, inner))
+                steps, changes, inner = ([x[keep] for x in each] for each in (steps, changes, inner))
             logits += size[:, None, None].to(dtype) * along
             w = w + step
             previous, gradient = gradient, self._backward(residual) + ridge * w

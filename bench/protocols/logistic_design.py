@@ -1,4 +1,4 @@
-"""Features as the logistic regression wants them: in the eigenbasis of X'X, where its preconditioner is diagonal."""
+"""Features in the eigenbasis of X'X, where the preconditioner of the logistic regression is diagonal."""
 
 from __future__ import annotations
 

@@ -49,17 +49,17 @@ def nearest(
         best, candidates = (compared @ single.T).sub_(geometry.offset).topk(wanted, dim=1)
         candidates = candidates.sort(dim=1).values
         order = _distances(geometry, rows, items, candidates).sort(dim=1, stable=True)
-        kept, near = candidates.gather(1, order.indices)[:, :k], order.values[:, :k]
+        rows_found, near = candidates.gather(1, order.indices)[:, :k], order.values[:, :k]
         if wanted < len(items):
-            # The worst kept distance against the best that any item outside the candidates can have.
+            # The largest distance found, against the least that any item outside the candidates can have.
             squares = compared.double().square().sum(1)
             outside = geometry.least(squares, best[:, -1], margin)
             enough = outside > near[:, k - 1] + 10.0**-DECIMALS  # false also where float32 overflowed
             for row in torch.nonzero(~enough)[:, 0]:
                 everything = torch.arange(len(items), device=where)[None]
-                whole = _distances(geometry, rows[row, None], items, everything)[0].sort(stable=True)
-                kept[row], near[row] = whole.indices[:k], whole.values[:k]
-        found[start : start + size], distances[start : start + size] = kept.cpu().numpy(), near.cpu().numpy()
+                all_distances = _distances(geometry, rows[row, None], items, everything)[0].sort(stable=True)
+                rows_found[row], near[row] = all_distances.indices[:k], all_distances.values[:k]
+        found[start : start + size], distances[start : start + size] = rows_found.cpu().numpy(), near.cpu().numpy()
     return found, distances
 
 
@@ -80,7 +80,7 @@ class _Cosine:
         self.offset = (0.5 * (squares + (lengths == 0)) / self.scale).float()
 
     def single(self, x: Tensor) -> Tensor:
-        """What the float32 products compare: the higher product minus `offset`, the nearer."""
+        """The float32 vectors that are compared: the higher their product minus `offset`, the nearer."""
         return torch.cat([((_units(part) - self.centre) / self.scale**0.5).float() for part in x.split(8192)])
 
     def least(self, squares: Tensor, closeness: Tensor, margin: float) -> Tensor:
@@ -131,7 +131,7 @@ def _distances(geometry: _Cosine | _Euclidean, query: Tensor, items: Tensor, row
         part = slice(start, start + queries_at_once)
         probe = geometry.placed(query[part].double())
         for first in range(0, rows.shape[1], items_at_once):
-            some = rows[part, first : first + items_at_once]
-            products = torch.bmm(geometry.placed(items[some].double()), probe[:, :, None])[:, :, 0]
-            out[part, first : first + items_at_once] = geometry.distance(probe, products, some)
+            subset = rows[part, first : first + items_at_once]
+            products = torch.bmm(geometry.placed(items[subset].double()), probe[:, :, None])[:, :, 0]
+            out[part, first : first + items_at_once] = geometry.distance(probe, products, subset)
     return out.round(decimals=DECIMALS)

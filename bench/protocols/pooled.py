@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from bench.protocols.bags import Bags
 from bench.protocols.base import Predictions
+from bench.protocols.heads import Head, configured
 from bench.protocols.settings import check_settings
 from registry.errors import UserError
-
-if TYPE_CHECKING:
-    from bench.protocols import Head
 
 TAKES = "bags"
 
@@ -36,8 +34,8 @@ class Config:
 
 
 def kinds_of(config: Config) -> tuple[str, ...]:
-    """Those of the head that gets the vectors."""
-    return _inner(config).kinds
+    """The kinds of target of the head that gets the vectors."""
+    return _vector_head(config).kinds
 
 
 def fit_predict(train: Bags, val: Bags | None, test: Bags, config: Config, seed: int) -> Predictions:
@@ -48,15 +46,13 @@ def fit_predict(train: Bags, val: Bags | None, test: Bags, config: Config, seed:
     UserError
         Bags without usable features, or what the head raises.
     """
-    head = _inner(config)
+    head = _vector_head(config)
     pooled = train.pooled(config.pool), None if val is None else val.pooled(config.pool)
     return head.fit_predict(*pooled, test.pooled(config.pool), seed)
 
 
-def _inner(config: Config) -> Head:
-    from bench.protocols import configured
-
+def _vector_head(config: Config) -> Head:
     head = configured({"kind": config.head, **config.settings})
     if head.takes_bags:
-        raise UserError(f"The pooled head gives vectors, but {config.head} takes bags: choose a head for vectors.")
+        raise UserError(f"The pooled head makes vectors, but {config.head} takes bags: choose a head for vectors.")
     return head

@@ -9,7 +9,7 @@ from jaxtyping import Float
 
 from bench.protocols.base import Predictions, Samples
 from bench.protocols.checks import check_classes
-from bench.protocols.selection import inner_where_possible, pool
+from bench.protocols.selection import inner_cv_where_possible, pool
 from bench.protocols.temperature import scaled, temperature_of
 
 
@@ -29,7 +29,7 @@ def fit_predict(train: Samples, val: Samples | None, test: Samples, config: Conf
         Samples that cannot be classified.
     """
     n_classes = check_classes(train, val, test)
-    choice = inner_where_possible(train, val, seed)
+    choice = inner_cv_where_possible(train, val, seed)
     scores = _scores(choice.samples if choice else pool(train, val), test, n_classes)
     temperature = temperature_of(choice, n_classes, lambda fit, query: _scores(fit, query, n_classes))
     if temperature is None:

@@ -1,4 +1,4 @@
-"""Retrieval: does a query's neighbourhood hold its own class?"""
+"""Retrieval: how far the nearest training samples of a query are of its own class."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def fit_predict(train: Samples, val: Samples | None, test: Samples, config: Conf
     if ks[-1] > len(database):
         raise UserError(
             f"k={list(config.k)} of the retrieval head must be whole numbers from 1 to the {len(database)} samples "
-            "to retrieve from: set protocols.retrieval.k."
+            "to retrieve from: set k of the protocol."
         )
     fetched = min(int(ks[-1]) + SPARE, len(database))
     rows, distance = nearest(

@@ -11,7 +11,7 @@ from jaxtyping import Bool, Float
 from bench.protocols.base import Predictions, Samples
 from bench.protocols.checks import check_labels, check_targets
 from bench.protocols.scaling import OVERFLOW, deviation, finite, spread
-from bench.protocols.selection import Inner, candidate_scores, inner, inner_where_possible, notes_on_end, pool
+from bench.protocols.selection import InnerCV, candidate_scores, inner_cv, inner_cv_where_possible, notes_on_end, pool
 from bench.protocols.settings import FROM_ONE, POSITIVE, check_settings
 from bench.protocols.temperature import fit_temperature, scaled
 from registry.errors import UserError
@@ -45,7 +45,7 @@ class Config:
 
 
 def fit_predict(train: Samples, val: Samples | None, test: Samples, config: Config, seed: int) -> Predictions:
-    """Choose alpha by the metric that the task is ranked by, of held-out samples (of equals, the largest), refit.
+    """Choose alpha by the metric that the task is ranked by, on held-out samples (of equals, the largest), and refit.
 
     Where that metric is undefined, as where one patient with one value validates, the squared error decides, each
     target in units of its deviation over all samples.
@@ -64,25 +64,25 @@ def fit_predict(train: Samples, val: Samples | None, test: Samples, config: Conf
     alphas = np.logspace(np.log10(config.alpha_min), np.log10(config.alpha_max), config.n_strengths)
     info: dict[str, Any] = {"alpha": float(alphas[-1])}
     chosen = len(alphas) - 1
-    choice: Inner | None = None
+    choice: InnerCV | None = None
     if len(alphas) > 1 or grades:
-        choice = (inner if len(alphas) > 1 else inner_where_possible)(train, val, seed)
+        choice = (inner_cv if len(alphas) > 1 else inner_cv_where_possible)(train, val, seed)
     samples = choice.samples if choice else pool(train, val)
     x, y = samples.features.astype(np.float64), targets(samples)
     if choice:
-        unseen = np.zeros((len(alphas), *y.shape))
+        out_of_fold_values = np.zeros((len(alphas), *y.shape))
         for fit, held_out in zip(choice.fit, choice.held_out, strict=True):
             fitted = Ridge.fit(x[fit], y[fit], alphas, standardise=config.standardise)
-            unseen[:, held_out] = fitted.predict(x[held_out])
-        judged = choice.judged
+            out_of_fold_values[:, held_out] = fitted.predict(x[held_out])
+        mask = choice.validation_mask
     if choice and len(alphas) > 1:
-        predicted, by = unseen[:, judged], "metric"
+        predicted, by = out_of_fold_values[:, mask], "metric"
         unit = deviation(y)  # so that squares neither overflow nor vanish
         value = np.full(len(alphas), np.nan)
         if np.isfinite(predicted).all():
-            value = _held_out_metric(samples, judged, predicted, unit, grades)
+            value = _held_out_metric(samples, mask, predicted, unit, grades)
         if np.isnan(value).any():
-            value = -(((predicted - y[judged]) / unit) ** 2).mean(axis=(1, 2))
+            value = -(((predicted - y[mask]) / unit) ** 2).mean(axis=(1, 2))
             by = "squared_error"
         if not np.isfinite(value).any():
             raise UserError(OVERFLOW)
@@ -93,7 +93,7 @@ def fit_predict(train: Samples, val: Samples | None, test: Samples, config: Conf
             "alphas": alphas.tolist(),
             f"validation_{by}": (value if by == "metric" else -value).tolist(),
             "notes": notes_on_end(
-                "alpha", alphas[chosen], alphas, "set protocols.ridge.alpha_min or alpha_max beyond it"
+                "alpha", alphas[chosen], alphas, "set alpha_min or alpha_max of the protocol beyond it"
             ),
         }
     final = Ridge.fit(x, y, alphas[chosen : chosen + 1], standardise=config.standardise)
@@ -102,7 +102,7 @@ def fit_predict(train: Samples, val: Samples | None, test: Samples, config: Conf
         return Predictions.of(test, values, info)
     scores, calibrated = shared(values[:, 0], grades), None
     if choice:
-        info["temperature"] = fit_temperature(shared(unseen[chosen, judged, 0], grades), samples.labels[judged])
+        info["temperature"] = fit_temperature(shared(out_of_fold_values[chosen, mask, 0], grades), samples.labels[mask])
         calibrated = scaled(scores, info["temperature"])
     return Predictions.of(test, scores, info, calibrated=calibrated)
 
@@ -114,7 +114,7 @@ def _held_out_metric(
     unit: Float[np.ndarray, " target"],
     grades: int,
 ) -> Float[np.ndarray, " strength"]:
-    """What the task is ranked by, of each strength's held-out values."""
+    """The metric that the task is ranked by, on the held-out values of each strength."""
     if grades:
         shares = (shared(values[:, 0], grades) for values in predicted)
         return candidate_scores(samples.labels[rows], shares, kind="ordinal", metric=samples.metric)

@@ -20,7 +20,7 @@ def spread(features: Float[np.ndarray, "sample feature"]) -> Float[np.ndarray, "
 def standardised(
     features: Float[np.ndarray, "sample feature"], test_features: Float[np.ndarray, "query feature"]
 ) -> tuple[Float[np.ndarray, "sample feature"], Float[np.ndarray, "query feature"]]:
-    """Both less the mean of the former and divided by its deviation, as float64."""
+    """Both arrays, less the mean of the former and divided by its deviation, as float64."""
     mean, deviation = features.mean(axis=0, dtype=np.float64), spread(features)
     return (features - mean) / deviation, (test_features - mean) / deviation
 

@@ -15,19 +15,21 @@ from bench.protocols.checks import class_names, label_names
 from registry.errors import UserError
 
 INNER_FOLDS = 5
-DRAWS = 20  # shuffles of the groups until the folds of labels side by side can be fitted
+DRAWS = 20  # shuffles of the groups until the folds of a multi-label task can be fitted
 
 
 @dataclass(frozen=True)
-class Inner:
-    """The samples that may be fitted, and which of them judge the hyperparameters.
+class InnerCV:
+    """The folds on whose held-out samples a head chooses its hyperparameters.
 
     Attributes
     ----------
-    samples : train and validation samples together, sorted by id so that their order of arrival does not matter
+    samples : Samples
+        Train and validation samples together, sorted by id so that their order of arrival does not matter.
     fit, held_out : bool [F, N]
-        Rows that fold f fits on and rows it is judged on. With a validation side there is one fold.
-    by : "validation" or "K inner folds by group", for the record
+        Rows that fold f fits on and rows it is scored on. With a validation side there is one fold.
+    by : str
+        "validation" or "K inner folds by group", as `Predictions.info` has it.
     """
 
     samples: Samples
@@ -36,22 +38,22 @@ class Inner:
     by: str
 
     @classmethod
-    def of(cls, samples: Samples, held_out: Bool[np.ndarray, "fold sample"]) -> Inner:
+    def of(cls, samples: Samples, held_out: Bool[np.ndarray, "fold sample"]) -> InnerCV:
         """Folds of samples without a validation side."""
         return cls(samples, ~held_out, held_out, f"{len(held_out)} inner folds by group")
 
     @property
-    def judged(self) -> Bool[np.ndarray, " sample"]:
-        """Rows that any fold is judged on."""
+    def validation_mask(self) -> Bool[np.ndarray, " sample"]:
+        """Rows that any fold is scored on."""
         return np.asarray(self.held_out.any(axis=0))
 
 
-def inner(train: Samples, val: Samples | None, seed: int) -> Inner:
+def inner_cv(train: Samples, val: Samples | None, seed: int) -> InnerCV:
     """Validation side or inner folds by group: five, or as many as the groups allow.
 
-    Folds are stratified by class or grade, and survival's by event, so that each part has some. Those of labels side by
-    side are drawn again until each label is there and absent in every part that is fitted. Those of regression are
-    drawn by group alone.
+    Folds are stratified by class or grade, and those of survival by event, so that each part has some. Those of several
+    labels a sample are drawn again until every part that is fitted has samples with and without each label. Those of
+    regression are drawn by group alone.
 
     Raises
     ------
@@ -61,7 +63,7 @@ def inner(train: Samples, val: Samples | None, seed: int) -> Inner:
     samples = pool(train, val)
     if val is not None:
         held_out = np.isin(samples.ids, val.ids)[None]
-        return Inner(samples, ~held_out, held_out, "validation")
+        return InnerCV(samples, ~held_out, held_out, "validation")
     if samples.kind in CLASSIFIED:
         return _by_class(samples, seed)
     groups = len(np.unique(samples.groups))
@@ -74,22 +76,22 @@ def inner(train: Samples, val: Samples | None, seed: int) -> Inner:
         return _by_event(samples, seed)
     if samples.kind == "multilabel":
         return _by_label(samples, seed)
-    return Inner.of(samples, _folds(samples, min(INNER_FOLDS, groups), seed))
+    return InnerCV.of(samples, _folds(samples, min(INNER_FOLDS, groups), seed))
 
 
-def inner_where_possible(train: Samples, val: Samples | None, seed: int) -> Inner | None:
-    """As `inner`, and nothing where there is no validation side and folds cannot be made.
+def inner_cv_where_possible(train: Samples, val: Samples | None, seed: int) -> InnerCV | None:
+    """As `inner_cv`, but None where there is no validation side and folds cannot be made.
 
-    For what a head can do without: a temperature where no setting is chosen.
+    This is for what a head can do without: a temperature where no setting is chosen.
     """
     try:
-        return inner(train, val, seed)
+        return inner_cv(train, val, seed)
     except UserError:
         return None
 
 
-def _by_class(samples: Samples, seed: int) -> Inner:
-    """Folds in whose fitted parts every class is."""
+def _by_class(samples: Samples, seed: int) -> InnerCV:
+    """Folds that leave samples of every class in each part that is fitted."""
     y = samples.labels
     classes = np.unique(y)
     groups = np.array([len(np.unique(samples.groups[y == c])) for c in classes])
@@ -101,27 +103,27 @@ def _by_class(samples: Samples, seed: int) -> Inner:
     for folds in range(min(INNER_FOLDS, groups.min()), 1, -1):
         held_out = _folds(samples, folds, seed, y)
         if all(len(np.unique(y[~rows])) == len(classes) and rows.any() for rows in held_out):
-            return Inner.of(samples, held_out)
+            return InnerCV.of(samples, held_out)
     raise UserError(
         "No inner folds by group leave every class in every training part: give a validation split or more groups."
     )
 
 
-def _by_event(samples: Samples, seed: int) -> Inner:
-    """Folds with an event on both of their sides."""
+def _by_event(samples: Samples, seed: int) -> InnerCV:
+    """Folds with an event in both the fitted and the held-out part."""
     event = samples.labels[:, 1] > 0
     for folds in range(min(INNER_FOLDS, len(np.unique(samples.groups[event]))), 1, -1):
         held_out = _folds(samples, folds, seed, event.astype(np.int64))
         if all(event[rows].any() and event[~rows].any() for rows in held_out):
-            return Inner.of(samples, held_out)
+            return InnerCV.of(samples, held_out)
     raise UserError(
         "The events of the training set are of too few groups for inner folds with an event in each: "
         "give a validation split or more samples with events."
     )
 
 
-def _by_label(samples: Samples, seed: int) -> Inner:
-    """Folds in whose fitted parts every label is, and is absent."""
+def _by_label(samples: Samples, seed: int) -> InnerCV:
+    """Folds that leave samples with and without every label in each part that is fitted."""
     y = samples.labels > 0
     lone = [c for c in range(y.shape[1]) if min(len(np.unique(samples.groups[y[:, c] == v])) for v in (0, 1)) < 2]
     if lone:
@@ -133,7 +135,7 @@ def _by_label(samples: Samples, seed: int) -> Inner:
         for draw in range(DRAWS):
             held_out = _folds(samples, folds, seed + draw)
             if all((y[~rows].any(axis=0) & ~y[~rows].all(axis=0)).all() for rows in held_out):
-                return Inner.of(samples, held_out)
+                return InnerCV.of(samples, held_out)
     raise UserError(
         "No inner folds by group leave every label there and absent in every training part: "
         "give a validation split or more groups, or leave rare labels out."
@@ -143,7 +145,7 @@ def _by_label(samples: Samples, seed: int) -> Inner:
 def _folds(
     samples: Samples, folds: int, seed: int, strata: Int[np.ndarray, " sample"] | None = None
 ) -> Bool[np.ndarray, "fold sample"]:
-    """The rows that each fold holds out: whole groups, shuffled, with the shares of the strata where they are given."""
+    """The rows that each fold holds out: whole groups, shuffled, stratified where there are strata."""
     from sklearn.model_selection import GroupKFold, StratifiedGroupKFold
 
     kind = GroupKFold if strata is None else StratifiedGroupKFold
@@ -177,7 +179,7 @@ def candidate_scores(
     kind: str,
     metric: str,
 ) -> Float[np.ndarray, " candidate"]:
-    """The task's own metric of each candidate's held-out scores; higher is better, NaN where it is undefined.
+    """The task's own metric on the held-out scores of each candidate; higher is better, NaN where it is undefined.
 
     Parameters
     ----------

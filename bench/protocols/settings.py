@@ -1,4 +1,4 @@
-"""What the settings of a head may be, said in one sentence where one is not."""
+"""The values that the settings of a head may have, and the sentences for those that they may not have."""
 
 from __future__ import annotations
 
@@ -47,13 +47,13 @@ DROPOUT = Range(0, 1, open_high=True)
 def check_settings(head: str, config: Any, /, **allowed: Range | tuple[str | int | None, ...]) -> None:
     """Check each named setting, and the name of the device where the head has one.
 
-    A setting is in its range, or one of the values. Null is in every range: the schema says where it may be. A list
-    has one value or more, all of them in the range.
+    A setting must be in its range, or one of the values. Null is in every range, because the schema decides where it is
+    allowed. A list has one value or more, all of them in the range.
 
     Raises
     ------
     UserError
-        With the setting, its value and what it may be.
+        If one is not; the sentence has the setting, its value and what it may be.
     """
     for name, values in allowed.items():
         own = getattr(config, name)
@@ -81,7 +81,7 @@ def nearest_name(name: str, known: Sequence[str]) -> str | None:
     return next((k for k in [*alike, *known] if k in alike or words & set(k.split("_"))), None)
 
 
-def wrong_type(kind: str, schema: type, name: str, value: Any) -> str:
+def wrong_type(head_type: str, schema: type, name: str, value: Any) -> str:
     """The sentence for a setting whose value is not of the type that its `Config` gives it."""
     hint = get_type_hints(schema)[name]
     types = get_args(hint) if isinstance(hint, UnionType) else (hint,)
@@ -94,8 +94,8 @@ def wrong_type(kind: str, schema: type, name: str, value: Any) -> str:
     elif isinstance(default, bool) or default is None:
         example = None
     such_as = f", such as {json.dumps(example)}" if example not in (None, {}, []) else ""
-    given = json.dumps(value, default=str)
-    return f"{name}={given} of the protocol {kind} is not of the right type: {name} must be {wanted}{such_as}."
+    shown = json.dumps(value, default=str)
+    return f"{name}={shown} of the protocol {head_type} is not of the right type: {name} must be {wanted}{such_as}."
 
 
 _TYPES = {

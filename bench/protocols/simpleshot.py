@@ -61,7 +61,7 @@ def fit_predict(train: Samples, val: Samples | None, test: Samples, config: Conf
         rarest = class_names(train, np.array([counts.argmin()]))
         raise UserError(
             f"There are {counts.min()} training samples of {rarest}, fewer than {most} shots: "
-            + (f"set protocols.simpleshot.shots=[{fitting}]." if fitting else "leave the class out of the task.")
+            + (f"set shots=[{fitting}] of the protocol." if fitting else "leave the class out of the task.")
         )
     centre = samples.features.mean(axis=0, dtype=np.float64)
     units, queries = centred_units(samples.features, centre), centred_units(test.features, centre)

@@ -7,7 +7,8 @@ from jaxtyping import Bool, Float
 
 from bench.metrics import score
 from bench.protocols.base import Samples
-from bench.protocols.checks import named_sides, some
+from bench.protocols.checks import named_splits
+from bench.sentences import first_few
 from registry.errors import UserError
 
 
@@ -20,7 +21,7 @@ def check_survival(train: Samples, val: Samples | None, test: Samples) -> None:
     UserError
         The sentence names the first samples concerned.
     """
-    for side, name in named_sides(train, val, test):
+    for side, name in named_splits(train, val, test):
         if side.labels.ndim != 2 or side.labels.shape[1] != 2:
             raise UserError("This head predicts survival, but the task's labels are not pairs of time and event.")
         time, event = side.labels[:, 0], side.labels[:, 1]
@@ -28,10 +29,12 @@ def check_survival(train: Samples, val: Samples | None, test: Samples) -> None:
         if bad.any():
             raise UserError(
                 f"{bad.sum()} {name} samples have a time that is not above 0 or an event that is not 0 or 1 "
-                f"({some(side.ids[bad])}): mend their labels."
+                f"({first_few(side.ids[bad])}): mend their labels."
             )
         if side is not val and not event.any():
-            raise UserError(f"No {name} sample has an event: survival cannot be learned or judged from censored times.")
+            raise UserError(
+                f"No {name} sample has an event: survival cannot be learned or scored from censored times alone."
+            )
         if side is train and not comparable(side.labels):
             alike = (side.labels == side.labels[0]).all()
             what = f"have the same time, {time[0]:g}, and event" if alike else "have no event before another's time"
@@ -49,7 +52,7 @@ def comparable(labels: Float[np.ndarray, "sample time_and_event"]) -> bool:
 
 
 def nothing_to_choose_by(what: str, by: str, mend: str) -> UserError:
-    """Of a choice among survival of which no pair is comparable."""
+    """The error of a choice by survival where no pair of samples is comparable."""
     return UserError(
         f"{what} is chosen by {by}, where no two samples' survival can be compared, because no event comes before "
         f"another sample's time: {mend}."
@@ -59,6 +62,6 @@ def nothing_to_choose_by(what: str, by: str, mend: str) -> UserError:
 def concordance(
     time: Float[np.ndarray, " sample"], event: Bool[np.ndarray, " sample"], risk: Float[np.ndarray, " sample"]
 ) -> float:
-    """Harrell's C-index as the rows have it (`bench.metrics.survival.c_index`); NaN without comparable pairs."""
+    """Harrell's C-index as in the rows of results (`bench.metrics.survival.c_index`); NaN without comparable pairs."""
     labels, alone = np.stack([time, event], axis=1).astype(np.float64), np.arange(len(time))
     return score(labels, risk[:, None], alone, kind="survival", metrics=["c_index"], n_boot=0)["c_index"].value

@@ -1,10 +1,10 @@
-"""Temperature scaling (Guo et al. 2017, arXiv:1706.04599): one number, fitted on samples the head was not fitted on.
+"""Temperature scaling (Guo et al. 2017, arXiv:1706.04599): one number, fitted on samples outside the fit of the head.
 
-Those are the validation side, or the held-out parts of inner folds by group. Not scaled are the scores of `simpleshot`
-and `retrieval`, whose scores are shares of episodes and of neighbours and whose results are their own metrics; of
-`label_efficiency`, whose subject is the course over shares of the labels (`linear` at one C is its last point); of
-`abmil` without a validation side where the last epoch is kept, which would train once more for it; of `knn` at one k,
-and of `linear`, `linear_uni`, `prototype` and `ridge` at one strength, where no folds can be made.
+Those are the validation side, or the held-out parts of inner folds by group. Some scores are not scaled: those of
+`simpleshot` and `retrieval`, which are shares of episodes and of neighbours and whose results are their own metrics;
+those of `label_efficiency`, whose subject is the course over shares of the labels (`linear` at one C is its last
+point); those of `abmil` without a validation side and with keep=last, which would have to train once more; and those of
+`knn` at one k, and of `linear`, `linear_uni`, `prototype` and `ridge` at one strength, where no folds can be made.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from bench.protocols.base import Samples
-from bench.protocols.selection import Inner
+from bench.protocols.selection import InnerCV
 
 SMALLEST = 1e-12  # probability that stands for zero, so that a vote share of 0 has a logarithm
 RANGE = (0.02, 50.0)
@@ -39,7 +39,7 @@ def fit_temperature(scores: Float[np.ndarray, "sample class"], y_true: Int[np.nd
 
 
 def temperature_of(
-    choice: Inner | None,
+    choice: InnerCV | None,
     n_classes: int,
     predict: Callable[[Samples, Samples], Float[np.ndarray, "query class"]],
 ) -> float | None:
@@ -54,15 +54,16 @@ def temperature_of(
 
     Returns
     -------
-    None without a choice.
+    float or None
+        None without a choice.
     """
     if choice is None:
         return None
-    samples = choice.samples
-    unseen = np.zeros((len(samples), n_classes))
+    samples, mask = choice.samples, choice.validation_mask
+    out_of_fold_scores = np.zeros((len(samples), n_classes))
     for fit, held_out in zip(choice.fit, choice.held_out, strict=True):
-        unseen[held_out] = predict(samples.take(fit), samples.take(held_out))
-    return fit_temperature(unseen[choice.judged], samples.labels[choice.judged])
+        out_of_fold_scores[held_out] = predict(samples.take(fit), samples.take(held_out))
+    return fit_temperature(out_of_fold_scores[mask], samples.labels[mask])
 
 
 def scaled(scores: Float[np.ndarray, "sample class"], temperature: float) -> Float[np.ndarray, "sample class"]:

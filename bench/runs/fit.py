@@ -28,7 +28,7 @@ from registry.errors import UserError
 
 def head_config_hash(head: protocols.Head) -> str:
     """Digest of what a user may set of a head."""
-    return digest([head.kind, dataclasses.asdict(head.config)])[:8]
+    return digest([head.head_type, dataclasses.asdict(head.config)])[:8]
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

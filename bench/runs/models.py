@@ -179,8 +179,8 @@ def _model(config: BenchConfig, name: str, device: str, *, tile_encoder: bool = 
     own = None if tile_encoder else config.checkpoint
     below = None
     if card.unit == "slide":
-        twin = RANDOM if name.endswith(RANDOM) else ""
-        below = _model(config, card.tile_encoder + twin, device, tile_encoder=True)
+        suffix = RANDOM if name.endswith(RANDOM) else ""
+        below = _model(config, card.tile_encoder + suffix, device, tile_encoder=True)
     return Model(
         name=name,
         card=card,

@@ -1,4 +1,4 @@
-"""The colour floor: first moments and a histogram of each channel."""
+"""The colour baseline: first moments and a histogram of each channel."""
 
 from __future__ import annotations
 

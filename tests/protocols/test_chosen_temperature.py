@@ -10,7 +10,7 @@ import pytest
 from protocol_helpers import cohort
 
 from bench.protocols import Bags, Samples, configured
-from bench.protocols.selection import inner
+from bench.protocols.selection import inner_cv
 from bench.protocols.temperature import fit_temperature, scaled
 
 STRENGTHS = {"linear": (1e-6, 1e-4, 1e-2, 1.0, 1e2, 1e4), "ridge": (1e-2, 10.0, 1e4), "knn": (1, 5, 25, 60)}
@@ -51,7 +51,7 @@ def test_the_temperature_is_fitted_on_held_out_scores_of_the_chosen_candidate(
         sweep = between(kind, candidates[0], candidates[-1], len(candidates))
         alone = [between(kind, value, value, 1) for value in candidates]
     predictions = configured({**settings, **sweep}).fit_predict(train, val, test, 0)
-    choice = inner(train, val, 0)
+    choice = inner_cv(train, val, 0)
     temperatures = []
     for one in alone:
         head = configured({**settings, **one})
@@ -59,7 +59,8 @@ def test_the_temperature_is_fitted_on_held_out_scores_of_the_chosen_candidate(
         for fit, rows in zip(choice.fit, choice.held_out, strict=True):
             fitted, queries = choice.samples.take(fit), choice.samples.take(rows)
             held_out[rows] = head.fit_predict(fitted, None, queries, 0).scores
-        temperatures.append(fit_temperature(held_out[choice.judged], choice.samples.labels[choice.judged]))
+        mask = choice.validation_mask
+        temperatures.append(fit_temperature(held_out[mask], choice.samples.labels[mask]))
     strength = predictions.info[{"linear": "c", "ridge": "alpha", "knn": "k"}[kind]]
     chosen = int(np.flatnonzero(np.isclose(candidates, strength))[0])
     assert 0 < chosen < len(candidates) - 1  # the first or the last candidate would be found without choosing

@@ -89,9 +89,9 @@ def sides_of(head: protocols.Head, field: str) -> list[Sides]:
     """The data on which a setting is tried: each has its own way through the head."""
     if head.takes_bags:
         return [bags("survival" if field in ("survival_loss", "intervals") else "classes")]
-    if head.kind == "linear_sgd":
+    if head.head_type == "linear_sgd":
         return [vectors("classes", 2)]
-    if head.kind == "ridge" and field in ("alpha_max", "n_strengths"):
+    if head.head_type == "ridge" and field in ("alpha_max", "n_strengths"):
         return [vectors("ordinal")]  # of numbers without much noise the smallest strength is the best of any range
     return [
         vectors(kind) for kind in ("classes", "ordinal", "regression", "survival", "multilabel") if kind in head.kinds

@@ -13,7 +13,7 @@ from sklearn.metrics import balanced_accuracy_score, log_loss
 from bench import protocols
 from bench.protocols import Samples, linear
 from bench.protocols.logistic import Design, solve
-from bench.protocols.selection import inner
+from bench.protocols.selection import inner_cv
 from benchmarks.linear import objective
 from benchmarks.selection import synthetic
 from registry.errors import UserError
@@ -70,7 +70,7 @@ def test_inner_folds_choose_what_sklearn_would_choose() -> None:
     train, test = cohort(240, separation=0.7), cohort(400, seed=1, separation=0.7)
     config = linear.Config(c_min=1e-5, c_max=1e3, n_strengths=9)
     predictions = linear.fit_predict(train, None, test, config, seed=3)
-    choice = inner(train, None, seed=3)
+    choice = inner_cv(train, None, seed=3)
     assert choice.fit.shape[0] == 5
     x, y = choice.samples.features, choice.samples.labels
     losses = []

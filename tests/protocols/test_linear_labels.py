@@ -1,4 +1,4 @@
-"""The linear probe on labels side by side, against scikit-learn's regression of each."""
+"""The linear probe on several labels a sample, against scikit-learn's regression of each."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from sklearn.metrics import log_loss, roc_auc_score
 
 from bench.protocols import Samples, linear
 from bench.protocols.logistic import Design, solve
-from bench.protocols.selection import inner
+from bench.protocols.selection import inner_cv
 from benchmarks.linear import objective
 from registry.errors import UserError
 
@@ -67,7 +67,7 @@ def test_c_of_each_label_is_the_one_sklearn_would_choose(class_weight: str | Non
     train, test = labelled(240), labelled(400, seed=1)
     config = linear.Config(c_min=1e-5, c_max=1e3, n_strengths=9, class_weight=class_weight)
     predictions = linear.fit_predict(train, None, test, config, 3)
-    choice = inner(train, None, 3)
+    choice = inner_cv(train, None, 3)
     x, labels = choice.samples.features, choice.samples.labels
     strengths = np.logspace(-5, 3, 9)
     for label in range(4):
@@ -137,7 +137,7 @@ def test_inner_folds_have_every_label_in_every_part_that_is_fitted() -> None:
     labels[:, 0] = 0
     labels[[3, 30], 0] = 1  # two samples of two groups: few draws of the groups part them
     for seed in range(10):
-        choice = inner(replace(train, labels=labels), None, seed)
+        choice = inner_cv(replace(train, labels=labels), None, seed)
         for fit, held_out in zip(choice.fit, choice.held_out, strict=True):
             assert choice.samples.labels[fit].any(axis=0).all()
             assert not choice.samples.labels[fit].all(axis=0).any()

@@ -31,7 +31,7 @@ def preset(
 def test_every_preset_is_a_head(path: Path) -> None:
     head = protocols.configured(OmegaConf.load(path))  # type: ignore[arg-type]
     assert path.read_text().startswith(f"# @package protocols.{path.stem}\n")
-    assert head.kind in protocols.kinds()
+    assert head.head_type in protocols.kinds()
 
 
 def test_linear_pathobench_is_sklearn() -> None:
@@ -74,7 +74,7 @@ def test_linear_uni_is_a_plain_loop(classes: int) -> None:
 def test_linear_eva_is_a_plain_loop(classes: int) -> None:
     train, val, test = (cohort(n, classes=classes, seed=s, separation=0.6) for n, s in ((90, 0), (60, 1), (80, 2)))
     predictions = preset("linear_eva", train, val, test, seed=4, batch_size=16, steps=400, learning_rates=[3e-3])
-    choice = selection.inner(train, val, 4)
+    choice = selection.inner_cv(train, val, 4)
     train = choice.samples.take(choice.fit[0])
     torch.manual_seed(4)
     head = torch.nn.Linear(24, 1 if classes == 2 else classes)
@@ -113,7 +113,7 @@ def test_linear_eva_is_a_plain_loop(classes: int) -> None:
 def test_linear_thunder_is_nine_plain_loops(classes: int) -> None:
     train, val, test = (cohort(n, classes=classes, seed=s, separation=0.6) for n, s in ((90, 0), (60, 1), (80, 2)))
     predictions = preset("linear_thunder", train, val, test, seed=1, epochs=30, batch_size=16)
-    choice = selection.inner(train, val, 1)
+    choice = selection.inner_cv(train, val, 1)
     train = choice.samples.take(choice.fit[0])
     torch.manual_seed(1)
     pairs = [(lr, wd) for lr in (1e-3, 1e-4, 1e-5) for wd in (0.0, 1e-3, 1e-4)]

@@ -16,7 +16,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from bench.protocols import Bags, Samples, configured, ridge, ridge_hest
-from bench.protocols.selection import inner
+from bench.protocols.selection import inner_cv
 from registry.errors import UserError
 
 
@@ -45,7 +45,7 @@ def test_strength_is_chosen_on_held_out_samples(with_val: bool) -> None:
     config = ridge.Config(n_strengths=10)
     train, val = (side and replace(side, metric="r2") for side in (train, val))
     predictions = ridge.fit_predict(train, val, test, config, 0)
-    choice = inner(train, val, 0)
+    choice = inner_cv(train, val, 0)
     x, y = choice.samples.features.astype(float), choice.samples.labels
     scores = []
     for alpha in np.logspace(-3, 6, 10):
@@ -53,7 +53,7 @@ def test_strength_is_chosen_on_held_out_samples(with_val: bool) -> None:
         for fit, held_out in zip(choice.fit, choice.held_out, strict=True):
             model = make_pipeline(StandardScaler(), SkRidge(alpha=alpha)).fit(x[fit], y[fit])
             out[held_out] = model.predict(x[held_out])
-        j = choice.judged
+        j = choice.validation_mask
         scores.append((1 - ((out - y)[j] ** 2).sum(0) / ((y[j] - y[j].mean(0)) ** 2).sum(0)).mean())
     np.testing.assert_allclose(predictions.info["validation_metric"], scores, rtol=1e-6)
     alpha = np.logspace(-3, 6, 10)[int(np.argmax(scores))]

@@ -12,7 +12,7 @@ from protocol_helpers import cohort
 
 from bench.protocols import Samples, cox
 from bench.protocols.abmil_losses import Cox, DiscreteTime
-from bench.protocols.selection import inner
+from bench.protocols.selection import inner_cv
 from bench.protocols.survival import concordance
 from registry.errors import UserError
 
@@ -33,7 +33,7 @@ def test_cox_head_is_coxnet() -> None:
 
     train, test = survivors(150), survivors(60, seed=1)
     predictions = cox.fit_predict(train, None, test, cox.Config(), 0)
-    choice = inner(train, None, 0)
+    choice = inner_cv(train, None, 0)
     x, y = choice.samples.features.astype(float), choice.samples.labels
 
     def fitted(rows: np.ndarray, alpha: float) -> CoxnetSurvivalAnalysis:
@@ -132,7 +132,7 @@ def test_the_cox_head_divides_by_the_deviation_over_the_samples_it_fits(standard
     train, test = (replace(s, features=s.features * units) for s in (survivors(150), survivors(60, seed=1)))
     config = cox.Config(alphas=[0.01, 0.05, 0.2], standardise=standardise)
     predictions = cox.fit_predict(train, None, test, config, 0)
-    choice = inner(train, None, 0)
+    choice = inner_cv(train, None, 0)
     x, y = choice.samples.features.astype(float), choice.samples.labels
 
     def risks(rows: np.ndarray, queries: np.ndarray, alpha: float) -> np.ndarray:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from protocol_helpers import cohort
 
 from bench.protocols import configured, knn, linear
-from bench.protocols.selection import inner
+from bench.protocols.selection import inner_cv
 from bench.protocols.temperature import fit_temperature, scaled
 
 
@@ -76,14 +76,14 @@ def test_heads_that_choose_nothing_are_scaled_by_what_they_did_not_fit(config: d
     np.testing.assert_allclose(predictions.calibrated, scaled(predictions.scores, temperature))
     chosen = predictions.calibrated.argmax(1)
     np.testing.assert_array_equal(predictions.scores[np.arange(60), chosen], predictions.scores.max(axis=1))
-    choice = inner(train, val if with_val else None, 0)
-    unseen, labels = [], []
+    choice = inner_cv(train, val if with_val else None, 0)
+    out_of_fold_scores, labels = [], []
     if config.get("n_strengths", 1) == 1:
         for fit, held_out in zip(choice.fit, choice.held_out, strict=True):
             part = choice.samples.take(held_out)
-            unseen.append(head.fit_predict(choice.samples.take(fit), None, part, 0).scores)
+            out_of_fold_scores.append(head.fit_predict(choice.samples.take(fit), None, part, 0).scores)
             labels.append(part.labels)
-        scores, y = np.concatenate(unseen), np.concatenate(labels)
+        scores, y = np.concatenate(out_of_fold_scores), np.concatenate(labels)
         assert temperature == pytest.approx(fit_temperature(scores, y), rel=1e-3)
         assert nll(scaled(scores, temperature), y) <= nll(scores, y) + 1e-12
 

@@ -97,12 +97,12 @@ def test_unknown_name_far_from_all_says_where_the_list_is():
         registry.card("zzzzzzzz")
 
 
-def test_random_twin_has_a_name_and_no_history():
-    twin = registry.card("uni@random")
-    assert twin.name == "uni@random"
-    assert twin.pretraining.cohorts == ()
-    assert twin.architecture == registry.card("uni").architecture
-    assert twin.digest() != registry.card("uni").digest()
+def test_random_init_baseline_has_a_name_and_no_history():
+    untrained = registry.card("uni@random")
+    assert untrained.name == "uni@random"
+    assert untrained.pretraining.cohorts == ()
+    assert untrained.architecture == registry.card("uni").architecture
+    assert untrained.digest() != registry.card("uni").digest()
 
 
 def test_plugin_file(tmp_path, forget):

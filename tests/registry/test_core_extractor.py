@@ -1,4 +1,4 @@
-"""Features of the first models: against timm's own forward, against the exact recipe, against their random twins."""
+"""Features of the first models: against timm's own forward, the exact recipe and their random-init baselines."""
 
 import dataclasses
 
@@ -88,13 +88,13 @@ def test_real_weights_recognise_what_is_in_a_photograph():
     assert chances.max(1).values.min() > 0.2
 
 
-def test_random_twin_differs_and_repeats(tissue, lite):
-    twin = registry.load("efficientnet_lite0", weights="random")
+def test_random_init_baseline_differs_and_repeats(tissue, lite):
+    untrained = registry.load("efficientnet_lite0", weights="random")
     same = registry.load("efficientnet_lite0@random")
-    assert twin.card.name == same.card.name == "efficientnet_lite0@random"
-    assert torch.equal(twin(tissue), same(tissue))
-    assert twin.weights == same.weights
-    assert not torch.allclose(twin(tissue), lite(tissue), atol=0.1)
+    assert untrained.card.name == same.card.name == "efficientnet_lite0@random"
+    assert torch.equal(untrained(tissue), same(tissue))
+    assert untrained.weights == same.weights
+    assert not torch.allclose(untrained(tissue), lite(tissue), atol=0.1)
 
 
 def test_random_values_do_not_depend_on_or_disturb_the_generator():
@@ -106,7 +106,7 @@ def test_random_values_do_not_depend_on_or_disturb_the_generator():
     assert digest(build_random(registry.card("resnet50@random"))) == first
 
 
-def test_random_twin_has_no_branch_that_is_switched_off():
+def test_random_init_baseline_has_no_branch_that_is_switched_off():
     card = registry.card("dinov2_vits14@random")
     network = build_random(card)
     scales = [p for name, p in network.named_parameters() if name.endswith("gamma")]
@@ -116,12 +116,12 @@ def test_random_twin_has_no_branch_that_is_switched_off():
     assert (last == 1).all()
 
 
-def test_random_floor_sees_the_tile(tissue):
+def test_random_baseline_sees_the_tile(tissue):
     features = registry.load("random_vit_s16")(tissue)
     assert features.std(0).mean() > 0.05
 
 
-def test_colour_floor_by_numpy(tissue):
+def test_colour_baseline_by_numpy(tissue):
     tile = tissue[:1, :, :50, :70].contiguous()
     values = tile[0].reshape(3, -1).numpy() / 255.0
     histogram = [np.histogram(c, bins=16, range=(0, 1))[0] / c.size for c in values]

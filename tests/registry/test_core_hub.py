@@ -179,9 +179,9 @@ def test_timm_repository_outside_the_registry(hub):
     tiles = torch.randint(0, 256, (2, 3, 64, 64), dtype=torch.uint8)
     with torch.no_grad():
         assert torch.allclose(model(tiles), _net()(model.preprocess(tiles)), atol=1e-6)
-    twin = registry.load(f"hf-hub:{OPEN}@random")
-    assert twin.weights.origin == "random"
-    assert not torch.allclose(twin(tiles), model(tiles))
+    untrained = registry.load(f"hf-hub:{OPEN}@random")
+    assert untrained.weights.origin == "random"
+    assert not torch.allclose(untrained(tiles), model(tiles))
 
 
 def test_older_repositories_hold_a_pickle(hub, tmp_path):

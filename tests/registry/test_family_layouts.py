@@ -150,7 +150,7 @@ def test_another_models_file_is_named(tmp_path):
     assert "\n" not in str(refusal.value)
 
 
-def test_twins_are_told_apart_by_the_name_of_the_file(tmp_path):
+def test_models_of_one_architecture_differ_by_the_name_of_the_file(tmp_path):
     """CTransPath as CHIEF tuned it has the same keys and shapes."""
     path = tmp_path / "CHIEF_CTransPath.pth"
     torch.save({"model": {}}, path)

@@ -30,7 +30,7 @@ from registry import catalogue
 from registry.errors import UserError
 
 PATIENTS, EACH = 16, 2
-MODELS = ("tones", "random_vit_s16")  # the second is a floor
+MODELS = ("tones", "random_vit_s16")  # the second is a baseline
 LEAST = 1e-6  # a predicted mean below it counts as this in the logarithm
 
 

@@ -17,5 +17,5 @@ class Settings(Attention, AnyTarget):
     network: str = "abmil"
 
     def build(self, features: int, logits: int) -> nn.Module:
-        """As of `NetworkSettings`."""
+        """The network, as `NetworkSettings.build` describes it."""
         return Pooling(features, logits, pool="attention", **self.options())

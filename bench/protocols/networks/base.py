@@ -1,4 +1,4 @@
-"""What every MIL network says of its bags, and the settings that every network has."""
+"""The output that every MIL network has for its bags, and the settings that every network has."""
 
 from __future__ import annotations
 
@@ -16,14 +16,15 @@ from registry.errors import UserError
 
 @dataclass
 class Output:
-    """What a network says of some bags.
+    """The output of a network for some bags.
 
     Attributes
     ----------
     logits : [B, K]
     attention : [T]
         Of each tile, summing to 1 in each bag.
-    own_loss : scalar, with the share `own_share` in the loss
+    own_loss : scalar or None
+        A loss of the network's own, with the share `own_share` in the loss of a step.
     """
 
     logits: Float[Tensor, "bag logit"]
@@ -41,9 +42,9 @@ class NetworkSettings(Schedule):
     Attributes
     ----------
     network
-        The name of the network, which is that of its file; a derived class gives it as its default.
+        The name of the network, which is that of its file; it is the default of a derived class.
     class_weight
-        "balanced" or null; of classes and grades, or of the presence of each label. Numbers and survival have none.
+        "balanced" or null; of classes and grades, or of the presence of each label. Regression and survival have none.
     """
 
     network: str = ""
@@ -56,7 +57,7 @@ class NetworkSettings(Schedule):
         own = type(self).network
         if self.network != own:
             raise UserError(
-                f"network={self.network} of the abmil head is given with the settings of network={own}: take "
+                f"network={self.network} of the abmil head has the settings of network={own}: take "
                 f"bench.protocols.networks.get('{self.network}'), which has that network's."
             )
 
@@ -66,7 +67,7 @@ class NetworkSettings(Schedule):
         return CLASSIFIED
 
     def objective(self, train: Samples, val: Samples | None, test: Samples) -> Objective:
-        """What the network is trained for.
+        """The objective that the network is trained for.
 
         Raises
         ------
@@ -79,7 +80,7 @@ class NetworkSettings(Schedule):
         """The network for tiles of so many features, with fresh weights.
 
         Its forward pass takes tiles [T, D], the bag of each tile [T], the number of bags and, in training on classes,
-        their labels, and gives an `Output`.
+        their labels, and returns an `Output`.
         """
         raise NotImplementedError
 
@@ -108,7 +109,7 @@ class AnyTarget(NetworkSettings):
 
     @property
     def kinds(self) -> tuple[str, ...]:
-        """All, but for Cox's likelihood, which is of survival alone."""
+        """All kinds of target, or survival alone with Cox's likelihood."""
         return ("survival",) if self.survival_loss == "cox" else KINDS
 
     def objective(self, train: Samples, val: Samples | None, test: Samples) -> Objective:

@@ -34,7 +34,7 @@ class Settings(Attention):
         check_settings("abmil", self, instances=FROM_ONE, instance_share=SHARE)
 
     def build(self, features: int, logits: int) -> nn.Module:
-        """As of `NetworkSettings`."""
+        """The network, as `NetworkSettings.build` describes it."""
         return ClamSB(
             features,
             logits,

@@ -1,4 +1,4 @@
-"""DSMIL (Li, Li, Eliceiri 2021, arXiv:2011.08939): a critical tile for each class, and attention to its likes."""
+"""DSMIL (Li, Li, Eliceiri 2021, arXiv:2011.08939): a critical tile for each class, attention to similar tiles."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Settings(AnyTarget):
         check_settings("abmil", self, dim=FROM_ONE, dropout=DROPOUT)
 
     def build(self, features: int, logits: int) -> nn.Module:
-        """As of `NetworkSettings`."""
+        """The network, as `NetworkSettings.build` describes it."""
         return DSMIL(features, logits, dim=self.dim, dropout=self.dropout)
 
 

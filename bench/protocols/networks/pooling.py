@@ -40,7 +40,7 @@ class Embedding(NetworkSettings):
             check_settings("abmil", self, hidden=FROM_ONE)
 
     def options(self) -> dict[str, Any]:
-        """What `Pooling` takes of them."""
+        """The arguments of `Pooling` in these settings."""
         return {
             "dim": self.dim,
             "relu": self.relu,
@@ -62,7 +62,7 @@ class Attention(Embedding):
         check_settings("abmil", self, attention_dim=FROM_ONE)
 
     def options(self) -> dict[str, Any]:
-        """As of `Embedding`."""
+        """The arguments of `Pooling` in these settings."""
         return {**super().options(), "attention_dim": self.attention_dim, "gated": self.gated}
 
 

@@ -32,7 +32,7 @@ class Settings(AnyTarget):
             )
 
     def build(self, features: int, logits: int) -> nn.Module:
-        """As of `NetworkSettings`."""
+        """The network, as `NetworkSettings.build` describes it."""
         return TransMIL(features, logits, dim=self.dim, dropout=self.dropout)
 
 

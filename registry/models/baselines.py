@@ -1,4 +1,4 @@
-"""Floors of every table: what a head does without learned features, and what stain alone gives away."""
+"""The baselines of every table: random weights, which have learned nothing, and colour, which is the stain alone."""
 
 from ..card import Architecture, ModelCard, Preprocessing, Pretraining, Weights
 
@@ -7,7 +7,7 @@ _NONE = Pretraining(method="none", data="none", evidence="stated")
 CARDS = (
     ModelCard(
         name="random_vit_s16",
-        family="floor",
+        family="baseline",
         title="ViT-S/16 with seeded random weights",
         dim=384,
         params=21_665_664,
@@ -22,11 +22,11 @@ CARDS = (
     ),
     ModelCard(
         name="colour",
-        family="floor",
+        family="baseline",
         title="Mean, deviation and histogram of each colour channel",
         dim=54,
         params=0,
-        paper="none: a floor of this harness",
+        paper="none: a baseline of this harness",
         url="https://en.wikipedia.org/wiki/Color_histogram",
         licence="Apache-2.0",
         architecture=Architecture(builder="registry.architectures.colour:colour"),

@@ -1,0 +1,139 @@
+"""The heads by name: the module of each, a head with its settings, and the reading of a protocol's YAML."""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, replace
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+
+from bench.protocols.bags import Bags
+from bench.protocols.base import CLASSIFIED, Predictions, Samples
+from bench.protocols.checks import wrong_kind
+from bench.protocols.settings import nearest_name, wrong_type
+from registry.errors import UserError
+
+
+def kinds() -> list[str]:
+    """Names of all heads: the modules of this folder that have a `fit_predict`."""
+    folder = str(Path(__file__).parent)
+    return sorted(m.name for m in pkgutil.iter_modules([folder]) if hasattr(_module(m.name), "fit_predict"))
+
+
+def get(head_type: str) -> ModuleType:
+    """The module of a head, with its `Config` and `fit_predict`.
+
+    Raises
+    ------
+    UserError
+        If there is no head of that name.
+    """
+    if head_type not in kinds():
+        raise UserError(f"There is no protocol of kind '{head_type}': choose one of {', '.join(kinds())}.")
+    return _module(head_type)
+
+
+@dataclass(frozen=True)
+class Head:
+    """A head with its settings.
+
+    Attributes
+    ----------
+    head_type : str
+        The name of the head's module, one of `kinds()`; the key `kind` of a protocol's YAML.
+    config : the `Config` of that module
+    """
+
+    head_type: str
+    config: Any
+
+    @property
+    def takes_bags(self) -> bool:
+        """Whether the head takes `Bags`, not `Samples`."""
+        return getattr(_module(self.head_type), "TAKES", "samples") == "bags"
+
+    @property
+    def kinds(self) -> tuple[str, ...]:
+        """The kinds of target that the head takes, of `KINDS`."""
+        module = _module(self.head_type)
+        if hasattr(module, "kinds_of"):
+            return tuple(module.kinds_of(self.config))
+        return tuple(getattr(module, "KINDS", CLASSIFIED))
+
+    def fit_predict(
+        self, train: Samples | Bags, val: Samples | Bags | None, test: Samples | Bags, seed: int
+    ) -> Predictions:
+        """Fit on `train` and `val`, choose without seeing `test`, predict `test`.
+
+        Raises
+        ------
+        UserError
+            If the labels are not of a kind that the head takes, or what the head raises.
+        """
+        if train.kind not in self.kinds:
+            others = _heads_for(train.kind, self.takes_bags)
+            raise UserError(wrong_kind(train.kind, self.head_type, self.kinds, others))
+        predictions: Predictions = get(self.head_type).fit_predict(train, val, test, self.config, seed)
+        info = dict(predictions.info)
+        notes = [*info.pop("notes", []), *_notes_on_one_class(predictions, train.classes)]
+        return replace(predictions, info={**info, "notes": notes} if notes else info)
+
+
+def configured(settings: Mapping[str, Any]) -> Head:
+    """The head that a protocol's YAML describes: its `kind` and the fields of that head's `Config`.
+
+    Raises
+    ------
+    UserError
+        If the kind or a field is unknown, or a value of the wrong type.
+    """
+    from omegaconf import OmegaConf
+    from omegaconf.errors import OmegaConfBaseException
+
+    own = dict(settings)
+    head_type = own.pop("kind", None)
+    if head_type is None:
+        raise UserError(f"A protocol has no kind: add kind=NAME, one of {', '.join(kinds())}.")
+    module = get(head_type)
+    schema, which = module.schema_of(own) if hasattr(module, "schema_of") else (module.Config, "")
+    known = [f.name for f in fields(schema)]
+    config = OmegaConf.structured(schema)
+    for name, value in own.items():
+        if name not in known:
+            near = nearest_name(str(name), known)
+            raise UserError(
+                f"The protocol {head_type} has no setting '{name}'{which}: its settings are {', '.join(known)}."
+                + (f" Is {near} meant?" if near else "")
+            )
+        try:
+            config = OmegaConf.merge(config, {name: value})
+        except (OmegaConfBaseException, ValueError, TypeError) as error:
+            plain = OmegaConf.to_container(value) if OmegaConf.is_config(value) else value
+            raise UserError(wrong_type(head_type, schema, name, plain)) from error
+    return Head(head_type, OmegaConf.to_object(config))
+
+
+def _notes_on_one_class(predictions: Predictions, classes: tuple[str, ...]) -> list[str]:
+    """A note where every test sample gets the same class although there are several."""
+    if predictions.kind not in CLASSIFIED or len(np.unique(predictions.y_true)) < 2:
+        return []
+    predicted = np.unique(predictions.scores.argmax(axis=1))
+    if len(predicted) > 1:
+        return []
+    name = classes[predicted[0]] if classes else str(predicted[0])
+    return [f"all {len(predictions.y_true)} test samples are predicted to be {name}: the head tells no class apart"]
+
+
+def _heads_for(target: str, bags: bool) -> list[str]:
+    """The heads that take this kind of target at their default settings, from bags or from vectors."""
+    heads = [Head(name, _module(name).Config()) for name in kinds()]
+    return [head.head_type for head in heads if head.takes_bags == bags and target in head.kinds]
+
+
+def _module(name: str) -> ModuleType:
+    return importlib.import_module(f"bench.protocols.{name}")
