@@ -1,12 +1,14 @@
 """The arrows between the rooms of the house, as docs/ARCHITECTURE.md draws them."""
 
 import itertools
+import re
 import subprocess
 import sys
 
 import pytest
 
 from benchmarks.rooms import (
+    ROOT,
     arrows,
     attributes_used,
     circle,
@@ -113,6 +115,16 @@ def test_tables_are_made_without_loading_torch(room):
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
 
     assert done.stdout.strip() == ""
+
+
+def test_the_page_names_every_room_and_no_file_that_is_not_there():
+    page = (ROOT / "docs/ARCHITECTURE.md").read_text()
+    named = set(re.findall(r"`((?:bench|registry|benchmarks|tests|conf)/[\w/.]*)`", page))
+    table = page.split("## The packages")[1].split("##")[0]
+
+    assert len(named) > 20
+    assert sorted(path for path in named if not (ROOT / path).exists()) == []
+    assert [room for room in ROOMS if "." in room and f"{room.rpartition('.')[2]}" not in table] == []
 
 
 def test_the_reader_of_imports_sees_what_a_circle_is_made_of(tmp_path):
