@@ -49,12 +49,12 @@ def resampled(
     for row in rows:
         repeats[row.seed, row.fold].append(row)
     found: dict[RunKey, Resampled] = {}
-    unread: list[str] = []
+    faulty: list[str] = []
     for own in repeats.values():
         alike, problems = _read_alike(results, own, metrics)
         found.update(_repeat(alike, own[0].fold))
-        unread += problems
-    return found, unread
+        faulty += problems
+    return found, faulty
 
 
 def compared(row: Row) -> set[str]:
@@ -82,7 +82,7 @@ Alike = dict[tuple[str, tuple[str, ...]], dict[RunKey, SavedPredictions]]
 def _read_alike(results: Path, rows: list[Row], metrics: Callable[[Row], Collection[str]]) -> tuple[Alike, list[str]]:
     """The predictions of the rows of one seed and fold, and a sentence for each file that cannot be read."""
     alike: Alike = defaultdict(dict)
-    unread = []
+    faulty = []
     for row in rows:
         wanted = tuple(sorted(metrics(row)))
         if not row.predictions or not wanted:
@@ -94,10 +94,10 @@ def _read_alike(results: Path, rows: list[Row], metrics: Callable[[Row], Collect
                     f"{row.predictions} is not of the kind and classes of its row: delete it and run again."
                 )
         except UserError as error:
-            unread.append(str(error))
+            faulty.append(str(error))
             continue
         alike[_samples(saved), wanted][row.key] = saved
-    return alike, unread
+    return alike, faulty
 
 
 def _repeat(alike: Alike, seed: int) -> Iterator[tuple[RunKey, Resampled]]:

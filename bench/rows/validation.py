@@ -35,6 +35,8 @@ def _field_faults(record: dict[str, Any]) -> Iterator[str]:
     for name, value in record.items():
         if name in hints and not _fits(value, dict if name == "metrics" else hints[name]):
             yield f"{name} is {value!r}"
+        elif isinstance(value, int) and value < 0:
+            yield f"{name} is negative"
     if record.get("status") not in ("ok", "failed"):
         yield "status is neither ok nor failed"
     if record.get("kind") not in targets.names():

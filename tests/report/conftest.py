@@ -18,7 +18,7 @@ def results(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def add_run(results: Path) -> AddRun:
-    """Write a run's row and predictions; metrics are those of the predictions unless values are given."""
+    """Write a run's row and predictions; metrics are those of the predictions unless `values` replaces them."""
 
     def add(
         model: str,

@@ -44,6 +44,7 @@ FAULTS: dict[str, tuple[Callable[[Record], str], str]] = {
     "word": (changed(n_test="many"), "n_test is 'many'"),
     "truth": (changed(seed=True), "seed is True"),
     "number": (changed(baseline=1), "baseline is 1"),
+    "before_the_first": (changed(fold=-1), "fold is negative"),
     "fraction": (changed(fold=0.5), "fold is 0.5"),
     "unfinished": (changed(status="running"), "status is neither ok nor failed"),
     "kindless": (changed(kind="colours"), "kind is none of classes"),
@@ -135,7 +136,7 @@ def test_all_faulty_rows_are_named_in_one_sentence(tmp_path: Path) -> None:
 def test_a_sentence_of_many_faulty_rows_stays_short(tmp_path: Path) -> None:
     for seed in range(50):
         row = write(tmp_path, row_of(seed=seed), None)
-        row_path(tmp_path, row.key).write_text(json.dumps({f"{i}" * 1000: 0 for i in range(1000)}))
+        row_path(tmp_path, row.key).write_text(json.dumps({f"{i}" * 300: 0 for i in range(300)}))
     rows, (sentence,) = read_rows(tmp_path)
     assert rows == []
     assert sentence.count(".json (") == 20
