@@ -17,7 +17,7 @@ from jaxtyping import Float
 from bench import report, rows
 from bench.config import BenchConfig, Step
 from bench.protocols import Bags, Samples
-from bench.runs import RunContext, best_device, blocks_of, embed_cohort, evaluate_plan, prepare
+from bench.runs import RunContext, best_device, embed_cohort, evaluate_plan, prepare, to_stderr
 from bench.settings import load_settings
 from registry.errors import UserError
 
@@ -30,7 +30,7 @@ Settings = str | Sequence[str] | Mapping[str, Mapping[str, Any]]
 
 @dataclass(frozen=True)
 class Results:
-    """What an evaluation came to.
+    """What an evaluation came to: its own runs, whatever else stands in the folder of results.
 
     Attributes
     ----------
@@ -150,23 +150,26 @@ def evaluate(
         in `Results.failures`.
     """
     config = _config(models, tasks, heads, data, results, cache, settings)
+    if Step.plan in config.steps:
+        raise UserError("steps=[plan] computes nothing that could be given back: leave steps out.")
+    if not config.protocols:
+        raise UserError("No head is named: leave heads out for the default ones, or call embed for features alone.")
     context = _context(config, progress)
     outcome = evaluate_plan(context)
-    data_of_board = report.read_leaderboard(context.results)
-    blocks = blocks_of(outcome.plan)
-    own = dataclasses.replace(data_of_board, entries=[e for e in data_of_board.entries if e.key.block in blocks])
-    keys = [row.key for entry in own.entries for row in entry.rows]
-    if outcome.failures and not any(entry.successful for entry in own.entries):
+    warned = list(outcome.failures)
+    keys = {run.key for task in outcome.plan.tasks for run in task.runs}
+    found = report.read_leaderboard(context.results, keys, warned.append)
+    if outcome.failures and not any(entry.successful for entry in found.entries):
         raise UserError("\n".join(outcome.failures))
-    for sentence in outcome.failures:
+    for sentence in warned:
         warnings.warn(sentence, stacklevel=2)
     return Results(
-        rows=_frame(report.long_records(own.entries)),
-        leaderboard=_frame(report.mean_records(own)),
-        differences=_frame(report.paired_records(_only(own, blocks))),
+        rows=_frame(report.long_records(found.entries)),
+        leaderboard=_frame(report.mean_records(found)),
+        differences=_frame(report.paired_records(found)),
         failures=outcome.failures,
         results=context.results,
-        _keys=keys,
+        _keys=[row.key for entry in found.entries for row in entry.rows],
     )
 
 
@@ -220,12 +223,17 @@ def open_features(
 def leaderboard(results: str | Path = "results") -> pd.DataFrame:
     """All that stands in a results folder: a line a task, model, protocol and metric, the mean over seeds and folds.
 
+    Rows that cannot be read are left out with a warning.
+
     Raises
     ------
     UserError
         If there is nothing.
     """
-    data = report.read_leaderboard(Path(results).expanduser())
+    warned: list[str] = []
+    data = report.read_leaderboard(Path(results).expanduser(), warn=warned.append)
+    for sentence in warned:
+        warnings.warn(sentence, stacklevel=2)
     if not data.entries:
         raise UserError(
             f"There are no rows in {Path(results) / 'rows'}: run a benchmark first, or name another folder."
@@ -244,10 +252,13 @@ def _features(
 ) -> Features:
     config = _config(model, task, {}, data, "results", cache, {"null": "none", **settings})
     config.steps = steps
-    context = _context(config, progress)
+    context = _context(config, progress, pictures=False)
     plan = prepare(context)
     if plan.failures:
         raise UserError("\n".join(plan.failures))
+    n_models = sum(len(work) for task in plan.tasks for _, work in task.passes)
+    if (len(plan.tasks), n_models) != (1, 1):
+        raise UserError(f"Features are of one model on one task, not of {n_models} models on {len(plan.tasks)} tasks.")
     cohort, embedding = embed_cohort(context, plan)
     samples: Samples = cohort.samples(embedding)
     bags: Bags | None = cohort.bags(embedding) if cohort.noun != "tiles" else None
@@ -261,9 +272,9 @@ def _features(
     )
 
 
-def _context(config: BenchConfig, progress: bool) -> RunContext:
-    say = {} if progress else {"say": lambda line: None}
-    return RunContext(config, config.device or best_device(), progress, **say)
+def _context(config: BenchConfig, progress: bool, *, pictures: bool = True) -> RunContext:
+    say = to_stderr if progress else lambda line: None
+    return RunContext(config, config.device or best_device(), progress, pictures, say)
 
 
 def _config(
@@ -294,7 +305,7 @@ def _config(
     try:
         config = OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(BenchConfig), given))
     except OmegaConfBaseException as error:
-        raise UserError(f"A setting is of the wrong type: {str(error).splitlines()[0]}.") from error
+        raise UserError(f"The setting {error.full_key} is wrong: {str(error).splitlines()[0].rstrip('.')}.") from error
     assert isinstance(config, BenchConfig)
     config.tasks = load_settings("task", tasks)
     config.protocols = load_settings("protocol", DEFAULT_HEADS if heads is None else heads)
@@ -302,11 +313,6 @@ def _config(
 
 
 DEFAULT_HEADS = ("linear", "knn", "ridge", "cox", "abmil")
-
-
-def _only(data: report.LeaderboardData, blocks: set[tuple[str, str, str, str]]) -> report.LeaderboardData:
-    differences = {keys: found for keys, found in data.differences.items() if keys[0].block in blocks}
-    return dataclasses.replace(data, differences=differences)
 
 
 def _frame(records: list[dict[str, str]]) -> pd.DataFrame:

@@ -27,8 +27,10 @@ class SlideCohort:
     ----------
     manifest : Manifest
         Its `slides` have ``mpp`` (NaN where the slide is to say) and ``mask`` ("" where tissue is to be found).
-    cache, results : Path
-        Grids are kept in the one, previews for people written to the other.
+    cache : Path
+        Grids are kept in it.
+    results : Path or None
+        Previews for people are written to it; None draws none.
     on_corrupt : {"error", "skip"}
         Whether a slide that cannot be read stops the run or is left out.
     coords, features : Path or None
@@ -41,7 +43,7 @@ class SlideCohort:
         self,
         manifest: Manifest,
         cache: Path,
-        results: Path,
+        results: Path | None,
         on_corrupt: str,
         coords: Path | None = None,
         features: Path | None = None,
@@ -53,7 +55,7 @@ class SlideCohort:
         self.content = digest([(slide.id, slide_content(slide, coords)) for slide in slides.itertuples()])
         self._cache, self._on_corrupt, self._progress = cache, on_corrupt, progress
         self._coords, self._features = coords, features
-        self._previews = results / "previews" / manifest.task.name
+        self._previews = results / "previews" / manifest.task.name if results else None
         self._slide = {file_name(name): name for name in slides["id"]}
         self._sample = dict(zip(slides["id"], slides["sample"], strict=True))
         self._row = {name: row for row, name in enumerate(manifest.frame["id"])}

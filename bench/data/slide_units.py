@@ -59,8 +59,10 @@ class SlideUnits:
     manifest : Manifest
         Its `slides` have ``mpp`` (NaN where the slide is to say) and ``mask`` ("" where tissue is to be found).
     spec : TileSpec
-    cache, previews : Path
-        Folders of the grids and of what tissue was found, and of the pictures for people.
+    cache : Path
+        Folder of the grids and of what tissue was found.
+    previews : Path or None
+        Folder of the pictures for people; None draws none.
     on_corrupt : {"error", "skip"}
         Whether a slide that cannot be read stops the run or is left out.
     coords : Path or None
@@ -70,7 +72,7 @@ class SlideUnits:
     ----------
     source : str
         All of how tiles are laid that can change a feature; with the task's name, which keeps cohorts apart.
-    pictures : Path
+    pictures : Path or None
         Folder of the previews, one ``NAME.jpg`` a slide.
     """
 
@@ -79,7 +81,7 @@ class SlideUnits:
         manifest: Manifest,
         spec: TileSpec,
         cache: Path,
-        previews: Path,
+        previews: Path | None,
         on_corrupt: str,
         coords: Path | None,
         progress: bool = True,
@@ -88,7 +90,7 @@ class SlideUnits:
         given = str(coords.expanduser().absolute()) if coords else ""
         tiling = {**asdict(manifest.task.tiling), **asdict(spec), "coords": given}
         self.source = json.dumps({"task": manifest.task.name, "tiling": tiling}, sort_keys=True)
-        self.pictures = previews / (f"{spec}-coords" if coords else str(spec))
+        self.pictures = previews / (f"{spec}-coords" if coords else str(spec)) if previews else None
         self._grids = cache / "grids" / manifest.task.name / digest(self.source)
         self._tissue = cache / "tissue" / manifest.task.name
         self._on_corrupt, self._coords, self._progress = on_corrupt, coords, progress
@@ -114,7 +116,7 @@ class SlideUnits:
         answers = dict(zip(self.manifest.frame["id"], self.manifest.answers, strict=True))
         for slide in tqdm(rows, desc=f"{task}: tissue", unit=" slides", dynamic_ncols=True, disable=not self._progress):
             name = file_name(slide.id)
-            preview = self.pictures / f"{name}.jpg"
+            preview = self.pictures / f"{name}.jpg" if self.pictures else None
             try:
                 grid, attributes = self._grid(slide, self._grids / f"{name}.h5", preview)
             except _NotCorrupt as error:
@@ -128,16 +130,19 @@ class SlideUnits:
                     wrong.append(str(error))
                 continue
             except OSError as error:  # reading fails in a sentence, so this was writing
-                raise unwritable(Path(error.filename or preview), error, "cache=DIR or results=DIR") from error
-            sheet.append((preview, f"{slide.id}\n{answers[slide.sample]}, {len(grid)} tiles"))
+                place = Path(error.filename or preview or self._grids)
+                raise unwritable(place, error, "cache=DIR or results=DIR") from error
+            if preview:
+                sheet.append((preview, f"{slide.id}\n{answers[slide.sample]}, {len(grid)} tiles"))
             if len(grid):
                 shards.append(_shard(slide, grid, attributes))
                 over_edge += grid.candidates - len(grid) if self._coords else 0
                 scales.append(_Scale(grid, max(attributes["level0_mpp_x"], attributes["level0_mpp_y"])))
             else:
                 empty.setdefault(self._why_empty(grid), []).append(slide.id)
-        if sheet:
-            self._write_sheet(sheet)
+        if sheet and self.pictures:
+            name = f"{self.pictures.name}-{self.manifest.cohort_hash}.jpg"
+            _write_sheet(self.pictures.with_name(name), sheet)
         if wrong:
             more = [f"{len(wrong) - SHOWN} more slides cannot be used."] if len(wrong) > SHOWN else []
             raise UserError("\n".join([*wrong[:SHOWN], *more]))
@@ -153,11 +158,11 @@ class SlideUnits:
             notes.append(f"{counted(over_edge, 'tile')} of the coordinates left out, over the edge of a slide")
         if not shards:
             counts = ", ".join(f"{len(names)} {why}" for why, names in empty.items())
+            look = f"look at the pictures in {self.pictures}, " if self.pictures else ""
             mend = (
                 f"look at the files in {self._coords}"
                 if self._coords
-                else f"look at the pictures in {self.pictures}, give masks, or set a lower "
-                f"tasks.{task}.tiling.min_tissue or tiling.size"
+                else f"{look}give masks, or set a lower tasks.{task}.tiling.min_tissue or tiling.size"
             )
             raise UserError(f"None of the {len(rows)} slides of {task} gives a tile ({counts}): {mend}.")
         return shards, [*notes, *_scale_notes(scales, self.spec.mpp)]
@@ -179,18 +184,11 @@ class SlideUnits:
             return f"whose {'tiles all hang over the edge' if grid.candidates else 'coordinates list no tile'}"
         return "without tissue" if grid.candidates else f"smaller than a tile of {self.spec}"
 
-    def _write_sheet(self, previews: list[tuple[Path, str]]) -> None:
-        path = self.pictures.with_name(f"{self.pictures.name}-{self.manifest.cohort_hash}.jpg")
-        try:
-            write_contact_sheet(path, previews)
-        except OSError as error:
-            raise unwritable(path, error, "results=DIR") from error
-
-    def _grid(self, slide: Any, path: Path, preview: Path) -> tuple[Grid, dict[str, Any]]:
+    def _grid(self, slide: Any, path: Path, preview: Path | None) -> tuple[Grid, dict[str, Any]]:
         """The tiles of one slide, and what its coordinates mean; the cache holds known ones."""
         source = slide_content(slide, self._coords)
         known = _read_grid(path, source)
-        if known and preview.is_file():
+        if known and (preview is None or preview.is_file()):
             return known
         tiling = self.manifest.task.tiling
         with open_slide(slide.path, None if np.isnan(slide.mpp) else slide.mpp) as opened:
@@ -215,10 +213,18 @@ class SlideUnits:
                         upsample=tiling.upsample,
                     )
             attributes = coords_attributes(opened, grid)
-            write_preview(preview, opened, tissue, grid)
+            if preview:
+                write_preview(preview, opened, tissue, grid)
         if not known:
             _write_grid(path, source, grid, attributes)
         return grid, attributes
+
+
+def _write_sheet(path: Path, previews: list[tuple[Path, str]]) -> None:
+    try:
+        write_contact_sheet(path, previews)
+    except OSError as error:
+        raise unwritable(path, error, "results=DIR") from error
 
 
 class _NotCorrupt(UserError):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -33,10 +33,20 @@ class LeaderboardData:
     differences: dict[tuple[ResultKey, ResultKey, str], Comparison]
 
 
-def read_leaderboard(results: Path) -> LeaderboardData:
-    """Read the rows of a results folder and resample their predictions; what cannot be read is named once on stderr."""
+def read_leaderboard(
+    results: Path, keys: Collection[RunKey] | None = None, warn: Callable[[str], None] = warn_once
+) -> LeaderboardData:
+    """Read the rows of a results folder and resample their predictions.
+
+    Parameters
+    ----------
+    keys : collection of RunKey
+        The runs to read; all that there are if None.
+    warn : callable
+        Takes a sentence that names what cannot be read; the default prints it once to stderr.
+    """
     rows, sentences = read_rows(results)
-    data = LeaderboardData(aggregated(rows), {}, {})
+    data = LeaderboardData(aggregated(row for row in rows if keys is None or row.key in keys), {}, {})
     faulty: list[str] = []
     for _, block in itertools.groupby(data.entries, key=lambda entry: entry.key.block):  # bounds the draws in memory
         own = list(block)
@@ -48,7 +58,7 @@ def read_leaderboard(results: Path) -> LeaderboardData:
         more = f" And {len(faulty) - MOST_NAMED} more." if len(faulty) > MOST_NAMED else ""
         sentences.append(f"Left out of means' intervals and paired differences: {' '.join(faulty[:MOST_NAMED])}{more}")
     for sentence in sentences:
-        warn_once(sentence)
+        warn(sentence)
     return data
 
 

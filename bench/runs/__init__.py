@@ -1,6 +1,6 @@
 """Runs: what is to be done, the doing of it, and what each row needs."""
 
-from bench.runs.context import RunContext
+from bench.runs.context import RunContext, to_stderr
 from bench.runs.evaluate import Outcome, best_device, embed_cohort, evaluate_plan, prepare, print_report, run
 from bench.runs.plan import Plan, blocks_of
 from bench.runs.plan_text import plan_text
@@ -17,4 +17,5 @@ __all__ = [
     "prepare",
     "print_report",
     "run",
+    "to_stderr",
 ]

@@ -26,6 +26,8 @@ class RunContext:
         As for torch: "cpu", "cuda", "cuda:1", "mps".
     progress : bool
         Whether progress bars are shown.
+    pictures : bool
+        Whether previews of slides are drawn in the results folder.
     say : callable
         Takes each line about what is being done.
     """
@@ -33,6 +35,7 @@ class RunContext:
     config: BenchConfig
     device: str
     progress: bool = True
+    pictures: bool = True
     say: Callable[[str], None] = to_stderr
 
     @property

@@ -240,7 +240,10 @@ def _memory_bytes(context: RunContext) -> int | None:
     if context.device.startswith("cuda"):
         import torch
 
-        free, _ = torch.cuda.mem_get_info(torch.device(context.device))
+        try:
+            free, _ = torch.cuda.mem_get_info(torch.device(context.device))
+        except (AssertionError, RuntimeError):  # no such device, as loading the first model says in a sentence
+            return None
         return int(free * MEMORY_SHARE)
     if hasattr(os, "sysconf") and "SC_AVPHYS_PAGES" in os.sysconf_names:
         return int(os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") * MEMORY_SHARE)

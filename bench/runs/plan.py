@@ -233,9 +233,8 @@ def _cohort(context: RunContext, task: TaskConfig, models: Sequence[Model]) -> C
     coords, features = (Path(folder).expanduser() if folder else None for folder in (config.coords, config.features))
     if coords and not coords.is_dir():
         raise UserError(f"The folder of coordinates {coords} does not exist or is a file: name it in coords=DIR.")
-    return SlideCohort(
-        manifest, context.cache, context.results, config.on_corrupt.value, coords, features, context.progress
-    )
+    results = context.results if context.pictures else None
+    return SlideCohort(manifest, context.cache, results, config.on_corrupt.value, coords, features, context.progress)
 
 
 def counted_samples(cohort: Cohort) -> str:

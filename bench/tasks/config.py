@@ -190,15 +190,10 @@ def configured(settings: TaskConfig | Mapping[str, Any]) -> TaskConfig:
     from omegaconf.errors import OmegaConfBaseException
 
     name = settings.name if isinstance(settings, TaskConfig) else settings.get("name", "")
-    if isinstance(settings, TaskConfig):
-        for part, of in (("", settings), (".tiling", settings.tiling), (".split", settings.split)):
-            known = [f.name for f in fields(of)]
-            unknown = sorted(vars(of).keys() - set(known))
-            if unknown:
-                raise UserError(
-                    f"tasks.{name}{part} has no setting {unknown[0]}: its settings are {', '.join(known)}."
-                    + near_match(unknown[0], known)
-                )
+    _check_names(f"tasks.{name}", settings, TaskConfig)
+    for part, schema in (("tiling", Tiling), ("split", Split)):
+        own = getattr(settings, part) if isinstance(settings, TaskConfig) else settings.get(part)
+        _check_names(f"tasks.{name}.{part}", own, schema)
     if name in RESERVED:
         raise UserError(f"A task cannot be called {name}, as the table has a column of that name: call it otherwise.")
     try:
@@ -224,6 +219,17 @@ def configured(settings: TaskConfig | Mapping[str, Any]) -> TaskConfig:
     if task.min_groups < 1:
         raise UserError(f"tasks.{task.name}.min_groups is {task.min_groups} and must be at least 1.")
     return task
+
+
+def _check_names(place: str, settings: Any, schema: type) -> None:
+    """Every name in the settings, be they an object or a mapping, is a field of the schema."""
+    known = [f.name for f in fields(schema)]
+    given = settings if isinstance(settings, Mapping) else getattr(settings, "__dict__", {})
+    unknown = sorted(str(name) for name in given if name not in known)
+    if unknown:
+        raise UserError(
+            f"{place} has no setting {unknown[0]}: its settings are {', '.join(known)}.{near_match(unknown[0], known)}"
+        )
 
 
 def _check_kind(task: TaskConfig) -> None:

@@ -57,7 +57,7 @@ def run(folder, data, task, models, *arguments):
 
 @pytest.mark.parametrize(("task", "models"), [("tiles", "scaled,unpublished"), ("slides", "slide_scaled,unpublished")])
 def test_where_no_model_has_weights_nothing_is_computed(folder, tmp_path, decoded, task, models):
-    done = run(tmp_path, folder, task, models, "null=floors")
+    done = run(tmp_path, folder, task, models, "null=baselines")
     refused(done, "scaled has no public weights", "unpublished has no public weights")
     assert not decoded
     assert not list(tmp_path.glob("cache/**/*.h5"))
@@ -86,7 +86,7 @@ def test_a_slide_encoder_whose_tile_encoder_has_no_weights(folder, tmp_path, dec
 
 @pytest.mark.parametrize("task", ["tiles", "slides"])
 def test_one_of_two_is_said_before_the_first_tile_and_the_other_finishes(folder, tmp_path, decoded, task):
-    done = run(tmp_path, folder, task, "unpublished,means", "null=floors")
+    done = run(tmp_path, folder, task, "unpublished,means", "null=baselines")
     refused(done, "unpublished has no public weights")
     assert decoded
     assert all("pfmbench: unpublished has no public weights" in said for said in decoded)

@@ -1,0 +1,150 @@
+"""The arrows between the rooms of the house, as docs/ARCHITECTURE.md draws them."""
+
+import itertools
+import re
+import subprocess
+import sys
+
+import pytest
+
+from benchmarks.rooms import (
+    ROOT,
+    arrows,
+    attributes_used,
+    circle,
+    code_lines,
+    floors,
+    imports,
+    modules,
+    public_names,
+    room_of,
+)
+
+MODULES = modules()
+IMPORTS = imports(MODULES)
+ROOMS = sorted({room_of(module) for module in MODULES})
+PUBLIC_MODULES = {"registry.card", "registry.errors", "registry.extractor"}  # beside the names of the package
+COMMANDS = {("bench.__main__", "bench.report.__main__")}  # `python -m bench report` is the command of that room
+
+# Circles of modules that are known, each with its reason; an arrow that is gone needs no line here.
+KNOWN_CIRCLES = {
+    # both are one head, and each reads the other's settings or fit inside a function
+    ("bench.protocols.linear", "bench.protocols.linear_labels"),
+}
+# Heads that import the package that finds heads by name.
+KNOWN_FINDERS = {
+    # pools bags for a head that the user names, so it must find that head
+    "bench.protocols.pooled",
+}
+
+UPPER = {f"bench.{name}" for name in ("data", "runs", "report")}
+NEVER = {  # room: what it must not import, of the house or from outside
+    "registry": {room for room in ROOMS if room.startswith("bench")},
+    "bench.metrics": {room for room in ROOMS if room != "bench.metrics"},
+    "bench.protocols": {*UPPER, "bench.embedding", "bench.rows", "bench.targets", "bench.tasks"},
+    "bench.rows": {*UPPER, "torch", "bench.embedding", "bench.protocols", "bench.tasks"},
+    "bench.report": {*UPPER - {"bench.report"}, "torch", "bench.embedding", "bench.protocols", "bench.tasks"},
+    "bench.embedding": {*UPPER, "bench.protocols", "bench.rows", "bench.tasks"},
+}
+
+
+def test_no_room_imports_another_in_a_circle():
+    every = [one for one in IMPORTS if not one.types_only]
+
+    assert circle(arrows(every)) == []
+    assert circle(arrows(IMPORTS)) == [], "not even for a type checker"
+
+
+@pytest.mark.parametrize("room", ROOMS)
+def test_no_modules_of_a_room_import_each_other_in_a_circle(room):
+    own = [one for one in IMPORTS if room_of(one.importer) == room_of(one.target) == room and not one.types_only]
+    graph = arrows(own, of=str)
+    for importer, target in KNOWN_CIRCLES:
+        graph.get(importer, set()).discard(target)
+
+    assert circle(graph) == []
+
+
+def test_heads_are_found_by_name_and_do_not_find_each_other():
+    finders = {
+        one.importer
+        for one in IMPORTS
+        if one.target == "bench.protocols" and room_of(one.importer) == "bench.protocols" and not one.types_only
+    }
+
+    assert finders <= KNOWN_FINDERS
+
+
+@pytest.mark.parametrize("room", NEVER)
+def test_a_room_never_imports(room):
+    wrong = [str(one) for one in IMPORTS if room_of(one.importer) == room and room_of(one.target) in NEVER[room]]
+
+    assert room in ROOMS
+    assert {name for name in NEVER[room] if name.startswith("bench.")} <= set(ROOMS), "a rule names no room"
+    assert wrong == []
+
+
+def test_only_settings_and_runs_know_the_configuration():
+    knowing = {room_of(one.importer) for one in IMPORTS if one.target == "bench.config"}
+
+    assert knowing == {"bench.__main__", "bench.api", "bench.runs"}
+
+
+def test_a_room_imports_of_another_its_public_names_only():
+    wrong = []
+    for one in IMPORTS:
+        own, other = room_of(one.importer), room_of(one.target)
+        if own == other or other not in ROOMS or (one.importer, one.target) in COMMANDS:
+            continue
+        if one.target in PUBLIC_MODULES or MODULES[other].name != "__init__.py":
+            names, public = {one.name}, {one.name} if not one.name.startswith("_") else set()
+        elif one.target != other:
+            names, public = {one.target}, set()
+        else:
+            names = {one.name} if one.name else attributes_used(MODULES[one.importer], other.rpartition(".")[2])
+            public = set(public_names(MODULES[other]))
+        wrong += [f"{one} ({name})" for name in sorted(names - public)]
+
+    assert wrong == []
+
+
+@pytest.mark.parametrize("room", ["bench.report", "bench.rows", "bench.targets", "bench.metrics", "bench.settings"])
+def test_tables_are_made_without_loading_torch(room):
+    code = f"import sys, {room}; print(*({{'torch', 'timm', 'bench.embedding'}} & sys.modules.keys()))"
+
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+
+    assert done.stdout.strip() == ""
+
+
+def test_the_page_names_every_room_and_no_file_that_is_not_there():
+    page = (ROOT / "docs/ARCHITECTURE.md").read_text()
+    named = set(re.findall(r"`((?:bench|registry|benchmarks|tests|conf)/[\w/.]*)`", page))
+    table = page.split("## The packages")[1].split("##")[0]
+
+    assert len(named) > 20
+    assert sorted(path for path in named if not (ROOT / path).exists()) == []
+    assert [room for room in ROOMS if "." in room and f"{room.rpartition('.')[2]}" not in table] == []
+
+
+def test_the_reader_of_imports_sees_what_a_circle_is_made_of(tmp_path):
+    (tmp_path / "bench" / "a").mkdir(parents=True)
+    (tmp_path / "registry").mkdir()
+    (tmp_path / "registry" / "__init__.py").write_text("")
+    (tmp_path / "bench" / "__init__.py").write_text("")
+    (tmp_path / "bench" / "a" / "__init__.py").write_text("from .low import f\n__all__ = ['f']\n")
+    (tmp_path / "bench" / "a" / "low.py").write_text("def f():\n    from bench import b\n    return b.g, b._h\n")
+    lines = ('"""A docstring."""', "from typing import TYPE_CHECKING", "# a comment", "if TYPE_CHECKING:")
+    (tmp_path / "bench" / "b.py").write_text("\n".join([*lines, "    from bench.a import f", "", "def g(): ...\n"]))
+    known = modules(tmp_path)
+    found = imports(known)
+
+    assert sorted(known) == ["bench", "bench.a", "bench.a.low", "bench.b", "registry"]
+    assert circle(arrows(one for one in found if not one.types_only)) == []
+    assert floors(arrows(one for one in found if not one.types_only)) == {"bench.b": 0, "bench.a": 1}
+    with_types = circle(arrows(found))
+    assert set(with_types) == {"bench.a", "bench.b"}
+    assert all(target in arrows(found)[importer] for importer, target in itertools.pairwise(with_types))
+    assert public_names(known["bench.a"]) == ["f"]
+    assert attributes_used(known["bench.a.low"], "b") == {"g", "_h"}
+    assert code_lines(known["bench.b"]) == 4
