@@ -30,6 +30,8 @@ class RunContext:
         Whether previews of slides are drawn in the results folder.
     say : callable
         Takes each line about what is being done.
+    unpacked : Path or None
+        Where readers put what they unpack or make; None is the cache.
     """
 
     config: BenchConfig
@@ -37,6 +39,8 @@ class RunContext:
     progress: bool = True
     pictures: bool = True
     say: Callable[[str], None] = to_stderr
+
+    unpacked: Path | None = None
 
     @property
     def results(self) -> Path:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import functools
 import os
-from collections.abc import Sequence
+import tempfile
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Never
 
 from bench import protocols, report
@@ -90,8 +93,9 @@ def run(config: BenchConfig) -> None:
     context = RunContext(config, config.device or best_device())
     steps = set(config.steps)
     if steps == {Step.plan}:
-        plan = prepare(context)
-        print(plan_text(plan))
+        with _nothing_written(context) as context:
+            plan = prepare(context)
+            print(plan_text(plan))
         sentences = [*plan.failures, *(str(error) for task in plan.tasks for _, error in task.failed)]
         if sentences:
             raise UserError("\n".join(dict.fromkeys(sentences)))
@@ -101,6 +105,15 @@ def run(config: BenchConfig) -> None:
         print_report(context, outcome.plan if outcome else None)
     if outcome and outcome.failures:
         raise UserError("\n".join(outcome.failures))
+
+
+@contextlib.contextmanager
+def _nothing_written(context: RunContext) -> Iterator[RunContext]:
+    """The same context, whose readers see what is in the cache and put what they make into a folder that vanishes."""
+    with tempfile.TemporaryDirectory(prefix="pfmbench-plan-") as folder:
+        for there in context.cache.iterdir() if context.cache.is_dir() else ():
+            (Path(folder) / there.name).symlink_to(there.absolute())
+        yield dataclasses.replace(context, unpacked=Path(folder))
 
 
 def print_report(context: RunContext, plan: Plan | None) -> None:

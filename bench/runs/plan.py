@@ -227,7 +227,7 @@ def _cohort(context: RunContext, task: TaskConfig, models: Sequence[Model]) -> C
     config = context.config
     if not any(model.sees_pixels for model in models):
         task = dataclasses.replace(task, options={**task.options, "check_files": False})
-    manifest = tasks.read(task, Path(config.data) if config.data else None, context.cache)
+    manifest = tasks.read(task, Path(config.data) if config.data else None, context.unpacked or context.cache)
     if task.unit is SampleLevel.tile:
         return TileCohort(manifest, config.shard_tiles)
     coords, features = (Path(folder).expanduser() if folder else None for folder in (config.coords, config.features))

@@ -221,3 +221,10 @@ def test_steps_and_parts_that_cannot_be(tiles, tmp_path, arguments, parts):
     refused(run(tmp_path, tiles, *arguments), *parts)
     assert not row_files(tmp_path)
     assert not list(tmp_path.glob("cache/**/*.h5"))
+
+
+def test_a_plan_of_the_built_in_cohort_leaves_nothing_behind(tmp_path):
+    done = bench(tmp_path, "plan", "task=demo", "model=colour")
+    assert done.returncode == 0, done.stderr
+    assert "384 tiles to embed" in done.stdout
+    assert not list(tmp_path.iterdir())
