@@ -26,17 +26,6 @@ ROOMS = sorted({room_of(module) for module in MODULES})
 PUBLIC_MODULES = {"registry.card", "registry.errors", "registry.extractor"}  # beside the names of the package
 COMMANDS = {("bench.__main__", "bench.report.__main__")}  # `python -m bench report` is the command of that room
 
-# Circles of modules that are known, each with its reason; an arrow that is gone needs no line here.
-KNOWN_CIRCLES = {
-    # both are one head, and each reads the other's settings or fit inside a function
-    ("bench.protocols.linear", "bench.protocols.linear_labels"),
-}
-# Heads that import the package that finds heads by name.
-KNOWN_FINDERS = {
-    # pools bags for a head that the user names, so it must find that head
-    "bench.protocols.pooled",
-}
-
 UPPER = {f"bench.{name}" for name in ("data", "runs", "report")}
 NEVER = {  # room: what it must not import, of the house or from outside
     "registry": {room for room in ROOMS if room.startswith("bench")},
@@ -59,20 +48,14 @@ def test_no_room_imports_another_in_a_circle():
 def test_no_modules_of_a_room_import_each_other_in_a_circle(room):
     own = [one for one in IMPORTS if room_of(one.importer) == room_of(one.target) == room and not one.types_only]
     graph = arrows(own, of=str)
-    for importer, target in KNOWN_CIRCLES:
-        graph.get(importer, set()).discard(target)
 
     assert circle(graph) == []
 
 
-def test_heads_are_found_by_name_and_do_not_find_each_other():
-    finders = {
-        one.importer
-        for one in IMPORTS
-        if one.target == "bench.protocols" and room_of(one.importer) == "bench.protocols" and not one.types_only
-    }
+def test_heads_do_not_import_the_package_that_finds_them_by_name():
+    own = {one.importer for one in IMPORTS if one.target == "bench.protocols" and not one.types_only}
 
-    assert finders <= KNOWN_FINDERS
+    assert [importer for importer in own if room_of(importer) == "bench.protocols"] == []
 
 
 @pytest.mark.parametrize("room", NEVER)
