@@ -78,11 +78,14 @@ def _plain(error: Exception) -> str:
     import yaml
     from hydra.errors import MissingConfigException
 
+    from bench.sentences import near_match
+
     if isinstance(error, yaml.YAMLError):
         return f"A YAML file of the configuration cannot be read, {' '.join(str(error).split())}."
     if isinstance(error, MissingConfigException) and error.options:
         kind, _, name = str(error.missing_cfg_file).rpartition("/")
-        return f"There is no {kind} '{name}': choose one of {', '.join(o for o in error.options if o != 'schema')}."
+        known = [option for option in error.options if option != "schema"]
+        return f"There is no {kind} '{name}': choose one of {', '.join(known)}.{near_match(name, known)}"
     if "Ambiguous value for argument" in str(error):
         name, value = str(error).split("'")[1].split("=", 1)
         return (

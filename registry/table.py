@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from .card import ModelCard, Preprocessing
+from .text_table import aligned
 
 _EVIDENCE = {"stated": "", "inferred": " (inferred)", "unknown": " (?)"}
 
@@ -78,10 +79,7 @@ def table(cards: Iterable[ModelCard], widest: int = 34) -> str:
     heads = list(rows[0])
     lines = [{head: head for head in heads}, *rows]
     cells = [[_cut(line[head], widest) for head in heads] for line in lines]
-    widths = [max(len(row[i]) for row in cells) for i in range(len(heads))]
-    return "\n".join(
-        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in cells
-    )
+    return "\n".join(aligned(cells))
 
 
 def _cut(text: str, widest: int) -> str:

@@ -12,6 +12,7 @@ from bench.report.leaderboard_data import LeaderboardData
 from bench.report.results import AggregatedResult, protocol_names, task_names
 from bench.report.tables import number
 from bench.rows import Row
+from registry.text_table import aligned
 
 DIGITS = 3
 Block = tuple[str, str, str, str]
@@ -69,7 +70,8 @@ def _block(data: LeaderboardData, name: str, entries: list[AggregatedResult]) ->
     folds = " in a fold" if any(row.fold for row in successful) else ""
     yield f"{name}  primary metric {primary}, {samples} test samples, {groups} groups{folds}"
     if successful:
-        yield from _aligned(list(_cells(data, [entry for entry in entries if entry.successful], primary)))
+        cells = list(_cells(data, [entry for entry in entries if entry.successful], primary))
+        yield from (f"  {line}" for line in aligned(cells, left=2))
     for row in sorted(rows, key=lambda row: row.key):
         if not row.ok:
             fold = f" fold {row.fold}" if row.fold else ""
@@ -138,14 +140,6 @@ def _runs(entry: AggregatedResult, primary: str) -> str:
     parts += [f"{folds} fold" + "s" * (folds > 1)] if folds else []
     valued = len(entry.values(primary))
     return " x ".join(parts) + (f", only {valued} of {entry.n_expected}" if valued < entry.n_expected else "")
-
-
-def _aligned(lines: list[list[str]]) -> Iterator[str]:
-    """Text columns: the first two to the left, numbers to the right."""
-    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-    for line in lines:
-        cells = [c.ljust(w) if i < 2 else c.rjust(w) for i, (c, w) in enumerate(zip(line, widths, strict=True))]
-        yield "  " + "  ".join(cells).rstrip()
 
 
 def _label(row: Row) -> str:
