@@ -55,12 +55,16 @@ def main() -> None:
 
 
 def _overrides(arguments: list[str]) -> list[str]:
-    """What Hydra is given: keys of open maps may be new, and without a task the built-in suite runs."""
+    """What Hydra is given: keys of open maps may be new, and without a task the built-in suite runs.
+
+    Options such as ``--config-dir DIR`` go first, as Hydra refuses overrides on both sides of one.
+    """
     if arguments and arguments[0] in STEPS:
         arguments = [f"steps=[{arguments[0]}]", *arguments[1:]]
-    opened = [f"++{a}" if a.startswith(OPEN_MAPS) else a for a in arguments]
-    names_a_task = any(a.lstrip("+").startswith(("task=", "suite=")) for a in arguments)
-    return opened if names_a_task else [*opened, "suite=demo"]
+    options = [a for a in arguments if a.startswith("-") or ("=" not in a and not a.startswith("~"))]
+    overrides = [f"++{a}" if a.startswith(OPEN_MAPS) else a for a in arguments if a not in options]
+    names_a_task = any(a.lstrip("+").startswith(("task=", "suite=")) for a in overrides)
+    return [*options, *overrides] if names_a_task else [*options, *overrides, "suite=demo"]
 
 
 def _complain(message: str) -> int:

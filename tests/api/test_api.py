@@ -225,7 +225,7 @@ def test_calls_in_threads_give_what_one_call_gives_and_leave_no_hydra_state(plac
 
 def test_only_features_that_stand_are_opened(places):
     where = {"data": places["data"], "cache": places["cache"]}
-    with pytest.raises(bench.UserError, match=r"colour on tiles are not all in the cache \(1 files"):
+    with pytest.raises(bench.UserError, match="features of colour on tiles are not all in the cache"):
         bench.open_features("colour", "tiles", **where)
     assert not list(places["cache"].rglob("*.h5"))
 
