@@ -121,7 +121,7 @@ def drawn(room: str, count: int, seed: int) -> list[Fault]:
 def tests_of(room: str) -> list[Path]:
     """The files of a room's tests; those of `bench` itself are the tests of the command."""
     parts = [part for part in Path(room).parts if part != "bench" and not part.endswith(".py")]
-    return sorted((ROOT / "tests" / (parts[0] if parts else "run")).rglob("test_*.py"))
+    return sorted((ROOT / "tests" / (parts[0] if parts else "runs")).rglob("test_*.py"))
 
 
 def left_out(folder: str, names: list[str]) -> set[str]:

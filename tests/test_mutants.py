@@ -45,7 +45,12 @@ def test_the_seed_decides_what_is_planted_and_kinds_take_turns() -> None:
 
 @pytest.mark.parametrize(
     ("room", "folder"),
-    [("bench/metrics", "metrics"), ("bench/protocols/cox.py", "protocols"), ("bench", "run"), ("registry", "registry")],
+    [
+        ("bench/metrics", "metrics"),
+        ("bench/protocols/cox.py", "protocols"),
+        ("bench", "runs"),
+        ("registry", "registry"),
+    ],
 )
 def test_a_room_has_the_tests_of_its_name(room: str, folder: str) -> None:
     tests = mutants.tests_of(room)

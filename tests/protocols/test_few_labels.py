@@ -94,7 +94,7 @@ def test_retrieval_of_equal_distances_counts_the_other_class_first() -> None:
     test = Samples(np.array(["q", "r"]), np.array(["q", "r"]), same[:2], np.array([0, 1]))
     metrics = retrieval.fit_predict(train, None, test, retrieval.Config(k=[1, 3]), 0).metrics
     assert metrics["top_1"]["value"] == 0
-    with pytest.raises(UserError, match="set protocols"):
+    with pytest.raises(UserError, match="set k of the protocol"):
         retrieval.fit_predict(train, None, test, retrieval.Config(k=[10]), 0)
 
 

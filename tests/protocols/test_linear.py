@@ -107,7 +107,7 @@ def test_validation_side_chooses_and_is_then_fitted(class_weight: str | None) ->
 
 
 @pytest.mark.parametrize(("sizes", "held_out"), [((20, 20), (6, 5)), ((30, 30), (10, 8)), ((150, 150), (31, 29))])
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("seed", range(2))
 def test_a_separable_task_is_never_scored_at_chance(
     sizes: tuple[int, int], held_out: tuple[int, int], seed: int
 ) -> None:
@@ -124,7 +124,7 @@ def test_a_separable_task_is_never_scored_at_chance(
 
     train, val, test = side(sizes, "t"), side(held_out, "v"), side((100, 100), "q")
     for val_or_none in (val, None):
-        predictions = protocols.Head("linear", linear.Config()).fit_predict(train, val_or_none, test, 0)
+        predictions = protocols.Head("linear", linear.Config(n_strengths=12)).fit_predict(train, val_or_none, test, 0)
         assert balanced_accuracy_score(test.labels, predictions.scores.argmax(1)) > 0.85
 
 

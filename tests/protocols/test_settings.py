@@ -146,7 +146,7 @@ def test_a_network_that_is_not_there_is_refused_with_those_that_are(name: Any) -
 
 
 def test_settings_of_one_network_are_not_those_of_another() -> None:
-    with pytest.raises(UserError, match="network=dsmil of the abmil head is given with the settings of network=abmil"):
+    with pytest.raises(UserError, match="network=dsmil of the abmil head has the settings of network=abmil"):
         protocols.get("abmil").Config(network="dsmil")
 
 
