@@ -13,6 +13,7 @@ from tqdm import tqdm
 
 from bench.embedding.embedding import Embedding, origin, timing_path, weights_of
 from bench.embedding.job import EmbeddingJob
+from bench.embedding.stage import explained
 from bench.embedding.store import Stored, is_whole, read_features, read_places, sweep, write_features
 from bench.files import whole_file
 from registry.errors import UserError
@@ -62,7 +63,8 @@ def encode(tiles: Embedding, job: EmbeddingJob[SlideEncoder], *, label: str = ""
                 _write(path, encoder, features, file, wanted)
             result.files.append(path)
     except Exception as error:
-        result.error = error
+        mend = "on a slide: set a lower tasks.NAME.tiling.max_tiles, or device=cpu"
+        result.error = explained(job.key.model, error, mend)
     if result.files:
         own = weights_of(read_features(result.files[0])[1])
         notes = [*own["notes"], *tiles.weights.get("notes", [])]

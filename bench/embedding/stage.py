@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     from registry.extractor import FeatureExtractor
 
+FEWER_MODELS = "when it is loaded: set memory_gib lower, so that fewer models are loaded at once, or device=cpu"
 BATCHES_IN_FLIGHT = 4  # on a GPU, so that page-locked batches do not pile up
 
 
@@ -127,7 +128,8 @@ def _one_pass(
         try:
             extractors[job.key] = job.load()
         except Exception as error:
-            results[job.key].error = error
+            results[job.key].error = explained(job.key.model, error, FEWER_MODELS)
+    smaller_batch = f"at batch_size={how.batch_size}: set a smaller batch_size"
     total = sum(len(shard.tiles) for shard, own in todo if any(job.key in extractors for job in own))
     with tqdm(
         total=total,
@@ -153,7 +155,9 @@ def _one_pass(
                     try:
                         maker.add(batch.rows, batch.tiles)
                     except Exception as error:
-                        results[job.key].error = _explained(job.key.model, error, how.batch_size)
+                        results[job.key].error = explained(
+                            job.key.model, error, f"at batch_size={how.batch_size}: set a smaller batch_size"
+                        )
                         del makers[job]
                 bar.update(len(batch.rows))
                 mark = time.perf_counter()
@@ -163,7 +167,9 @@ def _one_pass(
                 try:
                     _finish(job, shard, maker, unreadable, waited)
                 except Exception as error:
-                    results[job.key].error = _explained(job.key.model, error, how.batch_size)
+                    results[job.key].error = explained(
+                        job.key.model, error, f"at batch_size={how.batch_size}: set a smaller batch_size"
+                    )
 
 
 class _Maker:
@@ -260,7 +266,8 @@ def _free_frames(error: BaseException | None) -> None:
         error = error.__cause__ or error.__context__
 
 
-def _explained(name: str, error: Exception, batch_size: int) -> Exception:
+def explained(model: str, error: Exception, mend: str) -> Exception:
+    """An error of a model; memory that runs out becomes a sentence that says when, and what to do."""
     if type(error).__name__ == "OutOfMemoryError":
-        return UserError(f"{name} runs out of GPU memory at batch_size={batch_size}: set a smaller batch_size.")
+        return UserError(f"{model} runs out of GPU memory {mend}.")
     return error

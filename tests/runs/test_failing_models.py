@@ -81,7 +81,6 @@ def test_what_a_model_made_before_it_failed_stays_and_a_later_run_goes_on(tiles,
     assert (one["model"], one["status"], one["error"], one["notes"]) == ("late_faulty", "ok", "", [])
 
 
-@pytest.mark.xfail(strict=True, reason="memory that runs out elsewhere than in embedding is called a fault to report")
 @pytest.mark.parametrize("model", ["hungry_at_load", "slide_hungry"])
 def test_no_memory_is_the_sentence_of_its_model_wherever_it_runs_out(tmp_path, model):
     for i in range(4):
