@@ -155,9 +155,7 @@ def _one_pass(
                     try:
                         maker.add(batch.rows, batch.tiles)
                     except Exception as error:
-                        results[job.key].error = explained(
-                            job.key.model, error, f"at batch_size={how.batch_size}: set a smaller batch_size"
-                        )
+                        results[job.key].error = explained(job.key.model, error, smaller_batch)
                         del makers[job]
                 bar.update(len(batch.rows))
                 mark = time.perf_counter()
@@ -167,9 +165,7 @@ def _one_pass(
                 try:
                     _finish(job, shard, maker, unreadable, waited)
                 except Exception as error:
-                    results[job.key].error = explained(
-                        job.key.model, error, f"at batch_size={how.batch_size}: set a smaller batch_size"
-                    )
+                    results[job.key].error = explained(job.key.model, error, smaller_batch)
 
 
 class _Maker:
