@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -40,6 +40,8 @@ class Model:
         Arguments of `registry.load` alone.
     tile_encoder : Model or None
         Of a slide encoder: the model whose features it takes.
+    named : bool
+        Whether the user named it; baselines stand beside the models that the user named.
     """
 
     name: str
@@ -48,6 +50,7 @@ class Model:
     source: dict[str, Any]
     how: dict[str, Any]
     tile_encoder: Model | None = None
+    named: bool = True
 
     @property
     def sees_pixels(self) -> bool:
@@ -131,7 +134,8 @@ def models_of(config: BenchConfig, device: str) -> list[Model]:
     if config.weights is WeightsChoice.random:
         named = [n if _is_baseline(n) or n == PRECOMPUTED else n + RANDOM for n in named]
     registry.load_plugins(list(config.plugins))
-    found = [_model(config, name, device) for name in dict.fromkeys([*named, *_baselines(config.null, named)])]
+    every = dict.fromkeys([*named, *_baselines(config.null, named)])
+    found = [replace(_model(config, name, device), named=name in named) for name in every]
     _check_checkpoints(config, named, [model.tile_encoder.name for model in found if model.tile_encoder])
     for option in config.options:
         if not any(option in model.card.options for model in found):

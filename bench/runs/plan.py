@@ -110,9 +110,9 @@ def make_plan(context: RunContext, models: Sequence[Model], heads: dict[str, pro
         except UserError as error:
             missing[model.name] = error
             context.say(f"pfmbench: {sentence_of(error, model.name)}")
-    if all(model.name in missing for model in models if not model.baseline):
-        named = [model for model in models if not model.baseline]
-        models = named or models
+    named = [model for model in models if model.named]
+    if all(model.name in missing for model in named):
+        models = named
     plans = []
     for name, task in _described(context).items():
         try:

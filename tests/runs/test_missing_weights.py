@@ -71,6 +71,15 @@ def test_where_no_model_has_weights_nothing_is_computed(folder, tmp_path, decode
     assert "colour" not in done.stdout
 
 
+def test_a_baseline_that_the_user_named_is_run_where_a_model_has_no_weights(folder, tmp_path, decoded):
+    refused(run(tmp_path, folder, "tiles", "unpublished,colour", "null=none"), "unpublished has no public weights")
+    assert decoded
+    assert {model: one["status"] for (model, *_), one in rows(tmp_path).items()} == {
+        "unpublished": "failed",
+        "colour": "ok",
+    }
+
+
 def test_a_slide_encoder_whose_tile_encoder_has_no_weights(folder, tmp_path, decoded):
     """Its own are there."""
     import torch
