@@ -36,6 +36,7 @@ def unequal(n: int, seed: int) -> Samples:
     return samples.take((samples.labels < 2) | (np.arange(n) % 3 > 0))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("with_val", [False, True], ids=["inner_folds", "validation"])
 @pytest.mark.parametrize("settings", SWEEPS, ids=lambda s: "-".join(map(str, s.values())))
 def test_the_temperature_is_fitted_on_held_out_scores_of_the_chosen_candidate(

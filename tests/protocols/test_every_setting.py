@@ -125,6 +125,7 @@ def test_every_setting_of_a_network_has_a_case(network: str) -> None:
     assert known == {*NETWORKS[network], "network", PRECISION}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("head", "field", "case"), cases())
 def test_a_setting_changes_the_predictions(head: dict[str, Any], field: str, case: Case) -> None:
     if head["kind"] == "cox":
