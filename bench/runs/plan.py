@@ -63,6 +63,8 @@ class TaskPlan:
         Models that want the same tiles are together.
     failed : list of (Run, Exception)
         Rows that cannot be made, and why.
+    refused : list of str
+        Where features alone are made: a sentence for each model that cannot be run.
     """
 
     cohort: Cohort
@@ -70,6 +72,13 @@ class TaskPlan:
     left_out: str
     passes: list[tuple[EmbeddingPlan, list[ModelWork]]] = field(default_factory=list)
     failed: list[tuple[Run, Exception]] = field(default_factory=list)
+    refused: list[str] = field(default_factory=list)
+
+    def refuse(self, model: Model, error: Exception, runs: Sequence[Run]) -> None:
+        """A model that cannot be run: each of its rows fails, and without heads, and so rows, it is a sentence."""
+        self.failed.extend((run, error) for run in runs)
+        if not self.heads:
+            self.refused.append(sentence_of(error, model.name))
 
     @property
     def task(self) -> TaskConfig:
@@ -122,7 +131,7 @@ def make_plan(context: RunContext, models: Sequence[Model], heads: dict[str, pro
         except Exception as error:  # so that the other tasks run
             failures.append(f"{name}: {fault(error)}")
         else:
-            failures += _models_without_heads(plan, models)
+            failures += [*plan.refused, *_models_without_heads(plan, models)]
             plans.append(plan)
     return Plan(plans, failures)
 
@@ -157,7 +166,7 @@ def _plan_of(
         if error is None:
             usable.append(model)
         else:
-            plan.failed.extend((run, error) for run in _runs(context, plan, None, model))
+            plan.refuse(model, error, _runs(context, plan, None, model))
     for part in cohort.plans(usable) if usable else ():
         work = []
         for model in part.models:
@@ -165,7 +174,7 @@ def _plan_of(
             try:
                 tiles, vectors = _jobs(context, task, part, model)
             except Exception as error:
-                plan.failed.extend((run, error) for run in runs)
+                plan.refuse(model, error, runs)
                 continue
             work.append(ModelWork(model, tiles, vectors, runs))
         plan.passes.append((part, work))

@@ -80,6 +80,14 @@ def test_a_baseline_that_the_user_named_is_run_where_a_model_has_no_weights(fold
     }
 
 
+def test_the_step_embed_fails_for_a_model_without_weights_and_embeds_the_others(folder, tmp_path, decoded):
+    done = run(tmp_path, folder, "tiles", "unpublished,means", "null=none", "steps=[embed]")
+    refused(done, "unpublished has no public weights")
+    assert decoded
+    assert list(tmp_path.glob("cache/features/means/*/*.h5"))
+    assert not rows(tmp_path)
+
+
 def test_a_slide_encoder_whose_tile_encoder_has_no_weights(folder, tmp_path, decoded):
     """Its own are there."""
     import torch
