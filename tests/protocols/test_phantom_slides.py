@@ -39,7 +39,8 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> tuple[pd.DataFrame, Pa
 
 
 def row(results: Path, protocol: str, seed: int) -> dict:
-    found: dict = json.loads((results / f"rows/slides/efficientnet_lite0/{protocol}-{seed}.json").read_text())
+    (path,) = results.glob(f"rows/slides/*/efficientnet_lite0/{protocol}-*-seed{seed}.json")
+    found: dict = json.loads(path.read_text())
     return found
 
 
