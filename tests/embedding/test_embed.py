@@ -112,7 +112,7 @@ def test_each_tile_is_decoded_once_for_all_models(tmp_path, source, monkeypatch)
     np.testing.assert_allclose(two.features(), 2 * one.features(), rtol=1e-3)
 
 
-def test_a_failing_model_leaves_the_others_whole(tmp_path, source):
+def test_a_failing_model_leaves_the_others_complete(tmp_path, source):
     class Broken(Means):
         def __call__(self, tiles):
             raise RuntimeError("boom")
@@ -137,7 +137,7 @@ def test_features_that_are_no_numbers_are_refused(tmp_path, source):
     assert not list(tmp_path.glob("features/**/*.h5"))
 
 
-def test_large_values_are_kept_in_float32(tmp_path, source):
+def test_large_values_are_stored_in_float32(tmp_path, source):
     [made] = run(source, make_job(tmp_path, Means(1e6)))
     np.testing.assert_allclose(made.features(), 1e6 * expected(source), rtol=1e-6)
     with h5py.File(made.files[0]) as file:

@@ -56,7 +56,7 @@ def test_a_cohort_is_held_with_few_files_open(tmp_path):
     assert all((rows == 1).all() for rows in read)
 
 
-def test_stored_features_that_are_gone_or_cut_are_said_plainly(tmp_path):
+def test_missing_or_truncated_features_are_one_plain_sentence(tmp_path):
     write_features(tmp_path / "s.h5", np.ones((300, 20), np.float32), {})
     stored, _ = read_features(tmp_path / "s.h5")
     os.truncate(tmp_path / "s.h5", 5000)
@@ -67,7 +67,7 @@ def test_stored_features_that_are_gone_or_cut_are_said_plainly(tmp_path):
         stored[:2]
 
 
-def test_a_full_disk_and_a_closed_folder_are_said_plainly(tmp_path, monkeypatch):
+def test_a_full_disk_and_a_closed_folder_are_one_plain_sentence(tmp_path, monkeypatch):
     def full(*_, **__):
         raise OSError(28, "No space left on device")
 

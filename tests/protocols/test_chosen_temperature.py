@@ -74,7 +74,7 @@ def test_the_temperature_is_fitted_on_held_out_scores_of_the_chosen_candidate(
 
 
 @pytest.mark.parametrize("steps", [40, 400])
-def test_the_mini_batch_probe_is_scaled_by_validation_scores_of_the_kept_head(steps: int) -> None:
+def test_the_mini_batch_probe_is_scaled_by_validation_scores_of_its_best_head(steps: int) -> None:
     train, val, test = (cohort(n, separation=0.5, seed=seed) for n, seed in ((150, 0), (90, 2), (60, 1)))
     head = configured(
         {"kind": "linear_sgd", "learning_rates": [1e-4, 0.1, 1e-2], "steps": steps, "patience_share": None}

@@ -77,7 +77,7 @@ def test_training_ends_when_patience_does_with_the_weights_of_the_best_epoch(
         assert all(torch.equal(left[name], value) for name, value in of_epoch.items()) == (epoch == kept)
 
 
-def test_the_kept_epoch_predicts_as_a_training_of_that_length() -> None:
+def test_the_best_epoch_predicts_as_a_training_of_that_length() -> None:
     train_bags, val, test = slides(24, 0), slides(16, 1), slides(10, 2)
     settings = {
         "kind": "abmil",

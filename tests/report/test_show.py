@@ -230,7 +230,7 @@ def test_a_task_where_all_failed_still_shows(add_run: AddRun, results: Path) -> 
     assert block(results, "demo")[1:] == ["  failed: uni, linear, seed 0: Out of memory."]
 
 
-def test_notes_are_said_once_with_their_models(add_run: AddRun, results: Path) -> None:
+def test_a_note_is_shown_once_with_its_models(add_run: AddRun, results: Path) -> None:
     add_run("a", predicted(1.0), notes=["synthetic"])
     add_run("b", predicted(1.0), notes=["synthetic", "seen at half the mpp"])
     assert block(results, "demo")[-2:] == ["  note: b: seen at half the mpp", "  note: a, b: synthetic"]
