@@ -1,20 +1,22 @@
-"""The cluster bootstrap: whole groups (patients) are drawn with replacement, never single samples of a patient.
+"""The cluster bootstrap and jackknife: whole groups (patients) are drawn or left out, never samples of them.
 
 A resample is a vector of weights, how often each group was drawn. Statistics are computed from the weights and never
-from resampled arrays. Percentile intervals: Efron & Tibshirani 1993, "An Introduction to the Bootstrap", chapter 13;
+from resampled arrays. The bootstrap: Efron & Tibshirani 1993, "An Introduction to the Bootstrap", chapter 13;
 resampling of clusters: Field & Welsh 2007, J. R. Statist. Soc. B 69, 369-390.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypeVar
 
 import numpy as np
 from jaxtyping import Float, Int, Shaped
 
-Weights = Int[np.ndarray, "group resample"]
+from bench.metrics.intervals import UNBOUNDED, Influence, Interval, Scale, blocks_of, influence_of, studentised
+
+Weights = Shaped[np.ndarray, "group resample"]
 Statistic = Callable[[Weights], Float[np.ndarray, " resample"]]
 Key = TypeVar("Key", bound=Hashable)
 
@@ -24,19 +26,30 @@ _CHUNK_ELEMENTS = 2**22
 
 
 @dataclass(frozen=True)
-class Interval:
-    """A point estimate on all samples and its percentile interval; NaN stands for undefined."""
+class Estimator:
+    """A statistic, and what its interval is made by.
 
-    value: float
-    ci_low: float
-    ci_high: float
+    Attributes
+    ----------
+    statistic : function
+        Of weights [group, resample]; the groups that are drawn come first, the added ones after them.
+    scale : Scale or None
+        The values that it can take; None for a statistic that is to have no interval.
+    added : float64 [added group]
+        Weights of the groups that smooth the interval (`bench.metrics.smoothing`); they are in no value and no draw.
+    """
+
+    statistic: Statistic
+    scale: Scale | None = UNBOUNDED
+    added: Float[np.ndarray, " added"] = field(default_factory=lambda: np.empty(0))
 
 
 @dataclass(frozen=True)
 class Replicates:
-    """A statistic on all samples, and on each resample of the groups.
+    """A statistic on all samples, on each resample of the groups, and without each block of them.
 
-    Two replicates of one call of `replicate` rest on the same resamples, so their difference is a paired one.
+    Two replicates of one call of `replicate` rest on the same resamples and blocks, so their difference is a paired
+    one.
 
     Attributes
     ----------
@@ -44,21 +57,34 @@ class Replicates:
         On all samples, each counted once.
     draws : float64 [resample]
         NaN where a resample leaves the statistic undefined; empty when there is one group only.
+    centre : float
+        The smoothed value, which the interval lies around.
+    influence : float64 [block]
+        By how much each block of groups moves the statistic; empty when there is one group only.
+    scale : Scale or None
+        The values that the statistic can take; None where it has no interval.
     """
 
     value: float
     draws: Float[np.ndarray, " resample"]
+    centre: float
+    influence: Influence
+    scale: Scale | None = UNBOUNDED
 
     def __sub__(self, other: Replicates) -> Replicates:
-        return Replicates(self.value - other.value, self.draws - other.draws)
+        value = self.value - other.value
+        return Replicates(value, self.draws - other.draws, value, self.influence - other.influence)
+
+    @property
+    def undefined_share(self) -> float:
+        """Share of the resamples, 0 to 1, that leave the statistic undefined."""
+        return float(np.isnan(self.draws).mean()) if len(self.draws) else 0.0
 
     def interval(self) -> Interval:
-        """Percentile interval that covers 95 % of the defined draws; NaN bounds when there are none."""
-        defined = self.draws[~np.isnan(self.draws)]
-        if np.isnan(self.value) or not len(defined):
+        """The studentised 95 % interval (`bench.metrics.intervals`)."""
+        if self.scale is None:
             return Interval(self.value, np.nan, np.nan)
-        low, high = np.quantile(defined, [0.025, 0.975])
-        return Interval(self.value, float(low), float(high))
+        return studentised(self.value, self.centre, self.influence, self.scale)
 
 
 def group_weights(n_groups: int, n_boot: int, seed: int, chunk: int) -> Iterator[Weights]:
@@ -75,18 +101,50 @@ def group_weights(n_groups: int, n_boot: int, seed: int, chunk: int) -> Iterator
 
 
 def replicate(
-    statistics: Mapping[Key, Statistic], n_groups: int, n_samples: int, *, n_boot: int, seed: int
+    estimators: Mapping[Key, Estimator], n_groups: int, n_samples: int, *, n_boot: int, seed: int
 ) -> dict[Key, Replicates]:
-    """Every statistic on all samples and on the same `n_boot` resamples of the groups."""
+    """Every statistic on all samples, on the same `n_boot` resamples of the groups, and without each block of them.
+
+    Without resamples (`n_boot=0`) there is no jackknife either: only the values are wanted.
+    """
     everyone = np.ones((n_groups, 1), np.int32)
-    values = {key: float(statistic(everyone)[0]) for key, statistic in statistics.items()}
-    draws: dict[Key, list[np.ndarray]] = {key: [np.empty(0)] for key in statistics}
-    if n_groups > 1:
+    values = {key: float(of.statistic(_with_added(everyone, 0 * of.added))[0]) for key, of in estimators.items()}
+    draws: dict[Key, list[np.ndarray]] = {key: [np.empty(0)] for key in estimators}
+    centres, influences = dict(values), {key: np.empty(0) for key in estimators}
+    if n_groups > 1 and n_boot:
         chunk = min(_CHUNK, max(1, _CHUNK_ELEMENTS // n_samples))
         for weights in group_weights(n_groups, n_boot, seed, chunk):
-            for key, statistic in statistics.items():
-                draws[key].append(statistic(weights))
-    return {key: Replicates(values[key], np.concatenate(draws[key])) for key in statistics}
+            padded = {n: _with_added(weights, np.zeros(n)) for n in {len(of.added) for of in estimators.values()}}
+            for key, of in estimators.items():
+                draws[key].append(of.statistic(padded[len(of.added)]))
+        block = blocks_of(n_groups, seed)
+        for key, of in estimators.items():
+            if of.scale is not None:
+                left_out = _jackknife(of, block, chunk)
+                centres[key], influences[key] = float(left_out[-1]), influence_of(left_out[:-1])
+    return {
+        key: Replicates(values[key], np.concatenate(draws[key]), centres[key], influences[key], of.scale)
+        for key, of in estimators.items()
+    }
+
+
+def _jackknife(of: Estimator, block: Int[np.ndarray, " group"], chunk: int) -> Float[np.ndarray, " block_and_all"]:
+    """The smoothed statistic without each block of groups, without each added group, and at last with all of them."""
+    blocks = np.append(block, block.max() + 1 + np.arange(len(of.added)))
+    base = np.append(np.ones(len(block)), of.added)
+    found = []
+    for start in range(0, blocks.max() + 2, chunk):
+        left_out = np.arange(start, min(start + chunk, blocks.max() + 2))
+        found.append(of.statistic(base[:, None] * (blocks[:, None] != left_out)))
+    return np.concatenate(found)
+
+
+def _with_added(weights: Weights, added: Float[np.ndarray, " added"]) -> Weights:
+    """The weights with those of the added groups below them, the same in each resample."""
+    if not len(added):
+        return weights
+    below = np.broadcast_to(added[:, None], (len(added), weights.shape[1])).astype(weights.dtype)
+    return np.concatenate([weights, below])
 
 
 class WeightSums:

@@ -54,9 +54,6 @@ def nll(
     return weighted_mean(-np.log(np.maximum(scores[np.arange(len(y_true)), y_true], SMALLEST)), groups)
 
 
-CALIBRATION = {"ece": ece, "ece_mass": ece_mass, "brier": brier, "nll": nll}
-
-
 def _calibration_error(
     y_true: np.ndarray, scores: np.ndarray, groups: np.ndarray, cuts: Callable[[np.ndarray], np.ndarray]
 ) -> Statistic:

@@ -8,11 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from bench.metrics import multilabel
+from bench.metrics import calibration, multilabel, smoothing
 from bench.metrics.bootstrap import Statistic
-from bench.metrics.calibration import CALIBRATION
 from bench.metrics.checks import check_classes, check_labels, check_survival, check_values
 from bench.metrics.confusion import accuracy, balanced_accuracy, f1_macro
+from bench.metrics.intervals import UNBOUNDED, Scale
 from bench.metrics.ordinal import quadratic_kappa
 from bench.metrics.ranking import auroc
 from bench.metrics.regression import mae, pearson, r2
@@ -30,10 +30,16 @@ class Metric:
         [resample]. What does not depend on the weights (sorting, counting) is done once in the outer call, on labels
         and scores that were checked before; weights of one give the point estimate.
     lower_is_better : bool
+    scale : Scale or None
+        The values that it can take; None where an interval over patients would not cover the value of a perfect model.
+    smoothed : bool
+        Whether it is a rate of right answers, whose interval is that of smoothed counts (`MetricSet.added`).
     """
 
     compute: Callable[[Any, Any, Any], Statistic]
     lower_is_better: bool = False
+    scale: Scale | None = UNBOUNDED
+    smoothed: bool = False
 
     def __call__(self, y_true: np.ndarray, scores: np.ndarray, groups: np.ndarray) -> Statistic:
         return self.compute(y_true, scores, groups)
@@ -55,6 +61,8 @@ class MetricSet:
         Raises ValueError unless y_true and scores, of one sample at least, are of this form.
     probabilities : bool
         Whether labels are class indices and scores the probabilities of the classes, which are then calibrated.
+    added : function or None
+        From y_true and scores to labels and scores of the samples that smooth intervals (`bench.metrics.smoothing`).
     """
 
     name: str
@@ -62,6 +70,7 @@ class MetricSet:
     primary: str
     check: Callable[[Any, Any], None]
     probabilities: bool = False
+    added: Callable[[Any, Any], smoothing.Added] | None = None
 
     @property
     def every(self) -> dict[str, Metric]:
@@ -73,32 +82,45 @@ class MetricSet:
         return name in self.every and self.every[name].lower_is_better
 
 
-CALIBRATED = {name: Metric(compute, lower_is_better=True) for name, compute in CALIBRATION.items()}
+SHARE, CORRELATION, POSITIVE = Scale(0.0, 1.0), Scale(-1.0, 1.0), Scale(low=0.0)
+
+CALIBRATED = {
+    # A calibration error is never 0 on samples, not even of a calibrated model, and its resamples lie higher still.
+    "ece": Metric(calibration.ece, lower_is_better=True, scale=None),
+    "ece_mass": Metric(calibration.ece_mass, lower_is_better=True, scale=None),
+    "brier": Metric(calibration.brier, lower_is_better=True, scale=Scale(0.0, 2.0)),
+    "nll": Metric(calibration.nll, lower_is_better=True, scale=POSITIVE),
+}
 SCALED = {f"{name}_scaled": metric for name, metric in CALIBRATED.items()}
 """The calibration metrics of the probabilities after temperature scaling."""
 
 _OF_CLASSES = {
-    "accuracy": Metric(accuracy),
-    "balanced_accuracy": Metric(balanced_accuracy),
-    "f1_macro": Metric(f1_macro),
-    "auroc": Metric(auroc),
+    "accuracy": Metric(accuracy, scale=SHARE, smoothed=True),
+    "balanced_accuracy": Metric(balanced_accuracy, scale=SHARE, smoothed=True),
+    "f1_macro": Metric(f1_macro, scale=SHARE, smoothed=True),
+    "auroc": Metric(auroc, scale=SHARE, smoothed=True),
 }
 _OF_LABELS = {
-    "auroc": Metric(multilabel.auroc),
-    "average_precision": Metric(multilabel.average_precision),
-    "f1_macro": Metric(multilabel.f1_macro),
+    "auroc": Metric(multilabel.auroc, scale=SHARE, smoothed=True),
+    "average_precision": Metric(multilabel.average_precision, scale=SHARE, smoothed=True),
+    "f1_macro": Metric(multilabel.f1_macro, scale=SHARE, smoothed=True),
 }
-_OF_VALUES = {"pearson": Metric(pearson), "r2": Metric(r2), "mae": Metric(mae, lower_is_better=True)}
-_OF_GRADES = {"quadratic_kappa": Metric(quadratic_kappa)} | _OF_CLASSES
+_OF_VALUES = {
+    "pearson": Metric(pearson, scale=CORRELATION),
+    "r2": Metric(r2, scale=Scale(high=1.0)),
+    "mae": Metric(mae, lower_is_better=True, scale=POSITIVE),
+}
+_OF_GRADES = {"quadratic_kappa": Metric(quadratic_kappa, scale=CORRELATION, smoothed=True)} | _OF_CLASSES
+_C_INDEX = {"c_index": Metric(c_index, scale=SHARE)}
 
 METRIC_SETS = {
-    metric_set.name: metric_set
-    for metric_set in (
-        MetricSet("classes", _OF_CLASSES, "balanced_accuracy", check_classes, probabilities=True),
-        MetricSet("ordinal", _OF_GRADES, "quadratic_kappa", check_classes, probabilities=True),
+    of.name: of
+    for of in (
+        MetricSet("classes", _OF_CLASSES, "balanced_accuracy", check_classes, True, smoothing.of_classes),
+        MetricSet("ordinal", _OF_GRADES, "quadratic_kappa", check_classes, True, smoothing.of_classes),
         MetricSet("regression", _OF_VALUES, "pearson", check_values),
-        MetricSet("survival", {"c_index": Metric(c_index)}, "c_index", check_survival),
-        MetricSet("multilabel", _OF_LABELS, "auroc", check_labels),
+        MetricSet("survival", _C_INDEX, "c_index", check_survival),
+        MetricSet("multilabel", _OF_LABELS, "auroc", check_labels, added=smoothing.of_labels),
     )
 }
 """A further metric is one function in this package and one entry in the dictionaries above."""

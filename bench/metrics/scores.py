@@ -7,8 +7,10 @@ from collections.abc import Iterable, Mapping
 import numpy as np
 from jaxtyping import Float, Shaped
 
-from bench.metrics.bootstrap import Interval, Key, Replicates, replicate
+from bench.metrics.bootstrap import Estimator, Key, Replicates, replicate
+from bench.metrics.intervals import Interval
 from bench.metrics.metric_sets import SCALED, Metric, MetricSet, metric_set
+from bench.metrics.smoothing import WEIGHT
 
 
 def check(
@@ -78,14 +80,14 @@ def resample(
     after = {key: np.asarray(values) for key, values in (scaled or {}).items()}
     for values in (*before.values(), *after.values()):
         metric_set(kind).check(y_true, values)
-    statistics = {
-        (key, metric): compute(y_true, values, group)
-        for metric, compute in of_kind.items()
+    estimators = {
+        (key, metric): _estimator(metric_set(kind), of_metric, y_true, values, group)
+        for metric, of_metric in of_kind.items()
         for key, values in (after if metric in SCALED else before).items()
     }
     found: dict[Key, dict[str, Replicates]] = {key: {} for key in scores}
-    for (key, metric), of_metric in replicate(statistics, len(distinct), len(group), n_boot=n_boot, seed=seed).items():
-        found[key][metric] = of_metric
+    for (key, metric), of_key in replicate(estimators, len(distinct), len(group), n_boot=n_boot, seed=seed).items():
+        found[key][metric] = of_key
     return found
 
 
@@ -99,10 +101,10 @@ def score(
     n_boot: int = 1000,
     seed: int = 0,
 ) -> dict[str, Interval]:
-    """Each metric on all samples, with its 95 % percentile interval by cluster bootstrap over the groups.
+    """Each metric on all samples, with its 95 % interval over the groups (`bench.metrics.intervals`).
 
-    The bounds are NaN when there is one group only, or when the metric is undefined. Resamples that leave a metric
-    undefined are left out of its interval. The rest is as in `resample`.
+    The bounds are NaN when there is one group only, when the metric is undefined or has no sound interval, and when
+    `n_boot` is 0. The rest is as in `resample`.
     """
     replicates = resample(y_true, {"": scores}, groups, kind=kind, metrics=metrics, n_boot=n_boot, seed=seed)[""]
     return {metric: of_metric.interval() for metric, of_metric in replicates.items()}
@@ -116,7 +118,7 @@ def score_all(
     *,
     kind: str | MetricSet = "classes",
     n_boot: int = 1000,
-) -> dict[str, Interval]:
+) -> dict[str, Replicates]:
     """All metrics of a kind; of classes and grades also the calibration, and that once more after temperature scaling.
 
     Parameters
@@ -128,7 +130,17 @@ def score_all(
     found = resample(
         y_true, {"": scores}, groups, scaled=after, kind=kind, metrics=[*names(kind), *of_scaled], n_boot=n_boot
     )
-    return {metric: replicates.interval() for metric, replicates in found[""].items()}
+    return found[""]
+
+
+def _estimator(of: MetricSet, metric: Metric, y_true: np.ndarray, scores: np.ndarray, group: np.ndarray) -> Estimator:
+    """The metric, with the samples that smooth its interval where it is a rate."""
+    if not (metric.smoothed and of.added):
+        return Estimator(metric(y_true, scores, group), metric.scale)
+    more_labels, more_scores = of.added(y_true, scores)
+    y_true, scores = np.concatenate([y_true, more_labels]), np.concatenate([scores, more_scores])
+    groups = np.append(group, group.max() + 1 + np.arange(len(more_labels)))
+    return Estimator(metric(y_true, scores, groups), metric.scale, np.full(len(more_labels), WEIGHT))
 
 
 def _metrics(kind: str | MetricSet, wanted: Iterable[str] | None) -> dict[str, Metric]:

@@ -8,7 +8,7 @@ from dataclasses import asdict
 import numpy as np
 from jaxtyping import Float, Shaped
 
-from bench.metrics import replicate, weighted_mean
+from bench.metrics import Estimator, Scale, replicate, weighted_mean
 
 RESAMPLES = 1000
 
@@ -22,8 +22,15 @@ def over_draws(values: Float[np.ndarray, " draw"]) -> dict[str, float]:
 def by_group(
     values: Mapping[str, Float[np.ndarray, " sample"]], groups: Shaped[np.ndarray, " sample"], seed: int
 ) -> dict[str, dict[str, float]]:
-    """Means over samples, and their 95 % percentile intervals, all from the same resamples of the groups."""
+    """Means over samples of values from 0 to 1, and their 95 % intervals over the groups.
+
+    Half a sample of 0 and half a sample of 1 are added for the interval, as in `bench.metrics.smoothing`.
+    """
     distinct, group = np.unique(groups, return_inverse=True)
-    statistics = {name: weighted_mean(of, group) for name, of in values.items()}
-    replicates = replicate(statistics, len(distinct), len(group), n_boot=RESAMPLES, seed=seed)
+    group = np.append(group, len(distinct) + np.arange(2))
+    estimators = {
+        name: Estimator(weighted_mean(np.append(of, (0.0, 1.0)), group), Scale(0.0, 1.0), np.full(2, 0.5))
+        for name, of in values.items()
+    }
+    replicates = replicate(estimators, len(distinct), len(group), n_boot=RESAMPLES, seed=seed)
     return {name: asdict(of_metric.interval()) for name, of_metric in replicates.items()}

@@ -71,8 +71,8 @@ def mean_replicates(replicates: Sequence[Replicates]) -> Replicates:
     """The mean of several statistics, draw by draw; undefined where one of them is, without any if one has none."""
     value = float(np.mean([one.value for one in replicates]))
     if not all(len(one.draws) for one in replicates):  # a test side of one group cannot be resampled
-        return Replicates(value, np.empty(0))
-    return Replicates(value, np.mean([one.draws for one in replicates], axis=0))
+        return Replicates(value, np.empty(0), value, np.empty(0))
+    return Replicates(value, np.mean([one.draws for one in replicates], axis=0), value, np.empty(0))
 
 
 Alike = dict[tuple[str, tuple[str, ...]], dict[RunKey, SavedPredictions]]

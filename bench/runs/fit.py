@@ -6,7 +6,7 @@ import contextlib
 import dataclasses
 import os
 import traceback
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
 
@@ -24,6 +24,9 @@ from bench.runs.models import Model
 from bench.tasks import SampleLevel, TaskConfig
 from registry.card import Preprocessing
 from registry.errors import UserError
+
+UNDEFINED_SHARE = 0.05  # of the resamples, from which on a row has a note
+FEWEST_GROUPS = 20  # from which on intervals cover 92 to 97 % (python -m benchmarks.coverage)
 
 
 def head_config_hash(head: protocols.Head) -> str:
@@ -86,21 +89,19 @@ class Run:
             n_train, n_val, n_test = len(train), len(val) if val is not None else 0, len(test)
             predictions = self.head.fit_predict(train, val, test, self.seed)
             predictions = dataclasses.replace(predictions, kind=self.task.kind)
+            scored = metrics.score_all(
+                predictions.y_true,
+                predictions.scores,
+                predictions.calibrated,
+                predictions.groups,
+                kind=self.cohort.manifest.target.metrics,
+                n_boot=self.context.config.bootstrap,
+            )
+            undefined = {name: of.undefined_share for name, of in scored.items() if of.undefined_share}
             row = dataclasses.replace(
                 self._row(),
                 status="ok",
-                metrics={
-                    name: dataclasses.asdict(interval)
-                    for name, interval in metrics.score_all(
-                        predictions.y_true,
-                        predictions.scores,
-                        predictions.calibrated,
-                        predictions.groups,
-                        kind=self.cohort.manifest.target.metrics,
-                        n_boot=self.context.config.bootstrap,
-                    ).items()
-                }
-                | predictions.metrics,
+                metrics={name: dataclasses.asdict(of.interval()) for name, of in scored.items()} | predictions.metrics,
                 n_train=n_train,
                 n_val=n_val,
                 n_test=n_test,
@@ -109,9 +110,10 @@ class Run:
                 feature_dim=test.dim,
                 tiles_per_s=embedding.tiles_per_s,
                 run_hash=self.run_hash(features),
-                info={**predictions.info, "weights": embedding.weights},
+                info={**predictions.info, "weights": embedding.weights, "undefined_resamples": undefined},
             )
             row.notes.extend([*notes, *embedding.weights.get("notes", []), *predictions.info.get("notes", [])])
+            row.notes.extend(_interval_notes(row, undefined))
         except Exception as error:
             return self.fail(error, notes)
         try:
@@ -232,6 +234,19 @@ def _shrinkage(wanted: Preprocessing, size: int) -> float:
     if wanted.resize is None:
         return 1.0
     return size / (wanted.resize if isinstance(wanted.resize, int) else min(wanted.resize))
+
+
+def _interval_notes(row: Row, undefined: Mapping[str, float]) -> Iterator[str]:
+    """What a reader of the intervals must know."""
+    most = max(undefined.values(), default=0.0)
+    if most > UNDEFINED_SHARE:
+        named = ", ".join(name for name, share in undefined.items() if share > UNDEFINED_SHARE)
+        yield f"up to {100 * most:.0f} % of the resamples leave {named} undefined, as they lack a class or an event"
+    if row.n_groups is not None and row.n_groups < FEWEST_GROUPS:
+        yield (
+            f"{row.n_groups} test groups: below {FEWEST_GROUPS} the intervals can cover less than they say "
+            "(docs/STATISTICS.md)"
+        )
 
 
 def sentence_of(error: Exception, model: str = "") -> str:

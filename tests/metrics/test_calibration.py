@@ -43,13 +43,13 @@ def test_certainty_and_zero_probability() -> None:
     assert value(calibration.nll, y, scores) == pytest.approx(-np.log(1e-12) / 2)
 
 
-@pytest.mark.parametrize("name", list(calibration.CALIBRATION))
+@pytest.mark.parametrize("name", ["ece", "ece_mass", "brier", "nll"])
 def test_resamples_are_weighted_copies(name: str) -> None:
     rng = np.random.default_rng(0)
     scores = rng.dirichlet(np.ones(4) * 0.5, size=200)
     y, groups = rng.integers(0, 4, 200), np.repeat(np.arange(40), 5)
     weights = rng.integers(0, 3, size=(40, 6))
-    found = calibration.CALIBRATION[name](y, scores, groups)(weights)
+    found = getattr(calibration, name)(y, scores, groups)(weights)
     confidence = scores.max(1)
     if name == "ece":
         bins = np.ceil(confidence * 15).astype(int)

@@ -42,7 +42,7 @@ def test_only_classes_and_grades_are_calibrated() -> None:
         assert list(plain) == [*METRICS[kind], "ece", "ece_mass", "brier", "nll"]
         scaled = score_all(y, scores, scores, groups, kind=kind, n_boot=5)
         assert list(scaled) == [*plain, "ece_scaled", "ece_mass_scaled", "brier_scaled", "nll_scaled"] == names(kind)
-        assert scaled["nll_scaled"] == plain["nll"]
+        assert scaled["nll_scaled"].interval() == plain["nll"].interval()
     several = np.array([[0, 1], [1, 0], [1, 1]])
     assert list(score_all(several, scores, None, groups, kind="multilabel", n_boot=5)) == names("multilabel")
     assert names("multilabel") == list(METRICS["multilabel"])
