@@ -34,12 +34,19 @@ class Metric:
         The values that it can take; None where an interval over patients would not cover the value of a perfect model.
     smoothed : bool
         Whether it is a rate of right answers, whose interval is that of smoothed counts (`MetricSet.added`).
+    of_order : bool
+        Whether it depends on the order of the samples by each column of the scores and on nothing else of these.
+    pooled : bool
+        Whether folds are scored together. False where the scores of different heads are then compared with each other,
+        as in a ranking; such a metric is averaged over folds.
     """
 
     compute: Callable[[Any, Any, Any], Statistic]
     lower_is_better: bool = False
     scale: Scale | None = UNBOUNDED
     smoothed: bool = False
+    of_order: bool = False
+    pooled: bool = True
 
     def __call__(self, y_true: np.ndarray, scores: np.ndarray, groups: np.ndarray) -> Statistic:
         return self.compute(y_true, scores, groups)
@@ -98,20 +105,20 @@ _OF_CLASSES = {
     "accuracy": Metric(accuracy, scale=SHARE, smoothed=True),
     "balanced_accuracy": Metric(balanced_accuracy, scale=SHARE, smoothed=True),
     "f1_macro": Metric(f1_macro, scale=SHARE, smoothed=True),
-    "auroc": Metric(auroc, scale=SHARE, smoothed=True),
+    "auroc": Metric(auroc, scale=SHARE, smoothed=True, of_order=True, pooled=False),
 }
 _OF_LABELS = {
-    "auroc": Metric(multilabel.auroc, scale=SHARE, smoothed=True),
-    "average_precision": Metric(multilabel.average_precision, scale=SHARE, smoothed=True),
+    "auroc": Metric(multilabel.auroc, scale=SHARE, smoothed=True, of_order=True, pooled=False),
+    "average_precision": Metric(multilabel.average_precision, scale=SHARE, smoothed=True, of_order=True, pooled=False),
     "f1_macro": Metric(multilabel.f1_macro, scale=SHARE, smoothed=True),
 }
 _OF_VALUES = {
-    "pearson": Metric(pearson, scale=CORRELATION),
-    "r2": Metric(r2, scale=Scale(high=1.0)),
+    "pearson": Metric(pearson, scale=CORRELATION, pooled=False),
+    "r2": Metric(r2, scale=Scale(high=1.0), pooled=False),
     "mae": Metric(mae, lower_is_better=True, scale=POSITIVE),
 }
 _OF_GRADES = {"quadratic_kappa": Metric(quadratic_kappa, scale=CORRELATION, smoothed=True)} | _OF_CLASSES
-_C_INDEX = {"c_index": Metric(c_index, scale=SHARE)}
+_C_INDEX = {"c_index": Metric(c_index, scale=SHARE, of_order=True, pooled=False)}
 
 METRIC_SETS = {
     of.name: of

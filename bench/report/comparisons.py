@@ -1,42 +1,86 @@
-"""Paired differences between results: two models are compared on the same test samples and the same resamples."""
+"""Paired differences between results: two models are compared on the same test samples, group by group."""
 
 from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
 from bench import targets
-from bench.metrics import Interval, Replicates
+from bench.metrics import Metric, degrees_of_freedom, standard_error, swapped_differences
 from bench.report.baselines import baselines_of
-from bench.report.resampling import Resampled, mean_replicates
-from bench.report.results import AggregatedResult
-from bench.rows import RunKey
+from bench.report.estimates import averaged, definition, of_repeats, on_same_samples
+from bench.report.resampling import Number, Pass, Passes
+from bench.report.results import AggregatedResult, ResultKey
+from bench.statistics import (
+    Studentised,
+    corrected_error,
+    difference_inflation,
+    p_better,
+    p_of_swaps,
+    swaps,
+    training_influence,
+)
+
+MOST_SWAPPED = 200
+"""Groups up to which p is by swaps; for more, Student's t has the same level at a fraction of the cost."""
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """The mean difference a - b of a metric over the runs that both have, with its 95 % interval.
-
-    Each run of the one is paired with that of the other of the same seed and fold, on the same test samples and
-    resamples; the differences are averaged draw by draw (paired cluster bootstrap).
+    """The difference a - b of a metric over the runs that both have, on the same test samples.
 
     Attributes
     ----------
+    difference : Studentised
+        Its 95 % interval, the p of equivalence, and what could have been detected.
+    p : float
+        Two-sided p of no difference; NaN where it cannot be known.
+    p_by : str
+        "exact swap" or "swap" of the two predictions of each group, "t", or "corrected t" over folds.
+    p_better : float
+        Share of the resamples of the test groups in which a is better than b.
     n_runs : int
-        Pairs of runs in the mean.
+        Pairs of runs.
     n_test, n_groups : int
-        Test samples and their groups, summed over folds.
+        Test samples and their groups.
     """
 
     a: AggregatedResult
     b: AggregatedResult
     metric: str
-    difference: Interval
+    difference: Studentised
+    p: float
+    p_by: str
+    p_better: float
     n_runs: int
     n_test: int
     n_groups: int
+
+    @property
+    def key(self) -> tuple[ResultKey, ResultKey, str]:
+        return self.a.key, self.b.key, self.metric
+
+    @property
+    def primary(self) -> bool:
+        """Whether it is of the metric that the task is ranked by."""
+        return self.metric == self.a.rows[0].primary_metric
+
+    @property
+    def a_is_better(self) -> bool:
+        """Whether the difference favours a."""
+        sign = -1 if definition(self.a, self.metric).lower_is_better else 1
+        return sign * self.difference.difference > 0
+
+    def p_equivalent(self, margin: float) -> float:
+        """P of a difference of `margin` or more; NaN for metrics without two bounds, which have no common unit."""
+        scale = definition(self.a, self.metric).scale
+        bounded = scale is not None and math.isfinite(scale.low) and math.isfinite(scale.high)
+        return self.difference.p_equivalent(margin) if bounded else math.nan
 
 
 def pairs(entries: Collection[AggregatedResult]) -> Iterator[tuple[AggregatedResult, AggregatedResult]]:
@@ -52,52 +96,99 @@ def pairs(entries: Collection[AggregatedResult]) -> Iterator[tuple[AggregatedRes
             yield a, b
 
 
-def compare(
-    wanted: Iterable[tuple[AggregatedResult, AggregatedResult]], resampled: Mapping[RunKey, Resampled]
-) -> list[Comparison]:
+def compare(wanted: Iterable[tuple[AggregatedResult, AggregatedResult]], passes: Passes) -> list[Comparison]:
     """The paired differences of the wanted pairs, in their order, metric by metric; all that models are compared by.
 
-    Left out of a pair are runs that were not tested on the same samples, that lack the metric, or where it is
-    undefined, and those that could not be resampled; pairs of which nothing is left are left out.
+    Left out of a pair are folds that one of them lacks in any seed or repeat, or that were not tested on the same
+    samples; so are metrics that one lacks, and pairs of which nothing is left.
     """
-    means = _Means(resampled)
     found = []
     for a, b in wanted:
-        shared = list(_shared(a, b, resampled))
-        for metric in targets.get(a.rows[0].kind).metrics.metrics:
-            both = [(one, other) for one, other in shared if means.has(one, metric) and means.has(other, metric)]
-            if both:
-                own, others = (tuple(runs) for runs in zip(*both, strict=True))
-                tested = {resampled[run].samples: resampled[run] for run in own}.values()
-                difference = (means.of(own, metric) - means.of(others, metric)).interval()
-                n_test, n_groups = sum(one.n_test for one in tested), sum(one.n_groups for one in tested)
-                found.append(Comparison(a, b, metric, difference, len(both), n_test, n_groups))
-    return found
+        both = _shared(passes.of[a.key], passes.of[b.key])
+        metrics = targets.get(a.rows[0].kind).metrics.metrics if both else ()
+        found += [_compared(a, b, metric, both, passes) for metric in metrics]
+    return [comparison for comparison in found if comparison]
 
 
-class _Means:
-    """Means over runs, each computed once, as the same mean is part of many differences."""
+def _shared(a: Mapping[Number, Pass], b: Mapping[Number, Pass]) -> list[tuple[Pass, Pass]]:
+    """The passes that both have, each over the runs of both on the same samples, and all over the same samples.
 
-    def __init__(self, resampled: Mapping[RunKey, Resampled]) -> None:
-        self._resampled = resampled
-        self._found: dict[tuple[tuple[RunKey, ...], str], Replicates] = {}
-
-    def has(self, run: RunKey, metric: str) -> bool:
-        replicates = self._resampled[run].replicates.get(metric)
-        return replicates is not None and not math.isnan(replicates.value)
-
-    def of(self, runs: tuple[RunKey, ...], metric: str) -> Replicates:
-        if (runs, metric) not in self._found:
-            self._found[runs, metric] = mean_replicates([self._resampled[run].replicates[metric] for run in runs])
-        return self._found[runs, metric]
+    Where a fold of one seed is missing, it is left out of the other seeds too.
+    """
+    numbers = [number for number in a if number in b]
+    tested = {number: a[number].runs.keys() & b[number].runs.keys() for number in numbers}
+    both = {n: (a[n].only(tested[n]), b[n].only(tested[n])) for n in numbers if tested[n]}
+    if both and not on_same_samples([one for one, _ in both.values()]):
+        everywhere = set.intersection(*(set(tested[n]) for n in both))
+        both = {n: (own.only(everywhere), other.only(everywhere)) for n, (own, other) in both.items() if everywhere}
+    return list(both.values())
 
 
-def _shared(
-    a: AggregatedResult, b: AggregatedResult, resampled: Mapping[RunKey, Resampled]
-) -> Iterator[tuple[RunKey, RunKey]]:
-    """The runs of both of the same seed and fold, on the same samples."""
-    others = {(row.seed, row.fold): row.key for row in b.rows if row.key in resampled}
-    for row in a.rows:
-        other = others.get((row.seed, row.fold))
-        if other is not None and row.key in resampled and resampled[row.key].samples == resampled[other].samples:
-            yield row.key, other
+def _compared(
+    a: AggregatedResult, b: AggregatedResult, metric: str, both: Sequence[tuple[Pass, Pass]], passes: Passes
+) -> Comparison | None:
+    """The comparison by one metric; None where a pass of them lacks it or leaves it undefined."""
+    own, others = [one for one, _ in both], [other for _, other in both]
+    scores = [[passes.replicates(one).get(metric) for one in side] for side in (own, others)]
+    if any(one is None or math.isnan(one.value) for side in scores for one in side):
+        return None
+    differences = [one - other for one, other in zip(*scores, strict=True) if one is not None and other is not None]
+    mean, of = averaged(differences), definition(a, metric)
+    value, influence, p_by = mean.value, mean.influence, "t"
+    n_folds, first = len(own[0].runs), own[0].predictions
+    n_groups = len(np.unique(first.groups))
+    several = len({one.number[1] for one in own}) > 1
+    if n_folds > 1:
+        p_by = "corrected t"
+        influence = influence * math.sqrt(difference_inflation(n_folds))
+    elif several:
+        influence = np.append(influence, training_influence(of_repeats(own, differences)))
+    difference = Studentised(value, standard_error(influence), degrees_of_freedom(influence))
+    if n_folds > 1 and (several or not of.pooled):  # over repeats, the spread of all folds is known better
+        by_fold = _by_fold(metric, both)
+        value = float(by_fold.mean())
+        difference = Studentised(value, corrected_error(by_fold, n_folds), len(by_fold) - 1)
+    p = difference.p if value else 1.0
+    if n_folds == 1 and not several and metric == a.rows[0].primary_metric and 1 < n_groups <= MOST_SWAPPED:
+        p, p_by = _p_of_swaps(value, of, both, n_groups)
+    return Comparison(
+        a=a,
+        b=b,
+        metric=metric,
+        difference=difference,
+        p=p,
+        p_by=p_by,
+        p_better=p_better(mean.draws + (value - mean.value), lower_is_better=of.lower_is_better),
+        n_runs=n_folds * len(both),
+        n_test=len(first.ids),
+        n_groups=n_groups,
+    )
+
+
+def _by_fold(metric: str, both: Sequence[tuple[Pass, Pass]]) -> np.ndarray:
+    """The difference of each fold in which both have a value, the mean over seeds; [fold of all repeats]."""
+    found: dict[tuple[int, str], list[float]] = defaultdict(list)
+    for own, others in both:
+        for samples, (row, _) in own.runs.items():
+            value, of_other = row.value(metric), others.runs[samples][0].value(metric)
+            if value is not None and of_other is not None:
+                found[own.number[1], samples].append(value - of_other)
+    return np.array([float(np.mean(values)) for values in found.values()] or [math.nan])
+
+
+def _p_of_swaps(value: float, metric: Metric, both: Sequence[tuple[Pass, Pass]], n_groups: int) -> tuple[float, str]:
+    """P by exchanging the predictions of groups, the same in each seed."""
+    chosen, exact = swaps(n_groups, seed=0)
+    swapped = [
+        swapped_differences(
+            metric,
+            own.predictions.y_true,
+            own.predictions.scores,
+            others.predictions.scores,
+            own.predictions.groups,
+            chosen,
+        )
+        for own, others in both
+    ]
+    p = p_of_swaps(value, np.mean(swapped, axis=0), exact=exact)
+    return p, "exact swap" if exact else "swap"

@@ -1,22 +1,24 @@
-"""What the tables are made of: results, intervals of their means, and paired differences."""
+"""What the tables are made of: results, intervals of their values, and paired differences."""
 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from bench.metrics import Interval
 from bench.report.comparisons import Comparison, compare, pairs
-from bench.report.resampling import Resampled, compared, recomputable, resampled
+from bench.report.estimates import estimate
+from bench.report.families import Adjusted, ComparisonKey, OverBaselines, adjusted, over_baselines
+from bench.report.resampling import Passes, compared, recomputable
 from bench.report.results import AggregatedResult, ResultKey, aggregated
 from bench.rows import MOST_NAMED, RunKey, read_rows, warn_once
 
 
 @dataclass(frozen=True)
 class LeaderboardData:
-    """The entries of a results folder, the intervals of their means, and how they differ.
+    """The entries of a results folder, the intervals of their values, and how they differ.
 
     Attributes
     ----------
@@ -26,11 +28,25 @@ class LeaderboardData:
         Without metrics that are undefined or cannot be resampled.
     differences : dict of (ResultKey of a, of b, metric) -> Comparison
         Each model against each baseline that applies to it, and any two models once.
+    adjusted : dict of the same keys -> Adjusted
+        The p values of the differences, adjusted for how many there are.
+    over_baselines : dict of ResultKey -> OverBaselines
+        By the primary metric, of models with baselines on the same samples.
     """
 
     entries: list[AggregatedResult]
     intervals: dict[tuple[ResultKey, str], Interval]
-    differences: dict[tuple[ResultKey, ResultKey, str], Comparison]
+    differences: dict[ComparisonKey, Comparison]
+    adjusted: dict[ComparisonKey, Adjusted]
+    over_baselines: dict[ResultKey, OverBaselines]
+
+    def value(self, entry: AggregatedResult, metric: str) -> float | None:
+        """The metric over all runs of an entry: of the predictions of all folds together where it is such a metric.
+
+        The mean over the runs where predictions cannot be read; None if no run has a value.
+        """
+        interval = self.intervals.get((entry.key, metric))
+        return entry.mean(metric) if interval is None else interval.value
 
 
 def read_leaderboard(
@@ -46,36 +62,38 @@ def read_leaderboard(
         Takes a sentence that names what cannot be read; the default prints it once to stderr.
     """
     rows, sentences = read_rows(results)
-    data = LeaderboardData(aggregated(row for row in rows if keys is None or row.key in keys), {}, {})
+    entries = aggregated(row for row in rows if keys is None or row.key in keys)
+    intervals: dict[tuple[ResultKey, str], Interval] = {}
+    comparisons: list[Comparison] = []
     faulty: list[str] = []
-    for _, block in itertools.groupby(data.entries, key=lambda entry: entry.key.block):  # bounds the draws in memory
+    for _, block in itertools.groupby(entries, key=lambda entry: entry.key.block):  # bounds the draws in memory
         own = list(block)
-        found, problems = _resampled(results, own)
-        faulty += problems
-        data.intervals.update(_intervals(own, found))
-        data.differences.update({(c.a.key, c.b.key, c.metric): c for c in compare(pairs(own), found)})
+        passes = _resampled(results, own)
+        faulty += passes.faulty
+        intervals |= _intervals(own, passes)
+        comparisons += compare(pairs(own), passes)
     if faulty:
         more = f" And {len(faulty) - MOST_NAMED} more." if len(faulty) > MOST_NAMED else ""
         sentences.append(f"Left out of means' intervals and paired differences: {' '.join(faulty[:MOST_NAMED])}{more}")
     for sentence in sentences:
         warn(sentence)
-    return data
+    differences = {comparison.key: comparison for comparison in comparisons}
+    return LeaderboardData(entries, intervals, differences, adjusted(comparisons), over_baselines(comparisons))
 
 
-def _resampled(results: Path, entries: Sequence[AggregatedResult]) -> tuple[dict[RunKey, Resampled], list[str]]:
+def _resampled(results: Path, entries: Sequence[AggregatedResult]) -> Passes:
     """Resample the metrics that models are compared by, and of the runs of a mean all that predictions tell."""
     several = {row.key for entry in entries if len(entry.successful) > 1 for row in entry.successful}
-    successful = [row for entry in entries for row in entry.successful]
-    return resampled(results, successful, lambda row: recomputable(row) if row.key in several else compared(row))
+    passes = Passes(results, entries)
+    passes.resample(lambda row: recomputable(row) if row.key in several else compared(row))
+    return passes
 
 
-def _intervals(
-    entries: Sequence[AggregatedResult], found: Mapping[RunKey, Resampled]
-) -> dict[tuple[ResultKey, str], Interval]:
+def _intervals(entries: Sequence[AggregatedResult], passes: Passes) -> dict[tuple[ResultKey, str], Interval]:
     intervals = {}
     for entry in entries:
         for metric in {metric for row in entry.successful for metric in row.metrics}:
-            interval = entry.interval(metric, found)
+            interval = estimate(entry, metric, passes)
             if interval is not None:
                 intervals[entry.key, metric] = interval
     return intervals

@@ -1,10 +1,15 @@
-"""Every run resampled once, from its saved predictions, so that means and differences only add and subtract."""
+"""Predictions of the test samples of a task, read once and resampled once, so that means and differences only subtract.
+
+A **pass** is one prediction for each test sample: a run on the one test set, or the runs on all folds of one seed (and
+of one repeat). Passes over the same samples share the resamples and the jackknife's blocks.
+"""
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +17,8 @@ import numpy as np
 from bench import targets
 from bench.files import digest
 from bench.metrics import Replicates, resample
-from bench.rows import Row, RunKey, SavedPredictions, read_predictions
+from bench.report.results import AggregatedResult, ResultKey
+from bench.rows import Row, SavedPredictions, read_predictions
 from registry.errors import UserError
 
 N_BOOT = 1000
@@ -20,41 +26,113 @@ N_BOOT = 1000
 then only as many draws as the fewest could be averaged."""
 
 
-@dataclass(frozen=True)
-class Resampled:
-    """The metrics of a run on resamples of its test groups.
+Number = tuple[int, int]
+"""The seed and the repeat of a pass."""
+
+
+@dataclass(frozen=True, eq=False)
+class Pass:
+    """The runs of one result that together predict each test sample once.
 
     Attributes
     ----------
-    samples : str
-        Digest of which samples, of which groups, labels and classes: runs that share it share their resamples.
-    replicates : dict of metric -> Replicates
+    entry : ResultKey
+    number : seed and repeat
+        Of two results, passes of the same number are a pair.
+    runs : dict of str -> (Row, SavedPredictions)
+        By the digest of the samples that are tested, ordered by fold; one run where there is one test set.
     """
 
-    samples: str
-    n_test: int
-    n_groups: int
-    replicates: dict[str, Replicates]
+    entry: ResultKey
+    number: Number
+    runs: dict[str, tuple[Row, SavedPredictions]]
+
+    @property
+    def rows(self) -> list[Row]:
+        return [row for row, _ in self.runs.values()]
+
+    @cached_property
+    def predictions(self) -> SavedPredictions:
+        """Those of all folds, ordered by id."""
+        return _joined([saved for _, saved in self.runs.values()])
+
+    @cached_property
+    def samples(self) -> str:
+        """Digest of which samples, of which groups, labels and classes, all folds test."""
+        return _digest(self.predictions)
+
+    def only(self, tested: Collection[str]) -> Pass:
+        """The pass over the runs that test these samples; itself if they are all."""
+        if self.runs.keys() <= set(tested):
+            return self
+        return Pass(self.entry, self.number, {samples: run for samples, run in self.runs.items() if samples in tested})
+
+    @cached_property
+    def key(self) -> Hashable:
+        """What tells this pass from others."""
+        return self.entry, self.number, *self.runs
 
 
-def resampled(
-    results: Path, rows: Iterable[Row], metrics: Callable[[Row], Collection[str]]
-) -> tuple[dict[RunKey, Resampled], list[str]]:
-    """Resample the metrics that are wanted of each row of one task and protocol; by `Row.key`.
+class Passes:
+    """The passes of all results of a task and protocol, and what they score on the resamples of their groups.
 
-    Folds have other patients, so each is drawn with a seed of its own. Left out are metrics that predictions do not
-    tell, and runs without predictions; the second value has a sentence for each file that cannot be read.
+    Attributes
+    ----------
+    of : dict of ResultKey -> dict of number -> Pass
+        Ordered by seed and repeat; empty for results without predictions.
+    faulty : list of str
+        A sentence for each file that cannot be read.
     """
-    repeats: dict[tuple[int, int], list[Row]] = defaultdict(list)
-    for row in rows:
-        repeats[row.seed, row.fold].append(row)
-    found: dict[RunKey, Resampled] = {}
-    faulty: list[str] = []
-    for own in repeats.values():
-        alike, problems = _read_alike(results, own, metrics)
-        found.update(_repeat(alike, own[0].fold))
-        faulty += problems
-    return found, faulty
+
+    def __init__(self, results: Path, entries: Iterable[AggregatedResult]) -> None:
+        self.of: dict[ResultKey, dict[Number, Pass]] = {}
+        self.faulty: list[str] = []
+        for entry in entries:
+            self.of[entry.key] = {one.number: one for one in _passes(entry.key, self._read(results, entry))}
+        self._found: dict[Hashable, dict[str, Replicates]] = {}
+
+    def resample(self, metrics: Callable[[Row], Collection[str]]) -> None:
+        """Resample all passes, those on the same samples together, for the metrics that all their rows are to have."""
+        alike: dict[tuple[str, tuple[str, ...]], list[Pass]] = defaultdict(list)
+        for one in (one for passes in self.of.values() for one in passes.values()):
+            wanted = set.intersection(*(set(metrics(row)) for row in one.rows))
+            alike[one.samples, tuple(sorted(wanted))].append(one)
+        for (_, metric_names), passes in alike.items():
+            self._resample(passes, metric_names)
+
+    def replicates(self, one: Pass) -> dict[str, Replicates]:
+        """What a pass scores; a part of a pass has the metrics of the pass."""
+        if one.key not in self._found:
+            self._resample([one], tuple(self._found[self.of[one.entry][one.number].key]))
+        return self._found[one.key]
+
+    def _resample(self, passes: Sequence[Pass], metrics: Sequence[str]) -> None:
+        first = passes[0].predictions
+        found = resample(
+            first.y_true,
+            {one.key: one.predictions.scores for one in passes},
+            first.groups,
+            scaled={one.key: one.predictions.calibrated for one in passes if one.predictions.calibrated is not None},
+            kind=targets.get(first.kind).metrics,
+            metrics=metrics,
+            n_boot=N_BOOT,
+        )
+        self._found.update(found)
+
+    def _read(self, results: Path, entry: AggregatedResult) -> Iterator[tuple[Row, SavedPredictions]]:
+        for row in entry.successful:
+            if not row.predictions:
+                continue
+            try:
+                saved = read_predictions(results / row.predictions)
+                if (saved.kind, saved.classes) != (row.kind, row.classes):
+                    raise UserError(
+                        f"{row.predictions} is not of the kind and classes of its row: delete it and run again."
+                    )
+            except UserError as error:
+                self.faulty.append(str(error))
+            else:
+                yield row, saved
 
 
 def compared(row: Row) -> set[str]:
@@ -67,69 +145,43 @@ def recomputable(row: Row) -> set[str]:
     return row.metrics.keys() & targets.get(row.kind).metrics.every.keys()
 
 
-def mean_replicates(replicates: Sequence[Replicates]) -> Replicates:
-    """The mean of several statistics, draw by draw; undefined where one of them is, without any if one has none."""
-    value = float(np.mean([one.value for one in replicates]))
-    if not all(len(one.draws) for one in replicates):  # a test side of one group cannot be resampled
-        return Replicates(value, np.empty(0), value, np.empty(0))
-    return Replicates(value, np.mean([one.draws for one in replicates], axis=0), value, np.empty(0))
+def _passes(entry: ResultKey, runs: Iterable[tuple[Row, SavedPredictions]]) -> Iterator[Pass]:
+    """Runs ordered by seed and fold, gathered: the folds of a repeat test other samples, the next repeat the same."""
+    number: Number = (0, 0)
+    gathered: dict[str, tuple[Row, SavedPredictions]] = {}
+    tested: set[str] = set()
+    for row, saved in runs:
+        repeat = number[1] if number[0] == row.seed else 0
+        if gathered and (number[0] != row.seed or not tested.isdisjoint(saved.ids.tolist())):
+            yield Pass(entry, number, gathered)
+            repeat += number[0] == row.seed
+            gathered, tested = {}, set()
+        number = (row.seed, repeat)
+        gathered[_digest(saved)] = row, saved
+        tested |= set(saved.ids.tolist())
+    if gathered:
+        yield Pass(entry, number, gathered)
 
 
-Alike = dict[tuple[str, tuple[str, ...]], dict[RunKey, SavedPredictions]]
-"""Predictions by digest of their samples and by the metrics that are wanted of them."""
+def _joined(saved: Sequence[SavedPredictions]) -> SavedPredictions:
+    """All samples, ordered by id."""
+    ids = np.concatenate([one.ids for one in saved])
+    order = np.argsort(ids, kind="stable")
 
+    def of(name: str) -> np.ndarray:
+        return np.asarray(np.concatenate([getattr(one, name) for one in saved])[order])
 
-def _read_alike(results: Path, rows: list[Row], metrics: Callable[[Row], Collection[str]]) -> tuple[Alike, list[str]]:
-    """The predictions of the rows of one seed and fold, and a sentence for each file that cannot be read."""
-    alike: Alike = defaultdict(dict)
-    faulty = []
-    for row in rows:
-        wanted = tuple(sorted(metrics(row)))
-        if not row.predictions or not wanted:
-            continue
-        try:
-            saved = _by_id(read_predictions(results / row.predictions))
-            if (saved.kind, saved.classes) != (row.kind, row.classes):
-                raise UserError(
-                    f"{row.predictions} is not of the kind and classes of its row: delete it and run again."
-                )
-        except UserError as error:
-            faulty.append(str(error))
-            continue
-        alike[_samples(saved), wanted][row.key] = saved
-    return alike, faulty
-
-
-def _repeat(alike: Alike, seed: int) -> Iterator[tuple[RunKey, Resampled]]:
-    """All runs that are on the same samples are resampled in one go."""
-    for (samples, wanted), runs in alike.items():
-        one = next(iter(runs.values()))
-        replicates = resample(
-            one.y_true,
-            {run: saved.scores for run, saved in runs.items()},
-            one.groups,
-            scaled={run: saved.calibrated for run, saved in runs.items() if saved.calibrated is not None},
-            kind=targets.get(one.kind).metrics,
-            metrics=wanted,
-            n_boot=N_BOOT,
-            seed=seed,
-        )
-        for run in runs:
-            yield run, Resampled(samples, len(one.ids), len(np.unique(one.groups)), replicates[run])
-
-
-def _by_id(saved: SavedPredictions) -> SavedPredictions:
-    order = np.argsort(saved.ids, kind="stable")
+    calibrated = all(one.calibrated is not None for one in saved)
     return replace(
-        saved,
-        ids=saved.ids[order],
-        groups=saved.groups[order],
-        y_true=saved.y_true[order],
-        scores=saved.scores[order],
-        calibrated=None if saved.calibrated is None else saved.calibrated[order],
+        saved[0],
+        ids=ids[order],
+        groups=of("groups"),
+        y_true=of("y_true"),
+        scores=of("scores"),
+        calibrated=of("calibrated") if calibrated else None,
     )
 
 
-def _samples(saved: SavedPredictions) -> str:
-    record = [saved.kind, saved.ids.tolist(), saved.groups.tolist(), saved.y_true.tolist(), saved.classes]
-    return digest(record)
+def _digest(saved: SavedPredictions) -> str:
+    one = _joined([saved])
+    return digest([one.kind, one.ids.tolist(), one.groups.tolist(), one.y_true.tolist(), one.classes])

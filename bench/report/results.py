@@ -6,14 +6,12 @@ import itertools
 import math
 import statistics
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import NamedTuple
 
-from bench.metrics import Interval
-from bench.report.resampling import Resampled, mean_replicates
-from bench.rows import Row, RunKey
+from bench.rows import Row
 
 Repeat = tuple[int, int]
 """Seed and fold, in which the runs of one result differ."""
@@ -82,20 +80,6 @@ class AggregatedResult:
         values = self.values(metric).values()
         return statistics.stdev(values) if len(values) > 1 else None
 
-    def interval(self, metric: str, resampled: Mapping[RunKey, Resampled]) -> Interval | None:
-        """The 95 % interval of the mean by cluster bootstrap; that of its row for a single run.
-
-        The mean of several runs is resampled draw by draw: runs on the same samples share the resamples, runs of
-        different folds do not. None if a run cannot be resampled or none has a value.
-        """
-        runs = [row for row in self.rows if row.value(metric) is not None]
-        if len(runs) == 1:
-            return Interval(*(_number(runs[0].metrics[metric][name]) for name in ("value", "ci_low", "ci_high")))
-        found = [resampled[row.key].replicates.get(metric) for row in runs if row.key in resampled]
-        if not runs or len(found) < len(runs) or None in found:
-            return None
-        return mean_replicates([replicates for replicates in found if replicates is not None]).interval()
-
 
 def aggregated(rows: Iterable[Row]) -> list[AggregatedResult]:
     """All entries of these rows, ordered by their keys."""
@@ -125,7 +109,3 @@ def _distinct_names(pairs: set[tuple[str, str]]) -> dict[tuple[str, str], str]:
 
 def _key(row: Row) -> ResultKey:
     return ResultKey(row.task, row.cohort_hash, row.protocol, row.head_config_hash, row.model, row.frontend)
-
-
-def _number(value: float | None) -> float:
-    return math.nan if value is None else value

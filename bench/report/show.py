@@ -7,7 +7,6 @@ import statistics
 from collections.abc import Collection, Iterable, Iterator, Sequence
 
 from bench import targets
-from bench.report.baselines import baselines_of, best_baseline
 from bench.report.leaderboard_data import LeaderboardData
 from bench.report.results import AggregatedResult, protocol_names, task_names
 from bench.report.tables import number
@@ -17,8 +16,11 @@ from registry.text_table import aligned
 DIGITS = 3
 Block = tuple[str, str, str, str]
 LEGEND = (
-    "(baseline): what the head does without a pretrained model. over baseline: the paired difference to the best "
-    "baseline, * where its 95 % interval excludes 0; - where there is none on the same samples."
+    "(baseline): what the head does without a pretrained model. over baseline: the paired difference to the baseline "
+    "that the model beats least; *+ where it is better than every baseline (*- worse), by the largest p of them, "
+    "adjusted for the models of the task (Holm, 5 %); - where there is none on the same samples. Intervals and p are "
+    "of these trained heads on other test patients; tasks.NAME.split.repeats=10 asks what other training patients "
+    "would change."
 )
 SHOWS_ALL = "python -m bench report shows all"
 LEGEND_OF_MEANS = " runs: what a line is the mean of, sd over them; 'only' where some failed or are missing."
@@ -95,11 +97,11 @@ def _cells(data: LeaderboardData, entries: list[AggregatedResult], primary: str)
     sign = 1.0 if metrics.lower_is_better(primary) else -1.0
 
     def best_first(entry: AggregatedResult) -> tuple[bool, float, object]:
-        value = entry.mean(primary)
+        value = data.value(entry, primary)
         return value is None, sign * (value or 0.0), (entry.key.model, entry.key.frontend, entry.key)
 
     for entry in sorted(entries, key=best_first):
-        value, interval = entry.mean(primary), data.intervals.get((entry.key, primary))
+        value, interval = data.value(entry, primary), data.intervals.get((entry.key, primary))
         low, high = (interval.ci_low, interval.ci_high) if interval else (None, None)
         row = entry.rows[0]
         speeds = [row.tiles_per_s for row in entry.successful if row.tiles_per_s is not None]
@@ -109,8 +111,8 @@ def _cells(data: LeaderboardData, entries: list[AggregatedResult], primary: str)
             *([_runs(entry, primary)] * several),
             _interval(value, low, high),
             *([number(entry.sd(primary), DIGITS) or "-"] * several),
-            *(number(entry.mean(metric), DIGITS) or "-" for metric in others),
-            _over_baseline(data, entry, entries, primary),
+            *(number(data.value(entry, metric), DIGITS) or "-" for metric in others),
+            _over_baseline(data, entry),
             number(statistics.fmean(speeds), 1) if speeds else "-",
         ]
 
@@ -119,18 +121,13 @@ def _of_several(entries: Iterable[AggregatedResult]) -> bool:
     return any(entry.n_expected > 1 for entry in entries)
 
 
-def _over_baseline(
-    data: LeaderboardData, entry: AggregatedResult, entries: list[AggregatedResult], primary: str
-) -> str:
-    """How much better than the best baseline, marked where its interval excludes 0."""
-    baselines = [] if entry.rows[0].baseline else baselines_of(entry, entries)
-    best = best_baseline(primary, baselines, entry.values(primary))
-    found = best and data.differences.get((entry.key, best[1].key, primary))
+def _over_baseline(data: LeaderboardData, entry: AggregatedResult) -> str:
+    """By how much it is better than its baselines, marked where that is more than chance."""
+    found = data.over_baselines.get(entry.key)
     if not found:
         return "-"
-    interval = found.difference
-    mark = "*" if interval.ci_low > 0 or interval.ci_high < 0 else " "
-    return f"{_interval(interval.value, interval.ci_low, interval.ci_high, sign='+')} {mark}"
+    difference = found.comparison.difference
+    return f"{_interval(difference.difference, *difference.interval, sign='+')} {found.mark or '  '}"
 
 
 def _runs(entry: AggregatedResult, primary: str) -> str:

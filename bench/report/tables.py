@@ -28,13 +28,21 @@ MEAN = (
 )  # fmt: skip
 PAIRED = (
     "task", "protocol", "metric", "n_runs", "model_a", "frontend_a", "model_b", "frontend_b", "difference", "ci_low",
-    "ci_high", "n_test", "n_groups", "cohort_hash", "head_config_hash",
+    "ci_high", "p", "p_by", "p_holm", "p_holm_suite", "p_bh", "p_better", "margin", "p_equivalent", "detectable",
+    "n_test", "n_groups", "cohort_hash", "head_config_hash",
 )  # fmt: skip
+MARGIN = 0.02
+"""Of equivalence, in units of a metric from 0 to 1: two models that differ by less are alike for most uses."""
 Record = dict[str, str]
 
 
-def write_tables(results: Path, data: LeaderboardData) -> dict[str, Path]:
+def write_tables(results: Path, data: LeaderboardData, margin: float = MARGIN) -> dict[str, Path]:
     """Write leaderboard.csv and its companions ``_mean``, ``_wide`` and ``_paired``; gives what each is, and where.
+
+    Parameters
+    ----------
+    margin : float
+        Of equivalence, above 0: `p_equivalent` is that of a difference as large or larger.
 
     Raises
     ------
@@ -47,12 +55,12 @@ def write_tables(results: Path, data: LeaderboardData) -> dict[str, Path]:
             f"No rows to make a leaderboard of in {results / 'rows'}: run a benchmark first, or name another folder "
             "with results=DIR."
         )
-    wide = wide_records(entries)
+    wide = wide_records(data)
     tables: dict[str, tuple[Path, Sequence[str], list[Record]]] = {
         "leaderboard": (results / "leaderboard.csv", LONG, long_records(entries)),
         "means over seeds and folds": (results / "leaderboard_mean.csv", MEAN, mean_records(data)),
         "model by task": (results / "leaderboard_wide.csv", list(wide[0]), wide),
-        "paired differences": (results / "leaderboard_paired.csv", PAIRED, paired_records(data)),
+        "paired differences": (results / "leaderboard_paired.csv", PAIRED, paired_records(data, margin)),
     }
     for path, columns, records in tables.values():
         text = io.StringIO()
@@ -112,7 +120,7 @@ def mean_records(data: LeaderboardData) -> list[Record]:
             record = {
                 **_of(row),
                 "metric": metric,
-                "value": number(entry.mean(metric)),
+                "value": number(data.value(entry, metric)),
                 "ci_low": number(interval.ci_low if interval else None),
                 "ci_high": number(interval.ci_high if interval else None),
                 "sd": number(entry.sd(metric)),
@@ -126,11 +134,12 @@ def mean_records(data: LeaderboardData) -> list[Record]:
     return [record for *_, record in sorted(records, key=lambda entry: entry[:-1])]
 
 
-def wide_records(entries: Sequence[AggregatedResult]) -> list[Record]:
+def wide_records(data: LeaderboardData) -> list[Record]:
     """A line a protocol, model and frontend; a column a task with its primary metric, the mean over seeds and folds.
 
     Digests tell apart results of one task on different cohorts, and of one protocol at different settings.
     """
+    entries = data.entries
     tasks, protocols = task_names(entries), protocol_names(entries)
     columns = dict.fromkeys(sorted(tasks.values()), "")
     lines: dict[tuple[str, str, str], Record] = {}
@@ -141,12 +150,12 @@ def wide_records(entries: Sequence[AggregatedResult]) -> list[Record]:
             (protocol, key.model, key.frontend),
             {"protocol": protocol, "model": key.model, "frontend": key.frontend, **columns},
         )
-        line[task] = number(entry.mean((entry.successful or entry.rows)[0].primary_metric))
+        line[task] = number(data.value(entry, (entry.successful or entry.rows)[0].primary_metric))
     return [lines[name] for name in sorted(lines)]
 
 
-def paired_records(data: LeaderboardData) -> list[Record]:
-    """A line a comparison."""
+def paired_records(data: LeaderboardData, margin: float = MARGIN) -> list[Record]:
+    """A line a comparison; `margin` as in `write_tables`."""
 
     def order(c: Comparison) -> tuple[object, ...]:
         return *c.a.key.block, c.metric, c.a.key, c.b.key
@@ -161,9 +170,18 @@ def paired_records(data: LeaderboardData) -> list[Record]:
             "frontend_a": c.a.key.frontend,
             "model_b": c.b.key.model,
             "frontend_b": c.b.key.frontend,
-            "difference": number(c.difference.value),
-            "ci_low": number(c.difference.ci_low),
-            "ci_high": number(c.difference.ci_high),
+            "difference": number(c.difference.difference),
+            "ci_low": number(c.difference.interval[0]),
+            "ci_high": number(c.difference.interval[1]),
+            "p": number(c.p),
+            "p_by": c.p_by,
+            "p_holm": number(data.adjusted[c.key].holm),
+            "p_holm_suite": number(data.adjusted[c.key].holm_suite),
+            "p_bh": number(data.adjusted[c.key].benjamini_hochberg),
+            "p_better": number(c.p_better),
+            "margin": number(margin),
+            "p_equivalent": number(c.p_equivalent(margin)),
+            "detectable": number(c.difference.detectable),
             "n_test": str(c.n_test),
             "n_groups": str(c.n_groups),
             "cohort_hash": c.a.key.cohort,

@@ -22,7 +22,7 @@ from sklearn.metrics import (
     roc_auc_score,
 )
 
-from bench.metrics import METRICS, Interval, resample, score
+from bench.metrics import METRICS, resample, score
 from bench.metrics.bootstrap import group_weights
 
 Parts = dict[str, list[float]]

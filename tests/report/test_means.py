@@ -8,9 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 from leaderboard_runs import AddRun, Predicted, lines, predicted, rebuild, run_key
+from scipy import stats
 
-from bench.metrics import METRICS, resample, score_all
-from bench.rows import RunKey, predictions_path, read_predictions, read_rows
+from bench.metrics import METRICS, Interval, Replicates, degrees_of_freedom, resample, score_all
+from bench.rows import predictions_path, read_predictions, read_rows
 
 COLUMNS = [
     *("task", "kind", "model", "frontend", "protocol", "metric", "value", "ci_low", "ci_high", "sd", "n_runs"),
@@ -29,23 +30,26 @@ def fold_of(predictions: Predicted, fold: int) -> Predicted:
     return Predicted(ids, groups, predictions.y_true, predictions.scores, predictions.calibrated, predictions.kind)
 
 
-def draws(results: Path, run: RunKey, metric: str, seed: int) -> np.ndarray:
-    """One run's draws of a metric: 1,000, however many its row had."""
-    saved = read_predictions(predictions_path(results, run))
-    order = np.argsort(saved.ids)
-    name, scores = metric, saved.scores
-    if metric.endswith("_scaled"):
-        assert saved.calibrated is not None
-        name, scores = metric.removesuffix("_scaled"), saved.calibrated
-    y_true, groups = saved.y_true[order], saved.groups[order]
-    found = resample(y_true, {0: scores[order]}, groups, kind=saved.kind, metrics=[name], n_boot=1000, seed=seed)
-    return found[0][name].draws
+def scored_together(results: Path, model: str, seed: int, folds: tuple[int, ...], metric: str) -> Replicates:
+    """A metric on the predictions of some folds as if they were one run."""
+    saved = [read_predictions(predictions_path(results, run_key(model, "demo", seed, fold))) for fold in folds]
+    name = metric.removesuffix("_scaled")
+    tables = [one.calibrated if name != metric else one.scores for one in saved]
+    ids, groups, y_true = (
+        np.concatenate([getattr(one, field) for one in saved]) for field in ("ids", "groups", "y_true")
+    )
+    order = np.argsort(ids)
+    scores = np.concatenate([table for table in tables if table is not None])[order]
+    found = resample(y_true[order], {0: scores}, groups[order], kind=saved[0].kind, metrics=[name], n_boot=1000)
+    return found[0][name]
 
 
-def interval_of_mean(of_runs: list[np.ndarray]) -> list[str]:
-    """Averaged draw by draw in a plain loop."""
-    means = [sum(run[i] for run in of_runs) / len(of_runs) for i in range(len(of_runs[0]))]
-    return [text(bound) for bound in np.quantile([mean for mean in means if not math.isnan(mean)], [0.025, 0.975])]
+def bounds(of: Interval) -> list[str]:
+    return ["" if math.isnan(bound) else text(bound) for bound in (of.ci_low, of.ci_high)]
+
+
+FOLDS = (1, 2, 3)
+MEAN_OVER_FOLDS = ("auroc",)
 
 
 @pytest.fixture
@@ -58,12 +62,12 @@ def seeds_and_folds(results: Path, add_run: AddRun) -> Path:
                 flat = one.scores**0.5
                 one = Predicted(one.ids, one.groups, one.y_true, one.scores, flat / flat.sum(axis=1, keepdims=True))
                 scored = score_all(one.y_true, one.scores, one.calibrated, one.groups, n_boot=20)
-                values = {name: interval.value for name, interval in scored.items()} | {"of_episodes": seed + fold / 10}
+                values = {name: of.value for name, of in scored.items()} | {"of_episodes": seed + fold / 10}
                 add_run(model, fold_of(one, fold), seed=seed, fold=fold, values=values)
     return results
 
 
-def test_mean_and_interval_are_those_of_a_plain_loop_over_runs(seeds_and_folds: Path) -> None:
+def test_means_are_of_all_folds_together_and_intervals_are_wider_by_what_training_adds(seeds_and_folds: Path) -> None:
     rebuild(seeds_and_folds)
     table = lines(seeds_and_folds / "leaderboard_mean.csv")
     assert list(table[0]) == COLUMNS
@@ -73,51 +77,64 @@ def test_mean_and_interval_are_those_of_a_plain_loop_over_runs(seeds_and_folds: 
     assert {line["metric"] for line in table} == {*of_scores, "of_episodes"}
     rows = {row.key: row for row in read_rows(seeds_and_folds)[0]}
     for line in table:
-        runs = [(seed, fold) for seed in (0, 1) for fold in (1, 2, 3)]
-        values = [rows[run_key(line["model"], "demo", *run)].value(line["metric"]) for run in runs]
-        known = [value for value in values if value is not None]
-        assert line["value"] == text(sum(known) / 6)
+        runs = [
+            rows[run_key(line["model"], "demo", seed, fold)].value(line["metric"]) for seed in (0, 1) for fold in FOLDS
+        ]
+        known = [value for value in runs if value is not None]
         assert line["sd"] == text(statistics.stdev(known))
         assert [line[name] for name in ("n_runs", "n_seeds", "n_folds", "n_failed")] == ["6", "2", "3", "0"]
-        expected = ["", ""]
-        if line["metric"] != "of_episodes":
-            expected = interval_of_mean(
-                [
-                    draws(seeds_and_folds, run_key(line["model"], "demo", seed, fold), line["metric"], fold)
-                    for seed, fold in runs
-                ]
-            )
-        assert [line["ci_low"], line["ci_high"]] == expected, line
+        if line["metric"] == "of_episodes":
+            assert [line[name] for name in ("value", "ci_low", "ci_high")] == [text(sum(known) / 6), "", ""]
+            continue
+        seeds = [scored_together(seeds_and_folds, line["model"], seed, FOLDS, line["metric"]) for seed in (0, 1)]
+        value = sum(one.value for one in seeds) / 2
+        centre = sum(one.centre for one in seeds) / 2
+        if line["metric"] in MEAN_OVER_FOLDS:
+            value = centre = sum(known) / 6
+        influence = sum(one.influence for one in seeds) / 2 * math.sqrt(1 + 1 / 2)
+        expected = Replicates(value, seeds[0].draws, centre, influence, seeds[0].scale).interval()
+        assert line["value"] == text(value), line
+        assert [line["ci_low"], line["ci_high"]] == bounds(expected), line
 
 
-def test_paired_difference_is_that_of_a_plain_loop_over_runs(seeds_and_folds: Path) -> None:
+def test_paired_differences_of_folds_are_corrected_for_shared_training(seeds_and_folds: Path) -> None:
     rebuild(seeds_and_folds)
     table = lines(seeds_and_folds / "leaderboard_paired.csv")
     pairs = {(line["model_a"], line["model_b"]) for line in table}
     assert pairs == {("uni", "colour"), ("resnet50", "colour"), ("resnet50", "uni")}
     assert {line["metric"] for line in table} == set(METRICS["classes"])
     assert len(table) == len(pairs) * 4
+    rows = {row.key: row for row in read_rows(seeds_and_folds)[0]}
     for line in table:
         a, b = (
-            [
-                draws(seeds_and_folds, run_key(line[model], "demo", seed, fold), line["metric"], fold)
-                for seed in (0, 1)
-                for fold in (1, 2, 3)
-            ]
+            [scored_together(seeds_and_folds, line[model], seed, FOLDS, line["metric"]) for seed in (0, 1)]
             for model in ("model_a", "model_b")
         )
-        expected = interval_of_mean([own - others for own, others in zip(a, b, strict=True)])
-        assert [line["ci_low"], line["ci_high"]] == expected
-        means = {
-            of["model"]: float(of["value"])
-            for of in lines(seeds_and_folds / "leaderboard_mean.csv", metric=line["metric"])
-        }
-        assert float(line["difference"]) == pytest.approx(means[line["model_a"]] - means[line["model_b"]], abs=2e-6)
+        if line["metric"] in MEAN_OVER_FOLDS:  # Nadeau & Bengio 2003
+            by_fold = [
+                sum(
+                    (rows[run_key(line["model_a"], "demo", seed, fold)].value("auroc") or 0)
+                    - (rows[run_key(line["model_b"], "demo", seed, fold)].value("auroc") or 0)
+                    for seed in (0, 1)
+                )
+                / 2
+                for fold in FOLDS
+            ]
+            value, df = statistics.mean(by_fold), 2.0
+            error = math.sqrt((1 / 3 + 1 / 2) * statistics.variance(by_fold))
+        else:
+            value = sum(one.value - other.value for one, other in zip(a, b, strict=True)) / 2
+            influence = sum(one.influence - other.influence for one, other in zip(a, b, strict=True)) / 2
+            error, df = math.sqrt((1 + 3 / 2) * (influence**2).sum()), degrees_of_freedom(influence)
+        low, high = stats.t.interval(0.95, df, value, error)
+        assert [line["difference"], line["ci_low"], line["ci_high"]] == [text(value), text(low), text(high)], line
+        assert line["p"] == text(2 * stats.t.sf(abs(value) / error, df))
+        assert line["p_by"] == "corrected t"
         assert (line["n_runs"], line["n_test"], line["n_groups"]) == ("6", str(61 + 62 + 63), "30")
 
 
-def test_folds_are_drawn_independently_and_seeds_together(results: Path, add_run: AddRun) -> None:
-    """A run repeated over seeds is no more certain; the same numbers on other patients are, by the root of folds."""
+def test_seeds_add_no_patients_and_folds_do(results: Path, add_run: AddRun) -> None:
+    """A run repeated over seeds is no more certain; the same numbers on other patients are."""
     one = predicted(0.7, n=300)
     for model, change in (("seeds", "seed"), ("folds", "fold")):
         for number in (1, 2, 3, 4):
@@ -128,9 +145,36 @@ def test_folds_are_drawn_independently_and_seeds_together(results: Path, add_run
         line["model"]: float(line["ci_high"]) - float(line["ci_low"])
         for line in lines(results / "leaderboard_mean.csv", metric="accuracy")
     }
-    alone = np.quantile(draws(results, run_key("one", "seeds"), "accuracy", 0), [0.025, 0.975])
-    assert width["seeds"] == pytest.approx(alone[1] - alone[0], abs=2e-6)
-    assert width["folds"] == pytest.approx((alone[1] - alone[0]) / 2, rel=0.15)
+    assert width["seeds"] == pytest.approx(width["one"], abs=2e-6)
+    assert 0.4 * width["one"] < width["folds"] < 0.7 * width["one"]
+
+
+def test_repeats_on_other_training_patients_widen_the_interval_by_their_spread(results: Path, add_run: AddRun) -> None:
+    """Folds that test the same samples are repeats, whose heads saw other training patients."""
+    for repeat, skill in enumerate((0.5, 1.0, 1.5, 2.0), start=1):
+        add_run("uni", predicted(skill, seed=repeat), fold=repeat)
+        add_run("resnet50", predicted(1.0, seed=10 + repeat), fold=repeat)
+    rebuild(results)
+    rows = {row.key: row for row in read_rows(results)[0]}
+    (line,) = lines(results / "leaderboard_paired.csv", metric="accuracy")
+    a, b = (
+        [scored_together(results, line[model], 0, (fold,), "accuracy") for fold in (1, 2, 3, 4)]
+        for model in ("model_a", "model_b")
+    )
+    differences = [one.value - other.value for one, other in zip(a, b, strict=True)]
+    of_test = sum(one.influence - other.influence for one, other in zip(a, b, strict=True)) / 4
+    of_training = 4 * statistics.variance(differences)  # of 80 % of the training patients: (n - d) / d = 4
+    error = math.sqrt((of_test**2).sum() + of_training)
+    width = float(line["ci_high"]) - float(line["ci_low"])
+    deviations = np.array(differences) - np.mean(differences)
+    df = degrees_of_freedom(np.append(of_test, np.sqrt(4 / 3) * deviations))
+    assert width == pytest.approx(2 * stats.t.ppf(0.975, df) * error, abs=1e-5)
+    assert line["p_by"] == "t"
+    assert (line["n_runs"], line["n_test"]) == ("4", "60")
+    means = {r["model"]: float(r["value"]) for r in lines(results / "leaderboard_mean.csv", metric="accuracy")}
+    assert means["uni"] == pytest.approx(
+        np.mean([rows[run_key("uni", fold=fold)].value("accuracy") for fold in (1, 2, 3, 4)]), abs=1e-6
+    )
 
 
 def test_a_lone_run_has_the_interval_of_its_row_and_no_sd(filled: Path) -> None:
@@ -156,18 +200,17 @@ def test_a_failed_fold_is_counted_and_pairs_are_over_the_others(seeds_and_folds:
     rows = {(row.seed, row.fold): row for row in read_rows(seeds_and_folds)[0] if row.model == "uni"}
     left = [rows[draw].metrics["accuracy"]["value"] or 0.0 for draw in ((0, 1), (0, 2), (0, 3), (1, 1), (1, 3))]
     assert [line[name] for name in ("n_runs", "n_seeds", "n_folds", "n_failed")] == ["5", "2", "3", "1"]
-    assert line["value"] == text(sum(left) / 5)
-    baselines = {
-        (row.seed, row.fold): row.metrics["accuracy"]["value"] or 0.0
-        for row in read_rows(seeds_and_folds)[0]
-        if row.model == "colour"
-    }
-    assert line["baseline_value"] == text(sum(value for draw, value in baselines.items() if draw != (1, 2)) / 5)
+    assert [line["value"], line["ci_low"]] == [text(sum(left) / 5), ""]
     paired = lines(seeds_and_folds / "leaderboard_paired.csv", metric="accuracy")
     runs = {(line["model_a"], line["model_b"]): line["n_runs"] for line in paired}
-    assert runs == {("uni", "colour"): "5", ("resnet50", "uni"): "5", ("resnet50", "colour"): "6"}
-    (difference,) = [line["difference"] for line in paired if line["model_a"] == "uni"]
-    assert float(difference) == pytest.approx(float(line["value"]) - float(line["baseline_value"]), abs=2e-6)
+    assert runs == {("uni", "colour"): "4", ("resnet50", "uni"): "4", ("resnet50", "colour"): "6"}
+    (difference,) = [line for line in paired if line["model_a"] == "uni"]
+    expected = sum(
+        scored_together(seeds_and_folds, "uni", seed, (1, 3), "accuracy").value
+        - scored_together(seeds_and_folds, "colour", seed, (1, 3), "accuracy").value
+        for seed in (0, 1)
+    )
+    assert (difference["difference"], difference["n_test"]) == (text(expected / 2), str(61 + 63))
 
 
 def test_a_baseline_that_lacks_a_run_is_no_baseline_value(results: Path, add_run: AddRun) -> None:
@@ -206,9 +249,11 @@ def test_lost_predictions_cost_the_interval_and_not_the_mean(
     rebuild(seeds_and_folds)
     assert "seed1-fold2.parquet holds no complete predictions" in capsys.readouterr().err
     table = lines(seeds_and_folds / "leaderboard_mean.csv", model="uni")
-    assert {line["metric"]: line["value"] for line in table} == before
+    assert {line["metric"]: float(line["value"]) for line in table} == pytest.approx(
+        {metric: float(value) for metric, value in before.items()}, abs=0.04
+    )  # the mean over folds where that of all folds together cannot be had
     assert {(line["ci_low"], line["n_runs"]) for line in table} == {("", "6")}
-    assert {line["n_runs"] for line in lines(seeds_and_folds / "leaderboard_paired.csv", model_a="uni")} == {"5"}
+    assert {line["n_runs"] for line in lines(seeds_and_folds / "leaderboard_paired.csv", model_a="uni")} == {"4"}
 
 
 def test_the_one_split_and_folds_are_not_averaged_together(results: Path, add_run: AddRun) -> None:
@@ -252,8 +297,11 @@ def test_every_kind_of_target_has_means_and_differences(results: Path, add_run: 
     paired = lines(results / "leaderboard_paired.csv")
     assert {line["metric"] for line in paired} == set(METRICS[kind])
     for line in paired:
-        runs = [
-            [draws(results, run_key(model, seed=seed), line["metric"], 0) for seed in (0, 1)] for model in ("a", "b")
-        ]
-        expected = interval_of_mean([a - b for a, b in zip(*runs, strict=True)])
-        assert [line["ci_low"], line["ci_high"]] == expected
+        a, b = (
+            [scored_together(results, model, seed, (0,), line["metric"]) for seed in (0, 1)] for model in ("a", "b")
+        )
+        influence = sum(one.influence - other.influence for one, other in zip(a, b, strict=True)) / 2
+        value = sum(one.value - other.value for one, other in zip(a, b, strict=True)) / 2
+        error = math.sqrt((influence**2).sum())
+        low, high = stats.t.interval(0.95, degrees_of_freedom(influence), value, error)
+        assert [line["difference"], line["ci_low"], line["ci_high"]] == [text(value), text(low), text(high)]

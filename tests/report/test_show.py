@@ -175,12 +175,12 @@ def test_over_baseline_is_paired_over_the_runs_of_the_line(add_run: AddRun, resu
     for fold in (1, 2, 3):
         add_run("colour", predicted(0.3, seed=fold), fold=fold)
         if fold < 3:
-            add_run("uni", predicted(1.5, seed=10 + fold), fold=fold)
+            add_run("uni", predicted(5.0, seed=10 + fold), fold=fold)
     rebuild(results)
     (line,) = lines(results / "leaderboard_paired.csv", metric="balanced_accuracy", n_runs="2")
     assert (line["model_a"], line["model_b"]) == ("uni", "colour")
     difference, low, high = (float(line[name]) for name in ("difference", "ci_low", "ci_high"))
-    assert f"{difference:+.3f} [{low:+.3f}, {high:+.3f}] *" in block(results, "demo")[2]
+    assert f"{difference:+.3f} [{low:+.3f}, {high:+.3f}] *+" in block(results, "demo")[2]
 
 
 def test_over_baseline_is_over_one_of_the_same_protocol_and_settings(add_run: AddRun, results: Path) -> None:
