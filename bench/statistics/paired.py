@@ -42,7 +42,7 @@ class Studentised:
     @property
     def p(self) -> float:
         """Two-sided p of no difference; NaN where the error is not known."""
-        return min(1.0, 2 * self._beyond(abs(self.difference)))
+        return 2 * self._beyond(abs(self.difference))
 
     def p_equivalent(self, margin: float) -> float:
         """P of the hypothesis that the difference is `margin` or more in either direction.
