@@ -20,7 +20,7 @@ def by_patient(slides: pd.DataFrame, task: TaskConfig, origin: str) -> pd.DataFr
     Raises
     ------
     UserError
-        If no patient is named, or two slides of a patient have different answers, sides or folds.
+        If no patient is named, or two slides of a patient have different labels, split labels or folds.
     """
     if (slides["group"] == slides["id"]).all():
         raise UserError(
