@@ -42,7 +42,7 @@ def main() -> None:
     config.register()
     tasks.register()
     sys.argv[1:] = _overrides(sys.argv[1:])
-    os.environ["HYDRA_FULL_ERROR"] = "1"  # errors come here, to be said in a sentence
+    os.environ["HYDRA_FULL_ERROR"] = "1"  # errors come here, to become one sentence
     try:
         job()
     except (HydraException, OmegaConfBaseException, yaml.YAMLError) as error:
@@ -55,7 +55,7 @@ def main() -> None:
 
 
 def _overrides(arguments: list[str]) -> list[str]:
-    """What Hydra is given: keys of open maps may be new, and without a task the built-in suite runs.
+    """The arguments for Hydra: keys of open maps may be new, and without a task the built-in suite runs.
 
     Options such as ``--config-dir DIR`` go first, as Hydra refuses overrides on both sides of one.
     """
@@ -93,8 +93,8 @@ def _plain(error: Exception) -> str:
             f"value that holds a comma needs quotes, \"{name}='{value}'\"."
         )
     cause = str(error.__cause__).splitlines()[0] if error.__cause__ else ""
-    said = " ".join([str(error).splitlines()[0].rstrip("."), *([f"({cause})"] if cause else [])])
-    return f"{said}: python -m bench --help shows what can be set."
+    message = " ".join([str(error).splitlines()[0].rstrip("."), *([f"({cause})"] if cause else [])])
+    return f"{message}: python -m bench --help shows what can be set."
 
 
 if __name__ == "__main__":

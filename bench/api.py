@@ -30,7 +30,7 @@ Settings = str | Sequence[str] | Mapping[str, Mapping[str, Any]]
 
 @dataclass(frozen=True)
 class Results:
-    """What an evaluation came to: its own runs, whatever else stands in the folder of results.
+    """The results of one evaluation: its own runs, whatever else is in the folder of results.
 
     Attributes
     ----------
@@ -124,7 +124,7 @@ def evaluate(
     progress: bool = False,
     **settings: Any,
 ) -> Results:
-    """Run every model on every task with every head; what stands in `results` and `cache` is not done again.
+    """Run every model on every task with every head; what is in `results` and `cache` already is not computed again.
 
     Parameters
     ----------
@@ -151,7 +151,7 @@ def evaluate(
     """
     config = _config(models, tasks, heads, data, results, cache, settings)
     if Step.plan in config.steps:
-        raise UserError("steps=[plan] computes nothing that could be given back: leave steps out.")
+        raise UserError("steps=[plan] computes nothing that could be returned: leave steps out.")
     if not config.protocols:
         raise UserError("No head is named: leave heads out for the default ones, or call embed for features alone.")
     context = _context(config, progress)
@@ -205,7 +205,7 @@ def open_features(
     cache: str | Path = "cache",
     **settings: Any,
 ) -> Features:
-    """The features of a task's samples by one model, as they stand in the cache; nothing is computed.
+    """The features of a task's samples by one model, read from the cache; nothing is computed.
 
     Parameters
     ----------
@@ -221,7 +221,7 @@ def open_features(
 
 
 def leaderboard(results: str | Path = "results") -> pd.DataFrame:
-    """All that stands in a results folder: a line a task, model, protocol and metric, the mean over seeds and folds.
+    """All results of a folder: a line a task, model, protocol and metric, the mean over seeds and folds.
 
     Rows that cannot be read are left out with a warning.
 
@@ -295,7 +295,7 @@ def _config(
         if name not in known or name in ("model", "tasks", "protocols", "data", "results", "cache"):
             near = get_close_matches(name, known, 1)
             raise UserError(f"There is no setting '{name}'" + (f": is {near[0]} meant?" if near else "."))
-    given = {
+    chosen = {
         "model": [models] if isinstance(models, str) else list(models),
         "data": None if data is None else str(data),
         "results": str(results),
@@ -303,7 +303,7 @@ def _config(
         **{name: str(value) if isinstance(value, Path) else value for name, value in settings.items()},
     }
     try:
-        config = OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(BenchConfig), given))
+        config = OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(BenchConfig), chosen))
     except OmegaConfBaseException as error:
         raise UserError(f"The setting {error.full_key} is wrong: {str(error).splitlines()[0].rstrip('.')}.") from error
     assert isinstance(config, BenchConfig)

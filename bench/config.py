@@ -10,7 +10,7 @@ from hydra.core.config_store import ConfigStore
 
 
 class Null(Enum):
-    """Which baselines stand beside the model: rows of the same heads on features without pretraining.
+    """Which baselines are run beside the models: rows of the same heads on features without pretraining.
 
     Attributes
     ----------

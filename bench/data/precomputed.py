@@ -17,7 +17,7 @@ from bench.embedding import (
     EmbeddingJob,
     EmbeddingSettings,
     FeatureKey,
-    is_whole,
+    is_cached,
     read_features,
     write_features,
 )
@@ -27,13 +27,13 @@ from registry.errors import UserError
 
 
 @dataclass(frozen=True)
-class GivenPlan:
+class PrecomputedPlan:
     """Features of slides that need no embedding.
 
     Attributes
     ----------
     models : sequence of one model
-        The one that stands for these features in the tables.
+        The model `precomputed`, under whose name these features are in the tables.
     folder : Path
         Of CLAM's or TRIDENT's feature files.
     slides : sequence of str
@@ -67,7 +67,7 @@ class GivenPlan:
 
 
 def content(folder: Path, slides: Sequence[str]) -> str:
-    """Digest of what the slides' files are, by name, size and time."""
+    """Digest of name, size and modification time of the slides' files."""
     return digest([(slide, _stamp(folder, slide)) for slide in slides])
 
 
@@ -103,7 +103,7 @@ def take_in(folder: Path, slides: Sequence[str], job: EmbeddingJob[Any], *, on_c
         try:
             source = stamp(find_bag(folder, slide))
             attributes = {**job.key.attributes, "file": source, "slide": slide, "skipped": "[]"}
-            bag = None if is_whole(path, attributes) else _checked(folder, slide)
+            bag = None if is_cached(path, attributes) else _checked(folder, slide)
         except UserError as error:
             wrong[slide] = str(error)
             continue

@@ -1,4 +1,4 @@
-"""From slides to shards of embedding: tissue, grid and preview of each slide, made once and kept."""
+"""From slides to shards of embedding: tissue, grid and preview of each slide, made once and cached."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tqdm import tqdm
 from bench.data.cohort import Known
 from bench.data.tissue_cache import load_or_segment_tissue
 from bench.embedding import Shard
-from bench.files import digest, stamp, unwritable, whole_file
+from bench.files import atomic_write, digest, stamp, unwritable
 from bench.slides import (
     FINER_TOLERANCE,
     Grid,
@@ -57,7 +57,7 @@ class SlideUnits:
     Parameters
     ----------
     manifest : Manifest
-        Its `slides` have ``mpp`` (NaN where the slide is to say) and ``mask`` ("" where tissue is to be found).
+        Its `slides` have ``mpp`` (NaN where the slide's own is used) and ``mask`` ("" where tissue is to be found).
     spec : TileSpec
     cache : Path
         Folder of the grids and of what tissue was found.
@@ -87,8 +87,8 @@ class SlideUnits:
         progress: bool = True,
     ) -> None:
         self.manifest, self.spec = manifest, spec
-        given = str(coords.expanduser().absolute()) if coords else ""
-        tiling = {**asdict(manifest.task.tiling), **asdict(spec), "coords": given}
+        coords_folder = str(coords.expanduser().absolute()) if coords else ""
+        tiling = {**asdict(manifest.task.tiling), **asdict(spec), "coords": coords_folder}
         self.source = json.dumps({"task": manifest.task.name, "tiling": tiling}, sort_keys=True)
         self.pictures = previews / (f"{spec}-coords" if coords else str(spec)) if previews else None
         self._grids = cache / "grids" / manifest.task.name / digest(self.source)
@@ -185,11 +185,11 @@ class SlideUnits:
         return "without tissue" if grid.candidates else f"smaller than a tile of {self.spec}"
 
     def _grid(self, slide: Any, path: Path, preview: Path | None) -> tuple[Grid, dict[str, Any]]:
-        """The tiles of one slide, and what its coordinates mean; the cache holds known ones."""
+        """The tiles of one slide, and what its coordinates mean; from the cache where they are there."""
         source = slide_content(slide, self._coords)
-        known = _read_grid(path, source)
-        if known and (preview is None or preview.is_file()):
-            return known
+        cached = _read_grid(path, source)
+        if cached and (preview is None or preview.is_file()):
+            return cached
         tiling = self.manifest.task.tiling
         with open_slide(slide.path, None if np.isnan(slide.mpp) else slide.mpp) as opened:
             if self._coords:
@@ -215,7 +215,7 @@ class SlideUnits:
             attributes = coords_attributes(opened, grid)
             if preview:
                 write_preview(preview, opened, tissue, grid)
-        if not known:
+        if not cached:
             _write_grid(path, source, grid, attributes)
         return grid, attributes
 
@@ -228,7 +228,7 @@ def _write_sheet(path: Path, previews: list[tuple[Path, str]]) -> None:
 
 
 class _NotCorrupt(UserError):
-    """What a slide that is sound is refused for, and `on_corrupt` does not pass over."""
+    """An error of a readable slide: of its mask, resolution or tiling, which on_corrupt=skip does not leave out."""
 
 
 @contextlib.contextmanager
@@ -247,10 +247,10 @@ class _Scale:
         self.enlarged = min(grid.factor) < 1 / (1 + FINER_TOLERANCE)
 
 
-def _scale_notes(scales: list[_Scale], asked: float) -> Iterator[str]:
-    other = [scale.tile for scale in scales if abs(scale.tile / asked - 1) > MPP_TOLERANCE]
+def _scale_notes(scales: list[_Scale], requested: float) -> Iterator[str]:
+    other = [scale.tile for scale in scales if abs(scale.tile / requested - 1) > MPP_TOLERANCE]
     if other:
-        yield f"tiles of {counted(len(other), 'slide')} are {_range(other)} um/px where {asked:g} is asked"
+        yield f"tiles of {counted(len(other), 'slide')} are {_range(other)} um/px where {requested:g} is requested"
     enlarged = [scale for scale in scales if scale.enlarged]
     if enlarged:
         yield (
@@ -285,7 +285,7 @@ class _OpenedWhenRead:
 
 
 def _write_grid(path: Path, source: str, grid: Grid, attributes: Mapping[str, Any]) -> None:
-    with whole_file(path) as temporary, h5py.File(temporary, "w", libver="v110") as file:
+    with atomic_write(path) as temporary, h5py.File(temporary, "w", libver="v110") as file:
         coords = file.create_dataset("coords", data=grid.coords, track_times=False)
         for name, value in attributes.items():
             coords.attrs[name] = value

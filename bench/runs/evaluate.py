@@ -30,7 +30,7 @@ MEMORY_SHARE = 0.6  # of a device's free memory, for the weights of one pass; th
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a run came to.
+    """The result of a run.
 
     Attributes
     ----------
@@ -181,7 +181,7 @@ def embed_cohort(context: RunContext, plan: Plan) -> tuple[Cohort, Embedding]:
 def _embed(
     context: RunContext, task: TaskPlan, part: EmbeddingPlan, work: Sequence[ModelWork]
 ) -> dict[ModelWork, Embedding]:
-    """What each model gives of the tiles and, of a slide encoder, of the slides."""
+    """The features of the tiles by each model or, by a slide encoder, of the slides."""
     config = context.config
     if Step.embed not in config.steps:
         known = part.known()

@@ -63,13 +63,13 @@ class Run:
         )
 
     def run_hash(self, features: str) -> str:
-        """Digest of all that can change the row; `features` is that of the key of what the head is given."""
+        """Digest of all that can change the row; `features` is that of the key of the head's features."""
         settings = [self.key.head, self.seed, self.fold, self.context.config.bootstrap, self._notes]
         content = self.cohort.content + (self.plan.content if self.plan else "")
         return digest([content, self.key.cohort, features, settings, version("pfmbench")])
 
     def is_done(self, features: str) -> bool:
-        """Whether the row of just this stands, with its predictions."""
+        """Whether the row of this run hash and its predictions are in the results."""
         row = rows.read_row(self.context.results, self.key)
         if row is None or not row.ok or row.stale_error or row.run_hash != self.run_hash(features):
             return False
@@ -131,7 +131,7 @@ class Run:
 
     @property
     def _part(self) -> str:
-        """What tells this run from those of the same model and protocol, where there are several."""
+        """What distinguishes this run from others of the same model and protocol, where there are several."""
         several = [f"seed {self.seed}"] if len(self.context.config.seeds) > 1 else []
         return "".join(f" · {name}" for name in [*several, *([f"fold {self.fold}"] if self.fold else [])])
 
@@ -235,13 +235,13 @@ def _shrinkage(wanted: Preprocessing, size: int) -> float:
 
 
 def sentence_of(error: Exception, model: str = "") -> str:
-    """What to tell a user of an error, with the name of the model that it is of."""
+    """The message of an error to a user, with the name of its model."""
     sentence = str(error) if isinstance(error, UserError) else fault(error)
     return sentence if model in sentence else f"{model}: {sentence}"
 
 
 def fault(error: Exception) -> str:
-    """The sentence for an error that no user can mend."""
+    """The message of an error that a user cannot resolve."""
     if os.environ.get("PFMBENCH_DEBUG"):
         traceback.print_exception(error)
     return f"{type(error).__name__}: {error} (a fault of the harness or its libraries, please report it)"

@@ -85,9 +85,9 @@ def test_a_plan_computes_and_writes_nothing(data, request, tmp_path, no_network)
     assert not (tmp_path / "results").exists()
     for model in ("means", "colour"):
         assert re.search(rf"^  {model} .* to embed; 2 of 2 rows to fit$", done.stdout, re.MULTILINE)
-    tiles = {"tiles": "32 tiles to embed", "slides": "0 tiles to embed, and the tiles of 10 slides that are not laid"}
+    tiles = {"tiles": "32 tiles to embed", "slides": "0 tiles to embed, and the tiles of 10 slides that have no grid"}
     assert f"total: {tiles[data]}" in done.stdout
-    assert done.stdout.rstrip().endswith("; 4 rows to fit, 0 stand, 0 cannot be made")
+    assert done.stdout.rstrip().endswith("; 4 rows to fit, 0 up to date, 0 cannot be made")
 
 
 def test_a_plan_says_what_stands_and_what_cannot_be_made(tiles, tmp_path):
@@ -95,11 +95,11 @@ def test_a_plan_says_what_stands_and_what_cannot_be_made(tiles, tmp_path):
     before = files(tmp_path, "**/*.*")
     done = run(tmp_path, tiles, step=["plan"], model="[means,scaled,colour]")
     refused(done, "scaled has no public weights")
-    assert re.search(r"^  means +embedded; all 2 rows stand$", done.stdout, re.MULTILINE)
+    assert re.search(r"^  means +embedded; all 2 rows are up to date$", done.stdout, re.MULTILINE)
     assert re.search(r"^  colour +16 tiles to embed; 2 of 2 rows to fit$", done.stdout, re.MULTILINE)
     assert re.search(r"^  scaled +cannot be run: scaled has no public weights", done.stdout, re.MULTILINE)
     assert "total: 16 tiles to embed" in done.stdout
-    assert "; 2 rows to fit, 2 stand, 2 cannot be made" in done.stdout
+    assert "; 2 rows to fit, 2 up to date, 2 cannot be made" in done.stdout
     assert files(tmp_path, "**/*.*") == before
     done = run(tmp_path, tiles, "protocols.knn.k=[3]", step=["plan"], model="means")
     assert re.search(r"^  means +embedded; 1 of 2 rows to fit$", done.stdout, re.MULTILINE)
