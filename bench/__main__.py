@@ -22,13 +22,12 @@ def main() -> None:
     from omegaconf.errors import OmegaConfBaseException
 
     from bench import config, tasks
-    from bench.settings import conf_folder
     from registry.errors import UserError
 
     debug = bool(os.environ.get("PFMBENCH_DEBUG"))
     complaints: list[int] = []
 
-    @hydra.main(version_base="1.3", config_path=str(conf_folder()), config_name="bench")
+    @hydra.main(version_base="1.3", config_path=str(config.conf_folder()), config_name="bench")
     def job(composed: DictConfig) -> None:
         from bench.runs import run
 
@@ -78,7 +77,7 @@ def _plain(error: Exception) -> str:
     import yaml
     from hydra.errors import MissingConfigException
 
-    from bench.sentences import near_match
+    from registry.errors import near_match
 
     if isinstance(error, yaml.YAMLError):
         return f"A YAML file of the configuration cannot be read, {' '.join(str(error).split())}."

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import Enum
+from pathlib import Path
 from typing import Any
 
 from hydra.core.config_store import ConfigStore
+
+REPO_CONF = Path(__file__).resolve().parents[1] / "conf"  # a checkout
+WHEEL_CONF = Path(__file__).resolve().parent / "conf"  # an installed wheel
 
 
 class Null(Enum):
@@ -111,3 +115,8 @@ class BenchConfig:
 def register() -> None:
     """Make the schema known to Hydra under the name that conf/bench.yaml starts from."""
     ConfigStore.instance().store(name="schema", node=BenchConfig)
+
+
+def conf_folder() -> Path:
+    """Folder of the YAML files."""
+    return REPO_CONF if REPO_CONF.is_dir() else WHEEL_CONF

@@ -11,9 +11,8 @@ from typing import Any
 from bench import protocols, targets
 from bench.config import BenchConfig, Step
 from bench.files import unwritable
-from bench.sentences import near_match
 from bench.tasks import SampleLevel, TaskConfig
-from registry.errors import UserError
+from registry.errors import UserError, near_match
 
 LEAST_BOOTSTRAP = 20
 PART = re.compile(r"([1-9][0-9]*)/([1-9][0-9]*)")

@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from bench.slides.slide import Slide
-from bench.tiling_limits import check_tiling
+from bench.tiles import check_tiling
 from registry.errors import UserError
 
 if TYPE_CHECKING:
@@ -111,7 +111,7 @@ def plan(
     ------
     UserError
         If the slide is coarser than `mpp` and `upsample` is off, or a number is out of range
-        (`bench.tiling_limits`).
+        (`bench.tiles.check_tiling`).
     """
     check_tiling(
         "tiling",

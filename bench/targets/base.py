@@ -9,8 +9,7 @@ import numpy as np
 from jaxtyping import Shaped
 
 from bench.metrics import MetricSet
-from bench.sentences import first_few
-from registry.errors import UserError
+from registry.errors import UserError, first_few
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -8,10 +8,9 @@ import h5py
 import numpy as np
 import pandas as pd
 
-from bench.sentences import first_few
 from bench.tasks.config import SampleLevel, TaskConfig
 from bench.tasks.readers import HDF5_SUFFIXES, IMAGE_SUFFIXES
-from registry.errors import UserError
+from registry.errors import UserError, first_few
 
 
 def columns(frame: pd.DataFrame, task: TaskConfig, origin: str) -> None:

@@ -9,9 +9,7 @@ from typing import Any
 
 from omegaconf import MISSING
 
-from bench.sentences import near_match
-from bench.tiling_limits import check_tile, check_tiling
-from registry.errors import UserError
+from registry.errors import UserError, near_match
 
 
 class Rare(Enum):
@@ -188,6 +186,8 @@ def configured(settings: TaskConfig | Mapping[str, Any]) -> TaskConfig:
     """
     from omegaconf import OmegaConf
     from omegaconf.errors import OmegaConfBaseException
+
+    from bench.tiles import check_tile, check_tiling
 
     name = settings.name if isinstance(settings, TaskConfig) else settings.get("name", "")
     _check_names(f"tasks.{name}", settings, TaskConfig)

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import pandas as pd
 
-from bench.sentences import first_few
 from bench.tasks.config import TaskConfig
-from registry.errors import UserError
+from registry.errors import UserError, first_few
 
 
 def by_patient(slides: pd.DataFrame, task: TaskConfig, origin: str) -> pd.DataFrame:

@@ -9,11 +9,10 @@ import pandas as pd
 from jaxtyping import Shaped
 
 from bench import targets
-from bench.sentences import first_few
 from bench.tasks import checks
 from bench.tasks.config import Rare, SampleLevel, TaskConfig
 from bench.tasks.split import NAMES, assign_split
-from registry.errors import UserError
+from registry.errors import UserError, first_few
 
 SplitLabels = Shaped[np.ndarray, " sample"]
 
