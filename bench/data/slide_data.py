@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 
 from bench.data.cohort import EmbeddingPlan, Model, PixelPlan, gathered
+from bench.data.grid_cache import slide_content
 from bench.data.precomputed import PrecomputedPlan
-from bench.data.slide_units import SlideUnits, TileSpec, counted, file_name, slide_content
+from bench.data.slide_units import SlideUnits, TileSpec, counted, file_name
 from bench.data.stacked import Stacked
 from bench.embedding import Embedding, read_features
 from bench.files import digest

@@ -4,27 +4,25 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import urllib.parse
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-import h5py
 import numpy as np
 from tqdm import tqdm
 
 from bench.data.cohort import Known
+from bench.data.grid_cache import read_grid, slide_content, write_grid
 from bench.data.tissue_cache import load_or_segment_tissue
 from bench.embedding import Shard
-from bench.files import atomic_write, digest, stamp, unwritable
+from bench.files import digest, stamp, unwritable
 from bench.slides import (
     FINER_TOLERANCE,
     Grid,
     SlideTiles,
     coords_attributes,
-    find_coords,
     open_slide,
     plan,
     read_coords,
@@ -172,7 +170,7 @@ class SlideUnits:
         shards, unknown = [], 0
         slides: list[Any] = list(self.manifest.slides.itertuples())
         for slide in slides:
-            cached = _read_grid(self._grids / f"{file_name(slide.id)}.h5", slide_content(slide, self._coords))
+            cached = read_grid(self._grids / f"{file_name(slide.id)}.h5", slide_content(slide, self._coords))
             if cached is None:
                 unknown += 1
             elif len(cached[0]):
@@ -187,7 +185,7 @@ class SlideUnits:
     def _grid(self, slide: Any, path: Path, preview: Path | None) -> tuple[Grid, dict[str, Any]]:
         """The tiles of one slide, and what its coordinates mean; from the cache where they are there."""
         source = slide_content(slide, self._coords)
-        cached = _read_grid(path, source)
+        cached = read_grid(path, source)
         if cached and (preview is None or preview.is_file()):
             return cached
         tiling = self.manifest.task.tiling
@@ -216,7 +214,7 @@ class SlideUnits:
             if preview:
                 write_preview(preview, opened, tissue, grid)
         if not cached:
-            _write_grid(path, source, grid, attributes)
+            write_grid(path, source, grid, attributes)
         return grid, attributes
 
 
@@ -282,37 +280,6 @@ class _OpenedWhenRead:
     def batches(self, batch_size: int, *, workers: int, pin: bool = False) -> Iterator[Batch]:
         with open_slide(self.path, None if np.isnan(self.mpp) else self.mpp) as slide:
             yield from SlideTiles(slide, self.grid).batches(batch_size, workers=workers, pin=pin)
-
-
-def _write_grid(path: Path, source: str, grid: Grid, attributes: Mapping[str, Any]) -> None:
-    with atomic_write(path) as temporary, h5py.File(temporary, "w", libver="v110") as file:
-        coords = file.create_dataset("coords", data=grid.coords, track_times=False)
-        for name, value in attributes.items():
-            coords.attrs[name] = value
-        file.create_dataset("tissue", data=grid.tissue, track_times=False)
-        rest = {k: v for k, v in asdict(grid).items() if k not in ("coords", "tissue")}
-        file.attrs["grid"], file.attrs["source"] = json.dumps(rest), source
-
-
-def _read_grid(path: Path, source: str) -> tuple[Grid, dict[str, Any]] | None:
-    try:
-        with h5py.File(path, "r") as file:
-            if file.attrs["source"] != source:
-                return None
-            stored = json.loads(file.attrs["grid"])
-            rest: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in stored.items()}
-            return Grid(coords=file["coords"][:], tissue=file["tissue"][:], **rest), dict(file["coords"].attrs)
-    except (OSError, KeyError):
-        return None
-
-
-def slide_content(slide: Any, coords: Path | None) -> str:
-    """All of a manifest's row that can change the slide's tiles; files that are not there count as none."""
-    places = [slide.path, slide.mask]
-    if coords is not None:
-        with contextlib.suppress(UserError):
-            places.append(str(find_coords(coords, slide.id)))
-    return " ".join([str(slide.mpp), *(stamp(place) if os.path.exists(place) else "" for place in places)])
 
 
 def file_name(slide: str) -> str:
