@@ -81,7 +81,7 @@ class BenchConfig:
     protocols: dict[str, Any] = field(default_factory=dict)  # filled by protocol=NAME
     seeds: list[int] = field(default_factory=lambda: [0])
     steps: list[Step] = field(default_factory=lambda: [Step.embed, Step.fit, Step.report])
-    part: str | None = None  # K/N: embed only the K-th of N parts of the shards, with steps=[embed]
+    part: str | None = None  # K/N: embed only the K-th of N parts of the slides or shards, with steps=[embed]
     null: Null = Null.baselines
     # where things are
     data: str | None = None  # the dataset's folder or manifest, or a folder that holds the datasets' folders

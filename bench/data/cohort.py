@@ -17,6 +17,16 @@ from bench.tasks import Manifest
 from registry.card import ModelCard
 
 Labelled = TypeVar("Labelled", Samples, Bags)
+Item = TypeVar("Item")
+
+Part = tuple[int, int]  # k and n: the k-th, from 1 on, of n parts
+ALL: Part = (1, 1)
+
+
+def in_part(items: Sequence[Item], part: Part) -> Sequence[Item]:
+    """Every n-th of the items from the k-th on, so that neighbours in a table, often alike, go to several parts."""
+    k, n = part
+    return items[k - 1 :: n]
 
 
 class Encoder(Protocol):
@@ -83,9 +93,9 @@ class EmbeddingPlan(Protocol):
         """The shards that are known already; writes nothing."""
 
     def run(
-        self, jobs: Sequence[EmbeddingJob[Any]], how: EmbeddingSettings, *, label: str, part: tuple[int, int] = (1, 1)
+        self, jobs: Sequence[EmbeddingJob[Any]], how: EmbeddingSettings, *, label: str, part: Part = ALL
     ) -> dict[FeatureKey, Embedding]:
-        """Make what is missing, or only the k-th of n parts of the shards."""
+        """Make what is missing, or only what is missing in the k-th of n parts of the shards."""
 
 
 class Cohort(Protocol):
@@ -121,7 +131,7 @@ class PixelPlan:
     Attributes
     ----------
     make : callable
-        Gives the shards, and notes on what is left out; called only if features are needed.
+        Gives the shards of the k-th of n parts, and notes on what is left out; called only if features are needed.
     look : callable
         Gives what is known without computing anything.
     """
@@ -129,7 +139,7 @@ class PixelPlan:
     models: Sequence[Any]
     source: str
     tile_size: int
-    make: Callable[[], tuple[list[Shard], list[str]]]
+    make: Callable[[Part], tuple[list[Shard], list[str]]]
     look: Callable[[], Known]
     pictures: Path | None = None
     content: str = field(default="", init=False)
@@ -138,11 +148,10 @@ class PixelPlan:
         return self.look()
 
     def run(
-        self, jobs: Sequence[EmbeddingJob[Any]], how: EmbeddingSettings, *, label: str, part: tuple[int, int] = (1, 1)
+        self, jobs: Sequence[EmbeddingJob[Any]], how: EmbeddingSettings, *, label: str, part: Part = ALL
     ) -> dict[FeatureKey, Embedding]:
-        shards, notes = self.make()
-        k, n = part
-        found = embed(shards[k - 1 :: n], jobs, how, label=label)
+        shards, notes = self.make(part)
+        found = embed(shards, jobs, how, label=label)
         for embedding in found.values():
             embedding.notes += notes
         return found

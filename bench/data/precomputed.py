@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from bench.data.cohort import Known
+from bench.data.cohort import ALL, Known, Part, in_part
 from bench.data.slide_units import SHOWN, counted, file_name
 from bench.embedding import (
     Embedding,
@@ -61,9 +61,10 @@ class PrecomputedPlan:
         return Known()
 
     def run(
-        self, jobs: Sequence[EmbeddingJob[Any]], how: EmbeddingSettings, *, label: str, part: tuple[int, int] = (1, 1)
+        self, jobs: Sequence[EmbeddingJob[Any]], how: EmbeddingSettings, *, label: str, part: Part = ALL
     ) -> dict[FeatureKey, Embedding]:
-        return {job.key: take_in(self.folder, self.slides, job, on_corrupt=self.on_corrupt) for job in jobs}
+        slides = in_part(self.slides, part)
+        return {job.key: take_in(self.folder, slides, job, on_corrupt=self.on_corrupt) for job in jobs}
 
 
 def content(folder: Path, slides: Sequence[str]) -> str:

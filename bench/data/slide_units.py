@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import urllib.parse
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
-from bench.data.cohort import Known
+from bench.data.cohort import ALL, Known, Part, in_part
 from bench.data.grid_cache import read_grid, slide_content, write_grid
 from bench.data.tissue_cache import load_or_segment_tissue
 from bench.embedding import Shard
@@ -93,14 +93,20 @@ class SlideUnits:
         self._tissue = cache / "tissue" / manifest.task.name
         self._on_corrupt, self._coords, self._progress = on_corrupt, coords, progress
 
-    def make(self) -> tuple[list[Shard], list[str]]:
-        """The shards of all usable slides, and what a reader of the rows must know of the others and of the scale.
+    def make(self, part: Part = ALL) -> tuple[list[Shard], list[str]]:
+        """The shards of the usable slides, and notes for the rows on the others and on the scale.
+
+        Parameters
+        ----------
+        part : (int, int)
+            The slides of other parts are not opened. Their pictures may be missing, so that no contact sheet is drawn,
+            and a part without any tile is no error, as other parts may have some.
 
         Raises
         ------
         UserError
             If a slide cannot be read and `on_corrupt` is "error", if a mask, the resolution or the tiling is wrong, or
-            if no slide gives a tile.
+            if no slide of the cohort gives a tile.
         """
         shards: list[Shard] = []
         scales: list[_Scale] = []
@@ -110,7 +116,7 @@ class SlideUnits:
         empty: dict[str, list[str]] = {}
         sheet: list[tuple[Path, str]] = []
         task = self.manifest.task.name
-        rows: list[Any] = list(self.manifest.slides.itertuples())
+        rows: Sequence[Any] = in_part(list(self.manifest.slides.itertuples()), part)
         answers = dict(zip(self.manifest.frame["id"], self.manifest.answers, strict=True))
         for slide in tqdm(rows, desc=f"{task}: tissue", unit=" slides", dynamic_ncols=True, disable=not self._progress):
             name = file_name(slide.id)
@@ -138,7 +144,7 @@ class SlideUnits:
                 scales.append(_Scale(grid, max(attributes["level0_mpp_x"], attributes["level0_mpp_y"])))
             else:
                 empty.setdefault(self._why_empty(grid), []).append(slide.id)
-        if sheet and self.pictures:
+        if sheet and self.pictures and part == ALL:
             name = f"{self.pictures.name}-{self.manifest.cohort_hash}.jpg"
             _write_sheet(self.pictures.with_name(name), sheet)
         if wrong:
@@ -154,7 +160,7 @@ class SlideUnits:
             )
         if over_edge:
             notes.append(f"{counted(over_edge, 'tile')} of the coordinates left out, over the edge of a slide")
-        if not shards:
+        if not shards and part == ALL:
             counts = ", ".join(f"{len(names)} {why}" for why, names in empty.items())
             look = f"look at the pictures in {self.pictures}, " if self.pictures else ""
             mend = (

@@ -1,6 +1,7 @@
 """The steps plan, embed, fit and report, each by itself and in parts, leave what one command leaves."""
 
 import re
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -11,6 +12,8 @@ from plain_loop import USUAL
 from slide_command_helpers import write_slide
 
 import registry
+from bench.data import slide_units
+from bench.slides import open_slide
 
 SHARDS = 4
 HEADS = ("protocol=[knn,linear]", "protocols.linear.n_strengths=1")
@@ -193,15 +196,53 @@ def test_parts_together_embed_all_and_fit_follows(tiles, tmp_path, n):
     assert untimed(tmp_path) == untimed(plain)
 
 
-def test_parts_of_slides_together_embed_all(slides, tmp_path):
-    for k in (1, 2):
-        done = run(tmp_path, slides, f"part={k}/2", step=["embed"], model="[means,slide_means]")
+@pytest.fixture
+def opened(monkeypatch):
+    """The names of the slides that are opened, for tissue and grids or for their tiles."""
+    names = []
+
+    def recorded(path, mpp=None):
+        names.append(Path(path).stem)
+        return open_slide(path, mpp)
+
+    monkeypatch.setattr(slide_units, "open_slide", recorded)
+    return names
+
+
+def test_parts_of_slides_together_leave_the_cache_of_one_run(slides, tmp_path, opened):
+    """Slides 0 to 4 of which 4 is truncated; each part opens its own only."""
+    models = "[means,slide_means]"
+    for k, own in ((1, {"0", "2", "4"}), (2, {"1", "3"})):
+        opened.clear()
+        done = run(tmp_path, slides, f"part={k}/2", step=["embed"], model=models)
         assert done.returncode == 0, done.stderr
+        assert set(opened) == own
         assert stored(tmp_path, "means") == stored(tmp_path, "slide_means")
         assert len(stored(tmp_path, "means")) == 2 * k
-    done = run(tmp_path, slides, step=["fit"], model="[means,slide_means]")
+    assert {path.stem for path in tmp_path.glob("results/previews/slides/*/*.jpg")} == set("0123")
+    assert not list(tmp_path.glob("results/previews/slides/*.jpg")), (
+        "the sheet of a part would be of the cohort by name"
+    )
+    plain = tmp_path / "plain"
+    plain.mkdir()
+    assert run(plain, slides, step=["embed"], model=models).returncode == 0
+    made = files(plain, "cache/**/*.h5")
+    assert len(made) == 3 * 4, "grids, features of tiles and vectors of four slides"
+    assert {name: data for name, (_, data) in files(tmp_path, "cache/**/*.h5").items()} == {
+        name: data for name, (_, data) in made.items()
+    }
+    done = run(tmp_path, slides, step=["fit"], model=models)
     assert done.returncode == 0, done.stderr
     assert {(one["status"], one["n_skipped"]) for one in rows(tmp_path).values()} == {("ok", 1)}
+    assert len(list(tmp_path.glob("results/previews/slides/*.jpg"))) == 1
+
+
+def test_a_part_without_a_usable_slide_is_no_error(slides, tmp_path):
+    """The fifth part has the truncated slide alone, the sixth none at all."""
+    for k in (5, 6):
+        done = run(tmp_path, slides, f"part={k}/6", step=["embed"], model="[means,slide_means]")
+        assert (done.returncode, done.stdout) == (0, ""), done.stderr
+    assert not list(tmp_path.glob("cache/**/*.h5"))
 
 
 @pytest.mark.parametrize(
