@@ -159,13 +159,20 @@ class Run:
         sentence = sentence_of(error, self.model.name if of_model else "")
         if notes:
             sentence = f"{sentence} ({'; '.join(notes)})"
-        failed = dataclasses.replace(self._row(), status="failed", error=sentence)
-        earlier = rows.read_row(self.context.results, self.key)
-        if earlier and earlier.ok:
-            failed = dataclasses.replace(earlier, stale_error=sentence)
-        with contextlib.suppress(OSError):  # the sentence is then of that
-            rows.write(self.context.results, failed, None)
+        if not self.mark_stale(sentence):
+            failed = dataclasses.replace(self._row(), status="failed", error=sentence)
+            with contextlib.suppress(OSError):  # the sentence is then of that
+                rows.write(self.context.results, failed, None)
         return sentence
+
+    def mark_stale(self, sentence: str) -> bool:
+        """Note on a good row of the same samples and settings why it is not up to date; False if there is none."""
+        earlier = rows.read_row(self.context.results, self.key)
+        if earlier is None or not earlier.ok:
+            return False
+        with contextlib.suppress(OSError):
+            rows.write(self.context.results, dataclasses.replace(earlier, stale_error=sentence), None)
+        return True
 
     def _row(self) -> Row:
         card = self.model.card

@@ -1,6 +1,7 @@
 """The steps plan, embed, fit and report, each by itself and in parts, leave what one command leaves."""
 
 import re
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -145,10 +146,10 @@ def test_embed_fit_and_report_leave_what_one_command_leaves(data, model, request
 @pytest.mark.parametrize("data", ["tiles", "slides"])
 def test_fit_without_features_is_refused_in_a_sentence(data, request, tmp_path, no_network):
     done = run(tmp_path, request.getfixturevalue(data), step=["fit"], model="means")
-    what = {"tiles": "The features of means on tiles", "slides": "The tiles of slides"}[data]
-    refused(done, f"{what} are not all in the cache: take the step embed first", "cache=DIR")
+    command = f"make them first, with `python -m bench embed task={data} model=means`"
+    refused(done, f"The features of means on {data} are not all in the cache: {command}", "cache=DIR")
     assert len([line for line in done.stderr.splitlines() if line.startswith("pfmbench: ")]) == 1
-    assert {one["status"] for one in rows(tmp_path).values()} == {"failed"}
+    assert not row_files(tmp_path), "the model has not failed"
     assert not list(tmp_path.glob("cache/**/*.h5"))
     assert not list(tmp_path.glob("results/previews/**/*.jpg"))
 
@@ -159,14 +160,38 @@ def test_fit_goes_on_with_the_models_whose_features_are_there(tiles, tmp_path):
     refused(done, "The features of colour on tiles are not all in the cache")
     assert "means are" not in done.stderr
     status = {(model, protocol): one["status"] for (model, protocol, *_), one in rows(tmp_path).items()}
-    heads = ("knn", "linear")
-    assert status == {("means", h): "ok" for h in heads} | {("colour", h): "failed" for h in heads}
+    assert status == {("means", "knn"): "ok", ("means", "linear"): "ok"}
+
+
+def test_each_model_without_features_is_named_and_a_report_beside_it_has_no_failed_row(tiles, tmp_path):
+    done = run(tmp_path, tiles, "steps=[fit,report]")
+    for model in ("means", "colour"):
+        refused(done, f"`python -m bench embed task=tiles model={model}`")
+    assert len([line for line in done.stderr.splitlines() if line.startswith("pfmbench: ")]) == 2
+    assert done.stdout == ""
+    assert not list(tmp_path.glob("results/**/*.*"))
+
+
+def test_a_good_row_without_its_features_stays_with_a_note(tiles, tmp_path):
+    """Its head is fitted anew, with other intervals, for which the features are needed."""
+    assert run(tmp_path, tiles, model="means").returncode == 0
+    before = rows(tmp_path)
+    shutil.rmtree(tmp_path / "cache/features")
+    assert run(tmp_path, tiles, step=["fit"], model="means").returncode == 0, "rows that are up to date need none"
+    assert rows(tmp_path) == before
+    refused(run(tmp_path, tiles, "bootstrap=30", step=["fit"], model="means"), "model=means` and the other settings")
+    after = rows(tmp_path)
+    assert after.keys() == before.keys()
+    for name, one in after.items():
+        assert one.pop("stale_error").startswith("The features of means on tiles are not all in the cache")
+        assert one == {field: value for field, value in before[name].items() if field != "stale_error"}
 
 
 def test_vectors_of_slides_are_features_that_fit_must_find(slides, tmp_path):
-    """The tiles' features alone are not enough, and the network of slides is not loaded for it."""
+    """The tiles' features alone are not enough, the network of slides is not loaded for it, and no row is written."""
     assert run(tmp_path, slides, step=["embed"], model="means").returncode == 0
     refused(run(tmp_path, slides, step=["fit"], model="slide_means"), "The features of slide_means on slides are not")
+    assert not row_files(tmp_path)
     assert not list(tmp_path.glob("cache/features/slide_means/**/*.h5"))
 
 
@@ -187,8 +212,9 @@ def test_parts_together_embed_all_and_fit_follows(tiles, tmp_path, n):
             assert len(now - before) == len(range(k - 1, SHARDS, n))
             seen[model] = now
         if k < n and len(now) < SHARDS:
-            refused(run(tmp_path, tiles, "results=early", step=["fit"]), "take the step embed first")
+            refused(run(tmp_path, tiles, "results=early", step=["fit"]), "make them first, with")
     assert not row_files(tmp_path)
+    assert not row_files(tmp_path, "early")
     plain = tmp_path / "plain"
     plain.mkdir()
     assert run(plain, tiles).returncode == 0
@@ -235,6 +261,18 @@ def test_parts_of_slides_together_leave_the_cache_of_one_run(slides, tmp_path, o
     assert done.returncode == 0, done.stderr
     assert {(one["status"], one["n_skipped"]) for one in rows(tmp_path).values()} == {("ok", 1)}
     assert len(list(tmp_path.glob("results/previews/slides/*.jpg"))) == 1
+
+
+def test_fit_after_some_parts_names_every_model_of_the_missing_features(slides, tmp_path):
+    """The features of the other slides are known to be missing only once their grids are laid."""
+    models = "[means,slide_means]"
+    assert run(tmp_path, slides, "part=1/2", step=["embed"], model=models).returncode == 0
+    done = run(tmp_path, slides, step=["fit"], model=models)
+    for model in ("means", "slide_means"):
+        refused(done, f"The features of {model} on slides are not", f"embed task=slides model={model}`")
+    assert len([line for line in done.stderr.splitlines() if line.startswith("pfmbench: ")]) == 2
+    assert not row_files(tmp_path)
+    assert stored(tmp_path, "means") == {"0.h5", "2.h5"}
 
 
 def test_a_part_without_a_usable_slide_is_no_error(slides, tmp_path):
