@@ -22,13 +22,12 @@ def main() -> None:
     from omegaconf.errors import OmegaConfBaseException
 
     from bench import config, tasks
-    from bench.settings import conf_folder
     from registry.errors import UserError
 
     debug = bool(os.environ.get("PFMBENCH_DEBUG"))
     complaints: list[int] = []
 
-    @hydra.main(version_base="1.3", config_path=str(conf_folder()), config_name="bench")
+    @hydra.main(version_base="1.3", config_path=str(config.conf_folder()), config_name="bench")
     def job(composed: DictConfig) -> None:
         from bench.runs import run
 
@@ -42,7 +41,7 @@ def main() -> None:
     config.register()
     tasks.register()
     sys.argv[1:] = _overrides(sys.argv[1:])
-    os.environ["HYDRA_FULL_ERROR"] = "1"  # errors come here, to be said in a sentence
+    os.environ["HYDRA_FULL_ERROR"] = "1"  # errors come here, to become one sentence
     try:
         job()
     except (HydraException, OmegaConfBaseException, yaml.YAMLError) as error:
@@ -55,7 +54,7 @@ def main() -> None:
 
 
 def _overrides(arguments: list[str]) -> list[str]:
-    """What Hydra is given: keys of open maps may be new, and without a task the built-in suite runs.
+    """The arguments for Hydra: keys of open maps may be new, and without a task the built-in suite runs.
 
     Options such as ``--config-dir DIR`` go first, as Hydra refuses overrides on both sides of one.
     """
@@ -78,7 +77,7 @@ def _plain(error: Exception) -> str:
     import yaml
     from hydra.errors import MissingConfigException
 
-    from bench.sentences import near_match
+    from registry.errors import near_match
 
     if isinstance(error, yaml.YAMLError):
         return f"A YAML file of the configuration cannot be read, {' '.join(str(error).split())}."
@@ -93,8 +92,8 @@ def _plain(error: Exception) -> str:
             f"value that holds a comma needs quotes, \"{name}='{value}'\"."
         )
     cause = str(error.__cause__).splitlines()[0] if error.__cause__ else ""
-    said = " ".join([str(error).splitlines()[0].rstrip("."), *([f"({cause})"] if cause else [])])
-    return f"{said}: python -m bench --help shows what can be set."
+    message = " ".join([str(error).splitlines()[0].rstrip("."), *([f"({cause})"] if cause else [])])
+    return f"{message}: python -m bench --help shows what can be set."
 
 
 if __name__ == "__main__":

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import dataclasses
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,20 +15,18 @@ from jaxtyping import Float
 from bench import report, rows
 from bench.config import BenchConfig, Step
 from bench.protocols import Bags, Samples
-from bench.runs import RunContext, best_device, embed_cohort, evaluate_plan, prepare, to_stderr
-from bench.settings import load_settings
+from bench.runs import RunContext, Settings, best_device, embed_cohort, evaluate_plan, make_config, prepare, to_stderr
 from registry.errors import UserError
 
 if TYPE_CHECKING:
     from bench.rows import RunKey
 
 Names = str | Sequence[str]
-Settings = str | Sequence[str] | Mapping[str, Mapping[str, Any]]
 
 
 @dataclass(frozen=True)
 class Results:
-    """What an evaluation came to: its own runs, whatever else stands in the folder of results.
+    """The results of one evaluation: its own runs, whatever else is in the folder of results.
 
     Attributes
     ----------
@@ -124,7 +120,7 @@ def evaluate(
     progress: bool = False,
     **settings: Any,
 ) -> Results:
-    """Run every model on every task with every head; what stands in `results` and `cache` is not done again.
+    """Run every model on every task with every head; what is in `results` and `cache` already is not computed again.
 
     Parameters
     ----------
@@ -149,9 +145,9 @@ def evaluate(
         If a setting is wrong, or if nothing could be computed. What fails beside runs that succeed is a warning and is
         in `Results.failures`.
     """
-    config = _config(models, tasks, heads, data, results, cache, settings)
+    config = make_config(models, tasks, heads, data, results, cache, settings)
     if Step.plan in config.steps:
-        raise UserError("steps=[plan] computes nothing that could be given back: leave steps out.")
+        raise UserError("steps=[plan] computes nothing that could be returned: leave steps out.")
     if not config.protocols:
         raise UserError("No head is named: leave heads out for the default ones, or call embed for features alone.")
     context = _context(config, progress)
@@ -205,7 +201,7 @@ def open_features(
     cache: str | Path = "cache",
     **settings: Any,
 ) -> Features:
-    """The features of a task's samples by one model, as they stand in the cache; nothing is computed.
+    """The features of a task's samples by one model, read from the cache; nothing is computed.
 
     Parameters
     ----------
@@ -221,7 +217,7 @@ def open_features(
 
 
 def leaderboard(results: str | Path = "results") -> pd.DataFrame:
-    """All that stands in a results folder: a line a task, model, protocol and metric, the mean over seeds and folds.
+    """All results of a folder: a line a task, model, protocol and metric, the mean over seeds and folds.
 
     Rows that cannot be read are left out with a warning.
 
@@ -250,7 +246,7 @@ def _features(
     steps: list[Step],
     settings: Mapping[str, Any],
 ) -> Features:
-    config = _config(model, task, {}, data, "results", cache, {"null": "none", **settings})
+    config = make_config(model, task, {}, data, "results", cache, {"null": "none", **settings})
     config.steps = steps
     context = _context(config, progress, pictures=False)
     plan = prepare(context)
@@ -275,44 +271,6 @@ def _features(
 def _context(config: BenchConfig, progress: bool, *, pictures: bool = True) -> RunContext:
     say = to_stderr if progress else lambda line: None
     return RunContext(config, config.device or best_device(), progress, pictures, say)
-
-
-def _config(
-    models: Names,
-    tasks: Settings,
-    heads: Settings | None,
-    data: str | Path | None,
-    results: str | Path,
-    cache: str | Path,
-    settings: Mapping[str, Any],
-) -> BenchConfig:
-    """The settings of a run, checked as Hydra checks those of the command line."""
-    from omegaconf import OmegaConf
-    from omegaconf.errors import OmegaConfBaseException
-
-    known = [f.name for f in dataclasses.fields(BenchConfig)]
-    for name in settings:
-        if name not in known or name in ("model", "tasks", "protocols", "data", "results", "cache"):
-            near = get_close_matches(name, known, 1)
-            raise UserError(f"There is no setting '{name}'" + (f": is {near[0]} meant?" if near else "."))
-    given = {
-        "model": [models] if isinstance(models, str) else list(models),
-        "data": None if data is None else str(data),
-        "results": str(results),
-        "cache": str(cache),
-        **{name: str(value) if isinstance(value, Path) else value for name, value in settings.items()},
-    }
-    try:
-        config = OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(BenchConfig), given))
-    except OmegaConfBaseException as error:
-        raise UserError(f"The setting {error.full_key} is wrong: {str(error).splitlines()[0].rstrip('.')}.") from error
-    assert isinstance(config, BenchConfig)
-    config.tasks = load_settings("task", tasks)
-    config.protocols = load_settings("protocol", DEFAULT_HEADS if heads is None else heads)
-    return config
-
-
-DEFAULT_HEADS = ("linear", "knn", "ridge", "cox", "abmil")
 
 
 def _frame(records: list[dict[str, str]]) -> pd.DataFrame:

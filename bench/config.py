@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import Enum
+from pathlib import Path
 from typing import Any
 
 from hydra.core.config_store import ConfigStore
 
+REPO_CONF = Path(__file__).resolve().parents[1] / "conf"  # a checkout
+WHEEL_CONF = Path(__file__).resolve().parent / "conf"  # an installed wheel
+
 
 class Null(Enum):
-    """Which baselines stand beside the model: rows of the same heads on features without pretraining.
+    """Which baselines are run beside the models: rows of the same heads on features without pretraining.
 
     Attributes
     ----------
@@ -77,7 +81,7 @@ class BenchConfig:
     protocols: dict[str, Any] = field(default_factory=dict)  # filled by protocol=NAME
     seeds: list[int] = field(default_factory=lambda: [0])
     steps: list[Step] = field(default_factory=lambda: [Step.embed, Step.fit, Step.report])
-    part: str | None = None  # K/N: embed only the K-th of N parts of the shards, with steps=[embed]
+    part: str | None = None  # K/N: embed only the K-th of N parts of the slides or shards, with steps=[embed]
     null: Null = Null.baselines
     # where things are
     data: str | None = None  # the dataset's folder or manifest, or a folder that holds the datasets' folders
@@ -111,3 +115,8 @@ class BenchConfig:
 def register() -> None:
     """Make the schema known to Hydra under the name that conf/bench.yaml starts from."""
     ConfigStore.instance().store(name="schema", node=BenchConfig)
+
+
+def conf_folder() -> Path:
+    """Folder of the YAML files."""
+    return REPO_CONF if REPO_CONF.is_dir() else WHEEL_CONF

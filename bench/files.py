@@ -1,4 +1,4 @@
-"""Files that are whole or not there, and what files and settings are known by."""
+"""Atomic writing of files, and what identifies files and settings."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from registry.errors import UserError
 
 
 @contextlib.contextmanager
-def whole_file(path: Path) -> Iterator[Path]:
+def atomic_write(path: Path) -> Iterator[Path]:
     """A temporary name to write to, which becomes `path` when the block ends well and vanishes when it does not."""
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")  # other nodes may have our process id
@@ -32,7 +32,7 @@ def whole_file(path: Path) -> Iterator[Path]:
 
 
 def unwritable(path: Path, error: OSError, option: str) -> UserError:
-    """What to tell a user whose disk is full or whose folder is closed; `option` is the way to name another."""
+    """The error of a full disk or a folder without permission; `option` is the setting that names another folder."""
     if error.errno in (errno.ENOSPC, errno.EDQUOT) or "No space left" in str(error):
         return UserError(
             f"The disk of {path.parent} is full: make room or name another folder with {option}; what is already "
@@ -44,7 +44,7 @@ def unwritable(path: Path, error: OSError, option: str) -> UserError:
 
 
 def stamp(path: str | Path) -> str:
-    """Size and modification time of a file, by which it is known, as make and rsync do.
+    """Size and modification time of a file, which identify it, as for make and rsync.
 
     Raises
     ------

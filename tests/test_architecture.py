@@ -66,6 +66,12 @@ def test_a_room_never_imports(room):
     assert wrong == []
 
 
+def test_beside_the_public_functions_only_the_command_line_the_settings_and_files_are_no_packages():
+    loose = {path.name for path in (ROOT / "bench").glob("*.py")}
+
+    assert loose == {"__init__.py", "__main__.py", "api.py", "config.py", "files.py"}
+
+
 def test_only_settings_and_runs_know_the_configuration():
     knowing = {room_of(one.importer) for one in IMPORTS if one.target == "bench.config"}
 
@@ -90,7 +96,7 @@ def test_a_room_imports_of_another_its_public_names_only():
     assert wrong == []
 
 
-@pytest.mark.parametrize("room", ["bench.report", "bench.rows", "bench.targets", "bench.metrics", "bench.settings"])
+@pytest.mark.parametrize("room", ["bench.report", "bench.rows", "bench.targets", "bench.metrics", "bench.config"])
 def test_tables_are_made_without_loading_torch(room):
     code = f"import sys, {room}; print(*({{'torch', 'timm', 'bench.embedding'}} & sys.modules.keys()))"
 

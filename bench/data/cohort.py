@@ -1,4 +1,4 @@
-"""What a run knows of its data: samples with labels, and how their pixels or given features become features."""
+"""What a run knows of its data: samples with labels, and how their features are made or read."""
 
 from __future__ import annotations
 
@@ -17,10 +17,20 @@ from bench.tasks import Manifest
 from registry.card import ModelCard
 
 Labelled = TypeVar("Labelled", Samples, Bags)
+Item = TypeVar("Item")
+
+Part = tuple[int, int]  # k and n: the k-th, from 1 on, of n parts
+ALL: Part = (1, 1)
+
+
+def in_part(items: Sequence[Item], part: Part) -> Sequence[Item]:
+    """Every n-th of the items from the k-th on, so that neighbours in a table, often alike, go to several parts."""
+    k, n = part
+    return items[k - 1 :: n]
 
 
 class Encoder(Protocol):
-    """What a cohort asks of a model before it is loaded."""
+    """What a cohort reads of a model before it is loaded."""
 
     @property
     def name(self) -> str: ...
@@ -34,7 +44,7 @@ class Encoder(Protocol):
 
     @property
     def sees_pixels(self) -> bool:
-        """Not so where a user gives the features."""
+        """False where the features are precomputed."""
 
 
 Model = TypeVar("Model", bound=Encoder)
@@ -42,14 +52,14 @@ Model = TypeVar("Model", bound=Encoder)
 
 @dataclass(frozen=True)
 class Known:
-    """How much of an embedding plan is known without computing anything.
+    """The shards of an embedding plan that are known before anything is computed.
 
     Attributes
     ----------
     shards : sequence of Shard
         Those whose tiles are known.
     unknown : int
-        Slides whose tiles are still to be laid.
+        Number of slides that have no grid of tiles yet.
     """
 
     shards: Sequence[Shard] = ()
@@ -57,7 +67,7 @@ class Known:
 
 
 class EmbeddingPlan(Protocol):
-    """How the features of some models are made: one reading of the pixels, or files that a user gives."""
+    """How the features of some models are made: one pass over the pixels, or files of precomputed features."""
 
     @property
     def models(self) -> Sequence[Any]:
@@ -69,23 +79,23 @@ class EmbeddingPlan(Protocol):
 
     @property
     def content(self) -> str:
-        """Digest of the files of features that are given, "" otherwise."""
+        """Digest of the files of precomputed features, "" otherwise."""
 
     @property
     def tile_size(self) -> int:
-        """Side of the tiles in px, 0 for given features."""
+        """Side of the tiles in px, 0 for precomputed features."""
 
     @property
     def pictures(self) -> Path | None:
         """Folder of the slides' previews."""
 
     def known(self) -> Known:
-        """What can be said of the shards; writes nothing."""
+        """The shards that are known already; writes nothing."""
 
     def run(
-        self, jobs: Sequence[EmbeddingJob[Any]], how: EmbeddingSettings, *, label: str, part: tuple[int, int] = (1, 1)
+        self, jobs: Sequence[EmbeddingJob[Any]], how: EmbeddingSettings, *, label: str, part: Part = ALL
     ) -> dict[FeatureKey, Embedding]:
-        """Make what is missing, or only the k-th of n parts of the shards."""
+        """Make what is missing, or only what is missing in the k-th of n parts of the shards."""
 
 
 class Cohort(Protocol):
@@ -105,7 +115,7 @@ class Cohort(Protocol):
         """The tiles of each sample of which something could be read."""
 
     def notes(self, embedding: Embedding) -> list[str]:
-        """What a reader of the rows must know of what was left out."""
+        """Notes for the rows on samples, slides and tiles that were left out."""
 
     def slide_names(self) -> Mapping[str, Sequence[str]]:
         """The slides of each sample, for the predictions; empty where a sample is its own tile or slide."""
@@ -121,7 +131,7 @@ class PixelPlan:
     Attributes
     ----------
     make : callable
-        Gives the shards, and notes on what is left out; called only if something is to be done.
+        Gives the shards of the k-th of n parts, and notes on what is left out; called only if features are needed.
     look : callable
         Gives what is known without computing anything.
     """
@@ -129,7 +139,7 @@ class PixelPlan:
     models: Sequence[Any]
     source: str
     tile_size: int
-    make: Callable[[], tuple[list[Shard], list[str]]]
+    make: Callable[[Part], tuple[list[Shard], list[str]]]
     look: Callable[[], Known]
     pictures: Path | None = None
     content: str = field(default="", init=False)
@@ -138,11 +148,10 @@ class PixelPlan:
         return self.look()
 
     def run(
-        self, jobs: Sequence[EmbeddingJob[Any]], how: EmbeddingSettings, *, label: str, part: tuple[int, int] = (1, 1)
+        self, jobs: Sequence[EmbeddingJob[Any]], how: EmbeddingSettings, *, label: str, part: Part = ALL
     ) -> dict[FeatureKey, Embedding]:
-        shards, notes = self.make()
-        k, n = part
-        found = embed(shards[k - 1 :: n], jobs, how, label=label)
+        shards, notes = self.make(part)
+        found = embed(shards, jobs, how, label=label)
         for embedding in found.values():
             embedding.notes += notes
         return found
@@ -163,6 +172,6 @@ def split_samples(
 ) -> tuple[Samples | Bags, Samples | Bags | None, Samples | Bags]:
     """Train, validation (None where there is none) and test samples when a fold is tested."""
     rows = pd.Index(manifest.frame["id"]).get_indexer(samples.ids)
-    side_of = manifest.split_labels_of(fold)[rows]
-    val = samples.take(side_of == "val") if (side_of == "val").any() else None
-    return samples.take(side_of == "train"), val, samples.take(side_of == "test")
+    split_label = manifest.split_labels_of(fold)[rows]
+    val = samples.take(split_label == "val") if (split_label == "val").any() else None
+    return samples.take(split_label == "train"), val, samples.take(split_label == "test")

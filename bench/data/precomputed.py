@@ -10,14 +10,14 @@ from typing import Any
 
 import numpy as np
 
-from bench.data.cohort import Known
+from bench.data.cohort import ALL, Known, Part, in_part
 from bench.data.slide_units import SHOWN, counted, file_name
 from bench.embedding import (
     Embedding,
     EmbeddingJob,
     EmbeddingSettings,
     FeatureKey,
-    is_whole,
+    is_cached,
     read_features,
     write_features,
 )
@@ -27,13 +27,13 @@ from registry.errors import UserError
 
 
 @dataclass(frozen=True)
-class GivenPlan:
+class PrecomputedPlan:
     """Features of slides that need no embedding.
 
     Attributes
     ----------
     models : sequence of one model
-        The one that stands for these features in the tables.
+        The model `precomputed`, under whose name these features are in the tables.
     folder : Path
         Of CLAM's or TRIDENT's feature files.
     slides : sequence of str
@@ -61,13 +61,14 @@ class GivenPlan:
         return Known()
 
     def run(
-        self, jobs: Sequence[EmbeddingJob[Any]], how: EmbeddingSettings, *, label: str, part: tuple[int, int] = (1, 1)
+        self, jobs: Sequence[EmbeddingJob[Any]], how: EmbeddingSettings, *, label: str, part: Part = ALL
     ) -> dict[FeatureKey, Embedding]:
-        return {job.key: take_in(self.folder, self.slides, job, on_corrupt=self.on_corrupt) for job in jobs}
+        slides = in_part(self.slides, part)
+        return {job.key: take_in(self.folder, slides, job, on_corrupt=self.on_corrupt) for job in jobs}
 
 
 def content(folder: Path, slides: Sequence[str]) -> str:
-    """Digest of what the slides' files are, by name, size and time."""
+    """Digest of name, size and modification time of the slides' files."""
     return digest([(slide, _stamp(folder, slide)) for slide in slides])
 
 
@@ -103,7 +104,7 @@ def take_in(folder: Path, slides: Sequence[str], job: EmbeddingJob[Any], *, on_c
         try:
             source = stamp(find_bag(folder, slide))
             attributes = {**job.key.attributes, "file": source, "slide": slide, "skipped": "[]"}
-            bag = None if is_whole(path, attributes) else _checked(folder, slide)
+            bag = None if is_cached(path, attributes) else _checked(folder, slide)
         except UserError as error:
             wrong[slide] = str(error)
             continue

@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 
 from bench.data.cohort import EmbeddingPlan, Model, PixelPlan, gathered
-from bench.data.precomputed import GivenPlan
-from bench.data.slide_units import SlideUnits, TileSpec, counted, file_name, slide_content
+from bench.data.grid_cache import slide_content
+from bench.data.precomputed import PrecomputedPlan
+from bench.data.slide_units import SlideUnits, TileSpec, counted, file_name
 from bench.data.stacked import Stacked
 from bench.embedding import Embedding, read_features
 from bench.files import digest
@@ -26,9 +27,9 @@ class SlideCohort:
     Parameters
     ----------
     manifest : Manifest
-        Its `slides` have ``mpp`` (NaN where the slide is to say) and ``mask`` ("" where tissue is to be found).
+        Its `slides` have ``mpp`` (NaN where the slide's own is used) and ``mask`` ("" where tissue is to be found).
     cache : Path
-        Grids are kept in it.
+        Grids are cached in it.
     results : Path or None
         Previews for people are written to it; None draws none.
     on_corrupt : {"error", "skip"}
@@ -61,7 +62,7 @@ class SlideCohort:
         self._row = {name: row for row, name in enumerate(manifest.frame["id"])}
 
     def plans(self, models: Sequence[Model]) -> list[EmbeddingPlan]:
-        """One for each size and mpp of tiles that the models want, and one for features that a user gives."""
+        """One for each size and mpp of tiles that the models want, and one for precomputed features."""
         by_spec: dict[TileSpec, list[Model]] = {}
         for model in models:
             if model.sees_pixels:
@@ -69,8 +70,8 @@ class SlideCohort:
         found: list[EmbeddingPlan] = [self._plan(spec, wanting) for spec, wanting in by_spec.items()]
         ids = self.manifest.slides["id"].tolist()
         if self._features is not None:
-            given = [model for model in models if not model.sees_pixels]
-            found += [GivenPlan([model], self._features, ids, self._on_corrupt) for model in given]
+            precomputed = [model for model in models if not model.sees_pixels]
+            found += [PrecomputedPlan([model], self._features, ids, self._on_corrupt) for model in precomputed]
         return found
 
     def bags(self, embedding: Embedding) -> Bags:

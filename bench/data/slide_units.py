@@ -1,30 +1,28 @@
-"""From slides to shards of embedding: tissue, grid and preview of each slide, made once and kept."""
+"""From slides to shards of embedding: tissue, grid and preview of each slide, made once and cached."""
 
 from __future__ import annotations
 
 import contextlib
 import json
-import os
 import urllib.parse
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-import h5py
 import numpy as np
 from tqdm import tqdm
 
-from bench.data.cohort import Known
+from bench.data.cohort import ALL, Known, Part, in_part
+from bench.data.grid_cache import read_grid, slide_content, write_grid
 from bench.data.tissue_cache import load_or_segment_tissue
 from bench.embedding import Shard
-from bench.files import digest, stamp, unwritable, whole_file
+from bench.files import digest, stamp, unwritable
 from bench.slides import (
     FINER_TOLERANCE,
     Grid,
     SlideTiles,
     coords_attributes,
-    find_coords,
     open_slide,
     plan,
     read_coords,
@@ -57,7 +55,7 @@ class SlideUnits:
     Parameters
     ----------
     manifest : Manifest
-        Its `slides` have ``mpp`` (NaN where the slide is to say) and ``mask`` ("" where tissue is to be found).
+        Its `slides` have ``mpp`` (NaN where the slide's own is used) and ``mask`` ("" where tissue is to be found).
     spec : TileSpec
     cache : Path
         Folder of the grids and of what tissue was found.
@@ -87,22 +85,28 @@ class SlideUnits:
         progress: bool = True,
     ) -> None:
         self.manifest, self.spec = manifest, spec
-        given = str(coords.expanduser().absolute()) if coords else ""
-        tiling = {**asdict(manifest.task.tiling), **asdict(spec), "coords": given}
+        coords_folder = str(coords.expanduser().absolute()) if coords else ""
+        tiling = {**asdict(manifest.task.tiling), **asdict(spec), "coords": coords_folder}
         self.source = json.dumps({"task": manifest.task.name, "tiling": tiling}, sort_keys=True)
         self.pictures = previews / (f"{spec}-coords" if coords else str(spec)) if previews else None
         self._grids = cache / "grids" / manifest.task.name / digest(self.source)
         self._tissue = cache / "tissue" / manifest.task.name
         self._on_corrupt, self._coords, self._progress = on_corrupt, coords, progress
 
-    def make(self) -> tuple[list[Shard], list[str]]:
-        """The shards of all usable slides, and what a reader of the rows must know of the others and of the scale.
+    def make(self, part: Part = ALL) -> tuple[list[Shard], list[str]]:
+        """The shards of the usable slides, and notes for the rows on the others and on the scale.
+
+        Parameters
+        ----------
+        part : (int, int)
+            The slides of other parts are not opened. Their pictures may be missing, so that no contact sheet is drawn,
+            and a part without any tile is no error, as other parts may have some.
 
         Raises
         ------
         UserError
             If a slide cannot be read and `on_corrupt` is "error", if a mask, the resolution or the tiling is wrong, or
-            if no slide gives a tile.
+            if no slide of the cohort gives a tile.
         """
         shards: list[Shard] = []
         scales: list[_Scale] = []
@@ -112,7 +116,7 @@ class SlideUnits:
         empty: dict[str, list[str]] = {}
         sheet: list[tuple[Path, str]] = []
         task = self.manifest.task.name
-        rows: list[Any] = list(self.manifest.slides.itertuples())
+        rows: Sequence[Any] = in_part(list(self.manifest.slides.itertuples()), part)
         answers = dict(zip(self.manifest.frame["id"], self.manifest.answers, strict=True))
         for slide in tqdm(rows, desc=f"{task}: tissue", unit=" slides", dynamic_ncols=True, disable=not self._progress):
             name = file_name(slide.id)
@@ -140,7 +144,7 @@ class SlideUnits:
                 scales.append(_Scale(grid, max(attributes["level0_mpp_x"], attributes["level0_mpp_y"])))
             else:
                 empty.setdefault(self._why_empty(grid), []).append(slide.id)
-        if sheet and self.pictures:
+        if sheet and self.pictures and part == ALL:
             name = f"{self.pictures.name}-{self.manifest.cohort_hash}.jpg"
             _write_sheet(self.pictures.with_name(name), sheet)
         if wrong:
@@ -156,7 +160,7 @@ class SlideUnits:
             )
         if over_edge:
             notes.append(f"{counted(over_edge, 'tile')} of the coordinates left out, over the edge of a slide")
-        if not shards:
+        if not shards and part == ALL:
             counts = ", ".join(f"{len(names)} {why}" for why, names in empty.items())
             look = f"look at the pictures in {self.pictures}, " if self.pictures else ""
             mend = (
@@ -172,7 +176,7 @@ class SlideUnits:
         shards, unknown = [], 0
         slides: list[Any] = list(self.manifest.slides.itertuples())
         for slide in slides:
-            cached = _read_grid(self._grids / f"{file_name(slide.id)}.h5", slide_content(slide, self._coords))
+            cached = read_grid(self._grids / f"{file_name(slide.id)}.h5", slide_content(slide, self._coords))
             if cached is None:
                 unknown += 1
             elif len(cached[0]):
@@ -185,11 +189,11 @@ class SlideUnits:
         return "without tissue" if grid.candidates else f"smaller than a tile of {self.spec}"
 
     def _grid(self, slide: Any, path: Path, preview: Path | None) -> tuple[Grid, dict[str, Any]]:
-        """The tiles of one slide, and what its coordinates mean; the cache holds known ones."""
+        """The tiles of one slide, and what its coordinates mean; from the cache where they are there."""
         source = slide_content(slide, self._coords)
-        known = _read_grid(path, source)
-        if known and (preview is None or preview.is_file()):
-            return known
+        cached = read_grid(path, source)
+        if cached and (preview is None or preview.is_file()):
+            return cached
         tiling = self.manifest.task.tiling
         with open_slide(slide.path, None if np.isnan(slide.mpp) else slide.mpp) as opened:
             if self._coords:
@@ -215,8 +219,8 @@ class SlideUnits:
             attributes = coords_attributes(opened, grid)
             if preview:
                 write_preview(preview, opened, tissue, grid)
-        if not known:
-            _write_grid(path, source, grid, attributes)
+        if not cached:
+            write_grid(path, source, grid, attributes)
         return grid, attributes
 
 
@@ -228,7 +232,7 @@ def _write_sheet(path: Path, previews: list[tuple[Path, str]]) -> None:
 
 
 class _NotCorrupt(UserError):
-    """What a slide that is sound is refused for, and `on_corrupt` does not pass over."""
+    """An error of a readable slide: of its mask, resolution or tiling, which on_corrupt=skip does not leave out."""
 
 
 @contextlib.contextmanager
@@ -247,10 +251,10 @@ class _Scale:
         self.enlarged = min(grid.factor) < 1 / (1 + FINER_TOLERANCE)
 
 
-def _scale_notes(scales: list[_Scale], asked: float) -> Iterator[str]:
-    other = [scale.tile for scale in scales if abs(scale.tile / asked - 1) > MPP_TOLERANCE]
+def _scale_notes(scales: list[_Scale], requested: float) -> Iterator[str]:
+    other = [scale.tile for scale in scales if abs(scale.tile / requested - 1) > MPP_TOLERANCE]
     if other:
-        yield f"tiles of {counted(len(other), 'slide')} are {_range(other)} um/px where {asked:g} is asked"
+        yield f"tiles of {counted(len(other), 'slide')} are {_range(other)} um/px where {requested:g} is requested"
     enlarged = [scale for scale in scales if scale.enlarged]
     if enlarged:
         yield (
@@ -282,37 +286,6 @@ class _OpenedWhenRead:
     def batches(self, batch_size: int, *, workers: int, pin: bool = False) -> Iterator[Batch]:
         with open_slide(self.path, None if np.isnan(self.mpp) else self.mpp) as slide:
             yield from SlideTiles(slide, self.grid).batches(batch_size, workers=workers, pin=pin)
-
-
-def _write_grid(path: Path, source: str, grid: Grid, attributes: Mapping[str, Any]) -> None:
-    with whole_file(path) as temporary, h5py.File(temporary, "w", libver="v110") as file:
-        coords = file.create_dataset("coords", data=grid.coords, track_times=False)
-        for name, value in attributes.items():
-            coords.attrs[name] = value
-        file.create_dataset("tissue", data=grid.tissue, track_times=False)
-        rest = {k: v for k, v in asdict(grid).items() if k not in ("coords", "tissue")}
-        file.attrs["grid"], file.attrs["source"] = json.dumps(rest), source
-
-
-def _read_grid(path: Path, source: str) -> tuple[Grid, dict[str, Any]] | None:
-    try:
-        with h5py.File(path, "r") as file:
-            if file.attrs["source"] != source:
-                return None
-            stored = json.loads(file.attrs["grid"])
-            rest: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in stored.items()}
-            return Grid(coords=file["coords"][:], tissue=file["tissue"][:], **rest), dict(file["coords"].attrs)
-    except (OSError, KeyError):
-        return None
-
-
-def slide_content(slide: Any, coords: Path | None) -> str:
-    """All of a manifest's row that can change the slide's tiles; files that are not there count as none."""
-    places = [slide.path, slide.mask]
-    if coords is not None:
-        with contextlib.suppress(UserError):
-            places.append(str(find_coords(coords, slide.id)))
-    return " ".join([str(slide.mpp), *(stamp(place) if os.path.exists(place) else "" for place in places)])
 
 
 def file_name(slide: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from bench.data.cohort import Known, Model, PixelPlan, gathered
+from bench.data.cohort import Known, Model, PixelPlan, gathered, in_part
 from bench.embedding import Embedding, shards_of
 from bench.protocols import Bags, Samples
 from bench.tasks import Manifest
@@ -35,7 +35,9 @@ class TileCohort:
         """All models see the same tiles, as they are stored."""
         side = max(self.manifest.task.tile_size or 0, *(model.card.preprocessing.tile_size for model in models))
         shards = shards_of(self.source, self._shard_tiles)
-        return [PixelPlan(models, self.content, side, lambda: (shards, []), lambda: Known(shards))]
+        return [
+            PixelPlan(models, self.content, side, lambda part: ([*in_part(shards, part)], []), lambda: Known(shards))
+        ]
 
     def samples(self, embedding: Embedding) -> Samples:
         """All tiles that could be read."""

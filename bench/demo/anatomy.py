@@ -6,7 +6,8 @@ import numpy as np
 from jaxtyping import Bool, Float, UInt8
 from scipy import ndimage
 
-from bench.demo.phantom import Tissue, noise
+from bench.demo.fields import noise
+from bench.demo.textures import Tissue
 
 Map = UInt8[np.ndarray, "rows columns"]
 _LEAST_UM2 = 2500.0

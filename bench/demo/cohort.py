@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from bench.demo.phantom import Traits
 from bench.demo.scanner import SCANNERS, Stain
+from bench.demo.textures import Traits
 from registry.errors import UserError
 
 SYNTHETIC = "Synthetic phantom tissue drawn by a program; no patient, no diagnosis, not for clinical use."

@@ -15,8 +15,9 @@ from PIL import Image
 from bench.demo.anatomy import lay_out
 from bench.demo.cohort import SYNTHETIC, Patient, enrol
 from bench.demo.folder import build_folder, write, write_csv
-from bench.demo.phantom import Tissue, render
+from bench.demo.phantom import render
 from bench.demo.scanner import scan
+from bench.demo.textures import Tissue
 from registry.errors import UserError
 
 LABELS = ("normal", "tumour")

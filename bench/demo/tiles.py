@@ -12,9 +12,11 @@ from jaxtyping import UInt8
 from PIL import Image
 
 from bench.demo.cohort import SYNTHETIC, Patient, enrol
+from bench.demo.fields import noise
 from bench.demo.folder import build_folder, write, write_csv
-from bench.demo.phantom import Tissue, noise, render
+from bench.demo.phantom import render
 from bench.demo.scanner import scan
+from bench.demo.textures import Tissue
 from registry.errors import UserError
 
 SIZE = 224

@@ -5,7 +5,7 @@ from bench.embedding.feature_key import FeatureKey
 from bench.embedding.job import EmbeddingJob, Shard, shards_of
 from bench.embedding.slide_stage import encode
 from bench.embedding.stage import EmbeddingSettings, embed, missing_shards
-from bench.embedding.store import is_whole, read_features, read_places, write_features
+from bench.embedding.store import is_cached, read_features, read_places, write_features
 
 __all__ = [
     "Embedding",
@@ -15,7 +15,7 @@ __all__ = [
     "Shard",
     "embed",
     "encode",
-    "is_whole",
+    "is_cached",
     "missing_shards",
     "read_features",
     "read_places",

@@ -1,4 +1,4 @@
-"""What embedding has come to: the files of features, what was left out of them, and how they were made."""
+"""The result of embedding: the files of features, what was left out of them, and how they were made."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 @dataclass
 class Embedding:
-    """What a job has come to.
+    """The result of a job.
 
     Attributes
     ----------
@@ -32,12 +32,12 @@ class Embedding:
     skipped : dict of str to int
         Tiles that could not be read, by shard.
     notes : list of str
-        What a reader of the rows must know of shards that were left out.
+        Notes for the rows on shards that were left out.
     weights : dict
         sha256, commit and notes of the weights that the features were made with, and for slide vectors, as
-        `tile_encoder`, those of their tiles' features; empty if they were given.
+        `tile_encoder`, those of their tiles' features; empty if they were precomputed.
     error : Exception or None
-        Why the features are not whole; files that were written before it stay valid.
+        Why features are missing; files that were written before it stay valid.
     """
 
     files: list[Path] = field(default_factory=list)

@@ -19,11 +19,11 @@ class FeatureKey:
     card : str
         Digest of its card: network, preprocessing, pooling.
     weights : str
-        sha256 of the weights; "random" or "none" for a model that reads no file; "" for features that a user gives.
+        sha256 of the weights; "random" or "none" for a model that reads no file; "" for precomputed features.
     options : str
         The chosen options of the card, as JSON.
     frontend : str
-        What stands between tile and encoder; "" for nothing.
+        What is applied between tile and encoder; "" for nothing.
     preprocess : str
         Where tiles are resized: "device" or "exact".
     precision : str
@@ -44,7 +44,7 @@ class FeatureKey:
 
     @property
     def digest(self) -> str:
-        """16 hex digits that stand for all fields."""
+        """16 hex digits that identify all fields."""
         return digest(asdict(self))
 
     @property

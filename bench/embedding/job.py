@@ -1,4 +1,4 @@
-"""What the embedding stage is told to do: jobs, each of one `FeatureKey`, over shards of tiles."""
+"""The jobs of the embedding stage, each of one `FeatureKey`, over shards of tiles."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Shard:
         Of the file, without suffix.
     tiles : Tiles
     attributes : mapping
-        What this shard's tiles are, beside the key of the job; the file is current when it carries the same.
+        What identifies this shard's tiles, beside the key of the job; a cached file is valid if it has the same ones.
     coords : int64 [N, 2] or None
         Level-0 position of each tile of a slide, px.
     coords_attributes : mapping
@@ -68,7 +68,7 @@ class EmbeddingJob(Generic[Network]):
     memory_bytes : int
         About what the network takes on its device.
     described : mapping
-        Written to the files too: what can change and leave the features as they are.
+        Written to the files too: what can change without changing the features.
     """
 
     key: FeatureKey
@@ -87,5 +87,5 @@ class EmbeddingJob(Generic[Network]):
         return self.folder / f"{shard}.h5"
 
     def attributes_of(self, shard: Shard) -> dict[str, str | int | float]:
-        """What tells that a file holds the features of this shard."""
+        """The attributes that identify a file as the features of this shard."""
         return {**self.key.attributes, **shard.attributes}

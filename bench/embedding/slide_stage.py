@@ -14,14 +14,14 @@ from tqdm import tqdm
 from bench.embedding.embedding import Embedding, origin, timing_path, weights_of
 from bench.embedding.job import EmbeddingJob
 from bench.embedding.stage import explained
-from bench.embedding.store import Stored, is_whole, read_features, read_places, sweep, write_features
-from bench.files import whole_file
+from bench.embedding.store import Stored, is_cached, read_features, read_places, sweep, write_features
+from bench.files import atomic_write
 from registry.errors import UserError
 
 if TYPE_CHECKING:
     from registry.extractor import SlideEncoder
 
-OF_TILES = ("file", "grid", "slide", "skipped")  # attributes of a tile file that say what its slide vector is of
+OF_TILES = ("file", "grid", "slide", "skipped")  # attributes of a tile file that say that identify its slide vector
 
 
 def encode(tiles: Embedding, job: EmbeddingJob[SlideEncoder], *, label: str = "", progress: bool = True) -> Embedding:
@@ -58,7 +58,7 @@ def encode(tiles: Embedding, job: EmbeddingJob[SlideEncoder], *, label: str = ""
                 continue
             path = job.folder / file.name
             wanted = {**job.key.attributes, **{k: attributes[k] for k in OF_TILES if k in attributes}}
-            if not is_whole(path, wanted):
+            if not is_cached(path, wanted):
                 encoder = encoder or job.load()
                 _write(path, encoder, features, file, wanted)
             result.files.append(path)
@@ -97,11 +97,11 @@ def _write(
         )
     write_features(path, found, {**attributes, **origin(encoder)})
     seconds = time.perf_counter() - began + _seconds(file)
-    with whole_file(timing_path(path)) as temporary:
+    with atomic_write(timing_path(path)) as temporary:
         temporary.write_text(json.dumps({"tiles": len(features), "seconds": round(seconds, 4)}) + "\n")
 
 
 def _seconds(file: Path) -> float:
-    """What the slide's tiles took: a slide vector is not had without them."""
+    """What the slide's tiles took: a slide vector cannot be made without them."""
     timing: dict[str, Any] = json.loads(timing_path(file).read_text()) if timing_path(file).is_file() else {}
     return float(timing.get("seconds", 0.0))

@@ -16,8 +16,8 @@ from tqdm import tqdm
 from bench.embedding.embedding import Embedding, origin, timing_path, weights_of
 from bench.embedding.feature_key import FeatureKey
 from bench.embedding.job import EmbeddingJob, Shard
-from bench.embedding.store import is_whole, read_features, sweep, write_features
-from bench.files import whole_file
+from bench.embedding.store import is_cached, read_features, sweep, write_features
+from bench.files import atomic_write
 from registry.errors import UserError
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ class EmbeddingSettings:
     on_corrupt : {"error", "skip"}
         What an unreadable tile does.
     memory_bytes : int or None
-        What the networks of one pass may take together; None is without bound.
+        What the networks of one pass may take together; None is unlimited.
     progress : bool
         Whether a progress bar is shown.
     """
@@ -56,7 +56,7 @@ class EmbeddingSettings:
 
 def missing_shards(job: EmbeddingJob[Any], shards: Sequence[Shard]) -> list[Shard]:
     """The shards whose features are not in the store."""
-    return [shard for shard in shards if not is_whole(job.path(shard.name), job.attributes_of(shard))]
+    return [shard for shard in shards if not is_cached(job.path(shard.name), job.attributes_of(shard))]
 
 
 def embed(
@@ -83,7 +83,7 @@ def embed(
     Raises
     ------
     UserError
-        If a tile cannot be read and `on_corrupt` is "error"; whole files stay valid.
+        If a tile cannot be read and `on_corrupt` is "error"; the files that are complete stay valid.
     """
     jobs = list({job.key: job for job in jobs}.values())
     results = {job.key: Embedding() for job in jobs}
@@ -222,7 +222,7 @@ def _finish(
     attributes["skipped"] = json.dumps(sorted(unreadable))
     coords = None if shard.coords is None else shard.coords[rows]
     write_features(path, features, attributes, coords, shard.coords_attributes)
-    with whole_file(timing_path(path)) as temporary:
+    with atomic_write(timing_path(path)) as temporary:
         temporary.write_text(json.dumps({"tiles": len(rows), "seconds": round(maker.seconds + waited, 4)}) + "\n")
 
 

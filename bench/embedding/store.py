@@ -1,7 +1,7 @@
-"""The HDF5 feature store: one whole file a unit of work, named by all that can change a feature.
+"""The HDF5 feature store: one file a shard, in a folder named by all that can change a feature.
 
 A file holds `features` [N, D] and, for slides, `coords` [N, 2] (level-0 pixels), contiguous and uncompressed, as CLAM,
-TRIDENT and torchmil read them. It is written to a temporary name, flushed and renamed, so a final name means a whole
+TRIDENT and torchmil read them. It is written to a temporary name, flushed and renamed, so a final name means a complete
 file; the folder's name is a digest of the key, so nothing stale is ever read.
 """
 
@@ -18,7 +18,7 @@ import h5py
 import numpy as np
 from jaxtyping import Float, Int
 
-from bench.files import unwritable, whole_file
+from bench.files import atomic_write, unwritable
 from registry.errors import UserError
 
 FORMAT_VERSION = 1
@@ -33,7 +33,7 @@ def write_features(
     coords: Int[np.ndarray, "tile 2"] | None = None,
     coords_attributes: Mapping[str, Any] | None = None,
 ) -> None:
-    """Write one whole feature file, or none.
+    """Write one feature file; an error leaves none behind.
 
     Parameters
     ----------
@@ -53,7 +53,7 @@ def write_features(
     """
     fits = features.size == 0 or float(np.abs(features).max()) <= FLOAT16_MAX
     try:
-        with whole_file(path) as temporary, h5py.File(temporary, "w", libver="v110") as file:
+        with atomic_write(path) as temporary, h5py.File(temporary, "w", libver="v110") as file:
             file.create_dataset("features", data=features.astype(np.float16 if fits else np.float32), track_times=False)
             if coords is not None:
                 places = file.create_dataset("coords", data=coords.astype(np.int64), track_times=False)
@@ -116,8 +116,8 @@ def read_places(path: Path) -> tuple[Int[np.ndarray, "tile 2"] | None, dict[str,
         return file["coords"][:], dict(file["coords"].attrs)
 
 
-def is_whole(path: Path, attributes: Mapping[str, str | int | float]) -> bool:
-    """Whether the final name stands and what it says of itself is what is asked for."""
+def is_cached(path: Path, attributes: Mapping[str, str | int | float]) -> bool:
+    """Whether the file exists, which means that it is complete, and has these attributes."""
     if not path.is_file():
         return False
     try:

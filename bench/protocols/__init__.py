@@ -8,6 +8,6 @@ returns their dataclass, and `Config` is the dataclass of the default.
 
 from bench.protocols.bags import Bags
 from bench.protocols.base import KINDS, Predictions, Samples
-from bench.protocols.heads import Head, configured, get, kinds
+from bench.protocols.heads import Head, configured, get, head_types
 
-__all__ = ["KINDS", "Bags", "Head", "Predictions", "Samples", "configured", "get", "kinds"]
+__all__ = ["KINDS", "Bags", "Head", "Predictions", "Samples", "configured", "get", "head_types"]

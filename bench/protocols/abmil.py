@@ -84,7 +84,7 @@ def fit_predict(train_bags: Bags, val: Bags | None, test: Bags, config: NetworkS
         logits, attention = _predict_all(network, test, device)
         info: dict[str, Any] = {
             "chosen_by": by if config.keep == "best" else "nothing",
-            "kept_epoch": history.kept_epoch,
+            "best_epoch": history.best_epoch,
             "precision": step_precision(config, device),
             "training_loss": history.training_loss,
             "validation": history.validation,

@@ -29,7 +29,7 @@ class History:
 
     training_loss: list[float] = field(default_factory=list)
     validation: list[float] = field(default_factory=list)
-    kept_epoch: int = 0
+    best_epoch: int = 0
 
 
 def train(
@@ -70,14 +70,14 @@ def train(
             history.validation.append(value)
             since += 1
             if value < best:
-                best, since, history.kept_epoch = value, 0, epoch
+                best, since, history.best_epoch = value, 0, epoch
                 state = copy.deepcopy(network.state_dict())
             if how.patience is not None and since >= how.patience and epoch + 1 >= how.min_epochs:
                 break
     if state is not None:
         network.load_state_dict(state)
     else:
-        history.kept_epoch = len(history.training_loss) - 1
+        history.best_epoch = len(history.training_loss) - 1
     return history
 
 

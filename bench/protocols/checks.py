@@ -8,8 +8,7 @@ import numpy as np
 from jaxtyping import Int
 
 from bench.protocols.base import KINDS, Samples
-from bench.sentences import first_few
-from registry.errors import UserError
+from registry.errors import UserError, first_few
 
 
 def wrong_kind(target: str, head: str, taken: Sequence[str], others: Sequence[str]) -> str:

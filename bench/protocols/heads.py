@@ -19,7 +19,7 @@ from bench.protocols.settings import nearest_name, wrong_type
 from registry.errors import UserError
 
 
-def kinds() -> list[str]:
+def head_types() -> list[str]:
     """Names of all heads: the modules of this folder that have a `fit_predict`."""
     folder = str(Path(__file__).parent)
     return sorted(m.name for m in pkgutil.iter_modules([folder]) if hasattr(_module(m.name), "fit_predict"))
@@ -33,8 +33,8 @@ def get(head_type: str) -> ModuleType:
     UserError
         If there is no head of that name.
     """
-    if head_type not in kinds():
-        raise UserError(f"There is no protocol of kind '{head_type}': choose one of {', '.join(kinds())}.")
+    if head_type not in head_types():
+        raise UserError(f"There is no protocol of kind '{head_type}': choose one of {', '.join(head_types())}.")
     return _module(head_type)
 
 
@@ -45,7 +45,7 @@ class Head:
     Attributes
     ----------
     head_type : str
-        The name of the head's module, one of `kinds()`; the key `kind` of a protocol's YAML.
+        The name of the head's module, one of `head_types()`; the key `kind` of a protocol's YAML.
     config : the `Config` of that module
     """
 
@@ -98,7 +98,7 @@ def configured(settings: Mapping[str, Any]) -> Head:
     own = dict(settings)
     head_type = own.pop("kind", None)
     if head_type is None:
-        raise UserError(f"A protocol has no kind: add kind=NAME, one of {', '.join(kinds())}.")
+        raise UserError(f"A protocol has no kind: add kind=NAME, one of {', '.join(head_types())}.")
     module = get(head_type)
     schema, which = module.schema_of(own) if hasattr(module, "schema_of") else (module.Config, "")
     known = [f.name for f in fields(schema)]
@@ -131,7 +131,7 @@ def _notes_on_one_class(predictions: Predictions, classes: tuple[str, ...]) -> l
 
 def _heads_for(target: str, bags: bool) -> list[str]:
     """The heads that take this kind of target at their default settings, from bags or from vectors."""
-    heads = [Head(name, _module(name).Config()) for name in kinds()]
+    heads = [Head(name, _module(name).Config()) for name in head_types()]
     return [head.head_type for head in heads if head.takes_bags == bags and target in head.kinds]
 
 

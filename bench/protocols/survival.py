@@ -8,8 +8,7 @@ from jaxtyping import Bool, Float
 from bench.metrics import score
 from bench.protocols.base import Samples
 from bench.protocols.checks import named_splits
-from bench.sentences import first_few
-from registry.errors import UserError
+from registry.errors import UserError, first_few
 
 
 def check_survival(train: Samples, val: Samples | None, test: Samples) -> None:

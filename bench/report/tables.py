@@ -9,7 +9,7 @@ import math
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
-from bench.files import unwritable, whole_file
+from bench.files import atomic_write, unwritable
 from bench.report.baselines import baselines_of, best_baseline
 from bench.report.comparisons import Comparison
 from bench.report.leaderboard_data import LeaderboardData
@@ -68,7 +68,7 @@ def write_tables(results: Path, data: LeaderboardData, margin: float = MARGIN) -
         writer.writeheader()
         writer.writerows(records)
         try:
-            with whole_file(path) as temporary:
+            with atomic_write(path) as temporary:
                 temporary.write_text(text.getvalue(), encoding="utf-8", newline="\n")
         except OSError as error:
             raise unwritable(path, error, "results=DIR") from error

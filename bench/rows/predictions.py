@@ -13,7 +13,7 @@ import numpy as np
 from jaxtyping import Float, Shaped
 
 from bench import targets
-from bench.files import whole_file
+from bench.files import atomic_write
 from registry.errors import UserError
 
 
@@ -89,7 +89,7 @@ def write_predictions(
     if scaled is not None:
         columns |= {f"scaled_{i}": pa.array(column, pa.float64()) for i, column in enumerate(scaled.T)}
     metadata = {b"kind": kind.encode(), b"classes": json.dumps(list(classes)).encode()}
-    with whole_file(path) as temporary:
+    with atomic_write(path) as temporary:
         pq.write_table(pa.table(columns).replace_schema_metadata(metadata), temporary)
 
 

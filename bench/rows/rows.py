@@ -11,7 +11,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from bench.files import whole_file
+from bench.files import atomic_write
 from bench.rows.predictions import PredictionArrays, write_predictions
 from bench.rows.printable import printable
 from bench.rows.row import Row
@@ -60,7 +60,7 @@ def write(
         write_predictions(path, predictions, row.classes, slides or {})
         row = replace(row, predictions=path.relative_to(results).as_posix())
     text = json.dumps(asdict(row), sort_keys=True, indent=1, allow_nan=False, ensure_ascii=False)
-    with whole_file(row_path(results, row.key)) as temporary:
+    with atomic_write(row_path(results, row.key)) as temporary:
         temporary.write_text(text + "\n", encoding="utf-8")
     return row
 

@@ -1,5 +1,6 @@
 """Runs: what is to be done, the doing of it, and what each row needs."""
 
+from bench.runs.configuration import Settings, make_config
 from bench.runs.context import RunContext, to_stderr
 from bench.runs.evaluate import Outcome, best_device, embed_cohort, evaluate_plan, prepare, print_report, run
 from bench.runs.plan import Plan, blocks_of
@@ -9,10 +10,12 @@ __all__ = [
     "Outcome",
     "Plan",
     "RunContext",
+    "Settings",
     "best_device",
     "blocks_of",
     "embed_cohort",
     "evaluate_plan",
+    "make_config",
     "plan_text",
     "prepare",
     "print_report",

@@ -12,7 +12,7 @@ from jaxtyping import Float
 from PIL import Image, ImageDraw, ImageFont
 
 from bench.embedding import read_places
-from bench.files import whole_file
+from bench.files import atomic_write
 
 MOST = 8.0  # times the mean attention, at which the colours end
 COLD, HOT = (49, 84, 190), (215, 40, 40)
@@ -30,7 +30,7 @@ def write_attention(path: Path, attention: Mapping[str, Float[np.ndarray, " tile
     files : mapping
         Feature file of each slide.
     """
-    with whole_file(path) as temporary, h5py.File(temporary, "w", libver="v110") as file:
+    with atomic_write(path) as temporary, h5py.File(temporary, "w", libver="v110") as file:
         for number, slide in enumerate(sorted(attention)):
             group = file.create_group(f"{number:06d}")  # an id may hold what HDF5 takes for a path
             group.attrs["slide"] = slide
@@ -62,11 +62,11 @@ def draw_heatmap(path: Path, preview: Path, attention: Float[np.ndarray, " tile"
         right, bottom = max(x, x + side[0] - 1), max(y, y + side[1] - 1)  # a tile may be less than a pixel
         draw.rectangle([x, y, right, bottom], fill=_colour(float(value)))
     over = Image.alpha_composite(image, veil).convert("RGB")
-    whole = Image.new("RGB", (over.width, over.height + LEGEND), "white")
-    whole.paste(over)
-    _legend(ImageDraw.Draw(whole), over.height)
-    with whole_file(path) as temporary:
-        whole.save(temporary, format="JPEG", quality=88)
+    picture = Image.new("RGB", (over.width, over.height + LEGEND), "white")
+    picture.paste(over)
+    _legend(ImageDraw.Draw(picture), over.height)
+    with atomic_write(path) as temporary:
+        picture.save(temporary, format="JPEG", quality=88)
     return True
 
 

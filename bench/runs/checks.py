@@ -11,9 +11,8 @@ from typing import Any
 from bench import protocols, targets
 from bench.config import BenchConfig, Step
 from bench.files import unwritable
-from bench.sentences import near_match
 from bench.tasks import SampleLevel, TaskConfig
-from registry.errors import UserError
+from registry.errors import UserError, near_match
 
 LEAST_BOOTSTRAP = 20
 PART = re.compile(r"([1-9][0-9]*)/([1-9][0-9]*)")
@@ -96,13 +95,13 @@ def _name_of(task: Any) -> str:
 
 
 def fitting_heads(task: TaskConfig, heads: dict[str, protocols.Head]) -> dict[str, protocols.Head]:
-    """The heads that take what the task asks and has."""
+    """The heads that fit the unit and the kind of the task."""
     slides, kind = task.unit is not SampleLevel.tile, targets.get(task.kind).head_kind
     found = {name: head for name, head in heads.items() if kind in head.kinds and (slides or not head.takes_bags)}
     if not found:
         fits_slides = any(kind in head.kinds for head in heads.values())
         raise UserError(
-            f"The task {task.name} asks for {task.kind} of {task.unit.value}s, for which protocol="
+            f"The task {task.name} has {task.kind} of {task.unit.value}s to predict, for which protocol="
             f"{','.join(heads)} {'is not: it takes slides as bags of tiles' if fits_slides else 'is not'}: choose "
             f"another, such as protocol={targets.get(task.kind).usual_head}."
         )
@@ -110,7 +109,7 @@ def fitting_heads(task: TaskConfig, heads: dict[str, protocols.Head]) -> dict[st
 
 
 def named_unfit(task: TaskConfig, heads: dict[str, protocols.Head], fitting: dict[str, protocols.Head]) -> str:
-    """Which of the heads are for other tasks, and what for."""
+    """The heads that do not fit the task, in words, with what they take."""
     kind = targets.get(task.kind).head_kind
     unfit = [
         f"{name} ({'slides' if kind in head.kinds else ', '.join(head.kinds)})"

@@ -17,7 +17,7 @@ def to_stderr(line: str) -> None:
 
 @dataclass(frozen=True)
 class RunContext:
-    """Settings of a run, where it writes, and how it speaks.
+    """Settings of a run, its folders, and where its messages go.
 
     Attributes
     ----------

@@ -10,16 +10,16 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Never
+from typing import Never
 
 from bench import protocols, report
 from bench.config import BenchConfig, Step
 from bench.data import Cohort, EmbeddingPlan
-from bench.embedding import Embedding, EmbeddingJob, EmbeddingSettings, encode
+from bench.embedding import Embedding, EmbeddingSettings, encode, missing_shards
 from bench.protocols import Bags, Samples
 from bench.runs.checks import check_settings, check_writable, part_of
 from bench.runs.context import RunContext
-from bench.runs.fit import sentence_of
+from bench.runs.fit import Run, sentence_of
 from bench.runs.models import models_of
 from bench.runs.plan import ModelWork, Plan, TaskPlan, blocks_of, counted_samples, make_plan
 from bench.runs.plan_text import plan_text
@@ -28,9 +28,20 @@ from registry.errors import UserError
 MEMORY_SHARE = 0.6  # of a device's free memory, for the weights of one pass; the rest is for activations
 
 
+class FeaturesMissing(UserError):
+    """The step fit finds no features of a model in the cache: a step is missing, and the model has not failed."""
+
+    def __init__(self, model: str, task: str):
+        super().__init__(
+            f"The features of {model} on {task} are not all in the cache: make them first, with `python -m bench embed "
+            f"task={task} model={model}` and the other settings of this run (in Python bench.embed), or name the cache "
+            "that has them with cache=DIR."
+        )
+
+
 @dataclass(frozen=True)
 class Outcome:
-    """What a run came to.
+    """The result of a run.
 
     Attributes
     ----------
@@ -129,7 +140,7 @@ def print_report(context: RunContext, plan: Plan | None) -> None:
 
 
 def _run_pass(context: RunContext, task: TaskPlan, part: EmbeddingPlan, work: list[ModelWork]) -> list[str]:
-    """Embed what the pending rows of these models need, and fit them; gives the sentences of what failed."""
+    """Embed what the pending rows of these models need, and fit them; returns the messages of what failed."""
     fitting = Step.fit in context.config.steps
     if Step.embed not in context.config.steps:
         work = [_without_networks(task, own) for own in work]
@@ -139,17 +150,23 @@ def _run_pass(context: RunContext, task: TaskPlan, part: EmbeddingPlan, work: li
         if unfit and own.runs:
             context.say(f"{task.task.name} · {own.model.name}: one vector a slide, so {unfit} is left out")
     wanted = [own for own in work if pending[own] or not fitting]
+    failures: list[str] = []
+    if wanted and Step.embed not in context.config.steps:
+        missing = _not_embedded(part, wanted)
+        failures += [_name_missing(task, own, pending[own]) for own in missing]
+        wanted = [own for own in wanted if own not in missing]
     if not wanted:
-        return []
+        return failures
     try:
         embeddings = _embed(context, task, part, wanted)
     except UserError as error:  # of the data: the same for all models
         failed = [run.fail(error, of_model=False) for own in wanted for run in pending[own]]
-        return failed or [str(error)]
-    failures: list[str] = []
+        return [*failures, *(failed or [str(error)])]
     for own in wanted:
         embedding = embeddings[own]
-        if embedding.error and not fitting:
+        if isinstance(embedding.error, FeaturesMissing):
+            failures.append(_name_missing(task, own, pending[own]))
+        elif embedding.error and not fitting:
             failures.append(sentence_of(embedding.error, own.model.name))
         elif embedding.error:
             failures += [run.fail(embedding.error) for run in pending[own]]
@@ -172,6 +189,8 @@ def embed_cohort(context: RunContext, plan: Plan) -> tuple[Cohort, Embedding]:
     ((part, (own,)),) = task.passes
     if Step.embed not in context.config.steps:
         own = _without_networks(task, own)
+        if _not_embedded(part, [own]):
+            raise FeaturesMissing(own.model.name, task.task.name)
     embedding = _embed(context, task, part, [own])[own]
     if embedding.error:
         raise UserError(sentence_of(embedding.error))
@@ -181,12 +200,8 @@ def embed_cohort(context: RunContext, plan: Plan) -> tuple[Cohort, Embedding]:
 def _embed(
     context: RunContext, task: TaskPlan, part: EmbeddingPlan, work: Sequence[ModelWork]
 ) -> dict[ModelWork, Embedding]:
-    """What each model gives of the tiles and, of a slide encoder, of the slides."""
+    """The features of the tiles by each model or, by a slide encoder, of the slides."""
     config = context.config
-    if Step.embed not in config.steps:
-        known = part.known()
-        if known.unknown and not known.shards:  # else the tissue of all slides would be found first
-            raise _not_embedded(f"The tiles of {task.task.name}")
     how = EmbeddingSettings(
         batch_size=config.batch_size or _batch_size(context.device, part.tile_size),
         workers=config.workers or os.cpu_count() or 1,
@@ -205,22 +220,33 @@ def _embed(
     return found
 
 
+def _not_embedded(part: EmbeddingPlan, work: Sequence[ModelWork]) -> list[ModelWork]:
+    """The models that lack features of tiles in the cache, found without laying the grid of any slide."""
+    known = part.known()
+    no_grids = known.unknown > 0 and not known.shards
+    return [own for own in work if no_grids or missing_shards(own.tiles, known.shards)]
+
+
 def _without_networks(task: TaskPlan, own: ModelWork) -> ModelWork:
-    """The same work, which is refused where features are not in the cache."""
+    """The same work, with `FeaturesMissing` for the features that `_not_embedded` cannot know to be missing.
 
-    def refused(job: EmbeddingJob[Any]) -> EmbeddingJob[Any]:
-        def load() -> Never:
-            raise _not_embedded(f"The features of {job.key.model} on {task.task.name}")
+    These are of slides whose grids are not in the cache, though others are, and the vectors of slide encoders.
+    """
 
-        return dataclasses.replace(job, load=load)
+    def load() -> Never:
+        raise FeaturesMissing(own.model.name, task.task.name)
 
-    return dataclasses.replace(own, tiles=refused(own.tiles), vectors=refused(own.vectors) if own.vectors else None)
+    tiles = dataclasses.replace(own.tiles, load=load)
+    vectors = dataclasses.replace(own.vectors, load=load) if own.vectors else None
+    return dataclasses.replace(own, tiles=tiles, vectors=vectors)
 
 
-def _not_embedded(what: str) -> UserError:
-    return UserError(
-        f"{what} are not all in the cache: take the step embed first, or name the cache that has them with cache=DIR."
-    )
+def _name_missing(task: TaskPlan, own: ModelWork, runs: Sequence[Run]) -> str:
+    """The message that features are missing; an earlier good row gets it as a note, and no failed row is written."""
+    sentence = str(FeaturesMissing(own.model.name, task.task.name))
+    for run in runs:
+        run.mark_stale(sentence)
+    return sentence
 
 
 def _name_costly_baselines(context: RunContext, embeddings: dict[ModelWork, Embedding]) -> None:

@@ -66,13 +66,13 @@ class Run:
         )
 
     def run_hash(self, features: str) -> str:
-        """Digest of all that can change the row; `features` is that of the key of what the head is given."""
+        """Digest of all that can change the row; `features` is that of the key of the head's features."""
         settings = [self.key.head, self.seed, self.fold, self.context.config.bootstrap, self._notes]
         content = self.cohort.content + (self.plan.content if self.plan else "")
         return digest([content, self.key.cohort, features, settings, version("pfmbench")])
 
     def is_done(self, features: str) -> bool:
-        """Whether the row of just this stands, with its predictions."""
+        """Whether the row of this run hash and its predictions are in the results."""
         row = rows.read_row(self.context.results, self.key)
         if row is None or not row.ok or row.stale_error or row.run_hash != self.run_hash(features):
             return False
@@ -133,7 +133,7 @@ class Run:
 
     @property
     def _part(self) -> str:
-        """What tells this run from those of the same model and protocol, where there are several."""
+        """What distinguishes this run from others of the same model and protocol, where there are several."""
         several = [f"seed {self.seed}"] if len(self.context.config.seeds) > 1 else []
         return "".join(f" · {name}" for name in [*several, *([f"fold {self.fold}"] if self.fold else [])])
 
@@ -161,13 +161,20 @@ class Run:
         sentence = sentence_of(error, self.model.name if of_model else "")
         if notes:
             sentence = f"{sentence} ({'; '.join(notes)})"
-        failed = dataclasses.replace(self._row(), status="failed", error=sentence)
-        earlier = rows.read_row(self.context.results, self.key)
-        if earlier and earlier.ok:
-            failed = dataclasses.replace(earlier, stale_error=sentence)
-        with contextlib.suppress(OSError):  # the sentence is then of that
-            rows.write(self.context.results, failed, None)
+        if not self.mark_stale(sentence):
+            failed = dataclasses.replace(self._row(), status="failed", error=sentence)
+            with contextlib.suppress(OSError):  # the sentence is then of that
+                rows.write(self.context.results, failed, None)
         return sentence
+
+    def mark_stale(self, sentence: str) -> bool:
+        """Note on a good row of the same samples and settings why it is not up to date; False if there is none."""
+        earlier = rows.read_row(self.context.results, self.key)
+        if earlier is None or not earlier.ok:
+            return False
+        with contextlib.suppress(OSError):
+            rows.write(self.context.results, dataclasses.replace(earlier, stale_error=sentence), None)
+        return True
 
     def _row(self) -> Row:
         card = self.model.card
@@ -250,13 +257,13 @@ def _interval_notes(row: Row, undefined: Mapping[str, float]) -> Iterator[str]:
 
 
 def sentence_of(error: Exception, model: str = "") -> str:
-    """What to tell a user of an error, with the name of the model that it is of."""
+    """The message of an error to a user, with the name of its model."""
     sentence = str(error) if isinstance(error, UserError) else fault(error)
     return sentence if model in sentence else f"{model}: {sentence}"
 
 
 def fault(error: Exception) -> str:
-    """The sentence for an error that no user can mend."""
+    """The message of an error that a user cannot resolve."""
     if os.environ.get("PFMBENCH_DEBUG"):
         traceback.print_exception(error)
     return f"{type(error).__name__}: {error} (a fault of the harness or its libraries, please report it)"

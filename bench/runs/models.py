@@ -1,4 +1,4 @@
-"""The models of a run: what the user named and the baselines that stand beside it."""
+"""The models of a run: those that the user named, and the baselines that are compared with them."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class Model:
     tile_encoder : Model or None
         Of a slide encoder: the model whose features it takes.
     named : bool
-        Whether the user named it; baselines stand beside the models that the user named.
+        Whether the user named it; the others are baselines that the run adds.
     """
 
     name: str
@@ -54,7 +54,7 @@ class Model:
 
     @property
     def sees_pixels(self) -> bool:
-        """Not so where a user gives the features."""
+        """False where the features are precomputed."""
         return self.name != PRECOMPUTED
 
     @property
@@ -118,7 +118,7 @@ def models_of(config: BenchConfig, device: str) -> list[Model]:
     Raises
     ------
     UserError
-        If a name is unknown, or a checkpoint is given for a model that is not in the run.
+        If a name is unknown, or a checkpoint is set for a model that is not in the run.
     """
     named = list(config.model) if isinstance(config.model, list) else [config.model]
     if not named or not all(isinstance(name, str) and name for name in named):
@@ -146,7 +146,7 @@ def models_of(config: BenchConfig, device: str) -> list[Model]:
 
 
 def _baselines(null: Null, named: list[str]) -> Iterator[str]:
-    """None beside given features alone, which spare the slides."""
+    """None beside precomputed features alone, as the slides need not exist then."""
     if null is Null.none or named == [PRECOMPUTED]:
         return
     if null is Null.same:
@@ -167,7 +167,7 @@ def _check_checkpoints(config: BenchConfig, named: list[str], tile_encoders: lis
     for name in config.checkpoints:
         if name not in [*named, *tile_encoders]:
             raise UserError(
-                f"checkpoints.{name} is given but model= does not name {name}: add it, or drop the checkpoint."
+                f"checkpoints.{name} is set but model= does not name {name}: add it, or drop the checkpoint."
             )
 
 
@@ -177,7 +177,7 @@ def _model(config: BenchConfig, name: str, device: str, *, tile_encoder: bool = 
     known = registry.card(name, revision=config.revision, offline=config.offline).options
     options = {option: value for option, value in config.options.items() if option in known}
     card = registry.card(name, options, revision=config.revision, offline=config.offline)
-    precision = Precision.float32.value  # what other devices compute in, whatever is asked
+    precision = Precision.float32.value  # what other devices compute in, whatever is set
     if device.startswith("cuda"):
         precision = card.precision if config.precision is Precision.auto else config.precision.value
     own = None if tile_encoder else config.checkpoint

@@ -41,11 +41,11 @@ class ModelWork:
 
     @property
     def features(self) -> str:
-        """Digest of the key of what heads are given."""
+        """Digest of the key of the features that the heads take."""
         return (self.vectors or self.tiles).key.digest
 
     def pending(self) -> list[Run]:
-        """The runs whose rows do not stand."""
+        """The runs whose rows are not up to date in the results."""
         return [run for run in self.runs if not run.is_done(self.features)]
 
 

@@ -1,4 +1,4 @@
-"""A plan for people: what stands, what is to be done, and about how long it takes."""
+"""A plan as text: what is up to date, what is to be done, and about how long it takes."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ class Todo:
     tiles : int
         Tiles to embed, as far as they are known.
     slides : int
-        Slides whose tiles are still to be laid.
+        Slides that have no grid of tiles yet.
     rate : float or None
         Tiles per second at which the model was embedded before, on any data of this cache; None if it never was.
     rows, pending : int
         Rows of the model, and those of them that are to be fitted.
-    given : bool
-        Whether a user gives the features.
+    precomputed : bool
+        Whether the features are precomputed.
     """
 
     model: str
@@ -39,7 +39,7 @@ class Todo:
     rate: float | None
     rows: int
     pending: int
-    given: bool
+    precomputed: bool
 
     @property
     def hours(self) -> float:
@@ -50,8 +50,8 @@ class Todo:
         hours = f", about {self.hours:.2g} hours" if self.hours else ""
         slides = f" and those of {self.slides} slides" if self.slides else ""
         features = f"{self.tiles} tiles{slides} to embed{hours}" if self.tiles or self.slides else "embedded"
-        rows = f"{self.pending} of {self.rows} rows to fit" if self.pending else f"all {self.rows} rows stand"
-        return f"{self.model:<28} {'features are given' if self.given else features}; {rows}"
+        rows = f"{self.pending} of {self.rows} rows to fit" if self.pending else f"all {self.rows} rows are up to date"
+        return f"{self.model:<28} {'features are precomputed' if self.precomputed else features}; {rows}"
 
 
 def plan_text(plan: Plan) -> str:
@@ -83,7 +83,7 @@ def _todo(task: TaskPlan) -> Iterator[Todo]:
                 rate=_rate(own.tiles.folder.parent),
                 rows=len(own.runs),
                 pending=len(pending),
-                given=not own.model.sees_pixels,
+                precomputed=not own.model.sees_pixels,
             )
 
 
@@ -98,8 +98,8 @@ def _totals(plan: Plan, every: list[Todo]) -> str:
             f"total: {tiles} tiles to embed",
             f", about {hours:.2g} hours at the rates measured here" if hours else "",
             f", {unrated} of them at a rate that is not known yet" if unrated else "",
-            f", and the tiles of {slides} slides that are not laid yet" if slides else "",
-            f"; {pending} rows to fit, {rows - pending} stand, {failed} cannot be made",
+            f", and the tiles of {slides} slides that have no grid yet" if slides else "",
+            f"; {pending} rows to fit, {rows - pending} up to date, {failed} cannot be made",
         ]
     )
 

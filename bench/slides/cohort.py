@@ -34,21 +34,21 @@ def read_cohort(
     root : Path or None
         Folder that relative paths start from; None is the manifest's own.
     targets : names of columns
-        What is asked of the slides.
+        The columns of the labels.
     check_files : bool
-        Whether slides and masks must be there; not so where their features are given.
+        Whether the files of slides and masks must exist; False where precomputed features are used.
 
     Returns
     -------
     DataFrame
         ``id`` (the file's name without its ending, if the manifest does not say), ``path``, the targets, ``group``
-        (the patient, or the slide where none is known), ``mpp`` (float, NaN where not given), ``mask`` ("" where not
-        given), and ``split``, ``fold`` and ``centre`` where the manifest has them.
+        (the patient, or the slide where none is known), ``mpp`` (float, NaN where the manifest has none), ``mask`` (""
+        likewise), and ``split``, ``fold`` and ``centre`` where the manifest has them.
 
     Raises
     ------
     UserError
-        For a missing column or one that stands twice, an empty cell, an id or a slide twice, an mpp that is none,
+        For a column that is missing or occurs twice, an empty cell, an id or a slide twice, an mpp that is none,
         a missing file.
     """
     import pandas as pd
@@ -121,7 +121,7 @@ def _check_header(header: Sequence[str], targets: Sequence[str], path: Path) -> 
                 "give its values in a column of another name."
             )
     for name in ("slide", *targets, *OPTIONAL):
-        found = [given for given in header if given.lower() == name.lower()]
+        found = [column for column in header if column.lower() == name.lower()]
         if len(found) > 1:
             raise UserError(
                 f"The slide manifest {path} has more than one column {name} ({', '.join(found)}; capitals do not "
@@ -158,7 +158,8 @@ def _check(frame: pd.DataFrame, path: Path) -> None:
         named = " and as ".join(dict.fromkeys(same))
         rows = ", ".join(str(i + 1) for i in same.index)
         raise UserError(
-            f"The slide {named} stands twice in the manifest {path} (rows {rows} below the header): keep one row of it."
+            f"The slide {named} is listed twice in the manifest {path} (rows {rows} below the header): keep one row of "
+            "it."
         )
 
 

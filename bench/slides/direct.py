@@ -1,4 +1,4 @@
-"""Pixels of a tiled TIFF without OpenSlide's detour: compressed tiles read by index, decoded, kept and stitched.
+"""Pixels of a tiled TIFF without OpenSlide's detour: compressed tiles read by index, decoded, cached and stitched.
 
 The decoder is libjpeg-turbo through simplejpeg, which takes a warning of libjpeg for an error, as OpenSlide does. (The
 decoder of imagecodecs swallows them and gives grey where a tile is damaged.) JPEG 2000 goes through OpenJPEG,
@@ -30,7 +30,7 @@ LARGEST_SEGMENT = 256 << 20  # bytes decoded at once
 JPEG, J2K = (7,), (33005, 34712)  # TIFF compressions; 33005 is Aperio's JPEG 2000 in RGB
 RGB, YCBCR = 2, 6  # TIFF photometric interpretations
 SOI, EOI = b"\xff\xd8", b"\xff\xd9"
-# The marker that tells libjpeg the colours of a JPEG: its last byte is 0 for RGB, 1 for YCbCr (ITU-T T.872, 6.5.3).
+# The marker from which libjpeg takes the colour space: its last byte is 0 for RGB, 1 for YCbCr (ITU-T T.872, 6.5.3).
 ADOBE = b"\xff\xee\x00\x0eAdobe\x00\x64\x00\x00\x00\x00"
 
 Decoder = Callable[[bytes, int, np.ndarray | None], np.ndarray]
@@ -50,8 +50,8 @@ class TileTable:
         Place and length of each tile in the file, row by row; length 0 is a tile that was never written.
     decode : callable
         (bytes, index, buffer or None) -> uint8 [h, w, 3].
-    whole : bool
-        Whether `decode` fills a buffer of a whole tile.
+    fills_buffer : bool
+        Whether `decode` writes into a buffer of a tile's size.
     """
 
     width: int
@@ -61,7 +61,7 @@ class TileTable:
     offsets: Int[np.ndarray, " tile"]
     counts: Int[np.ndarray, " tile"]
     decode: Decoder
-    whole: bool
+    fills_buffer: bool
 
     @classmethod
     def of(cls, page: TiffPage) -> TileTable:
@@ -79,7 +79,7 @@ class TileTable:
                 f"The slide {page.parent.filehandle.path} is one block of {columns} x {rows} px, which cannot be read "
                 "in parts: convert it to a tiled pyramid (vips tiffsave IN OUT --tile --pyramid --compression jpeg)."
             )
-        decode, whole = _decoder(page)
+        decode, fills_buffer = _decoder(page)
         return cls(
             page.imagewidth,
             page.imagelength,
@@ -88,7 +88,7 @@ class TileTable:
             np.asarray(page.dataoffsets, np.int64),
             np.asarray(page.databytecounts, np.int64),
             decode,
-            whole,
+            fills_buffer,
         )
 
     @property
@@ -153,7 +153,7 @@ class TiffPixels:
     tables : list of TileTable or None
         One a level; None leaves the level to `oracle`.
     oracle : PixelSource or None
-        Who is asked for a tile that cannot be decoded here, before it is called corrupt.
+        Reads a tile that cannot be decoded here, before it is reported as corrupt.
     """
 
     def __init__(self, path: str, tables: list[TileTable | None], oracle: PixelSource | None):
@@ -176,7 +176,7 @@ class TiffPixels:
         if right <= left or bottom <= top:
             return
         rows = range(top // table.tile_height, -(-bottom // table.tile_height))
-        # Windows come row by row, so what the next row needs is kept, and no more: memory used again is fast memory.
+        # Windows come row by row, so what the next row needs is cached, and no more: memory used again is fast memory.
         self._decoded.hold((len(rows) + 1) * table.across * table.tile_width * table.tile_height * 3)
         for row in rows:
             tile_y = row * table.tile_height
@@ -192,17 +192,19 @@ class TiffPixels:
     def tile(self, level: int, index: int, out: np.ndarray | None = None) -> np.ndarray | None:
         """One decoded tile, uint8 [h, w, 3]; None if it was never written.
 
-        With an `out` of a tile's size, a tile that is not at hand is decoded into it, kept nowhere, and `out` returned.
+        With an `out` of a tile's size, a tile that is not cached is decoded into it, is not cached, and `out` returned.
         """
         table = self.tables[level]
         assert table is not None
         count = int(table.counts[index])
         if count == 0:
             return None
-        if (kept := self._decoded.get((level, index))) is not None:
-            return kept
+        if (cached := self._decoded.get((level, index))) is not None:
+            return cached
         shape = (table.tile_height, table.tile_width, 3)
-        straight = out if table.whole and out is not None and out.shape == shape and out.flags.c_contiguous else None
+        straight = (
+            out if table.fills_buffer and out is not None and out.shape == shape and out.flags.c_contiguous else None
+        )
         try:
             data = os.pread(self._file, count, int(table.offsets[index]))
             if len(data) < count:
@@ -212,13 +214,13 @@ class TiffPixels:
             if decoded.shape[0] < height or decoded.shape[1] < width or decoded.shape[2:] != (3,):
                 raise ValueError(f"decodes to {decoded.shape}, not {shape}")
         except (ValueError, OSError, RuntimeError) as error:
-            return self._ask(level, index, error)
+            return self._through_oracle(level, index, error)
         if straight is not None:
             return straight
         self._decoded.put((level, index), decoded)
         return decoded
 
-    def _ask(self, level: int, index: int, error: Exception) -> np.ndarray:
+    def _through_oracle(self, level: int, index: int, error: Exception) -> np.ndarray:
         table = self.tables[level]
         assert table is not None
         x, y, width, height = table.box(index)
@@ -245,7 +247,7 @@ class _Cache:
         self._lock = threading.Lock()
 
     def hold(self, wanted: int) -> None:
-        """Raise the limit to what is wanted, as far as it may be."""
+        """Raise the limit to what is wanted, at most to `CACHE_BYTES`."""
         if wanted > self._limit:
             self._limit = min(wanted, CACHE_BYTES)
 

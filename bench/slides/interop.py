@@ -25,7 +25,7 @@ ROUNDING = 1  # px of the level that is read; the programs round both places and
 def coords_attributes(slide: Slide, grid: Grid) -> dict[str, Any]:
     """Attributes of the dataset `coords` of a bag, by the names of TRIDENT, and of CLAM where they hold.
 
-    A magnification is nominal, 10 / mpp; what a tile shows is said by `mpp_true_x` and `mpp_true_y`. CLAM's
+    A magnification is nominal, 10 / mpp; the true scale of a tile is in `mpp_true_x` and `mpp_true_y`. CLAM's
     `patch_level` and `downsample` describe a tile only where it is a window of a level unresampled, and are left away
     elsewhere.
     """
@@ -118,17 +118,17 @@ def read_coords(folder: Path, slide_id: str, slide: Slide, tile_size: int) -> Gr
         If there is no file of the slide, it does not say how large a tile is, or it is of another slide.
     """
     path = find_coords(folder, slide_id)
-    arrays, says = _read(path, "coords")
+    arrays, attrs = _read(path, "coords")
     coords = _places(arrays["coords"], path)
     width, height = slide.dimensions
     for name, side in (("level0_width", width), ("level0_height", height)):
-        if name in says and _number(says, name, path) != side:
+        if name in attrs and _number(attrs, name, path) != side:
             raise UserError(
-                f"The coordinates in {path} are of another slide: their {name} is {says[name]} and {slide.path} has "
+                f"The coordinates in {path} are of another slide: their {name} is {attrs[name]} and {slide.path} has "
                 f"{width} x {height} px."
             )
-    window = _window(says, slide, path)
-    if (overlap := _number(says, "overlap", path) if "overlap" in says else 0) < 0:
+    window = _window(attrs, slide, path)
+    if (overlap := _number(attrs, "overlap", path) if "overlap" in attrs else 0) < 0:
         raise UserError(f"The coordinates in {path} have the overlap {overlap:g}, which is below 0: make them again.")
     if len(coords) and ((coords < 0).any() or (coords >= (width, height)).any()):
         raise UserError(f"The coordinates in {path} lie outside the slide {slide.path} of {width} x {height} px.")
@@ -139,16 +139,16 @@ def read_coords(folder: Path, slide_id: str, slide: Slide, tile_size: int) -> Gr
         )
     every = from_coords(slide, coords, window, tile_size, int(overlap))
     ends = np.rint(coords / slide.downsample(every.level)) + every.window
-    whole = (ends <= np.array(slide.level_dimensions[every.level]) + ROUNDING).all(axis=1)
-    return replace(every, coords=every.coords[whole], tissue=every.tissue[whole])
+    inside = (ends <= np.array(slide.level_dimensions[every.level]) + ROUNDING).all(axis=1)
+    return replace(every, coords=every.coords[inside], tissue=every.tissue[inside])
 
 
-def _window(says: dict[str, Any], slide: Slide, path: Path) -> tuple[float, float]:
+def _window(attrs: dict[str, Any], slide: Slide, path: Path) -> tuple[float, float]:
     """Width and height of a tile, level-0 px."""
-    if "patch_size_level0" in says:
+    if "patch_size_level0" in attrs:
         name, factor = "patch_size_level0", (1.0, 1.0)
-    elif "patch_size" in says and "patch_level" in says:
-        name, level = "patch_size", _number(says, "patch_level", path)
+    elif "patch_size" in attrs and "patch_level" in attrs:
+        name, level = "patch_size", _number(attrs, "patch_level", path)
         if level not in range(len(slide.level_dimensions)):
             raise UserError(
                 f"The coordinates in {path} are of the patch_level {level:g}, and the levels of the slide {slide.path} "
@@ -160,7 +160,7 @@ def _window(says: dict[str, Any], slide: Slide, path: Path) -> tuple[float, floa
             f"The coordinates in {path} do not say how large a tile is: they need the attribute patch_size_level0 "
             "(TRIDENT) or patch_size and patch_level (CLAM)."
         )
-    if (side := _number(says, name, path)) < 1:
+    if (side := _number(attrs, name, path)) < 1:
         raise UserError(f"The coordinates in {path} have the {name} {side:g}: a tile is 1 px or more.")
     return side * factor[0], side * factor[1]
 
@@ -182,13 +182,13 @@ def _read(path: Path, needed: str, *others: str) -> tuple[dict[str, np.ndarray],
             attributes = {**dict(file.attrs), **(dict(file["coords"].attrs) if "coords" in found else {})}
             return {name: node[()] for name, node in found.items()}, attributes
     except (OSError, RuntimeError, KeyError) as error:
-        raise UserError(f"The file {path} is no whole HDF5 file ({error}): make it again.") from error
+        raise UserError(f"The file {path} is not a complete HDF5 file ({error}): make it again.") from error
 
 
-def _number(says: dict[str, Any], name: str, path: Path) -> float:
-    value = np.asarray(says[name])
+def _number(attrs: dict[str, Any], name: str, path: Path) -> float:
+    value = np.asarray(attrs[name])
     if value.size != 1 or value.dtype.kind not in "iuf" or not np.isfinite(value).all():
-        raise UserError(f"The attribute {name} in {path} is {says[name]!r} and must be a number: make the file again.")
+        raise UserError(f"The attribute {name} in {path} is {attrs[name]!r} and must be a number: make the file again.")
     return float(value.item())
 
 

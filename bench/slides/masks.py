@@ -73,9 +73,9 @@ def _polygons(path: Path, slide: Slide) -> Bool[np.ndarray, "height width"]:
         )
     scale = np.array([min(1.0, m / MPP) for m in slide.mpp])
     size = (max(1, round(width * scale[0])), max(1, round(height * scale[1])))
-    whole = Image.new("1", size)
+    canvas = Image.new("1", size)
     for outer, *holes in rings:
-        corner, part = np.zeros(2, int), whole
+        corner, part = np.zeros(2, int), canvas
         if holes:  # drawn apart, for a hole takes nothing from other polygons
             ends = np.concatenate([outer, *holes]) * scale
             corner = np.floor(ends.min(axis=0) - 0.5).astype(int).clip(0, size)
@@ -84,9 +84,9 @@ def _polygons(path: Path, slide: Slide) -> Bool[np.ndarray, "height width"]:
         for ring, inside in ((outer, 1), *((hole, 0) for hole in holes)):
             # the centre of a pixel, which is where PIL draws, is half a pixel in
             ImageDraw.Draw(part).polygon([tuple(p) for p in ring * scale - 0.5 - corner], fill=inside)
-        if part is not whole:
-            whole.paste(1, tuple(corner.tolist()), part)
-    mask = np.asarray(whole)
+        if part is not canvas:
+            canvas.paste(1, tuple(corner.tolist()), part)
+    mask = np.asarray(canvas)
     if not mask.any() or sum(_area(outer * slide.mpp) for outer, *_ in rings) < MPP**2:  # PIL draws a pixel at least
         raise UserError(
             f"The polygons of the mask {path} cover nothing of the slide {slide.path} of {width} x {height} px: they "
@@ -188,7 +188,7 @@ def _tiff(path: Path, slide: Slide) -> Bool[np.ndarray, "height width"]:
         page = level.keyframe
         _check_size(path, page.imagewidth, page.imagelength)
         pixels, axes = np.asarray(level.asarray()), level.axes
-    if "S" in axes:  # alpha stands behind the colours
+    if "S" in axes:  # alpha comes after the colours
         pixels = np.moveaxis(pixels, axes.index("S"), -1)[..., : page.samplesperpixel - len(page.extrasamples)]
     white_is_0 = page.photometric == tifffile.PHOTOMETRIC.MINISWHITE
     return _nonzero(pixels != 2**page.bitspersample - 1 if white_is_0 else pixels)

@@ -49,8 +49,8 @@ class OpenSlidePixels:
 
     Notes
     -----
-    OpenSlide takes whole level-0 pixels. Where the factor of a level is no whole number, the window starts up to half a
-    level-0 pixel beside the wanted place and OpenSlide interpolates; level 0 and whole factors are exact.
+    OpenSlide takes integer level-0 pixels. Where the factor of a level is not an integer, the window starts up to half
+    a level-0 pixel beside the wanted place and OpenSlide interpolates; level 0 and integer factors are exact.
     """
 
     def __init__(self, path: str):
@@ -58,7 +58,7 @@ class OpenSlidePixels:
         self._cache = openslide.OpenSlideCache(CACHE_BYTES)
         self._handle = self._open()
         self._lock = threading.Lock()
-        # asked once: a handle that has failed does not even say this any more
+        # read once: a handle that has failed does not return even these any more
         self.properties = dict(self._handle.properties)
         self.sizes = list(self._handle.level_dimensions)
         self.factors = list(self._handle.level_downsamples)

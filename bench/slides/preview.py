@@ -11,7 +11,7 @@ from jaxtyping import UInt8
 from PIL import Image, ImageDraw, ImageFont
 from scipy import ndimage
 
-from bench.files import digest, whole_file
+from bench.files import atomic_write, digest
 from bench.slides.slide import Slide
 from bench.slides.tiling import Grid
 from bench.slides.tissue import Tissue
@@ -19,7 +19,7 @@ from bench.slides.tissue import Tissue
 LONGEST = 1600  # px of a preview
 CONTOUR, TILE, UNREADABLE = (0, 160, 60), (30, 60, 220), (220, 30, 30)
 CELL, COLUMNS, CAPTION = 320, 5, 34  # px and number of a contact sheet's cells
-LARGEST, SMALLEST = 80_000_000, 64  # px of a sheet, beyond which its cells are made smaller, and of their sides
+LARGEST, SMALLEST = 80_000_000, 64  # px of a sheet, beyond which its cells are made smaller; least side of a cell
 
 
 def write_preview(path: Path, slide: Slide, tissue: Tissue | None, grid: Grid) -> None:
@@ -31,7 +31,7 @@ def write_preview(path: Path, slide: Slide, tissue: Tissue | None, grid: Grid) -
     Parameters
     ----------
     path : Path
-        Written whole or not at all.
+        Written to a temporary name and renamed, so that it is complete or absent.
     tissue : Tissue or None
         None draws no outline.
     """
@@ -112,5 +112,5 @@ def _comment(path: Path) -> bytes:
 
 
 def _save(image: Image.Image, path: Path, comment: bytes = b"") -> None:
-    with whole_file(path) as temporary:
+    with atomic_write(path) as temporary:
         image.save(temporary, format="JPEG", quality=88, comment=comment)

@@ -1,4 +1,4 @@
-"""The tiles of a slide as batches of pixels at the asked resolution, read ahead by threads."""
+"""The tiles of a slide as batches of pixels at the requested resolution, read ahead by threads."""
 
 from __future__ import annotations
 

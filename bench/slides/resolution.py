@@ -20,7 +20,7 @@ OME_MICRONS = {"µm": 1.0, "μm": 1.0, "um": 1.0, "nm": 1e-3, "mm": 1e3, "cm": 1
 
 
 def true_mpp(
-    path: str, properties: Mapping[str, str], page: TiffPage | None, given: float | tuple[float, float] | None
+    path: str, properties: Mapping[str, str], page: TiffPage | None, override: float | tuple[float, float] | None
 ) -> tuple[tuple[float, float], str]:
     """Microns per level-0 pixel in x and y, and where they were found.
 
@@ -32,23 +32,23 @@ def true_mpp(
         OpenSlide's, of any vendor; empty where OpenSlide does not open the file.
     page : tifffile.TiffPage or None
         The full-resolution page of a TIFF.
-    given : float, (float, float) or None
-        What the user says, which goes before all else.
+    override : float, (float, float) or None
+        The user's own value, which goes before all else.
 
     Raises
     ------
     UserError
-        If nothing says it, or what is given cannot be a slide's.
+        If the file does not have it, or the user's value is out of range.
     """
-    if given is not None:
-        x, y = given if isinstance(given, tuple) else (given, given)
+    if override is not None:
+        x, y = override if isinstance(override, tuple) else (override, override)
         if not _plausible(x, y):
             raise UserError(
-                f"The mpp {given} given for the slide {path} cannot be right: a level-0 pixel is between "
+                f"The mpp {override} in the manifest for the slide {path} cannot be right: a level-0 pixel is between "
                 f"{PLAUSIBLE[0]} and {PLAUSIBLE[1]} micrometres wide."
             )
         return (float(x), float(y)), "given"
-    for x, y, source in _said(properties, page):
+    for x, y, source in _candidates(properties, page):
         if _plausible(x, y):
             return (x, y), source
     raise UserError(
@@ -61,8 +61,8 @@ def _plausible(x: float, y: float) -> bool:
     return all(PLAUSIBLE[0] <= v <= PLAUSIBLE[1] for v in (x, y)) and 0.5 < x / y < 2
 
 
-def _said(properties: Mapping[str, str], page: TiffPage | None) -> Iterator[tuple[float, float, str]]:
-    """All that the file says, the most trustworthy first."""
+def _candidates(properties: Mapping[str, str], page: TiffPage | None) -> Iterator[tuple[float, float, str]]:
+    """Every resolution in the metadata of the file, the most trustworthy first."""
     x, y = (_number(properties.get(f"openslide.mpp-{axis}")) for axis in "xy")
     if x and y:
         yield x, y, "openslide.mpp"

@@ -1,4 +1,4 @@
-"""What a TIFF says of itself, read before its pixels are: is this a whole, brightfield slide in one plane?"""
+"""What a TIFF says of itself, read before its pixels are: is this a complete brightfield slide in one plane?"""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from registry.errors import UserError
 TIFF_MAGIC = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 NO_SLIDES = ("label", "macro", "thumbnail")
 
-logging.getLogger("tifffile").setLevel(logging.CRITICAL)  # what it warns of is said below, in sentences
+logging.getLogger("tifffile").setLevel(logging.CRITICAL)  # what it warns of becomes one sentence below
 
 
 def open_tiff(path: str) -> TiffFile | None:

@@ -21,7 +21,7 @@ from registry.errors import UserError
 
 DIRECT_VENDORS = ("aperio", "generic-tiff")  # whose OpenSlide levels are pages of the TIFF, tile for tile
 BLOCK = 2048  # px of a level read at once for a thumbnail
-SMALLEST_BLOCK = 256  # px; corrupt places are told apart down to this
+SMALLEST_BLOCK = 256  # px; corrupt places are located down to blocks of this side
 
 
 class Slide:
@@ -41,7 +41,7 @@ class Slide:
     mpp : (float, float)
         Microns per level-0 pixel in x and y.
     mpp_source : str
-        What said so.
+        Which metadata of the file has it, or "given" where it is the user's own value.
     """
 
     def __init__(
@@ -66,7 +66,7 @@ class Slide:
         return self.level_dimensions[0]
 
     def downsample(self, level: int) -> tuple[float, float]:
-        """Level-0 pixels per pixel of `level` in x and y: the ratio of the sizes, which is seldom a whole number."""
+        """Level-0 pixels per pixel of `level` in x and y: the ratio of the sizes, which is seldom an integer."""
         (width, height), (w, h) = self.dimensions, self.level_dimensions[self._checked(level)]
         return width / w, height / h
 
@@ -149,8 +149,8 @@ class Slide:
         with ThreadPoolExecutor(threads or os.cpu_count() or 1) as pool:
             list(pool.map(lambda place: read(place[0], place[1], block), places))
         size = [max(1, round(n * m / mpp)) for n, m in zip(self.dimensions, self.mpp, strict=True)]
-        whole = (0, 0, width / shrink, height / shrink)
-        return np.asarray(Image.fromarray(reduced).resize((size[0], size[1]), Image.Resampling.BILINEAR, box=whole))
+        box = (0, 0, width / shrink, height / shrink)
+        return np.asarray(Image.fromarray(reduced).resize((size[0], size[1]), Image.Resampling.BILINEAR, box=box))
 
     def _checked(self, level: int) -> int:
         if not 0 <= level < len(self.level_dimensions):
@@ -266,7 +266,7 @@ def _with_openslide(
 def _proven(pixels: TiffPixels, oracle: OpenSlidePixels, level: int, table: TileTable, vendor: str) -> bool:
     """Whether one tile of the level is the same, bit for bit, as OpenSlide gives it.
 
-    It is the middle tile, or the first where OpenSlide's coordinates do not hit a whole pixel elsewhere.
+    It is the middle tile, or the first where OpenSlide's coordinates are not integers elsewhere.
     """
     if vendor == "aperio" and (table.counts == 0).any():
         return False  # OpenSlide paints such tiles from another level

@@ -10,14 +10,14 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from bench.slides.slide import Slide
-from bench.tiling_limits import check_tiling
+from bench.tiles import check_tiling
 from registry.errors import UserError
 
 if TYPE_CHECKING:
     from bench.slides.tissue import Tissue
 
 MPP_TOLERANCE = 0.005  # the scale of a tile may be off by this; below it pixels are taken as they are, unresampled
-FINER_TOLERANCE = 0.05  # a slide may be this much coarser than asked before its tiles would be made up
+FINER_TOLERANCE = 0.05  # a slide may be this much coarser than requested before its tiles would have to be enlarged
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,13 +37,14 @@ class Grid:
     window_level0 : (float, float)
         The same in level-0 px.
     size, overlap : int
-        Side of a tile as it is given out, and what neighbours share, px.
+        Side of a tile after resampling, and what neighbours share, px.
     mpp_asked : float
+        Microns per px that were requested.
     mpp_true : (float, float)
-        Microns per px of a tile given out, x and y.
+        Microns per px of a tile after resampling, x and y.
     candidates : int
-        Tiles before those without tissue, over the number or, of coordinates that are given, over the slide's edge
-        were left out.
+        Tiles before some were left out: those without tissue, those above `max_tiles` and, of another program's
+        coordinates, those over the slide's edge.
     """
 
     coords: Int[np.ndarray, "tile 2"]
@@ -83,26 +84,26 @@ def plan(
     seed: int = 0,
     upsample: bool = False,
 ) -> Grid:
-    """Lay a grid over a slide and keep the tiles that show tissue.
+    """Lay a grid over a slide and select the tiles that show tissue.
 
-    The grid starts at the top left corner; only tiles that lie wholly on the slide count. The window is a whole number
-    of pixels of the level, so the scale of a tile is off by at most half a pixel in `tile_size`, and what it is comes
-    out in `mpp_true`.
+    The grid starts at the top left corner; only tiles that lie entirely on the slide count. The window is an integer
+    number of pixels of the level, so the scale of a tile is off by at most half a pixel in `tile_size`; `mpp_true` is
+    the true one.
 
     Parameters
     ----------
     tile_size : int
         Side of a tile, px at `mpp`.
     mpp : float
-        Microns per px asked for.
+        Microns per px requested.
     overlap : int
         What neighbouring tiles share, px at `mpp`.
     tissue : Tissue or None
-        None keeps all tiles.
+        None selects all tiles.
     min_tissue : float
         Least share of a tile that must be tissue, 0..1.
     max_tiles : int or None
-        At most so many tiles, chosen by `seed` without replacement and kept in order.
+        At most so many tiles, chosen by `seed` without replacement, in their order.
     upsample : bool
         Whether tiles may be made from a slide that is coarser than `mpp`.
 
@@ -110,7 +111,7 @@ def plan(
     ------
     UserError
         If the slide is coarser than `mpp` and `upsample` is off, or a number is out of range
-        (`bench.tiling_limits`).
+        (`bench.tiles.check_tiling`).
     """
     check_tiling(
         "tiling",
@@ -124,10 +125,10 @@ def plan(
     if not upsample and max(slide.mpp) > mpp * (1 + FINER_TOLERANCE):
         raise UserError(
             f"The slide {slide.path} has {max(slide.mpp):.4g} microns per pixel and tiles of {mpp} are wanted: detail "
-            "would be made up; ask for a coarser tiling.mpp, or set tiling.upsample=true of the task."
+            "would be made up; set a coarser tiling.mpp, or set tiling.upsample=true of the task."
         )
-    asked = tile_size * mpp / slide.mpp[0], tile_size * mpp / slide.mpp[1]
-    level, window, window_level0, mpp_true = _reading(slide, asked, tile_size)
+    requested = tile_size * mpp / slide.mpp[0], tile_size * mpp / slide.mpp[1]
+    level, window, window_level0, mpp_true = _reading(slide, requested, tile_size)
     width, height = slide.level_dimensions[level]
     step = [(tile_size - overlap) * mpp / m for m in slide.level_mpp(level)]
     columns = _starts(width, window[0], step[0])
@@ -136,10 +137,11 @@ def plan(
     x, y = np.meshgrid(np.rint(columns * fx).astype(np.int64), np.rint(rows * fy).astype(np.int64))
     coords = np.stack([x.ravel(), y.ravel()], axis=1)
     share = np.ones(len(coords), np.float32) if tissue is None else tissue.share(coords, window_level0)
-    kept = np.flatnonzero((share >= min_tissue) & (share > 0))
-    if max_tiles is not None and len(kept) > max_tiles:
-        kept = np.sort(np.random.default_rng(seed).choice(kept, max_tiles, replace=False))
-    return Grid(coords[kept], share[kept], level, window, window_level0, tile_size, overlap, mpp, mpp_true, len(coords))
+    chosen = np.flatnonzero((share >= min_tissue) & (share > 0))
+    if max_tiles is not None and len(chosen) > max_tiles:
+        chosen = np.sort(np.random.default_rng(seed).choice(chosen, max_tiles, replace=False))
+    coords, share, candidates = coords[chosen], share[chosen], len(coords)
+    return Grid(coords, share, level, window, window_level0, tile_size, overlap, mpp, mpp_true, candidates)
 
 
 def from_coords(
@@ -160,15 +162,15 @@ def from_coords(
     tile_size : int
         Side to which the tiles are brought.
     """
-    level, window, whole, mpp_true = _reading(slide, window_level0, tile_size)
+    level, window, read_level0, mpp_true = _reading(slide, window_level0, tile_size)
     coords = np.asarray(coords, np.int64).reshape(-1, 2)
-    asked = window_level0[0] * slide.mpp[0] / tile_size
+    mpp = window_level0[0] * slide.mpp[0] / tile_size
     unknown = np.ones(len(coords), np.float32)
-    return Grid(coords, unknown, level, window, whole, tile_size, overlap, asked, mpp_true, len(coords))
+    return Grid(coords, unknown, level, window, read_level0, tile_size, overlap, mpp, mpp_true, len(coords))
 
 
 def _reading(
-    slide: Slide, asked_level0: tuple[float, float], tile_size: int
+    slide: Slide, requested_level0: tuple[float, float], tile_size: int
 ) -> tuple[int, tuple[int, int], tuple[float, float], tuple[float, float]]:
     """The coarsest level that has the detail, the window in its px and in level-0 px, and the true mpp of a tile."""
     fits = [
@@ -176,19 +178,19 @@ def _reading(
         for level in range(len(slide.level_dimensions))
         if all(
             length / factor >= tile_size * (1 - MPP_TOLERANCE)
-            for length, factor in zip(asked_level0, slide.downsample(level), strict=True)
+            for length, factor in zip(requested_level0, slide.downsample(level), strict=True)
         )
     ]
     level = max(fits, default=0)
     (fx, fy), (mpp_x, mpp_y) = slide.downsample(level), slide.level_mpp(level)
-    wide, high = asked_level0[0] / fx, asked_level0[1] / fy
+    wide, high = requested_level0[0] / fx, requested_level0[1] / fy
     unresampled = all(abs(length / tile_size - 1) <= MPP_TOLERANCE for length in (wide, high))
     w, h = (tile_size, tile_size) if unresampled else (max(1, round(wide)), max(1, round(high)))
     return level, (w, h), (w * fx, h * fy), (w * mpp_x / tile_size, h * mpp_y / tile_size)
 
 
 def _starts(length: int, window: int, step: float) -> Int[np.ndarray, " start"]:
-    """Whole pixels nearest to the multiples of `step` at which a window lies wholly inside; errors do not add up."""
+    """Pixels nearest to the multiples of `step` at which a window lies entirely inside; errors do not add up."""
     count = int(max(length - window, -1) // step) + 2
     starts = np.rint(np.arange(count) * step).astype(np.int64)
     return starts[starts + window <= length]

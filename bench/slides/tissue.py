@@ -57,7 +57,7 @@ class Tissue:
             Width and height, level-0 px.
         """
         h, w = self.mask.shape
-        summed = np.zeros((h + 1, w + 1), np.int32)  # a mask that is given may have 4e8 pixels
+        summed = np.zeros((h + 1, w + 1), np.int32)  # a user's mask may have 4e8 pixels
         np.cumsum(self.mask, 0, np.int32, out=summed[1:, 1:])
         np.cumsum(summed, 1, np.int32, out=summed)
         scale = np.array([w / self.dimensions[0], h / self.dimensions[1]])

@@ -10,9 +10,8 @@ import functools
 import importlib
 import pkgutil
 
-from bench.sentences import near_match
 from bench.targets.base import TargetType, TaskSettings
-from registry.errors import UserError
+from registry.errors import UserError, near_match
 
 __all__ = ["TargetType", "TaskSettings", "get", "names", "register", "unregister"]
 

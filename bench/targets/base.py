@@ -1,4 +1,4 @@
-"""What a target type says of itself: how columns become labels, how they are split, scored and saved."""
+"""What a target type defines: how columns become labels, how they are split, scored and saved."""
 
 from __future__ import annotations
 
@@ -9,8 +9,7 @@ import numpy as np
 from jaxtyping import Shaped
 
 from bench.metrics import MetricSet
-from bench.sentences import first_few
-from registry.errors import UserError
+from registry.errors import UserError, first_few
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -39,9 +38,9 @@ class TargetType(abc.ABC):
     name : str
         What users write as ``tasks.NAME.kind``.
     question : str
-        What it asks of a sample, in one line.
+        What is predicted of a sample, in one line.
     columns : tuple of str
-        Where the answer stands unless the task says otherwise; empty where the task has to say.
+        The columns of the label by default; empty where the task has to name them.
     any_number_of_columns : bool
         Whether a task may name more or fewer columns than `columns`.
     has_classes : bool
@@ -75,7 +74,7 @@ class TargetType(abc.ABC):
     # the columns of the data
 
     def answer_columns(self, task: TaskSettings) -> list[str]:
-        """The columns of the frame that hold the answer."""
+        """The columns of the frame that hold the label."""
         return ["label"] if self.has_classes else list(task.targets)
 
     def check_columns(self, frame: pd.DataFrame, task: TaskSettings, origin: str) -> None:
@@ -101,30 +100,30 @@ class TargetType(abc.ABC):
 
     @abc.abstractmethod
     def strata(self, frame: pd.DataFrame, task: TaskSettings) -> Shaped[np.ndarray, " sample"]:
-        """What a drawn split spreads evenly over its sides, as str [N]."""
+        """What a drawn split is stratified by, as str [N]."""
 
-    def missing_on_side(self, labels: Labels, task: TaskSettings, side: str) -> list[str]:
+    def missing_in_part(self, labels: Labels, task: TaskSettings, part: str) -> list[str]:
         """What the "training" or "test" samples lack to learn from or to be scored, such as "no event"."""
         return []
 
-    def check_side(self, labels: Labels, task: TaskSettings, side: str, origin: str) -> None:
+    def check_part(self, labels: Labels, task: TaskSettings, part: str, origin: str) -> None:
         """The "training" or "test" samples suffice to learn from or to be scored.
 
         Raises
         ------
         UserError
-            If there are none, or if something is `missing_on_side`.
+            If there are none, or if something is `missing_in_part`.
         """
         if not len(labels):
             raise UserError(
-                f"{origin} has no {side} samples: its groups are too few for the split, so give more of them, or name "
-                "sides in a column split."
+                f"{origin} has no {part} samples: its groups are too few for the split, so add more of them, or name "
+                "train and test in a column split."
             )
-        missing = self.missing_on_side(labels, task, side)
+        missing = self.missing_in_part(labels, task, part)
         if missing:
             raise UserError(
-                f"The {side} samples of {origin} have {', '.join(missing)}: nothing can be learned or judged from "
-                f"them; give more samples, another split, or leave such columns out of tasks.{task.name}.targets."
+                f"The {part} samples of {origin} have {', '.join(missing)}: nothing can be learned or tested on "
+                f"them; add more samples, another split, or leave such columns out of tasks.{task.name}.targets."
             )
 
     # the file of predictions

@@ -8,9 +8,8 @@ import numpy as np
 from jaxtyping import Shaped
 
 from bench.metrics import METRIC_SETS
-from bench.sentences import first_few
 from bench.targets.base import Labels, TargetType, TaskSettings
-from registry.errors import UserError
+from registry.errors import UserError, first_few
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -37,7 +37,7 @@ class Multilabel(TargetType):
         with_it = labels.sum(axis=0)
         return np.asarray(labels[:, np.minimum(with_it, len(labels) - with_it).argmin()].astype(str))
 
-    def missing_on_side(self, labels: Labels, task: TaskSettings, side: str) -> list[str]:
+    def missing_in_part(self, labels: Labels, task: TaskSettings, part: str) -> list[str]:
         return [
             f"no sample {'with' if column.sum() == 0 else 'without'} {name}"
             for name, column in zip(task.targets, labels.T, strict=True)

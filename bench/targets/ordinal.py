@@ -5,10 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from bench.metrics import METRIC_SETS
-from bench.sentences import first_few
 from bench.targets.base import TaskSettings
 from bench.targets.classes import Classes, as_numbers
-from registry.errors import UserError
+from registry.errors import UserError, first_few
 
 
 class Ordinal(Classes):

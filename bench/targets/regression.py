@@ -31,11 +31,11 @@ class Regression(TargetType):
         cuts = np.quantile(first, np.arange(1, STRATA) / STRATA)
         return np.asarray(np.searchsorted(cuts, first).astype(str))
 
-    def missing_on_side(self, labels: Labels, task: TaskSettings, side: str) -> list[str]:
+    def missing_in_part(self, labels: Labels, task: TaskSettings, part: str) -> list[str]:
         return [
             f"one value of {name} only"
             for name, column in zip(task.targets, labels.T, strict=True)
-            if side == "training" and column.min() == column.max()
+            if part == "training" and column.min() == column.max()
         ]
 
 

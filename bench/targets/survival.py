@@ -37,7 +37,7 @@ class Survival(TargetType):
         """Whether there was an event."""
         return np.asarray(self.labels(frame, task)[:, 1].astype(int).astype(str))
 
-    def missing_on_side(self, labels: Labels, task: TaskSettings, side: str) -> list[str]:
+    def missing_in_part(self, labels: Labels, task: TaskSettings, part: str) -> list[str]:
         return [] if labels[:, 1].any() else ["no event"]
 
     def label_columns(self, n_classes: int) -> list[str]:

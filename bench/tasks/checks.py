@@ -8,10 +8,9 @@ import h5py
 import numpy as np
 import pandas as pd
 
-from bench.sentences import first_few
 from bench.tasks.config import SampleLevel, TaskConfig
 from bench.tasks.readers import HDF5_SUFFIXES, IMAGE_SUFFIXES
-from registry.errors import UserError
+from registry.errors import UserError, first_few
 
 
 def columns(frame: pd.DataFrame, task: TaskConfig, origin: str) -> None:
@@ -25,7 +24,7 @@ def columns(frame: pd.DataFrame, task: TaskConfig, origin: str) -> None:
 
 
 def rows(index: pd.Series, origin: str) -> pd.Series:
-    """The column ``index`` as whole numbers of at least -1; an empty cell is -1."""
+    """The column ``index`` as integers of at least -1; an empty cell is -1."""
     numbers = pd.to_numeric(index.replace("", -1), errors="coerce")
     wrong = index[numbers.isna() | (numbers % 1 != 0) | (numbers < -1)]
     if len(wrong):
@@ -48,7 +47,7 @@ def cells(frame: pd.DataFrame, task: TaskConfig, origin: str) -> None:
             )
     twice = frame["id"][frame["id"].duplicated()].unique()
     if len(twice):
-        raise UserError(f"{origin} has ids that stand more than once: {first_few(twice)}; every {unit} needs its own.")
+        raise UserError(f"{origin} has ids that occur more than once: {first_few(twice)}; every {unit} needs its own.")
     same = frame[frame.duplicated(["path", "index"])]
     if len(same):
         raise UserError(
@@ -57,29 +56,29 @@ def cells(frame: pd.DataFrame, task: TaskConfig, origin: str) -> None:
         )
 
 
-def both_sides(frame: pd.DataFrame, task: TaskConfig, origin: str) -> None:
+def has_train_and_test(frame: pd.DataFrame, task: TaskConfig, origin: str) -> None:
     """Samples to learn from and samples to test on."""
     found = frame["split"].value_counts()
-    for side in ("train", "test"):
-        if side not in found:
+    for part in ("train", "test"):
+        if part not in found:
             named = ", ".join(f"{name} {n}" for name, n in found.items())
             raise UserError(
-                f"{origin} names its split but has no {side} {task.unit.value}s ({named}): add them, or leave the "
+                f"{origin} names its split but has no {part} {task.unit.value}s ({named}): add them, or leave the "
                 "split away to have one drawn."
             )
 
 
-def one_side(frame: pd.DataFrame, column: str, task: TaskConfig, origin: str) -> None:
-    """No group on two sides of the split, or in two folds."""
+def groups_not_split(frame: pd.DataFrame, column: str, task: TaskConfig, origin: str) -> None:
+    """No group with two split labels, or in two folds."""
     pairs = frame[["group", column]].drop_duplicates()
     both = pairs[pairs["group"].duplicated(keep=False)]
     if len(both):
         patient, *others = both["group"].unique()
         first = " and ".join(sorted(both[column][both["group"] == patient]))
         where = f"the folds {first}" if column == "fold" else first
-        more = f", as do {len(others)} more on two sides" if others else ""
+        more = f", as are {len(others)} more patients" if others else ""
         raise UserError(
-            f"The patient {patient} of {origin} stands in {where}{more}: give all {task.unit.value}s of a patient the "
+            f"The patient {patient} of {origin} is in {where}{more}: give all {task.unit.value}s of a patient the "
             f"same {column}, or leave the {column} away to have one drawn by patient."
         )
 

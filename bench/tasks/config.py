@@ -9,9 +9,7 @@ from typing import Any
 
 from omegaconf import MISSING
 
-from bench.sentences import near_match
-from bench.tiling_limits import check_tile, check_tiling
-from registry.errors import UserError
+from registry.errors import UserError, near_match
 
 
 class Rare(Enum):
@@ -26,7 +24,7 @@ RESERVED = ("protocol", "model", "frontend")
 
 @dataclass
 class Split:
-    """How tiles are divided where the data come without a split; always whole groups.
+    """How samples are split where the data come without a split; a group is never split.
 
     Attributes
     ----------
@@ -38,8 +36,8 @@ class Split:
     seed : int
         Of the draw; the same seed gives the same split whatever the order of the tiles.
     folds : int
-        Two or more divide everything into so many test folds, each tested once by heads that learn from the others,
-        whatever split the data come with; 0 leaves it at one test set, or at the folds that the data name.
+        Two or more assign all samples to so many test folds, each tested once by heads that learn from the others,
+        whatever split the data come with; 0 has one test set, or the folds that the data name.
     """
 
     test: float = 0.2
@@ -65,7 +63,7 @@ class Tiling:
     size : int or None
         Side of a tile, px at `mpp`; None takes what each model's authors mean.
     mpp : float or None
-        Microns per px asked for; None takes what each model's authors mean, or 0.5 where they mean none.
+        Microns per px requested; None takes what each model's authors mean, or 0.5 where they mean none.
     overlap : int
         What neighbouring tiles share, px at `mpp`.
     min_tissue : float
@@ -73,7 +71,7 @@ class Tiling:
     max_tiles : int or None
         At most so many tiles a slide, chosen by `seed`.
     upsample : bool
-        Whether tiles may be made from a slide that is coarser than asked.
+        Whether tiles may be made from a slide that is coarser than `mpp`.
     """
 
     size: int | None = None
@@ -87,7 +85,7 @@ class Tiling:
 
 @dataclass
 class TaskConfig:
-    """One dataset and the question asked of it.
+    """One dataset and what is predicted on it.
 
     Attributes
     ----------
@@ -102,7 +100,7 @@ class TaskConfig:
     folder : list of str
         Names under which the dataset may lie in the data folder, tried in order, before the data folder itself.
     layout : str
-        What is expected there, as told to a user who has it otherwise.
+        What is expected there, for the message to a user who has it otherwise.
     unit : SampleLevel
         Whether a sample is a tile, a slide, or a patient with all its slides.
     options : dict
@@ -116,7 +114,7 @@ class TaskConfig:
     tiling : Tiling
         How slides become tiles.
     kind : str
-        What is asked of a sample: a target type of `bench.targets`.
+        What is predicted of a sample: a target type of `bench.targets`.
     targets : list of str
         Columns of the data that hold the answer: one for classes and grades, one or several of numbers, time and event
         (1, or 0 for a censored time), or one of 0 and 1 a label. Empty takes ``label``, or ``time`` and ``event``.
@@ -154,7 +152,7 @@ class TaskConfig:
     mpp: float | None = None
     tile_size: int | None = None
     tiling: Tiling = field(default_factory=Tiling)
-    # what is asked
+    # what is predicted
     kind: str = "classes"
     targets: list[str] = field(default_factory=list)
     classes: list[str] = field(default_factory=list)
@@ -162,7 +160,7 @@ class TaskConfig:
     rare: Rare = Rare.error
     min_groups: int = 2
     split: Split = field(default_factory=Split)
-    # who says so
+    # where it comes from
     citation: str = ""
     licence: str = ""
     url: str = ""
@@ -188,6 +186,8 @@ def configured(settings: TaskConfig | Mapping[str, Any]) -> TaskConfig:
     """
     from omegaconf import OmegaConf
     from omegaconf.errors import OmegaConfBaseException
+
+    from bench.tiles import check_tile, check_tiling
 
     name = settings.name if isinstance(settings, TaskConfig) else settings.get("name", "")
     _check_names(f"tasks.{name}", settings, TaskConfig)
@@ -224,8 +224,8 @@ def configured(settings: TaskConfig | Mapping[str, Any]) -> TaskConfig:
 def _check_names(place: str, settings: Any, schema: type) -> None:
     """Every name in the settings, be they an object or a mapping, is a field of the schema."""
     known = [f.name for f in fields(schema)]
-    given = settings if isinstance(settings, Mapping) else getattr(settings, "__dict__", {})
-    unknown = sorted(str(name) for name in given if name not in known)
+    names = settings if isinstance(settings, Mapping) else getattr(settings, "__dict__", {})
+    unknown = sorted(str(name) for name in names if name not in known)
     if unknown:
         raise UserError(
             f"{place} has no setting {unknown[0]}: its settings are {', '.join(known)}.{near_match(unknown[0], known)}"

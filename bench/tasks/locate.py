@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from bench.sentences import first_few
 from bench.tasks.config import TaskConfig
-from registry.errors import UserError
+from registry.errors import UserError, first_few
 
 
 def locate(task: TaskConfig, root: Path | None, lacking: Callable[[Path], list[str]]) -> Path:

@@ -35,8 +35,8 @@ class Manifest:
     classes : tuple of str
         A name for each column of the scores: classes in the order of their indices, targets, labels, or the risk.
     split_labels : tuple of str [N]
-        "train", "val" or "test" of each sample, for each test fold; one of them where there are no folds. No group
-        stands on two sides.
+        "train", "val" or "test" of each sample, for each test fold; one of them where there are no folds. All
+        samples of a group have the same one.
     notes : tuple of str
         What a reader of every row must know of these data.
     slides : DataFrame
@@ -57,7 +57,7 @@ class Manifest:
 
     @cached_property
     def cohort_hash(self) -> str:
-        """Digest of samples, answers, groups, sides and metric: what rows must share to be compared."""
+        """Digest of samples, labels, groups, split labels and metric: what rows must share to be compared."""
         order = np.argsort(self.frame["id"].to_numpy(str), kind="stable")
         columns = [self.frame["id"], self.frame["group"], self.labels, *self.split_labels]
         record = [[np.asarray(column)[order].tolist() for column in columns], self.classes]
@@ -83,7 +83,7 @@ class Manifest:
         return range(1, len(self.split_labels) + 1) if "fold" in self.frame else range(1)
 
     def split_labels_of(self, fold: int) -> SplitLabels:
-        """The side of each sample when this fold, one of `folds`, is tested."""
+        """The split label of each sample when this fold, one of `folds`, is tested."""
         return self.split_labels[max(fold - 1, 0)]
 
     @classmethod

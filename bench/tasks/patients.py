@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import pandas as pd
 
-from bench.sentences import first_few
 from bench.tasks.config import TaskConfig
-from registry.errors import UserError
+from registry.errors import UserError, first_few
 
 
 def by_patient(slides: pd.DataFrame, task: TaskConfig, origin: str) -> pd.DataFrame:
@@ -20,7 +19,7 @@ def by_patient(slides: pd.DataFrame, task: TaskConfig, origin: str) -> pd.DataFr
     Raises
     ------
     UserError
-        If no patient is named, or two slides of a patient have different answers, sides or folds.
+        If no patient is named, or two slides of a patient have different labels, split labels or folds.
     """
     if (slides["group"] == slides["id"]).all():
         raise UserError(

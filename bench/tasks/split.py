@@ -1,4 +1,4 @@
-"""Dividing tiles into train, validation and test by whole groups."""
+"""Drawing a train, validation and test split of samples in which no group is split."""
 
 from __future__ import annotations
 
@@ -29,32 +29,32 @@ def assign_split(
     min_groups: int = 1,
     test: Bool[np.ndarray, " tile"] | None = None,
 ) -> Shaped[np.ndarray, " tile"]:
-    """Say of every tile whether it is for train, validation or test.
+    """The split label of every sample: train, validation or test.
 
     Parameters
     ----------
     groups : str [N]
-        What must not be divided, the patient where known.
+        Samples of one group get one split label; the patient where known.
     labels : str or int [N]
-        What is spread evenly as far as whole groups allow.
+        What is stratified by, as far as the groups allow.
     split : Split
     min_groups : int
-        Groups of every class to be had in train and in test wherever there are enough.
+        Groups of every class in train and in test, wherever there are enough.
     test : bool [N] or None
-        The test tiles where the data name them; None draws them.
+        The test samples where the data name them; None draws them.
 
     Returns
     -------
     str [N]
-        "train", "val" or "test". The order of the tiles does not matter.
+        "train", "val" or "test". The order of the samples does not matter.
     """
     if test is None:
         test = _draw(groups, labels, split.test, f"test {split.seed}", min_groups)
-    sides = np.where(test, "test", "train").astype("U5")
+    split_labels = np.where(test, "test", "train").astype("U5")
     rest = np.flatnonzero(~test)
     if split.val > 0:
-        sides[rest[_draw(groups[rest], labels[rest], split.val, f"val {split.seed}", 1)]] = "val"
-    return sides
+        split_labels[rest[_draw(groups[rest], labels[rest], split.val, f"val {split.seed}", 1)]] = "val"
+    return split_labels
 
 
 def _draw(
@@ -64,9 +64,9 @@ def _draw(
     seed: str,
     min_groups: int,
 ) -> Bool[np.ndarray, " tile"]:
-    """Draw whole groups until every class has about its `share` of tiles drawn.
+    """Draw groups until every class has about its `share` of samples drawn.
 
-    Groups are taken in the order of a hash of seed and name, so that neither the order of the tiles nor the version
+    Groups are taken in the order of a hash of seed and name, so that neither the order of the samples nor the version
     of a random generator matters.
     """
     names, group_of = np.unique(groups.astype(str), return_inverse=True)
@@ -94,7 +94,7 @@ def _shuffled(names: Shaped[np.ndarray, " group"], prefix: str) -> Int[np.ndarra
 def _deal(
     counts: Int[np.ndarray, "group class"], order: Int[np.ndarray, " group"], share: float, min_groups: int
 ) -> Bool[np.ndarray, " group"]:
-    """One draw: the rarest class first, its groups in `order` while they bring it nearer to its share."""
+    """One draw: the rarest class first, its groups in `order` while they bring it nearer to its share of samples."""
     has = counts > 0
     keep, want = (part.tolist() for part in _quota(has.sum(0), min_groups, share))
     target = (share * counts.sum(0)).tolist()
@@ -143,7 +143,7 @@ def _quota(
 def _cost(
     counts: Int[np.ndarray, "group class"], drawn: Bool[np.ndarray, " group"], share: float, min_groups: int
 ) -> tuple[float, float]:
-    """Groups that classes lack on either side, then the mean distance from the share."""
+    """Groups that classes lack in either part, then the mean distance from the share."""
     has = counts > 0
     keep, want = _quota(has.sum(0), min_groups, share)
     lacking = np.maximum(want - has[drawn].sum(0), 0).sum() + np.maximum(keep - has[~drawn].sum(0), 0).sum()

@@ -1,4 +1,4 @@
-"""Which side of the split every sample stands on: as the data say, or drawn; once, or once for each test fold."""
+"""The split label (train, val or test) of every sample: from the data, or drawn; once, or once for each test fold."""
 
 from __future__ import annotations
 
@@ -9,11 +9,10 @@ import pandas as pd
 from jaxtyping import Shaped
 
 from bench import targets
-from bench.sentences import first_few
 from bench.tasks import checks
 from bench.tasks.config import Rare, SampleLevel, TaskConfig
 from bench.tasks.split import NAMES, assign_split
-from registry.errors import UserError
+from registry.errors import UserError, first_few
 
 SplitLabels = Shaped[np.ndarray, " sample"]
 
@@ -29,7 +28,7 @@ def label_split(
     Raises
     ------
     UserError
-        For split names that are not known, a group on two sides, a class or target that a side lacks.
+        For split names that are not known, a group with two split labels, a class or target that train or test lacks.
     """
     target = targets.get(task.kind)
     frame, notes = frame.copy(), []
@@ -53,12 +52,12 @@ def label_split(
     elif len(own) == 2:
         raise UserError(f"{origin} has a column split and a column fold: remove one of them.")
     elif own == ["fold"]:
-        checks.one_side(frame, "fold", task, origin)
+        checks.groups_not_split(frame, "fold", task, origin)
         frame["fold"] = _numbered(frame["fold"], origin)
     elif own == ["split"]:
         frame["split"] = _named(frame, task, origin)
-        checks.both_sides(frame, task, origin)
-        checks.one_side(frame, "split", task, origin)
+        checks.has_train_and_test(frame, task, origin)
+        checks.groups_not_split(frame, "split", task, origin)
         if task.split.val > 0 and not (frame["split"] == "val").any():
             frame["split"] = _drawn(frame, task, frame["split"] == "test")
     else:
@@ -69,9 +68,9 @@ def label_split(
         notes += left_out
     split_labels = _split_labels(frame, task)
     labels = target.labels(frame, task)
-    for side_of in split_labels:
-        for side, name in (("train", "training"), ("test", "test")):
-            target.check_side(labels[side_of == side], task, name, origin)
+    for split_label in split_labels:
+        for part, name in (("train", "training"), ("test", "test")):
+            target.check_part(labels[split_label == part], task, name, origin)
     return frame, tuple(split_labels), notes
 
 
@@ -86,7 +85,7 @@ def _split_labels(frame: pd.DataFrame, task: TaskConfig) -> list[SplitLabels]:
 
 
 def _folds(frame: pd.DataFrame, task: TaskConfig, origin: str) -> pd.Series:
-    """Test folds of whole groups with every stratum spread evenly; the order of the samples does not matter."""
+    """Stratified test folds in which no group is split; the order of the samples does not matter."""
     from sklearn.model_selection import StratifiedGroupKFold
 
     if frame["group"].nunique() < task.split.folds:
@@ -103,7 +102,7 @@ def _folds(frame: pd.DataFrame, task: TaskConfig, origin: str) -> pd.Series:
                 f"No class of {origin} has tasks.{task.name}.split.folds={task.split.folds} {task.unit.value}s: set "
                 "fewer folds."
             )
-        strata = np.zeros_like(strata)  # too few of each for a spread
+        strata = np.zeros_like(strata)  # too few of each to stratify by
     splitter = StratifiedGroupKFold(task.split.folds, shuffle=True, random_state=task.split.seed)
     with warnings.catch_warnings():  # of strata with fewer samples than folds
         warnings.simplefilter("ignore", UserWarning)
@@ -126,10 +125,10 @@ def _numbered(names: pd.Series, origin: str) -> pd.Series:
 
 
 def _named(frame: pd.DataFrame, task: TaskConfig, origin: str) -> pd.Series:
-    """The data's own split in our names."""
+    """The data's own split as "train", "val" and "test"."""
     codes, found = pd.factorize(frame["split"])
-    ours = np.array([NAMES.get(str(name).lower()) for name in found], dtype=object)
-    names = pd.Series(ours[codes], index=frame.index, dtype=frame["split"].dtype)
+    standard = np.array([NAMES.get(str(name).lower()) for name in found], dtype=object)
+    names = pd.Series(standard[codes], index=frame.index, dtype=frame["split"].dtype)
     unknown = sorted(set(frame["split"][names.isna()]))
     if unknown:
         shown = ", ".join(name or "(empty)" for name in unknown[:5])
@@ -145,18 +144,18 @@ def _drawn(frame: pd.DataFrame, task: TaskConfig, test: pd.Series | None = None)
         raise UserError(
             f"tasks.{task.name}.split.test is 0 and the data name no test {task.unit.value}s: set a share above 0."
         )
-    sides = assign_split(
+    split_labels = assign_split(
         frame["group"].to_numpy(str),
         targets.get(task.kind).strata(frame, task),
         task.split,
         min_groups=task.min_groups,
         test=None if test is None else test.to_numpy(bool),
     )
-    return pd.Series(sides, index=frame.index, dtype=object)
+    return pd.Series(split_labels, index=frame.index, dtype=object)
 
 
 def _without_few(frame: pd.DataFrame, task: TaskConfig) -> tuple[pd.DataFrame, list[str]]:
-    """Leave out classes that no split could put on both sides, so that they do not shape the split of the others."""
+    """Leave out classes that no split could put into train and test, so that the others' split ignores them."""
     groups = frame.groupby("label")["group"].nunique()
     few = groups[groups < max(2, task.split.folds) * task.min_groups].index
     return _without(frame, {name: f"{groups[name]} groups" for name in few}, task)
@@ -167,12 +166,12 @@ def _without_rare(
 ) -> tuple[pd.DataFrame, list[str]]:
     """Refuse or leave out classes with too few groups in train or in test."""
     rare: dict[str, str] = {}
-    on_both = True
-    for number, side_of in enumerate(split_labels, 1):
-        groups = frame.groupby([frame["label"], side_of])["group"].nunique().unstack(fill_value=0)
+    in_both = True
+    for number, split_label in enumerate(split_labels, 1):
+        groups = frame.groupby([frame["label"], split_label])["group"].nunique().unstack(fill_value=0)
         groups = groups.reindex(columns=["train", "test"], fill_value=0)
         few = groups[groups.min(axis=1) < task.min_groups]
-        on_both &= bool((few > 0).all(axis=None))
+        in_both &= bool((few > 0).all(axis=None))
         within = f" of fold {number}" if len(split_labels) > 1 else ""
         for name, row in few.iterrows():
             rare.setdefault(str(name), f"{row['train']} in train, {row['test']} in test{within}")
@@ -180,7 +179,7 @@ def _without_rare(
         unit = f"{task.unit.value}s" if bool((frame["group"] == frame["id"]).all()) else "groups"
         shown = [f"{name}: {counts}" for name, counts in rare.items()]
         listed = first_few(shown, 10, "; ")
-        as_they_are = f", or take them as they are with tasks.{task.name}.min_groups=1" if on_both else ""
+        as_they_are = f", or take them as they are with tasks.{task.name}.min_groups=1" if in_both else ""
         raise UserError(
             f"The task {task.name} has classes with fewer than {task.min_groups} {unit} in train or in test "
             f"({listed}): add {unit} of them, or leave them out with tasks.{task.name}.rare=drop{as_they_are}."

@@ -43,12 +43,12 @@ class TileSource:
         Reading all bytes would cost as much as embedding; where a dataset lies does not matter.
         """
         stamps = {path: stamp(path) for path in dict.fromkeys(self.paths)}
-        whole = hashlib.sha256()
+        hashed = hashlib.sha256()
         for start in range(0, len(self), LINES):
             part = slice(start, start + LINES)
             lines = zip(self.ids[part], self.indices[part], self.paths[part], strict=True)
-            whole.update("".join([f"{tile}\0{index}\0{stamps[path]}\n" for tile, index, path in lines]).encode())
-        return whole.hexdigest()[:16]
+            hashed.update("".join([f"{tile}\0{index}\0{stamps[path]}\n" for tile, index, path in lines]).encode())
+        return hashed.hexdigest()[:16]
 
     def batches(self, batch_size: int, *, workers: int, pin: bool = False) -> Iterator[Batch]:
         """Decode the tiles in order, `batch_size` at a time.

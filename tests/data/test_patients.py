@@ -112,7 +112,7 @@ def test_the_slides_of_a_patient_are_part_of_the_cohort(cohort) -> None:
     ("column", "value", "says"),
     [
         ("label", "class1", r"The slides of the patient P02 of .* have different values of label \(class0 for s2_\d, "),
-        ("split", "test", r"P02 .*(different values of split|stands in test and train)"),
+        ("split", "test", r"P02 .*(different values of split|is in test and train)"),
     ],
 )
 def test_slides_that_disagree_are_refused(cohort, column: str, value: str, says: str) -> None:

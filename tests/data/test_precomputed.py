@@ -9,8 +9,8 @@ import h5py
 import numpy as np
 import pytest
 
-from bench.data.precomputed import content, take_in
-from bench.embedding import EmbeddingJob, FeatureKey, read_features
+from bench.data.precomputed import PrecomputedPlan, content, take_in
+from bench.embedding import EmbeddingJob, EmbeddingSettings, FeatureKey, read_features
 from registry.errors import UserError
 
 SLIDES = [f"case-{number}" for number in range(14)]
@@ -43,6 +43,24 @@ def test_taken_as_they_are(folder, job) -> None:
     taken = take_in(folder, SLIDES, job, on_corrupt="error")
     assert taken.error is None
     assert [float(np.max(read_features(file)[0])) for file in taken.files] == list(range(14))
+
+
+def test_a_part_reads_and_copies_its_slides_only(folder, job) -> None:
+    plan, how = PrecomputedPlan([None], folder, SLIDES, "error"), EmbeddingSettings(1, 1)
+    for slide in SLIDES[1::2]:
+        (folder / f"{slide}.h5").rename(folder / f"{slide}.later")
+    first = plan.run([job], how, label="", part=(1, 2))[job.key]
+    assert first.error is None
+    assert [file.stem for file in first.files] == SLIDES[::2]
+    assert {file.stem for file in job.folder.glob("*.h5")} == set(SLIDES[::2])
+    for slide in SLIDES[1::2]:
+        (folder / f"{slide}.later").rename(folder / f"{slide}.h5")
+    assert [file.stem for file in plan.run([job], how, label="", part=(2, 2))[job.key].files] == SLIDES[1::2]
+    parts = {file.name: file.read_bytes() for file in job.folder.glob("*.h5")}
+    for file in job.folder.glob("*.h5"):
+        file.unlink()
+    assert [file.stem for file in plan.run([job], how, label="")[job.key].files] == SLIDES
+    assert {file.name: file.read_bytes() for file in job.folder.glob("*.h5")} == parts
 
 
 @pytest.mark.parametrize("on_corrupt", ["error", "skip"])

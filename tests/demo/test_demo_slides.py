@@ -14,7 +14,7 @@ from scipy import ndimage
 
 from bench.demo import make_slides, slides
 from bench.demo.anatomy import lay_out
-from bench.demo.phantom import Tissue
+from bench.demo.textures import Tissue
 from registry.errors import UserError
 
 SMALL = (900, 1500)

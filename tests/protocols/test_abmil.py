@@ -175,7 +175,7 @@ def test_packing_trains_the_same_network() -> None:
     alone = abmil.fit_predict(train, None, test, config, 0)
     packed = abmil.fit_predict(train, None, test, replace(config, pack_tiles=10**6), 0)
     np.testing.assert_allclose(packed.scores, alone.scores, atol=1e-5)
-    assert alone.info["kept_epoch"] == 2
+    assert alone.info["best_epoch"] == 2
     assert alone.calibrated is None
 
 

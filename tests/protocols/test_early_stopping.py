@@ -71,7 +71,7 @@ def test_training_ends_when_patience_does_with_the_weights_of_the_best_epoch(
     history = train(network, bags, val, Objective(2), how, 0, torch.device("cpu"))
     assert len(history.training_loss) == len(history.validation) == epochs
     assert history.validation == values[:epochs]
-    assert history.kept_epoch == kept
+    assert history.best_epoch == kept
     left = network.state_dict()
     for epoch, of_epoch in enumerate(weights):
         assert all(torch.equal(left[name], value) for name, value in of_epoch.items()) == (epoch == kept)
@@ -90,10 +90,10 @@ def test_the_best_epoch_predicts_as_a_training_of_that_length() -> None:
     }
     best = protocols.configured({**settings, "epochs": 20, "patience": None}).fit_predict(train_bags, val, test, 0)
     losses = best.info["validation"]
-    assert best.info["kept_epoch"] == int(np.argmin(losses))
-    assert 0 < best.info["kept_epoch"] < 19
-    shorter = protocols.configured({**settings, "epochs": best.info["kept_epoch"] + 1, "keep": "last"})
+    assert best.info["best_epoch"] == int(np.argmin(losses))
+    assert 0 < best.info["best_epoch"] < 19
+    shorter = protocols.configured({**settings, "epochs": best.info["best_epoch"] + 1, "keep": "last"})
     assert shorter.fit_predict(train_bags, val, test, 0).scores.tobytes() == best.scores.tobytes()
     at_the_end = protocols.configured({**settings, "epochs": 20, "keep": "last"}).fit_predict(train_bags, val, test, 0)
     assert at_the_end.scores.tobytes() != best.scores.tobytes()
-    assert at_the_end.info["kept_epoch"] == 19
+    assert at_the_end.info["best_epoch"] == 19

@@ -114,7 +114,7 @@ def cases() -> list[Any]:
     return [pytest.param(*one, id="-".join([*one[0].values(), one[1]])) for one in listed]
 
 
-@pytest.mark.parametrize("kind", [kind for kind in protocols.kinds() if kind != "abmil"])
+@pytest.mark.parametrize("kind", [kind for kind in protocols.head_types() if kind != "abmil"])
 def test_every_setting_of_a_head_has_a_case(kind: str) -> None:
     assert {f.name for f in fields(protocols.get(kind).Config)} - set(RESOURCES) == set(CASES[kind])
 
@@ -182,7 +182,7 @@ BY_SEED: dict[str, dict[str, Any]] = {
 }
 
 
-@pytest.mark.parametrize("kind", protocols.kinds())
+@pytest.mark.parametrize("kind", protocols.head_types())
 def test_the_seed_alone_decides_what_is_drawn(kind: str) -> None:
     if kind == "cox":
         pytest.importorskip("sksurv")
@@ -201,7 +201,7 @@ def test_the_seed_alone_decides_what_is_drawn(kind: str) -> None:
         assert not same(first, other) or first.info != other.info
 
 
-@pytest.mark.parametrize("kind", [k for k in protocols.kinds() if hasattr(protocols.get(k).Config(), DEVICE)])
+@pytest.mark.parametrize("kind", [k for k in protocols.head_types() if hasattr(protocols.get(k).Config(), DEVICE)])
 def test_the_device_is_the_one_that_is_named(kind: str) -> None:
     head = protocols.configured({"kind": kind, DEVICE: "cuda:99"})
     for sides in sides_of(head, DEVICE):
@@ -218,7 +218,7 @@ WHERE_MEMORY_IS_BOUND: dict[str, tuple[str, str]] = {
 }
 
 
-@pytest.mark.parametrize("kind", [k for k in protocols.kinds() if hasattr(protocols.get(k).Config(), MEMORY)])
+@pytest.mark.parametrize("kind", [k for k in protocols.head_types() if hasattr(protocols.get(k).Config(), MEMORY)])
 def test_the_bound_of_memory_arrives_where_it_binds(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
     module, name = WHERE_MEMORY_IS_BOUND[kind]
     owner = importlib.import_module(f"bench.protocols.{module}")

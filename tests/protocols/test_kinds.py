@@ -19,7 +19,7 @@ CLASSES = ("classes", "ordinal")
 
 
 def test_kinds_of_the_heads() -> None:
-    own = {name: protocols.Head(name, protocols.get(name).Config()).kinds for name in protocols.kinds()}
+    own = {name: protocols.Head(name, protocols.get(name).Config()).kinds for name in protocols.head_types()}
     assert own.pop("ridge") == ("regression", "ordinal")
     assert own.pop("ridge_hest") == ("regression",)
     assert own.pop("cox") == ("survival",)

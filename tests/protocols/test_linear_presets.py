@@ -31,7 +31,7 @@ def preset(
 def test_every_preset_is_a_head(path: Path) -> None:
     head = protocols.configured(OmegaConf.load(path))  # type: ignore[arg-type]
     assert path.read_text().startswith(f"# @package protocols.{path.stem}\n")
-    assert head.head_type in protocols.kinds()
+    assert head.head_type in protocols.head_types()
 
 
 def test_linear_pathobench_is_sklearn() -> None:

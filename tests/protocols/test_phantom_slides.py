@@ -16,7 +16,7 @@ from PIL import Image
 from sklearn.metrics import roc_auc_score
 
 from bench.demo import make_slides
-from bench.demo.phantom import Tissue
+from bench.demo.textures import Tissue
 from bench.rows import read_predictions
 
 REPO = Path(__file__).resolve().parents[2]

@@ -164,7 +164,7 @@ def test_ends_of_a_range() -> None:
     assert str(Range(0, 100, open_low=True)) == "above 0 and at most 100"
 
 
-@pytest.mark.parametrize("kind", [k for k in protocols.kinds() if hasattr(protocols.get(k).Config(), "device")])
+@pytest.mark.parametrize("kind", [k for k in protocols.head_types() if hasattr(protocols.get(k).Config(), "device")])
 def test_devices_are_known_by_name(kind: str) -> None:
     with pytest.raises(UserError, match=rf"device=foo of the {kind} head is unknown: it must be auto, cpu"):
         protocols.configured({"kind": kind, "device": "foo"})
@@ -244,7 +244,7 @@ def test_an_unknown_setting_is_named_with_the_nearest() -> None:
 
 
 def test_every_type_of_setting_has_words() -> None:
-    for kind in protocols.kinds():
+    for kind in protocols.head_types():
         schemas = [networks.get(name) for name in networks.names()] if kind == "abmil" else [protocols.get(kind).Config]
         for schema in schemas:
             for field in fields(schema):

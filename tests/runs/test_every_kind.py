@@ -134,7 +134,7 @@ def test_rows_of_another_number_of_folds_stand_beside_the_others(cohort, tmp_pat
 
 def test_no_head_for_the_kind(cohort, tmp_path):
     done = run(tmp_path, cohort, "survival", "protocol=[linear,knn]")
-    refused(done, "asks for survival of tiles", "protocol=linear,knn is not", "such as protocol=cox")
+    refused(done, "has survival of tiles to predict", "protocol=linear,knn is not", "such as protocol=cox")
 
 
 def test_a_head_that_fails_leaves_the_others_their_rows(cohort, tmp_path):

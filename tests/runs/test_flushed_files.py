@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from slide_command_helpers import on_slides
 
-from bench.files import whole_file
+from bench.files import atomic_write
 
 
 @pytest.fixture
@@ -62,6 +62,6 @@ def test_what_fails_before_it_is_flushed_gets_no_name_and_leaves_nothing(tmp_pat
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(os, "fsync", full)
-    with pytest.raises(OSError, match="No space"), whole_file(tmp_path / "a.txt") as temporary:
+    with pytest.raises(OSError, match="No space"), atomic_write(tmp_path / "a.txt") as temporary:
         temporary.write_text("new")
     assert {path.name: path.read_text() for path in tmp_path.iterdir()} == {"a.txt": "old"}

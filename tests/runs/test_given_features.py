@@ -127,7 +127,7 @@ def test_coordinates_at_another_scale(finished, table, tmp_path):
     assert f"1 slide whose tiles all hang over the edge left out: {over}" in notes
     assert "1 tile of the coordinates left out, over the edge of a slide" in notes
     (scale,) = [note for note in notes if "um/px" in note]
-    assert re.fullmatch(r"tiles of 11 slides are (0\.99\d|1)( to 1(\.\d+)?)? um/px where 0\.5 is asked", scale)
+    assert re.fullmatch(r"tiles of 11 slides are (0\.99\d|1)( to 1(\.\d+)?)? um/px where 0\.5 is requested", scale)
 
 
 def test_tiles_enlarged_beyond_the_slide_say_so(table, tmp_path):

@@ -16,5 +16,5 @@ def test_a_plan_writes_nothing_and_loads_no_network():
     assert done.returncode == 0, done.stderr
     total, cost = done.stdout.splitlines()
     assert total.startswith("total: 4000 tiles to embed")  # three models and two baselines on two tasks of 400 tiles
-    assert "20 rows to fit, 0 stand" in total  # by two heads each
+    assert "20 rows to fit, 0 up to date" in total  # by two heads each
     assert "13 lines; nothing written, no network loaded" in cost  # a line a task, a line a model, the total

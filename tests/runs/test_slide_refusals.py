@@ -139,7 +139,7 @@ def test_a_mask_is_taken_instead(table, tmp_path, quickly):
 def test_manifests_that_contradict_themselves(table, tmp_path):
     both = table.assign(patient="one", split=["train", "test"] * 6 + ["train"])
     both.to_csv(tmp_path / "both.csv", index=False)
-    refused(on_slides(tmp_path, "both.csv", "model=colour"), "patient one", "stands in test and train")
+    refused(on_slides(tmp_path, "both.csv", "model=colour"), "patient one", "is in test and train")
     table.assign(id="same").to_csv(tmp_path / "same.csv", index=False)
     refused(on_slides(tmp_path, "same.csv", "model=colour"), "Two slides", "id same")
     table.drop(columns="label").to_csv(tmp_path / "unlabelled.csv", index=False)

@@ -1,6 +1,8 @@
 """The steps plan, embed, fit and report, each by itself and in parts, leave what one command leaves."""
 
 import re
+import shutil
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -11,6 +13,8 @@ from plain_loop import USUAL
 from slide_command_helpers import write_slide
 
 import registry
+from bench.data import slide_units
+from bench.slides import open_slide
 
 SHARDS = 4
 HEADS = ("protocol=[knn,linear]", "protocols.linear.n_strengths=1")
@@ -85,9 +89,9 @@ def test_a_plan_computes_and_writes_nothing(data, request, tmp_path, no_network)
     assert not (tmp_path / "results").exists()
     for model in ("means", "colour"):
         assert re.search(rf"^  {model} .* to embed; 2 of 2 rows to fit$", done.stdout, re.MULTILINE)
-    tiles = {"tiles": "32 tiles to embed", "slides": "0 tiles to embed, and the tiles of 10 slides that are not laid"}
+    tiles = {"tiles": "32 tiles to embed", "slides": "0 tiles to embed, and the tiles of 10 slides that have no grid"}
     assert f"total: {tiles[data]}" in done.stdout
-    assert done.stdout.rstrip().endswith("; 4 rows to fit, 0 stand, 0 cannot be made")
+    assert done.stdout.rstrip().endswith("; 4 rows to fit, 0 up to date, 0 cannot be made")
 
 
 def test_a_plan_says_what_stands_and_what_cannot_be_made(tiles, tmp_path):
@@ -95,11 +99,11 @@ def test_a_plan_says_what_stands_and_what_cannot_be_made(tiles, tmp_path):
     before = files(tmp_path, "**/*.*")
     done = run(tmp_path, tiles, step=["plan"], model="[means,scaled,colour]")
     refused(done, "scaled has no public weights")
-    assert re.search(r"^  means +embedded; all 2 rows stand$", done.stdout, re.MULTILINE)
+    assert re.search(r"^  means +embedded; all 2 rows are up to date$", done.stdout, re.MULTILINE)
     assert re.search(r"^  colour +16 tiles to embed; 2 of 2 rows to fit$", done.stdout, re.MULTILINE)
     assert re.search(r"^  scaled +cannot be run: scaled has no public weights", done.stdout, re.MULTILINE)
     assert "total: 16 tiles to embed" in done.stdout
-    assert "; 2 rows to fit, 2 stand, 2 cannot be made" in done.stdout
+    assert "; 2 rows to fit, 2 up to date, 2 cannot be made" in done.stdout
     assert files(tmp_path, "**/*.*") == before
     done = run(tmp_path, tiles, "protocols.knn.k=[3]", step=["plan"], model="means")
     assert re.search(r"^  means +embedded; 1 of 2 rows to fit$", done.stdout, re.MULTILINE)
@@ -142,10 +146,10 @@ def test_embed_fit_and_report_leave_what_one_command_leaves(data, model, request
 @pytest.mark.parametrize("data", ["tiles", "slides"])
 def test_fit_without_features_is_refused_in_a_sentence(data, request, tmp_path, no_network):
     done = run(tmp_path, request.getfixturevalue(data), step=["fit"], model="means")
-    what = {"tiles": "The features of means on tiles", "slides": "The tiles of slides"}[data]
-    refused(done, f"{what} are not all in the cache: take the step embed first", "cache=DIR")
+    command = f"make them first, with `python -m bench embed task={data} model=means`"
+    refused(done, f"The features of means on {data} are not all in the cache: {command}", "cache=DIR")
     assert len([line for line in done.stderr.splitlines() if line.startswith("pfmbench: ")]) == 1
-    assert {one["status"] for one in rows(tmp_path).values()} == {"failed"}
+    assert not row_files(tmp_path), "the model has not failed"
     assert not list(tmp_path.glob("cache/**/*.h5"))
     assert not list(tmp_path.glob("results/previews/**/*.jpg"))
 
@@ -156,14 +160,38 @@ def test_fit_goes_on_with_the_models_whose_features_are_there(tiles, tmp_path):
     refused(done, "The features of colour on tiles are not all in the cache")
     assert "means are" not in done.stderr
     status = {(model, protocol): one["status"] for (model, protocol, *_), one in rows(tmp_path).items()}
-    heads = ("knn", "linear")
-    assert status == {("means", h): "ok" for h in heads} | {("colour", h): "failed" for h in heads}
+    assert status == {("means", "knn"): "ok", ("means", "linear"): "ok"}
+
+
+def test_each_model_without_features_is_named_and_a_report_beside_it_has_no_failed_row(tiles, tmp_path):
+    done = run(tmp_path, tiles, "steps=[fit,report]")
+    for model in ("means", "colour"):
+        refused(done, f"`python -m bench embed task=tiles model={model}`")
+    assert len([line for line in done.stderr.splitlines() if line.startswith("pfmbench: ")]) == 2
+    assert done.stdout == ""
+    assert not list(tmp_path.glob("results/**/*.*"))
+
+
+def test_a_good_row_without_its_features_stays_with_a_note(tiles, tmp_path):
+    """Its head is fitted anew, with other intervals, for which the features are needed."""
+    assert run(tmp_path, tiles, model="means").returncode == 0
+    before = rows(tmp_path)
+    shutil.rmtree(tmp_path / "cache/features")
+    assert run(tmp_path, tiles, step=["fit"], model="means").returncode == 0, "rows that are up to date need none"
+    assert rows(tmp_path) == before
+    refused(run(tmp_path, tiles, "bootstrap=30", step=["fit"], model="means"), "model=means` and the other settings")
+    after = rows(tmp_path)
+    assert after.keys() == before.keys()
+    for name, one in after.items():
+        assert one.pop("stale_error").startswith("The features of means on tiles are not all in the cache")
+        assert one == {field: value for field, value in before[name].items() if field != "stale_error"}
 
 
 def test_vectors_of_slides_are_features_that_fit_must_find(slides, tmp_path):
-    """The tiles' features alone are not enough, and the network of slides is not loaded for it."""
+    """The tiles' features alone are not enough, the network of slides is not loaded for it, and no row is written."""
     assert run(tmp_path, slides, step=["embed"], model="means").returncode == 0
     refused(run(tmp_path, slides, step=["fit"], model="slide_means"), "The features of slide_means on slides are not")
+    assert not row_files(tmp_path)
     assert not list(tmp_path.glob("cache/features/slide_means/**/*.h5"))
 
 
@@ -184,8 +212,9 @@ def test_parts_together_embed_all_and_fit_follows(tiles, tmp_path, n):
             assert len(now - before) == len(range(k - 1, SHARDS, n))
             seen[model] = now
         if k < n and len(now) < SHARDS:
-            refused(run(tmp_path, tiles, "results=early", step=["fit"]), "take the step embed first")
+            refused(run(tmp_path, tiles, "results=early", step=["fit"]), "make them first, with")
     assert not row_files(tmp_path)
+    assert not row_files(tmp_path, "early")
     plain = tmp_path / "plain"
     plain.mkdir()
     assert run(plain, tiles).returncode == 0
@@ -193,15 +222,65 @@ def test_parts_together_embed_all_and_fit_follows(tiles, tmp_path, n):
     assert untimed(tmp_path) == untimed(plain)
 
 
-def test_parts_of_slides_together_embed_all(slides, tmp_path):
-    for k in (1, 2):
-        done = run(tmp_path, slides, f"part={k}/2", step=["embed"], model="[means,slide_means]")
+@pytest.fixture
+def opened(monkeypatch):
+    """The names of the slides that are opened, for tissue and grids or for their tiles."""
+    names = []
+
+    def recorded(path, mpp=None):
+        names.append(Path(path).stem)
+        return open_slide(path, mpp)
+
+    monkeypatch.setattr(slide_units, "open_slide", recorded)
+    return names
+
+
+def test_parts_of_slides_together_leave_the_cache_of_one_run(slides, tmp_path, opened):
+    """Slides 0 to 4 of which 4 is truncated; each part opens its own only."""
+    models = "[means,slide_means]"
+    for k, own in ((1, {"0", "2", "4"}), (2, {"1", "3"})):
+        opened.clear()
+        done = run(tmp_path, slides, f"part={k}/2", step=["embed"], model=models)
         assert done.returncode == 0, done.stderr
+        assert set(opened) == own
         assert stored(tmp_path, "means") == stored(tmp_path, "slide_means")
         assert len(stored(tmp_path, "means")) == 2 * k
-    done = run(tmp_path, slides, step=["fit"], model="[means,slide_means]")
+    assert {path.stem for path in tmp_path.glob("results/previews/slides/*/*.jpg")} == set("0123")
+    assert not list(tmp_path.glob("results/previews/slides/*.jpg")), (
+        "the sheet of a part would be of the cohort by name"
+    )
+    plain = tmp_path / "plain"
+    plain.mkdir()
+    assert run(plain, slides, step=["embed"], model=models).returncode == 0
+    made = files(plain, "cache/**/*.h5")
+    assert len(made) == 3 * 4, "grids, features of tiles and vectors of four slides"
+    assert {name: data for name, (_, data) in files(tmp_path, "cache/**/*.h5").items()} == {
+        name: data for name, (_, data) in made.items()
+    }
+    done = run(tmp_path, slides, step=["fit"], model=models)
     assert done.returncode == 0, done.stderr
     assert {(one["status"], one["n_skipped"]) for one in rows(tmp_path).values()} == {("ok", 1)}
+    assert len(list(tmp_path.glob("results/previews/slides/*.jpg"))) == 1
+
+
+def test_fit_after_some_parts_names_every_model_of_the_missing_features(slides, tmp_path):
+    """The features of the other slides are known to be missing only once their grids are laid."""
+    models = "[means,slide_means]"
+    assert run(tmp_path, slides, "part=1/2", step=["embed"], model=models).returncode == 0
+    done = run(tmp_path, slides, step=["fit"], model=models)
+    for model in ("means", "slide_means"):
+        refused(done, f"The features of {model} on slides are not", f"embed task=slides model={model}`")
+    assert len([line for line in done.stderr.splitlines() if line.startswith("pfmbench: ")]) == 2
+    assert not row_files(tmp_path)
+    assert stored(tmp_path, "means") == {"0.h5", "2.h5"}
+
+
+def test_a_part_without_a_usable_slide_is_no_error(slides, tmp_path):
+    """The fifth part has the truncated slide alone, the sixth none at all."""
+    for k in (5, 6):
+        done = run(tmp_path, slides, f"part={k}/6", step=["embed"], model="[means,slide_means]")
+        assert (done.returncode, done.stdout) == (0, ""), done.stderr
+    assert not list(tmp_path.glob("cache/**/*.h5"))
 
 
 @pytest.mark.parametrize(

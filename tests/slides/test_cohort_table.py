@@ -73,9 +73,9 @@ def test_same_names_need_ids(write) -> None:
         ("slide,label,mpp\na.svs,x,-0.25\n", "has the mpp '-0.25'"),
         ("slide,label,mpp\na.svs,x,\nb.svs,y,20\n", "Row 2 below .* the mpp '20': .*between 0.02 and 10,"),
         ("slide,label,mpp\na.svs,x,inf\n", "has the mpp 'inf'"),
-        ("id,slide,label\n1,a.svs,x\n2,a.svs,x\n", "stands twice"),
-        ("slide,label,id\nb.svs,x,0\na.svs,x,1\ndeep/../a.svs,y,2\n", r"a.svs stands twice .*rows 2, 3 below"),
-        ("slide,label\na.svs,x\nlinked.svs,y\n", r"a.svs and as .*linked.svs stands twice"),
+        ("id,slide,label\n1,a.svs,x\n2,a.svs,x\n", "is listed twice"),
+        ("slide,label,id\nb.svs,x,0\na.svs,x,1\ndeep/../a.svs,y,2\n", r"a.svs is listed twice .*rows 2, 3 below"),
+        ("slide,label\na.svs,x\nlinked.svs,y\n", r"a.svs and as .*linked.svs is listed twice"),
     ],
 )
 def test_wrong_manifests(write, text, said) -> None:

@@ -100,9 +100,9 @@ def test_wrong_files(tmp_path, slide) -> None:
     with pytest.raises(UserError, match="5 features and 3 coordinates"):
         read_bag(tmp_path, "case-1")
     (tmp_path / "case-1.h5").write_bytes(b"part of a file")
-    with pytest.raises(UserError, match="no whole HDF5 file"):
+    with pytest.raises(UserError, match="not a complete HDF5 file"):
         read_bag(tmp_path, "case-1")
-    with pytest.raises(UserError, match="no whole HDF5 file"):
+    with pytest.raises(UserError, match="not a complete HDF5 file"):
         read_coords(tmp_path, "case-1", slide, 256)
     (tmp_path / "case-1.h5").unlink()
     torch.save({"features": torch.ones(2)}, tmp_path / "case-1.pt")

@@ -10,7 +10,7 @@ from PIL import Image
 
 from bench.slides import SlideTiles, find_tissue, open_slide, plan
 from bench.slides.reader import resize
-from bench.tiling_limits import check_tiling
+from bench.tiles import check_tiling
 from registry.errors import UserError
 
 

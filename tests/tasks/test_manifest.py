@@ -84,7 +84,7 @@ def test_an_empty_cell_is_placed(read: Callable[..., Manifest], data: Path, colu
 
 def test_a_duplicate_id_is_named(read: Callable[..., Manifest], data: Path):
     rows = [{**r, "id": f"tile{i // 2 * 2}" if i < 4 else f"tile{i}"} for i, r in enumerate(rows_of(data))]
-    assert "ids that stand more than once: tile0, tile2" in sentence(read, "tiles", csv(data, rows))
+    assert "ids that occur more than once: tile0, tile2" in sentence(read, "tiles", csv(data, rows))
 
 
 def test_one_tile_under_two_ids_is_named(read: Callable[..., Manifest], data: Path):

@@ -12,8 +12,7 @@ from dataclasses import dataclass, field
 from types import ModuleType
 from typing import TYPE_CHECKING
 
-from bench.sentences import near_match
-from registry.errors import UserError
+from registry.errors import UserError, near_match
 
 if TYPE_CHECKING:
     import pandas as pd

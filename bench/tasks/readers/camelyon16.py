@@ -1,8 +1,8 @@
-"""CAMELYON16 as published: slides told apart by their names, and a table with the labels of the test.
+"""CAMELYON16 as published: training slides labelled by their names, and a table with the labels of the test slides.
 
-Training slides say what they are (``normal_001.tif``, ``tumor_001.tif``); test slides (``test_001.tif``) stand in
+Training slides are named by their class (``normal_001.tif``, ``tumor_001.tif``); test slides (``test_001.tif``) are in
 ``reference.csv``: by name and Normal or Tumor without a line of headings (GigaScience), or by file and negative, micro
-or macro below one (Registry of Open Data on AWS). The folders differ between mirrors, so they are not asked for.
+or macro below one (Registry of Open Data on AWS). The folders differ between mirrors, so any are accepted.
 https://camelyon17.grand-challenge.org/Data
 """
 
@@ -59,10 +59,10 @@ def _truth(table: Path, names: dict[str, str]) -> dict[str, str]:
         name = line[0].removesuffix(".tif")
         if not name.lower().startswith("test_"):
             continue
-        said = {MEANS[cell.lower()] for cell in line[1:] if cell.lower() in MEANS}
-        if len(said) != 1:
+        labels = {MEANS[cell.lower()] for cell in line[1:] if cell.lower() in MEANS}
+        if len(labels) != 1:
             raise UserError(f"{table} does not say Normal or Tumor of {name}: download it again.")
-        truth[name.lower()] = names[said.pop()]
+        truth[name.lower()] = names[labels.pop()]
     if not truth:
         raise UserError(f"{table} names no test slide: download it again.")
     return truth

@@ -1,4 +1,4 @@
-"""The built-in synthetic cohort, made in the cache folder when first asked for."""
+"""The built-in synthetic cohort, made in the cache folder when it is first read."""
 
 from __future__ import annotations
 

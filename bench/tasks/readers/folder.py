@@ -5,14 +5,15 @@ A folder within a class folder is a group (a patient or slide): ``{class}/{group
 Options
 -------
 splits : dict
-    Folder of each side where it is not named train, val or test: ``{train: NCT-CRC-HE-100K, test: CRC-VAL-HE-7K}``.
+    Folder of each part of the split where it is not named train, val or test: ``{train: NCT-CRC-HE-100K,
+    test: CRC-VAL-HE-7K}``.
 group : str
     Regular expression with one group in brackets that finds the patient in a file's name.
 pattern : str
-    Regular expression of the whole path within the dataset, for any other tree. Its named groups are the columns:
-    ``label``, and where known ``group``, ``split`` and any others. Files that do not match are left out.
+    Regular expression that matches the full path within the dataset, for any other tree. Its named groups are the
+    columns: ``label``, and where known ``group``, ``split`` and any others. Files that do not match are left out.
 expects : list of str
-    Folders that tell the dataset from its surroundings.
+    Folders that must exist for a folder to be taken for the dataset.
 """
 
 from __future__ import annotations
@@ -35,7 +36,7 @@ IGNORED = ("__MACOSX", "lost+found")
 
 
 def read(task: TaskConfig, root: Path | None, cache: Path) -> Table:
-    splits = {side: name for side, name in (task.options.get("splits") or {}).items() if name}
+    splits = {split: name for split, name in (task.options.get("splits") or {}).items() if name}
     expected = list(splits.values()) or task.options.get("expects") or []
     base = locate(task, root, lambda folder: [name for name in expected if not (folder / name).is_dir()])
     pattern = task.options.get("pattern")
@@ -69,15 +70,15 @@ def _matched(task: TaskConfig, base: Path, pattern: str) -> tuple[list[dict[str,
 def _tree(task: TaskConfig, base: Path, splits: dict[str, str]) -> tuple[list[dict[str, str]], list[str]]:
     parts = splits or _split_folders(base)
     rows, stray = [], 0
-    for side, part in parts.items() if parts else [("", "")]:
+    for split, part in parts.items() if parts else [("", "")]:
         for name in _images(base / part):
             within = name.split("/")
             if len(within) == 1:
                 stray += 1
                 continue
             row = {"id": f"{part}/{name}" if part else name, "label": within[0]}
-            if side:
-                row["split"] = NAMES.get(side.lower(), side)
+            if split:
+                row["split"] = NAMES.get(split.lower(), split)
             if len(within) > 2:
                 row["group"] = within[1]
             rows.append(row)
@@ -88,18 +89,18 @@ def _tree(task: TaskConfig, base: Path, splits: dict[str, str]) -> tuple[list[di
 
 
 def _split_folders(base: Path) -> dict[str, str]:
-    """The folder's own name of each side; nothing where its folders are classes."""
+    """The folder of each part of the split; nothing where the folders are classes."""
     folders = [e.name for e in _entries(base) if e.is_dir()]
-    sides = {name: name for name in folders if name.lower() in NAMES}
-    if "train" not in (NAMES[name.lower()] for name in sides):
+    parts = {name: name for name in folders if name.lower() in NAMES}
+    if "train" not in (NAMES[name.lower()] for name in parts):
         return {}
     for name in folders:
-        if name not in sides and next(_images(base / name), None):
+        if name not in parts and next(_images(base / name), None):
             raise UserError(
-                f"The folder {base} holds {', '.join(sides)} and also {name} with images: put the latter elsewhere, or "
+                f"The folder {base} holds {', '.join(parts)} and also {name} with images: put the latter elsewhere, or "
                 "into one of the former."
             )
-    return sides
+    return parts
 
 
 def _images(base: Path, within: str = "") -> Iterator[str]:

@@ -7,13 +7,13 @@ slides (``-DX``) are taken: the frozen ones (``-TS``, ``-BS``) are of another ki
 Options
 -------
 slides : str
-    Folder of the slides, from the data folder; the data folder itself unless said otherwise.
+    Folder of the slides, from the data folder; the data folder itself by default.
 label : {"project", "diagnosis"}
     Whether a slide's class comes from its project, which is usual, or from ``primary_diagnosis`` in ``clinical.tsv``.
 names : dict
     The class of each project or diagnosis; slides of others are left out.
 check_files : bool
-    False where slides need not be there, because their features are given.
+    False where the slides' files need not exist, because precomputed features are used.
 """
 
 from __future__ import annotations
@@ -90,9 +90,9 @@ def _diagnoses(path: Path, names: dict[str, str]) -> dict[str, str]:
             f"{path} has no columns {CASE[0]} and {DIAGNOSIS[0]}: take the clinical data as TSV from the portal."
         )
     classes: dict[str, set[str | None]] = {}
-    for name, said in zip(table[case], table[diagnosis], strict=True):
-        if said not in ("", "'--"):
-            classes.setdefault(name, set()).add(names.get(said))
+    for name, diagnosed in zip(table[case], table[diagnosis], strict=True):
+        if diagnosed not in ("", "'--"):
+            classes.setdefault(name, set()).add(names.get(diagnosed))
     return {name: label for name, (label, *others) in classes.items() if label and not others}
 
 

@@ -6,7 +6,7 @@ https://www.kaggle.com/c/prostate-cancer-grade-assessment/data
 Options
 -------
 check_files : bool
-    False where slides need not be there, because their features are given.
+    False where the slides' files need not exist, because precomputed features are used.
 """
 
 from __future__ import annotations

@@ -18,15 +18,15 @@ import numpy as np
 import pandas as pd
 from tqdm import tqdm
 
-from bench.files import unwritable, whole_file
+from bench.files import atomic_write, unwritable
 from bench.tasks.config import TaskConfig
 from bench.tasks.locate import locate
 from bench.tasks.readers import Table
 from registry.errors import UserError
 
 OPTIONS: tuple[str, ...] = ()
-STEM = "camelyonpatch_level_2_split_{side}_{part}"
-SIDES = {"train": "train", "valid": "val", "test": "test"}
+STEM = "camelyonpatch_level_2_split_{split}_{part}"
+SPLITS = {"train": "train", "valid": "val", "test": "test"}
 CHUNK = 1 << 20
 LARGE = 50_000_000  # bytes from which unpacking shows its progress
 
@@ -34,9 +34,9 @@ LARGE = 50_000_000  # bytes from which unpacking shows its progress
 def read(task: TaskConfig, root: Path | None, cache: Path) -> Table:
     if len(task.classes) != 2:
         raise UserError(f"tasks.{task.name}.classes must name two classes, those of the labels 0 and 1.")
-    names = [STEM.format(side=side, part=part) + ".h5" for side in SIDES for part in "xy"]
+    names = [STEM.format(split=split, part=part) + ".h5" for split in SPLITS for part in "xy"]
     base = locate(task, root, lambda folder: [f"{n}[.gz]" for n in names if _packed(folder, n) is None])
-    frames = [_side(task, base, side, cache) for side in SIDES]
+    frames = [_part(task, base, split, cache) for split in SPLITS]
     notes = []
     if not all("group" in frame for frame in frames):
         frames = [frame.drop(columns="group", errors="ignore") for frame in frames]
@@ -44,8 +44,8 @@ def read(task: TaskConfig, root: Path | None, cache: Path) -> Table:
     return Table(pd.concat(frames, ignore_index=True), str(base), notes)
 
 
-def _side(task: TaskConfig, base: Path, side: str, cache: Path) -> pd.DataFrame:
-    images, labels = (_unpacked(base, STEM.format(side=side, part=part) + ".h5", cache) for part in "xy")
+def _part(task: TaskConfig, base: Path, split: str, cache: Path) -> pd.DataFrame:
+    images, labels = (_unpacked(base, STEM.format(split=split, part=part) + ".h5", cache) for part in "xy")
     (n, _), (_, y) = _read(images, "x"), _read(labels, "y")
     if n != len(y):
         raise UserError(f"{images} holds {n} tiles and {labels} {len(y)} labels: download both again.")
@@ -54,14 +54,14 @@ def _side(task: TaskConfig, base: Path, side: str, cache: Path) -> pd.DataFrame:
     rows = np.arange(n)
     frame = pd.DataFrame(
         {
-            "id": [f"{SIDES[side]}/{row}" for row in rows],
+            "id": [f"{SPLITS[split]}/{row}" for row in rows],
             "path": str(images),
             "index": rows,
             "label": np.asarray(task.classes, dtype=object)[y.astype(int)],  # 1: tumour in the central 32 px
-            "split": SIDES[side],
+            "split": SPLITS[split],
         }
     )
-    meta = base / (STEM.format(side=side, part="meta") + ".csv")
+    meta = base / (STEM.format(split=split, part="meta") + ".csv")
     if meta.is_file():
         try:
             slides = pd.read_csv(meta, dtype=str)
@@ -92,7 +92,7 @@ def _unpacked(base: Path, name: str, cache: Path) -> Path:
         with (
             open(source, "rb") as raw,
             gzip.open(raw) as packed,
-            whole_file(target) as temporary,
+            atomic_write(target) as temporary,
             open(temporary, "wb") as handle,
             tqdm(total=stat.st_size, unit="B", unit_scale=True, desc=source.name, disable=stat.st_size < LARGE) as bar,
         ):

@@ -3,11 +3,11 @@
 Options
 -------
 root : str
-    Folder that the paths in the column ``slide`` start from; the manifest's own unless said otherwise.
+    Folder that the paths in the column ``slide`` start from; the manifest's own by default.
 table : str
-    Name of the file where ``data`` is a folder; ``slides.csv`` unless said otherwise.
+    Name of the file where ``data`` is a folder; ``slides.csv`` by default.
 check_files : bool
-    False where slides need not be there, because their features are given.
+    False where the slides' files need not exist, because precomputed features are used.
 """
 
 from __future__ import annotations

@@ -3,9 +3,9 @@
 Options
 -------
 table : str
-    Name of the file in the data folder; ``manifest.csv`` unless said otherwise.
+    Name of the file in the data folder; ``manifest.csv`` by default.
 images : str
-    Folder of the images, from the file's folder; its own folder unless said otherwise.
+    Folder of the images, from the file's folder; its own folder by default.
 columns : dict
     The file's name of a column where it is not ours: ``{label: diagnosis}``. Ours are ``path`` and ``label`` (or the
     task's ``targets``), and where known ``id``, ``group`` (or ``patient``), ``split`` or ``fold``, ``index`` (row of an
@@ -73,7 +73,7 @@ def _cells(file: Path, **more: Any) -> pd.DataFrame:
 
 
 def _check_names(file: Path, task: TaskConfig) -> None:
-    """No column that is read stands twice; pandas would take the first and rename the other."""
+    """No column that is read occurs twice; pandas would take the first and rename the other."""
     header = [str(name).strip() for name in _cells(file, header=None, nrows=1).iloc[0]]
     named = (task.options.get("columns") or {}).values()
     for name in (*OURS, *task.targets, *(theirs for theirs in named if theirs)):
@@ -99,7 +99,7 @@ def _renamed(frame: pd.DataFrame, task: TaskConfig, file: Path) -> pd.DataFrame:
 
 
 def _joined(base: Path, paths: pd.Series) -> pd.Series:
-    """Each path from `base` as `pathlib` joins them, by whole columns but for the few that need more; "" stays so."""
+    """Each path from `base` as `pathlib` joins them, a column at a time but for a few; "" stays ""."""
     joined = (str(base / "_")[:-1] + paths).where(paths != "", "")
     special = paths.str.contains(r"^/|//|(?:^|/)\.(?:/|$)|/$", regex=True)
     if special.any():

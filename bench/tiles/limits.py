@@ -1,4 +1,4 @@
-"""What the settings of a tiling may be. Imports nothing heavy: the schema of tasks and the grid of slides ask it."""
+"""The ranges of the settings of tiles and tilings, which the schema of tasks and the grid of slides check."""
 
 from __future__ import annotations
 

@@ -1,0 +1,50 @@
+"""The grid of a slide's tiles in the cache, valid while the slide, its mask and its coordinates are the same files."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import h5py
+
+from bench.files import atomic_write, stamp
+from bench.slides import Grid, find_coords
+from registry.errors import UserError
+
+
+def slide_content(slide: Any, coords: Path | None) -> str:
+    """All of a manifest's row that can change the slide's tiles; files that are not there count as none."""
+    places = [slide.path, slide.mask]
+    if coords is not None:
+        with contextlib.suppress(UserError):
+            places.append(str(find_coords(coords, slide.id)))
+    return " ".join([str(slide.mpp), *(stamp(place) if os.path.exists(place) else "" for place in places)])
+
+
+def write_grid(path: Path, source: str, grid: Grid, attributes: Mapping[str, Any]) -> None:
+    """Write a grid and what its coordinates mean; `source` identifies the slide (`slide_content`)."""
+    with atomic_write(path) as temporary, h5py.File(temporary, "w", libver="v110") as file:
+        coords = file.create_dataset("coords", data=grid.coords, track_times=False)
+        for name, value in attributes.items():
+            coords.attrs[name] = value
+        file.create_dataset("tissue", data=grid.tissue, track_times=False)
+        rest = {k: v for k, v in asdict(grid).items() if k not in ("coords", "tissue")}
+        file.attrs["grid"], file.attrs["source"] = json.dumps(rest), source
+
+
+def read_grid(path: Path, source: str) -> tuple[Grid, dict[str, Any]] | None:
+    """The grid and what its coordinates mean; None where the file is missing, damaged or of another slide."""
+    try:
+        with h5py.File(path, "r") as file:
+            if file.attrs["source"] != source:
+                return None
+            stored = json.loads(file.attrs["grid"])
+            rest: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in stored.items()}
+            return Grid(coords=file["coords"][:], tissue=file["tissue"][:], **rest), dict(file["coords"].attrs)
+    except (OSError, KeyError):
+        return None
