@@ -1,4 +1,4 @@
-"""What can be asked of a sample: one file a target type, each an object found by its name.
+"""What can be predicted of a sample: one file a target type, each an object found by its name.
 
 A module of this package that names a `TARGET` adds a target type; a plugin or a test adds one with `register`. Nothing
 is imported before the first name is looked up.

@@ -13,7 +13,7 @@ from bench.targets.base import Labels, TargetType, TaskSettings
 if TYPE_CHECKING:
     import pandas as pd
 
-STRATA = 4  # parts of equal size that a number is divided into, so that a split spreads it evenly
+STRATA = 4  # parts of equal size of the values of a number, by which a split is stratified
 
 
 class Regression(TargetType):
