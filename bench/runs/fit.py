@@ -86,6 +86,7 @@ class Run:
         notes = self.cohort.notes(embedding)
         try:
             train, val, test = split_samples(self.cohort.manifest, samples(self.head.takes_bags), self.fold)
+            split_labels = self.cohort.manifest.split_labels_of(self.fold)
             n_train, n_val, n_test = len(train), len(val) if val is not None else 0, len(test)
             predictions = self.head.fit_predict(train, val, test, self.seed)
             predictions = dataclasses.replace(predictions, kind=self.task.kind)
@@ -106,7 +107,7 @@ class Run:
                 n_val=n_val,
                 n_test=n_test,
                 n_groups=len(np.unique(test.groups)),
-                n_skipped=len(self.cohort.manifest) - n_train - n_val - n_test,
+                n_skipped=int((split_labels != "").sum()) - n_train - n_val - n_test,
                 feature_dim=test.dim,
                 tiles_per_s=embedding.tiles_per_s,
                 run_hash=self.run_hash(features),

@@ -44,6 +44,7 @@ class Split:
     val: float = 0.0
     seed: int = 0
     folds: int = 0
+    repeats: int = 1
 
 
 class SampleLevel(Enum):
@@ -208,6 +209,8 @@ def configured(settings: TaskConfig | Mapping[str, Any]) -> TaskConfig:
         raise UserError(
             f"tasks.{task.name}.split.folds is {task.split.folds} and must be 2 or more, or 0 for one test set."
         )
+    if task.split.repeats < 1:
+        raise UserError(f"tasks.{task.name}.split.repeats is {task.split.repeats} and must be at least 1.")
     if not 0 <= task.split.seed < 2**32:
         raise UserError(f"tasks.{task.name}.split.seed is {task.split.seed} and must be from 0 to 2**32 - 1.")
     for share, value in (("test", task.split.test), ("val", task.split.val)):

@@ -79,11 +79,12 @@ class Manifest:
 
     @property
     def folds(self) -> range:
-        """Numbers of the test folds, from 1 on; 0 alone where there is one test set."""
-        return range(1, len(self.split_labels) + 1) if "fold" in self.frame else range(1)
+        """Numbers of the test folds, from 1 on over all repeats; 0 alone where there is one test set and no repeat."""
+        several = "fold" in self.frame or len(self.split_labels) > 1
+        return range(1, len(self.split_labels) + 1) if several else range(1)
 
     def split_labels_of(self, fold: int) -> SplitLabels:
-        """The split label of each sample when this fold, one of `folds`, is tested."""
+        """The split label of each sample when this fold, one of `folds`, is tested; empty where it has no part."""
         return self.split_labels[max(fold - 1, 0)]
 
     @classmethod

@@ -49,15 +49,15 @@ def assign_split(
         "train", "val" or "test". The order of the samples does not matter.
     """
     if test is None:
-        test = _draw(groups, labels, split.test, f"test {split.seed}", min_groups)
+        test = draw(groups, labels, split.test, f"test {split.seed}", min_groups)
     split_labels = np.where(test, "test", "train").astype("U5")
     rest = np.flatnonzero(~test)
     if split.val > 0:
-        split_labels[rest[_draw(groups[rest], labels[rest], split.val, f"val {split.seed}", 1)]] = "val"
+        split_labels[rest[draw(groups[rest], labels[rest], split.val, f"val {split.seed}", 1)]] = "val"
     return split_labels
 
 
-def _draw(
+def draw(
     groups: Shaped[np.ndarray, " tile"],
     labels: Shaped[np.ndarray, " tile"],
     share: float,

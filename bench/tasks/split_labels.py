@@ -9,9 +9,10 @@ import pandas as pd
 from jaxtyping import Shaped
 
 from bench import targets
+from bench.statistics import TRAIN_SHARE
 from bench.tasks import checks
 from bench.tasks.config import Rare, SampleLevel, TaskConfig
-from bench.tasks.split import NAMES, assign_split
+from bench.tasks.split import NAMES, assign_split, draw
 from registry.errors import UserError, first_few
 
 SplitLabels = Shaped[np.ndarray, " sample"]
@@ -48,7 +49,7 @@ def label_split(
         if own:
             notes.append(f"put aside for these folds: the data's own {' and '.join(own)}")
         frame = frame.drop(columns=own)
-        frame["fold"] = _folds(frame, task, origin)
+        frame["fold"] = _folds(frame, task, origin, task.split.seed)
     elif len(own) == 2:
         raise UserError(f"{origin} has a column split and a column fold: remove one of them.")
     elif own == ["fold"]:
@@ -67,6 +68,13 @@ def label_split(
         frame, left_out = _without_rare(frame, task, _split_labels(frame, task))
         notes += left_out
     split_labels = _split_labels(frame, task)
+    if task.split.repeats > 1:
+        split_labels = _repeated(frame, task, origin, split_labels)
+        notes.append(
+            f"{task.split.repeats} repeats of the folds"
+            if task.split.folds
+            else f"{task.split.repeats} repeats, each on {100 * TRAIN_SHARE:.0f} % of the training groups"
+        )
     labels = target.labels(frame, task)
     for split_label in split_labels:
         for part, name in (("train", "training"), ("test", "test")):
@@ -77,14 +85,36 @@ def label_split(
 def _split_labels(frame: pd.DataFrame, task: TaskConfig) -> list[SplitLabels]:
     if "split" in frame:
         return [frame["split"].to_numpy(str)]
-    folds = range(1, int(frame["fold"].max()) + 1)
-    tested = [frame["fold"] == fold for fold in folds]
+    return _of_folds(frame, task, frame["fold"])
+
+
+def _of_folds(frame: pd.DataFrame, task: TaskConfig, fold_of: pd.Series) -> list[SplitLabels]:
+    tested = [fold_of == fold for fold in range(1, int(fold_of.max()) + 1)]
     if task.split.val == 0:
         return [np.where(test, "test", "train") for test in tested]
     return [_drawn(frame, task, test).to_numpy(str) for test in tested]
 
 
-def _folds(frame: pd.DataFrame, task: TaskConfig, origin: str) -> pd.Series:
+def _repeated(frame: pd.DataFrame, task: TaskConfig, origin: str, first: list[SplitLabels]) -> list[SplitLabels]:
+    """The split labels of all repeats; a sample that a repeat does not train on has an empty one."""
+    if "fold" in frame:
+        others = [_folds(frame, task, origin, task.split.seed + repeat) for repeat in range(1, task.split.repeats)]
+        return first + [labels for fold_of in others for labels in _of_folds(frame, task, fold_of)]
+    groups, strata = frame["group"].to_numpy(str), targets.get(task.kind).strata(frame, task)
+    parts = []
+    for repeat in range(1, task.split.repeats + 1):
+        labels = first[0].copy()
+        for side in ("train", "val"):
+            rows = np.flatnonzero(first[0] == side)
+            if len(rows):
+                labels[
+                    rows[draw(groups[rows], strata[rows], 1 - TRAIN_SHARE, f"{side} {repeat} {task.split.seed}", 1)]
+                ] = ""
+        parts.append(labels)
+    return parts
+
+
+def _folds(frame: pd.DataFrame, task: TaskConfig, origin: str, seed: int) -> pd.Series:
     """Stratified test folds in which no group is split; the order of the samples does not matter."""
     from sklearn.model_selection import StratifiedGroupKFold
 
@@ -103,7 +133,7 @@ def _folds(frame: pd.DataFrame, task: TaskConfig, origin: str) -> pd.Series:
                 "fewer folds."
             )
         strata = np.zeros_like(strata)  # too few of each to stratify by
-    splitter = StratifiedGroupKFold(task.split.folds, shuffle=True, random_state=task.split.seed)
+    splitter = StratifiedGroupKFold(task.split.folds, shuffle=True, random_state=seed % 2**32)
     with warnings.catch_warnings():  # of strata with fewer samples than folds
         warnings.simplefilter("ignore", UserWarning)
         splits = list(splitter.split(rows, strata, frame["group"].to_numpy(str)[rows]))
