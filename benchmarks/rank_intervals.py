@@ -11,10 +11,11 @@ interval of a task is the rank of the true value, of `of_patients` the mean of t
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 
 import numpy as np
 
-from bench.statistics import best_first_ranks, mean_ranks, task_ranks
+from bench.statistics import Bounds, TaskRanks, best_first_ranks, mean_ranks, task_ranks
 
 MODELS, PATIENTS, DRAWS = 6, 40, 400
 SETTINGS = {  # differences of skill between neighbours, and sd of the interaction, in sd of the mean over patients
@@ -37,14 +38,22 @@ def ranks_of(values: np.ndarray) -> np.ndarray:
     return np.stack([best_first_ranks(one, lower_is_better=False) for one in values])
 
 
+def t_alone(found: list[TaskRanks]) -> Bounds:
+    """The interval over tasks as it is without resamples; no wider than a point where all tasks agree."""
+    over = mean_ranks([replace(one, draws=one.draws[:, :0]) for one in found])
+    low, high = (np.where(np.isnan(bound), over.mean, bound) for bound in (over.of_tasks.low, over.of_tasks.high))
+    return Bounds(low, high)
+
+
 def main(repeats: int) -> None:
     """Print coverage and mean width, settings by numbers of tasks."""
-    print(f"{'setting':>10} {'tasks':>5}  a task's rank    mean rank, of_patients    mean rank, of_tasks")
+    print(f"{'setting':>10} {'tasks':>5}   a task's rank      of_patients         of_tasks         t alone")
     for name, (step, interaction) in SETTINGS.items():
         long_run = ranks_of(simulated(np.random.default_rng(99), 4000, step, interaction)[1].mean(axis=1)).mean(axis=0)
         for n_tasks in (5, 10, 30):
             rng = np.random.default_rng(n_tasks)
-            covered, width = np.zeros(3), np.zeros(3)
+            inside: list[list[float]] = [[], [], [], []]
+            widths: list[list[float]] = [[], [], [], []]
             for _ in range(repeats):
                 true, scores = simulated(rng, n_tasks, step, interaction)
                 weights = rng.multinomial(PATIENTS, np.full(PATIENTS, 1 / PATIENTS), DRAWS) / PATIENTS
@@ -54,16 +63,15 @@ def main(repeats: int) -> None:
                 ]
                 over = mean_ranks(found, n_draws=DRAWS, seed=int(rng.integers(2**31)))
                 truth = ranks_of(true)
-                intervals = [(one.interval, truth[task]) for task, one in enumerate(found)]
-                inside = [np.mean([np.mean((i.low <= t) & (t <= i.high)) for i, t in intervals])]
-                inside += [np.mean((over.of_patients.low <= truth.mean(0)) & (truth.mean(0) <= over.of_patients.high))]
-                inside += [np.mean((over.of_tasks.low <= long_run) & (long_run <= over.of_tasks.high))]
-                covered += inside
-                own_width = np.mean([np.mean(i.high - i.low) for i, _ in intervals])
-                width += [own_width, *(np.mean(b.high - b.low) for b in (over.of_patients, over.of_tasks))]
-            cells = [f"{100 * c / repeats:5.1f} % ({w / repeats:4.2f})" for c, w in zip(covered, width, strict=True)]
-            print(f"{name:>10} {n_tasks:>5}  {cells[0]:>14} {cells[1]:>22} {cells[2]:>22}")
+                here = truth.mean(axis=0)
+                own = [(one.interval, rank, 0) for one, rank in zip(found, truth, strict=True)]
+                means = [(over.of_patients, here, 1), (over.of_tasks, long_run, 2), (t_alone(found), long_run, 3)]
+                for bounds, rank, column in own + means:
+                    inside[column] += ((bounds.low <= rank + 1e-9) & (rank <= bounds.high + 1e-9)).tolist()
+                    widths[column] += (bounds.high - bounds.low).tolist()
+            cells = [f"{100 * np.mean(i):5.1f} % ({np.mean(w):4.2f})" for i, w in zip(inside, widths, strict=True)]
+            print(f"{name:>10} {n_tasks:>5}  {'  '.join(cells)}", flush=True)
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]) if len(sys.argv) > 1 else 300)
+    main(int(sys.argv[1]) if len(sys.argv) > 1 else 200)

@@ -94,14 +94,19 @@ class MeanRanks:
 
 def best_first_ranks(values: Float[np.ndarray, "model ..."], *, lower_is_better: bool) -> np.ndarray:
     """Mid-ranks along the first axis, 1 for the best; they sum to K (K + 1) / 2. No value may be NaN."""
-    scores = -values if lower_is_better else values
     finite = np.abs(values[np.isfinite(values)])
     tied = TIED * (finite.max() if finite.size else 0.0)
-    ranks = np.full(values.shape, 0.5)
-    for other in scores:
-        with np.errstate(invalid="ignore"):  # of two infinite values, which `==` compares
-            alike = (np.abs(other - scores) <= tied) | (other == scores)
-        ranks += np.where(alike, 0.5, other > scores)
+    order = np.argsort(values if lower_is_better else -values, axis=0, kind="stable")
+    ordered = np.take_along_axis(values, order, axis=0)
+    with np.errstate(invalid="ignore"):  # of two infinite values, which `==` compares
+        alike = (np.abs(np.diff(ordered, axis=0)) <= tied) | (ordered[1:] == ordered[:-1])
+    places = np.arange(1.0, len(values) + 1).reshape(-1, *[1] * (values.ndim - 1))
+    first, last = np.broadcast_to(places, values.shape).copy(), np.broadcast_to(places, values.shape).copy()
+    first[1:][alike] = 0.0
+    last[:-1][alike] = np.inf
+    middle = (np.maximum.accumulate(first, axis=0) + np.minimum.accumulate(last[::-1], axis=0)[::-1]) / 2
+    ranks = np.empty(values.shape)
+    np.put_along_axis(ranks, order, middle, axis=0)
     return ranks
 
 

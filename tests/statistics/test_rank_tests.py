@@ -198,3 +198,15 @@ def test_many_models_that_could_have_a_million_groups_have_few() -> None:
     k = 60
     p = np.where((np.arange(k)[:, None] // 3) == (np.arange(k)[None, :] // 3), 0.01, 0.5)  # 3**20 largest groups
     assert 1 < len(groups(p, np.arange(k, dtype=float))) < 100
+
+
+def test_of_models_that_are_alike_about_one_table_in_twenty_shows_a_difference() -> None:
+    rng = np.random.default_rng(5)
+    found = []
+    for _ in range(300):
+        table = rng.normal(size=(8, 3)) + rng.normal(size=(8, 1))
+        ranks = rankdata(-table, axis=1)
+        apart = np.ptp(ranks.mean(axis=0)) > critical_difference(8, 3)
+        found.append([np.nanmin(wilcoxon_holm(table)) <= 0.05, friedman(ranks).f_p <= 0.05, apart])
+    assert np.all(np.mean(found, axis=0) < 0.05 + 2.6 * np.sqrt(0.05 * 0.95 / 300))
+    assert np.all(np.mean(found, axis=0) > 0.01)

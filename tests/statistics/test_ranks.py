@@ -49,6 +49,7 @@ def test_ranks_in_resamples_are_counted(table: np.ndarray, lower_is_better: bool
     if len(values) < 2:
         assert np.isnan(found.ranks).all()
         assert np.isnan(found.p_best).all()
+        assert found.draws.shape == (len(values), 0)
         return
     np.testing.assert_array_equal(found.ranks, rankdata(sign * values))
     np.testing.assert_array_equal(found.draws, rankdata(sign * draws, axis=0))
