@@ -75,10 +75,7 @@ def ranked_block(entries: Sequence[AggregatedResult], resampled: Mapping[RunKey,
     having = Counter(repeat for own in runs.values() for repeat in own)
     most = sum(bool(own) for own in runs.values()) / 2
     repeats = sorted(repeat for repeat, count in having.items() if count > most)
-    samples = {
-        repeat: Counter(own[repeat].samples for own in runs.values() if repeat in own).most_common(1)[0][0]
-        for repeat in repeats
-    }
+    samples = {repeat: _common_samples([own[repeat] for own in runs.values() if repeat in own]) for repeat in repeats}
     replicates, left_out = {}, {}
     for entry in entries:
         own = runs[entry.key]
@@ -107,6 +104,12 @@ def _runs(entry: AggregatedResult, metric: str, resampled: Mapping[RunKey, Resam
     }
 
 
+def _common_samples(runs: Sequence[Resampled]) -> str:
+    """The digest of the test samples that most of the runs have; of equally many, the one with the most samples."""
+    count = Counter(run.samples for run in runs)
+    return max((count[run.samples], run.n_test, run.samples) for run in runs)[-1]
+
+
 def _why_not(
     entry: AggregatedResult, metric: str, own: Mapping[Repeat, Resampled], samples: Mapping[Repeat, str]
 ) -> str:
@@ -122,5 +125,5 @@ def _why_not(
         first = f"seed {absent[0][0]}" + (f" fold {absent[0][1]}" if absent[0][1] else "")
         return f"lacks {len(absent)} of {len(samples)} runs that most entries have, such as {first}"
     if any(own[repeat].samples != digest for repeat, digest in samples.items()):
-        return "was tested on other samples than most entries"
+        return "was tested on other samples than the entries that are ranked"
     return ""

@@ -1,5 +1,6 @@
 """Only entries on the same runs and the same test samples are ranked; the others are named with the reason."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -56,12 +57,21 @@ def test_reasons_why_an_entry_is_left_out() -> None:
     values = {(model, 0, 0): 0.5 for model in "abcd"}
     block = ranked_block(*runs(values, samples={("c", 0, 0): "fewer"}, no_predictions=[("d", 0, 0)]))
     assert block.left_out == {
-        key("c"): "was tested on other samples than most entries",
+        key("c"): "was tested on other samples than the entries that are ranked",
         key("d"): "has no predictions to resample",
     }
     apart = ranked_block(*runs({("a", 0, 0): 0.5, ("b", 1, 0): 0.6}))
     assert apart.replicates == {}
     assert set(apart.left_out.values()) == {"shares no seed and fold with most other entries"}
+
+
+def test_of_two_entries_on_other_samples_the_one_with_more_samples_remains() -> None:
+    values = {("a", 0, 0): 0.5, ("b", 0, 0): 0.6}
+    for fewer, more in (("a", "b"), ("b", "a")):
+        entries, found = runs(values, samples={(fewer, 0, 0): "z fewer", (more, 0, 0): "all"})
+        for run, resampled_run in found.items():
+            found[run] = replace(resampled_run, n_test=9 if run.model == fewer else 10)
+        assert set(ranked_block(entries, found).replicates) == {key(more)}
 
 
 def test_an_undefined_metric_is_no_value() -> None:
