@@ -81,7 +81,7 @@ class SuiteRanks:
     models : list of Entrant
         Ranked on all of `tasks`, in the order of the arrays.
     missing : dict of Entrant -> list of str
-        Tasks on which it has no value; of all models and all tasks of the head.
+        Tasks on which it has no value; of all models and all tasks of the head that are on one cohort.
     blocked : dict of Entrant -> int
         How many tasks are left out because this model alone lacks them.
     left_out : dict of str -> str
@@ -133,24 +133,25 @@ def _suite(protocol: str, head: str, by_task: Mapping[str, Sequence[RankedBlock]
     )
     gaps = np.isnan(values)
     part = complete(values, drop=drop)
+    counted = gaps & ~gaps.all(axis=0)  # a model without any value keeps no task out
     for task in np.setdiff1d(np.arange(len(names)), part.tasks):
-        lacking = [entrant for entrant, gap in zip(entrants, gaps[task], strict=True) if gap]
+        lacking = [entrant for entrant, gap in zip(entrants, counted[task], strict=True) if gap]
         left_out[names[task]] = f"has no value of {first_few(lacking)}"
-    alone = gaps & (gaps.sum(axis=1, keepdims=True) == 1)
+    alone = counted & (counted.sum(axis=1, keepdims=True) == 1) & (drop == "tasks")
     blocks = [by_task[names[task]][0] for task in part.tasks]
     metrics = sorted({block.metric for block in blocks})
     models = [entrants[model] for model in part.models]
     return SuiteRanks(
-        protocol,
-        head,
-        metrics[0] if len(metrics) == 1 else "",
-        [block.block[0] for block in blocks],
-        models,
-        _compared(blocks, models, values[np.ix_(part.tasks, part.models)], metrics),
-        {entrant: [names[task] for task in np.flatnonzero(gaps[:, i])] for i, entrant in enumerate(entrants)},
-        {entrant: int(alone[:, i].sum()) if drop == "tasks" else 0 for i, entrant in enumerate(entrants)},
-        left_out,
-        len(names),
+        protocol=protocol,
+        head=head,
+        metric=metrics[0] if len(metrics) == 1 else "",
+        tasks=[block.block[0] for block in blocks],
+        models=models,
+        comparisons=_compared(blocks, models, values[np.ix_(part.tasks, part.models)], metrics),
+        missing={entrant: [names[task] for task in np.flatnonzero(gaps[:, i])] for i, entrant in enumerate(entrants)},
+        blocked={entrant: int(alone[:, i].sum()) for i, entrant in enumerate(entrants)},
+        left_out=left_out,
+        n_tasks=len(names),
     )
 
 

@@ -161,6 +161,9 @@ def test_missing_cells_are_named_and_never_filled(drop) -> None:
     again = suite_records(suite_ranks([without(block, "uni") for block in blocks], drop=drop))
     assert cells(again, "uni")["why"].startswith("not ranked: it has no value on any task")
     assert bool(cells(again, "conch")["mean_rank"]) == (drop == "tasks")
+    assert cells(again, "uni")["n_blocked"] == "0", "a model without any value keeps no task out"
+    assert cells(again, "conch")["n_blocked"] == ("1" if drop == "tasks" else "0")
+    assert "t4 has no value of conch" in again[0]["why"] or drop == "models"
 
 
 def test_no_task_with_all_models_is_said_and_nothing_is_computed() -> None:
