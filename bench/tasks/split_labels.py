@@ -53,6 +53,11 @@ def label_split(
     elif len(own) == 2:
         raise UserError(f"{origin} has a column split and a column fold: remove one of them.")
     elif own == ["fold"]:
+        if task.split.repeats > 1:
+            raise UserError(
+                f"{origin} names its own folds, which cannot be drawn again: set tasks.{task.name}.split.folds to draw "
+                "others, or leave out repeats."
+            )
         checks.groups_not_split(frame, "fold", task, origin)
         frame["fold"] = _numbered(frame["fold"], origin)
     elif own == ["split"]:
