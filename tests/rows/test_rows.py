@@ -39,7 +39,7 @@ def test_a_row_is_json_with_the_fixed_keys_at_its_place(tmp_path: Path) -> None:
     assert set(record) == FIXED_KEYS
     assert list(record) == sorted(record)
     assert text.endswith("}\n")
-    assert record["schema"] == SCHEMA == 2
+    assert record["schema"] == SCHEMA == 3
     assert record["predictions"] == "predictions/demo/c0ffee/uni+lpfm/linear-1f2e-seed0.parquet"
     assert read_rows(tmp_path) == ([row], [])
     assert row.key == key
