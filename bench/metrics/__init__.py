@@ -1,7 +1,24 @@
 """Scores of predictions, with bootstrap intervals by group and paired differences."""
 
 from bench.metrics.bootstrap import Interval, Replicates, replicate, weighted_mean
-from bench.metrics.metric_sets import CLASSIFIED, LOWER_IS_BETTER, METRIC_SETS, METRICS, PRIMARY, Metric, MetricSet
+from bench.metrics.kaplan_meier import KaplanMeier, LogRank, kaplan_meier, log_rank, risk_groups
+from bench.metrics.metric_sets import (
+    CLASSIFIED,
+    LOWER_IS_BETTER,
+    METRIC_SETS,
+    METRICS,
+    PRIMARY,
+    FittedMetric,
+    Metric,
+    MetricSet,
+)
+from bench.metrics.obuchowski import (
+    AucDifference,
+    ClusteredAuc,
+    clustered_auc,
+    clustered_auc_covariance,
+    clustered_auc_difference,
+)
 from bench.metrics.scores import check, names, resample, score, score_all
 
 __all__ = [
@@ -10,14 +27,25 @@ __all__ = [
     "METRICS",
     "METRIC_SETS",
     "PRIMARY",
+    "AucDifference",
+    "ClusteredAuc",
+    "FittedMetric",
     "Interval",
+    "KaplanMeier",
+    "LogRank",
     "Metric",
     "MetricSet",
     "Replicates",
     "check",
+    "clustered_auc",
+    "clustered_auc_covariance",
+    "clustered_auc_difference",
+    "kaplan_meier",
+    "log_rank",
     "names",
     "replicate",
     "resample",
+    "risk_groups",
     "score",
     "score_all",
     "weighted_mean",

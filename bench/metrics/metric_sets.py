@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 
 from bench.metrics import multilabel
-from bench.metrics.bootstrap import Statistic
+from bench.metrics.bootstrap import Statistic, undefined
 from bench.metrics.calibration import CALIBRATION
 from bench.metrics.checks import check_classes, check_labels, check_survival, check_values
-from bench.metrics.confusion import accuracy, balanced_accuracy, f1_macro
+from bench.metrics.confusion import accuracy, balanced_accuracy, f1_macro, mcc
+from bench.metrics.dynamic_auc import dynamic_auc
+from bench.metrics.operating_points import sensitivity_at, specificity_at
 from bench.metrics.ordinal import quadratic_kappa
-from bench.metrics.ranking import auroc
+from bench.metrics.ranking import auroc, average_precision
 from bench.metrics.regression import mae, pearson, r2
 from bench.metrics.survival import c_index
 
@@ -40,6 +42,21 @@ class Metric:
 
 
 @dataclass(frozen=True)
+class FittedMetric:
+    """A score that needs more than labels and scores of the test samples: what was found on other samples.
+
+    Attributes
+    ----------
+    fit : function
+        From that (the labels of the training samples, or a threshold) to `Metric.compute`.
+    lower_is_better : bool
+    """
+
+    fit: Callable[[Any], Callable[[Any, Any, Any], Statistic]]
+    lower_is_better: bool = False
+
+
+@dataclass(frozen=True)
 class MetricSet:
     """What predictions of one form of target are scored by.
 
@@ -55,6 +72,13 @@ class MetricSet:
         Raises ValueError unless y_true and scores, of one sample at least, are of this form.
     probabilities : bool
         Whether labels are class indices and scores the probabilities of the classes, which are then calibrated.
+    reported : dict of name -> Metric
+        Further metrics of the rows and the CSV tables: no task is ranked by them, models are not compared pair by pair,
+        and the printed table leaves them out.
+    of_training : dict of name -> FittedMetric
+        Likewise, from the labels of the training samples.
+    of_threshold : dict of name -> FittedMetric
+        Likewise, from a threshold that a head found on samples outside its fit.
     """
 
     name: str
@@ -62,15 +86,42 @@ class MetricSet:
     primary: str
     check: Callable[[Any, Any], None]
     probabilities: bool = False
+    reported: Mapping[str, Metric] = field(default_factory=dict)
+    of_training: Mapping[str, FittedMetric] = field(default_factory=dict)
+    of_threshold: Mapping[str, FittedMetric] = field(default_factory=dict)
 
     @property
     def every(self) -> dict[str, Metric]:
-        """All metrics that a row may have, in their order, those of the calibration among them."""
-        return {**self.metrics, **(CALIBRATED | SCALED if self.probabilities else {})}
+        """All metrics that the predictions of a row tell, in their order, those of the calibration among them."""
+        return {**self.metrics, **(CALIBRATED | SCALED if self.probabilities else {}), **self.reported}
 
     def lower_is_better(self, name: str) -> bool:
         """Whether the lower value of this metric is the better one; False for a metric that is not of this set."""
-        return name in self.every and self.every[name].lower_is_better
+        of_row: dict[str, Metric | FittedMetric] = {**self.of_training, **self.of_threshold, **self.every}
+        return name in of_row and of_row[name].lower_is_better
+
+    def fitted(self, train: np.ndarray | None, thresholds: Mapping[str, float | None]) -> MetricSet:
+        """This set with those of `of_training` and `of_threshold` that can be computed, after all others of a row.
+
+        Parameters
+        ----------
+        train : labels of the training samples, or None where they are not known
+        thresholds : dict of name in `of_threshold` -> threshold
+            None leaves the metric undefined.
+        """
+        found = {}
+        for name, metric in self.of_threshold.items():
+            if name in thresholds:
+                threshold = thresholds[name]
+                compute = _undefined if threshold is None else metric.fit(threshold)
+                found[name] = Metric(compute, metric.lower_is_better)
+        if train is not None:
+            found |= {name: Metric(of.fit(train), of.lower_is_better) for name, of in self.of_training.items()}
+        return replace(self, reported={**self.reported, **found}) if found else self
+
+
+def _undefined(y_true: np.ndarray, scores: np.ndarray, groups: np.ndarray) -> Statistic:
+    return undefined
 
 
 CALIBRATED = {name: Metric(compute, lower_is_better=True) for name, compute in CALIBRATION.items()}
@@ -83,6 +134,11 @@ _OF_CLASSES = {
     "f1_macro": Metric(f1_macro),
     "auroc": Metric(auroc),
 }
+_REPORTED_OF_CLASSES = {"average_precision": Metric(average_precision), "mcc": Metric(mcc)}
+_AT_THRESHOLDS = {
+    "sensitivity_at_95_specificity": FittedMetric(sensitivity_at),
+    "specificity_at_95_sensitivity": FittedMetric(specificity_at),
+}
 _OF_LABELS = {
     "auroc": Metric(multilabel.auroc),
     "average_precision": Metric(multilabel.average_precision),
@@ -94,10 +150,32 @@ _OF_GRADES = {"quadratic_kappa": Metric(quadratic_kappa)} | _OF_CLASSES
 METRIC_SETS = {
     metric_set.name: metric_set
     for metric_set in (
-        MetricSet("classes", _OF_CLASSES, "balanced_accuracy", check_classes, probabilities=True),
-        MetricSet("ordinal", _OF_GRADES, "quadratic_kappa", check_classes, probabilities=True),
+        MetricSet(
+            "classes",
+            _OF_CLASSES,
+            "balanced_accuracy",
+            check_classes,
+            probabilities=True,
+            reported=_REPORTED_OF_CLASSES,
+            of_threshold=_AT_THRESHOLDS,
+        ),
+        MetricSet(
+            "ordinal",
+            _OF_GRADES,
+            "quadratic_kappa",
+            check_classes,
+            probabilities=True,
+            reported=_REPORTED_OF_CLASSES,
+            of_threshold=_AT_THRESHOLDS,
+        ),
         MetricSet("regression", _OF_VALUES, "pearson", check_values),
-        MetricSet("survival", {"c_index": Metric(c_index)}, "c_index", check_survival),
+        MetricSet(
+            "survival",
+            {"c_index": Metric(c_index)},
+            "c_index",
+            check_survival,
+            of_training={"auc_dynamic": FittedMetric(dynamic_auc)},
+        ),
         MetricSet("multilabel", _OF_LABELS, "auroc", check_labels),
     )
 }
