@@ -95,12 +95,15 @@ def precision_of_one(
     """Weighted average precision of one class or label, from one sort; NaN for a resample without a positive.
 
     Recall steps only at scores that positives have. Every sample belongs to the step at which it is first called
-    positive; those below the last step belong to none.
+    positive; those below the last step belong to none. The steps above the first negative are one: the precision is 1
+    at each of them, whatever is drawn.
     """
     order = np.argsort(-score, kind="stable")
     label, ordered = positive[order], score[order]
     block = np.cumsum(np.append(False, ordered[1:] != ordered[:-1]))
     is_step = np.bincount(block, label) > 0
+    above_negatives = block[np.argmin(label)] if not label.all() else len(is_step)
+    is_step[: max(0, above_negatives - 1)] = False
     step: Int[np.ndarray, " sample"] = (np.cumsum(is_step) - is_step)[block]
 
     cells = WeightSums(2 * step + label, groups[order])

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from leaderboard_runs import AddRun, Predicted, lines, predicted, rebuild, run_key
 
-from bench.metrics import METRICS, resample, score_all
+from bench.metrics import METRIC_SETS, METRICS, resample, score_all
 from bench.rows import RunKey, predictions_path, read_predictions, read_rows
 
 COLUMNS = [
@@ -70,6 +70,7 @@ def test_mean_and_interval_are_those_of_a_plain_loop_over_runs(seeds_and_folds: 
     keys = [(line["task"], line["protocol"], line["metric"], line["model"]) for line in table]
     assert keys == sorted(keys)
     of_scores = [*METRICS["classes"], *CALIBRATION, *(f"{name}_scaled" for name in CALIBRATION)]
+    of_scores += METRIC_SETS["classes"].reported
     assert {line["metric"] for line in table} == {*of_scores, "of_episodes"}
     rows = {row.key: row for row in read_rows(seeds_and_folds)[0]}
     for line in table:
