@@ -1,7 +1,6 @@
 """Scores of predictions, with bootstrap intervals by group and paired differences."""
 
 from bench.metrics.bootstrap import Interval, Replicates, replicate, weighted_mean
-from bench.metrics.kaplan_meier import KaplanMeier, LogRank, kaplan_meier, log_rank, risk_groups
 from bench.metrics.metric_sets import (
     CLASSIFIED,
     LOWER_IS_BETTER,
@@ -20,6 +19,8 @@ from bench.metrics.obuchowski import (
     clustered_auc_difference,
 )
 from bench.metrics.scores import check, names, resample, score, score_all
+from bench.metrics.survival_brier import brier_times, integrated_brier
+from bench.metrics.survival_curves import KaplanMeier, LogRank, kaplan_meier, log_rank, risk_groups
 
 __all__ = [
     "CLASSIFIED",
@@ -36,10 +37,12 @@ __all__ = [
     "Metric",
     "MetricSet",
     "Replicates",
+    "brier_times",
     "check",
     "clustered_auc",
     "clustered_auc_covariance",
     "clustered_auc_difference",
+    "integrated_brier",
     "kaplan_meier",
     "log_rank",
     "names",

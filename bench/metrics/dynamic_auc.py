@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from bench.metrics.bootstrap import Statistic, Weights, mean_of_defined, undefined
-from bench.metrics.kaplan_meier import censoring_curve
+from bench.metrics.survival_curves import censoring_curve
 
 QUANTILES = (0.25, 0.5, 0.75)
 """Of the times of the training events: at these times the AUC is computed."""

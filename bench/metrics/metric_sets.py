@@ -79,6 +79,9 @@ class MetricSet:
         Likewise, from the labels of the training samples.
     of_threshold : dict of name -> FittedMetric
         Likewise, from a threshold that a head found on samples outside its fit.
+    lower_of_heads : set of str
+        Of the metrics that heads compute themselves (`bench.protocols.Predictions.metrics`), those whose lower value is
+        the better one.
     """
 
     name: str
@@ -89,6 +92,7 @@ class MetricSet:
     reported: Mapping[str, Metric] = field(default_factory=dict)
     of_training: Mapping[str, FittedMetric] = field(default_factory=dict)
     of_threshold: Mapping[str, FittedMetric] = field(default_factory=dict)
+    lower_of_heads: frozenset[str] = frozenset()
 
     @property
     def every(self) -> dict[str, Metric]:
@@ -97,6 +101,8 @@ class MetricSet:
 
     def lower_is_better(self, name: str) -> bool:
         """Whether the lower value of this metric is the better one; False for a metric that is not of this set."""
+        if name in self.lower_of_heads:
+            return True
         of_row: dict[str, Metric | FittedMetric] = {**self.of_training, **self.of_threshold, **self.every}
         return name in of_row and of_row[name].lower_is_better
 
@@ -175,6 +181,7 @@ METRIC_SETS = {
             "c_index",
             check_survival,
             of_training={"auc_dynamic": FittedMetric(dynamic_auc)},
+            lower_of_heads=frozenset({"integrated_brier"}),
         ),
         MetricSet("multilabel", _OF_LABELS, "auroc", check_labels),
     )

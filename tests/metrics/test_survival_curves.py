@@ -11,7 +11,7 @@ from hypothesis.extra import numpy as hnp
 from bench.metrics import kaplan_meier, log_rank, risk_groups, score_all
 from bench.metrics.bootstrap import group_weights
 from bench.metrics.dynamic_auc import auc_times, dynamic_auc
-from bench.metrics.kaplan_meier import censoring_curve
+from bench.metrics.survival_curves import censoring_curve
 
 Labels = np.ndarray
 

@@ -118,7 +118,8 @@ def test_a_row_of_survival_has_the_auc_at_times_and_the_curves_of_two_halves(coh
     done = run(tmp_path, tmp_path / "tiles.csv", "survival", "protocol=cox", "tasks.tiles.split.seed=1")
     assert done.returncode == 0, done.stderr
     one = row(tmp_path, "cox")
-    assert set(one["metrics"]) == {"c_index", "auc_dynamic"}
+    assert set(one["metrics"]) == {"c_index", "auc_dynamic", "integrated_brier"}
+    assert 0 < one["metrics"]["integrated_brier"]["value"] < 0.25
     assert one["metrics"]["auc_dynamic"]["value"] > 0.8
     found = one["info"]["risk_groups"]
     assert found["cut"] == "the median risk of the test samples"
