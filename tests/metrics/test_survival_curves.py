@@ -158,6 +158,7 @@ def test_risk_groups_of_the_median() -> None:
     test = log_rank(y[:, 0], y[:, 1], high)
     assert (found["log_rank_chi2"], found["log_rank_p"]) == (test.chi2, test.p)
     assert found["log_rank_p"] < 1e-3
+    assert found["cut"] == "the median risk of the test samples"
     assert found["high"]["samples"] == high.sum()
     assert found["low"]["events"] == y[~high, 1].sum()
     assert found["high"]["median_survival"] < found["low"]["median_survival"]
