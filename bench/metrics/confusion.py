@@ -5,9 +5,10 @@ With t_k the samples of class k, p_k those predicted as k and h_k those that are
     accuracy            sum_k h_k / sum_k t_k
     balanced accuracy   mean of h_k / t_k over the classes with t_k > 0
     macro F1            mean of 2 h_k / (t_k + p_k) over the classes with t_k + p_k > 0
+    MCC                 (n sum_k h_k - sum_k t_k p_k) / sqrt((n^2 - sum_k t_k^2) (n^2 - sum_k p_k^2)), n all samples
 
-These are scikit-learn's `accuracy_score`, `balanced_accuracy_score` and `f1_score(average="macro")`. A class that a
-resample happens to lack is left out of that resample's mean by the same rules.
+These are scikit-learn's `accuracy_score`, `balanced_accuracy_score`, `f1_score(average="macro")` and
+`matthews_corrcoef`. A class that a resample happens to lack is left out of that resample's mean by the same rules.
 """
 
 from __future__ import annotations
@@ -57,6 +58,29 @@ def f1_macro(
     def statistic(weights: Weights) -> Float[np.ndarray, " resample"]:
         true, predicted, hit = counts(weights)
         return _mean_ratio(2 * hit, true + predicted)
+
+    return statistic
+
+
+def mcc(
+    y_true: Int[np.ndarray, " sample"], scores: Float[np.ndarray, "sample class"], groups: Int[np.ndarray, " sample"]
+) -> Statistic:
+    """Matthews correlation of true and predicted classes, of any number (Gorodkin 2004, Comput. Biol. Chem. 28, 367).
+
+    1 at best, 0 for chance. 0 as well where all predictions are one class, as the sums in the numerator then cancel;
+    NaN where all samples are of one class, for which scikit-learn gives 0: nothing can be told apart there.
+    """
+    counts = _class_counts(y_true, scores, groups)
+
+    def statistic(weights: Weights) -> Float[np.ndarray, " resample"]:
+        true, predicted, hit = counts(weights)
+        samples = true.sum(axis=0)
+        # Whole numbers, exact below 2^53, so that a spread of 0 is met exactly.
+        spread_true, spread_predicted = (samples**2 - (of**2).sum(axis=0) for of in (true, predicted))
+        agreement = samples * hit.sum(axis=0) - (true * predicted).sum(axis=0)
+        scale = np.sqrt(spread_true) * np.sqrt(spread_predicted)
+        ratio = np.divide(agreement, scale, out=np.zeros_like(agreement), where=scale > 0)
+        return np.where(spread_true > 0, ratio, np.nan)
 
     return statistic
 

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 
 from bench.metrics import calibration, multilabel, smoothing
-from bench.metrics.bootstrap import Statistic
+from bench.metrics.bootstrap import Statistic, undefined
 from bench.metrics.checks import check_classes, check_labels, check_survival, check_values
-from bench.metrics.confusion import accuracy, balanced_accuracy, f1_macro
+from bench.metrics.confusion import accuracy, balanced_accuracy, f1_macro, mcc
+from bench.metrics.dynamic_auc import dynamic_auc
 from bench.metrics.intervals import UNBOUNDED, Scale
+from bench.metrics.operating_points import sensitivity_at, specificity_at
 from bench.metrics.ordinal import quadratic_kappa
-from bench.metrics.ranking import auroc
+from bench.metrics.ranking import auroc, average_precision
 from bench.metrics.regression import mae, pearson, r2
 from bench.metrics.survival import c_index
 
@@ -53,6 +55,22 @@ class Metric:
 
 
 @dataclass(frozen=True)
+class FittedMetric:
+    """A score that needs more than labels and scores of the test samples: what was found on other samples.
+
+    Attributes
+    ----------
+    fit : function
+        From that (the labels of the training samples, or a threshold) to `Metric.compute`.
+    smoothed : bool
+        As of `Metric`; its values are from 0 to 1, and higher is better.
+    """
+
+    fit: Callable[[Any], Callable[[Any, Any, Any], Statistic]]
+    smoothed: bool = False
+
+
+@dataclass(frozen=True)
 class MetricSet:
     """What predictions of one form of target are scored by.
 
@@ -70,6 +88,16 @@ class MetricSet:
         Whether labels are class indices and scores the probabilities of the classes, which are then calibrated.
     added : function or None
         From y_true and scores to labels and scores of the samples that smooth intervals (`bench.metrics.smoothing`).
+    reported : dict of name -> Metric
+        Further metrics of the rows and the CSV tables: no task is ranked by them, models are not compared pair by pair,
+        and the printed table leaves them out.
+    of_training : dict of name -> FittedMetric
+        Likewise, from the labels of the training samples.
+    of_threshold : dict of name -> FittedMetric
+        Likewise, from a threshold that a head found on samples outside its fit.
+    lower_of_heads : set of str
+        Of the metrics that heads compute themselves (`bench.protocols.Predictions.metrics`), those whose lower value is
+        the better one.
     """
 
     name: str
@@ -78,15 +106,42 @@ class MetricSet:
     check: Callable[[Any, Any], None]
     probabilities: bool = False
     added: Callable[[Any, Any], smoothing.Added] | None = None
+    reported: Mapping[str, Metric] = field(default_factory=dict)
+    of_training: Mapping[str, FittedMetric] = field(default_factory=dict)
+    of_threshold: Mapping[str, FittedMetric] = field(default_factory=dict)
+    lower_of_heads: frozenset[str] = frozenset()
 
     @property
     def every(self) -> dict[str, Metric]:
-        """All metrics that a row may have, in their order, those of the calibration among them."""
-        return {**self.metrics, **(CALIBRATED | SCALED if self.probabilities else {})}
+        """All metrics that the predictions of a row tell, in their order, those of the calibration among them."""
+        return {**self.metrics, **(CALIBRATED | SCALED if self.probabilities else {}), **self.reported}
 
     def lower_is_better(self, name: str) -> bool:
         """Whether the lower value of this metric is the better one; False for a metric that is not of this set."""
-        return name in self.every and self.every[name].lower_is_better
+        return name in self.lower_of_heads or (name in self.every and self.every[name].lower_is_better)
+
+    def fitted(self, train: np.ndarray | None, thresholds: Mapping[str, float | None]) -> MetricSet:
+        """This set with those of `of_training` and `of_threshold` that can be computed, after all others of a row.
+
+        Parameters
+        ----------
+        train : labels of the training samples, or None where they are not known
+        thresholds : dict of name in `of_threshold` -> threshold
+            None leaves the metric undefined.
+        """
+        found = {}
+        for name, metric in self.of_threshold.items():
+            if name in thresholds:
+                threshold = thresholds[name]
+                compute = _undefined if threshold is None else metric.fit(threshold)
+                found[name] = Metric(compute, scale=SHARE, smoothed=metric.smoothed)
+        if train is not None:
+            found |= {name: Metric(of.fit(train), scale=SHARE) for name, of in self.of_training.items()}
+        return replace(self, reported={**self.reported, **found}) if found else self
+
+
+def _undefined(y_true: np.ndarray, scores: np.ndarray, groups: np.ndarray) -> Statistic:
+    return undefined
 
 
 SHARE, CORRELATION, POSITIVE = Scale(0.0, 1.0), Scale(-1.0, 1.0), Scale(low=0.0)
@@ -107,6 +162,14 @@ _OF_CLASSES = {
     "f1_macro": Metric(f1_macro, scale=SHARE, smoothed=True),
     "auroc": Metric(auroc, scale=SHARE, smoothed=True, of_order=True, pooled=False),
 }
+_REPORTED_OF_CLASSES = {
+    "average_precision": Metric(average_precision, scale=SHARE, smoothed=True, of_order=True, pooled=False),
+    "mcc": Metric(mcc, scale=CORRELATION, smoothed=True),
+}
+_AT_THRESHOLDS = {
+    "sensitivity_at_95_specificity": FittedMetric(sensitivity_at, smoothed=True),
+    "specificity_at_95_sensitivity": FittedMetric(specificity_at, smoothed=True),
+}
 _OF_LABELS = {
     "auroc": Metric(multilabel.auroc, scale=SHARE, smoothed=True, of_order=True, pooled=False),
     "average_precision": Metric(multilabel.average_precision, scale=SHARE, smoothed=True, of_order=True, pooled=False),
@@ -118,15 +181,39 @@ _OF_VALUES = {
     "mae": Metric(mae, lower_is_better=True, scale=POSITIVE),
 }
 _OF_GRADES = {"quadratic_kappa": Metric(quadratic_kappa, scale=CORRELATION, smoothed=True)} | _OF_CLASSES
-_C_INDEX = {"c_index": Metric(c_index, scale=SHARE, of_order=True, pooled=False)}
 
 METRIC_SETS = {
     of.name: of
     for of in (
-        MetricSet("classes", _OF_CLASSES, "balanced_accuracy", check_classes, True, smoothing.of_classes),
-        MetricSet("ordinal", _OF_GRADES, "quadratic_kappa", check_classes, True, smoothing.of_classes),
+        MetricSet(
+            "classes",
+            _OF_CLASSES,
+            "balanced_accuracy",
+            check_classes,
+            probabilities=True,
+            added=smoothing.of_classes,
+            reported=_REPORTED_OF_CLASSES,
+            of_threshold=_AT_THRESHOLDS,
+        ),
+        MetricSet(
+            "ordinal",
+            _OF_GRADES,
+            "quadratic_kappa",
+            check_classes,
+            probabilities=True,
+            added=smoothing.of_classes,
+            reported=_REPORTED_OF_CLASSES,
+            of_threshold=_AT_THRESHOLDS,
+        ),
         MetricSet("regression", _OF_VALUES, "pearson", check_values),
-        MetricSet("survival", _C_INDEX, "c_index", check_survival),
+        MetricSet(
+            "survival",
+            {"c_index": Metric(c_index, scale=SHARE, of_order=True, pooled=False)},
+            "c_index",
+            check_survival,
+            of_training={"auc_dynamic": FittedMetric(dynamic_auc)},
+            lower_of_heads=frozenset({"integrated_brier"}),
+        ),
         MetricSet("multilabel", _OF_LABELS, "auroc", check_labels, added=smoothing.of_labels),
     )
 }

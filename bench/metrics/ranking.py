@@ -30,6 +30,29 @@ def auroc(
     return lambda weights: mean_of_defined(np.stack([curve(weights) for curve in curves]))
 
 
+def average_precision(
+    y_true: Int[np.ndarray, " sample"], scores: Float[np.ndarray, "sample class"], groups: Int[np.ndarray, " sample"]
+) -> Statistic:
+    """Area under the steps of precision over recall: of class 1 for two classes, else the mean over classes.
+
+    With P_b and R_b the precision and recall of calling positive whatever scores as high as the b-th highest of the
+    distinct scores or higher,
+
+        AP = sum_b (R_b - R_(b-1)) P_b
+
+    without interpolation (Manning et al. 2008, "Introduction to Information Retrieval", 8.4); equal scores are one
+    step. This is scikit-learn's `average_precision_score(y == 1, s[:, 1])`, and its mean over the classes. A score that
+    knows nothing has the share of the class, not 0.5. NaN when the test set lacks a class; a class that only a resample
+    lacks is left out of that resample's mean, and the resample is undefined when no class is left.
+    """
+    n_classes = scores.shape[1]
+    if len(np.unique(y_true)) < n_classes:
+        return undefined
+    columns = [1] if n_classes == 2 else range(n_classes)
+    curves = [precision_of_one(y_true == column, scores[:, column], groups) for column in columns]
+    return lambda weights: mean_of_defined(np.stack([curve(weights) for curve in curves]))
+
+
 def one_against_rest(
     positive: Bool[np.ndarray, " sample"], score: Float[np.ndarray, " sample"], groups: Int[np.ndarray, " sample"]
 ) -> Statistic:
@@ -62,5 +85,38 @@ def one_against_rest(
         wins -= np.einsum("cr,cr->r", counts[tied], counts[tied - 1]) / 2
         pairs = above.sum(axis=0) * below[-1]
         return np.divide(wins, pairs, out=np.full_like(wins, np.nan), where=pairs > 0)
+
+    return statistic
+
+
+def precision_of_one(
+    positive: Bool[np.ndarray, " sample"], score: Float[np.ndarray, " sample"], groups: Int[np.ndarray, " sample"]
+) -> Statistic:
+    """Weighted average precision of one class or label, from one sort; NaN for a resample without a positive.
+
+    Recall steps only at scores that positives have. Every sample belongs to the step at which it is first called
+    positive; those below the last step belong to none. The steps above the first negative are one: the precision is 1
+    at each of them, whatever is drawn.
+    """
+    order = np.argsort(-score, kind="stable")
+    label, ordered = positive[order], score[order]
+    block = np.cumsum(np.append(False, ordered[1:] != ordered[:-1]))
+    is_step = np.bincount(block, label) > 0
+    above_negatives = block[np.argmin(label)] if not label.all() else len(is_step)
+    is_step[: max(0, above_negatives - 1)] = False
+    step: Int[np.ndarray, " sample"] = (np.cumsum(is_step) - is_step)[block]
+
+    cells = WeightSums(2 * step + label, groups[order])
+    of_step, is_positive = np.divmod(cells.keys, 2)
+    first, positives, n_steps = np.flatnonzero(np.diff(of_step, prepend=-1)), np.flatnonzero(is_positive), is_step.sum()
+
+    def statistic(weights: Weights) -> Float[np.ndarray, " resample"]:
+        counts = cells(weights)
+        called = np.cumsum(np.add.reduceat(counts, first, axis=0), axis=0)[:n_steps]
+        stepped = counts[positives]
+        found = np.cumsum(stepped, axis=0)
+        precision = np.divide(found, called, out=np.zeros_like(found), where=called > 0)
+        area = np.einsum("sr,sr->r", stepped, precision)
+        return np.divide(area, found[-1], out=np.full_like(area, np.nan), where=found[-1] > 0)
 
     return statistic

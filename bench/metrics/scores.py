@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from types import MappingProxyType
 
 import numpy as np
 from jaxtyping import Float, Shaped
@@ -21,7 +22,7 @@ def check(
 
 
 def names(kind: str | MetricSet) -> list[str]:
-    """Every metric that `score_all` may give, in its order.
+    """Every metric that labels and scores tell, in the order of `score_all`.
 
     Raises
     ------
@@ -117,6 +118,8 @@ def score_all(
     groups: Shaped[np.ndarray, " sample"],
     *,
     kind: str | MetricSet = "classes",
+    train: np.ndarray | None = None,
+    thresholds: Mapping[str, float | None] = MappingProxyType({}),
     n_boot: int = 1000,
 ) -> dict[str, Replicates]:
     """All metrics of a kind; of classes and grades also the calibration, and that once more after temperature scaling.
@@ -125,10 +128,15 @@ def score_all(
     ----------
     scaled : float [sample, class] or None
         The probabilities after temperature scaling, whose metrics are named ``ece_scaled`` and so on.
+    train : labels of the training samples, in the form of `y_true`
+        For the metrics that need them (`MetricSet.of_training`), which are left out without them.
+    thresholds : dict of a name in `MetricSet.of_threshold` -> threshold, or None for an undefined metric
+        They were found on other samples than these, and are the same in all resamples.
     """
     after, of_scaled = ({}, ()) if scaled is None else ({"": scaled}, SCALED)
+    of = metric_set(kind).fitted(train, thresholds)
     found = resample(
-        y_true, {"": scores}, groups, scaled=after, kind=kind, metrics=[*names(kind), *of_scaled], n_boot=n_boot
+        y_true, {"": scores}, groups, scaled=after, kind=of, metrics=[*names(of), *of_scaled], n_boot=n_boot
     )
     return found[""]
 

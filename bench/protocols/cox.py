@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import sys
 import warnings
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
+from bench.metrics import brier_times, integrated_brier
 from bench.protocols.base import Predictions, Samples
+from bench.protocols.breslow import breslow_survival
 from bench.protocols.checks import check_features
+from bench.protocols.intervals import by_group
 from bench.protocols.scaling import spread
 from bench.protocols.selection import inner_cv, notes_on_end, pool
 from bench.protocols.settings import FROM_ONE, POSITIVE, Range, check_settings
@@ -46,6 +50,9 @@ class Config:
 def fit_predict(train: Samples, val: Samples | None, test: Samples, config: Config, seed: int) -> Predictions:
     """Choose alpha by the C-index, averaged over inner folds (of equals, the largest), refit, predict log risks.
 
+    The integrated Brier score is of the survival functions that follow from Breslow's baseline hazard of the fitted
+    samples. No other head has it: the networks give survival at the few cuts of their intervals, or a risk only.
+
     Raises
     ------
     UserError
@@ -63,8 +70,8 @@ def fit_predict(train: Samples, val: Samples | None, test: Samples, config: Conf
         values, early = [], 0
         for fit, held_out in zip(choice.fit, choice.held_out, strict=True):
             time, event = y[held_out].T
-            fitted = [_risks(x[fit], y[fit], x[held_out], alpha, config) for alpha in alphas]
-            values.append([concordance(time, event > 0, risk) for risk, _ in fitted])
+            fitted = [_fit(x[fit], y[fit], alpha, config) for alpha in alphas]
+            values.append([concordance(time, event > 0, predict(x[held_out])) for predict, _ in fitted])
             early += sum(not converged for _, converged in fitted)
         usable = ~np.isnan(values).any(axis=1)
         if not usable.any():
@@ -83,7 +90,10 @@ def fit_predict(train: Samples, val: Samples | None, test: Samples, config: Conf
                 f"{early} of {len(alphas) * len(choice.fit)} fits that the Cox regression's alpha was chosen by ended "
                 f"after {config.max_iter} iterations without convergence."
             )
-    risk, converged = _risks(x, y, test.features.astype(np.float64), info["alpha"], config)
+    predict, converged = _fit(x, y, info["alpha"], config)
+    risk = predict(test.features.astype(np.float64))
+    survival = breslow_survival(y, predict(x), risk, brier_times(y))
+    of_samples = {"integrated_brier": integrated_brier(y, test.labels, survival)}
     if not converged:
         notes.append(
             f"The Cox regression did not converge in {config.max_iter} iterations: raise max_iter or alphas, or "
@@ -91,11 +101,11 @@ def fit_predict(train: Samples, val: Samples | None, test: Samples, config: Conf
         )
     if notes:
         info["notes"] = notes
-    return Predictions.of(test, risk[:, None], info)
+    return Predictions.of(test, risk[:, None], info, metrics=by_group(of_samples, test.groups, seed))
 
 
-def _risks(x: np.ndarray, y: np.ndarray, queries: np.ndarray, alpha: float, config: Config) -> tuple[np.ndarray, bool]:
-    """Log risks of the queries, and whether the fit converged."""
+def _fit(x: np.ndarray, y: np.ndarray, alpha: float, config: Config) -> tuple[Callable[[np.ndarray], np.ndarray], bool]:
+    """What gives the log risks of queries, and whether the fit converged."""
     try:
         from sklearn.exceptions import ConvergenceWarning
         from sksurv.linear_model import CoxnetSurvivalAnalysis
@@ -117,4 +127,4 @@ def _risks(x: np.ndarray, y: np.ndarray, queries: np.ndarray, alpha: float, conf
             f"The Cox regression at alpha={alpha} failed ({error}): raise alphas of the protocol, or standardise."
         ) from error
     converged = not any(issubclass(warning.category, ConvergenceWarning) for warning in warned)
-    return np.asarray(model.predict(queries / scale)), converged
+    return lambda queries: np.asarray(model.predict(queries / scale)), converged

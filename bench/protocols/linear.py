@@ -15,6 +15,7 @@ from bench.protocols.scaling import standardised
 from bench.protocols.selection import inner_cv, inner_cv_where_possible, notes_on_end, pool
 from bench.protocols.settings import device_of
 from bench.protocols.temperature import fit_temperature, scaled
+from bench.protocols.thresholds import operating_thresholds
 
 __all__ = ["KINDS", "Config", "fit_predict"]
 
@@ -32,8 +33,9 @@ def fit_predict(train: Samples, val: Samples | None, test: Samples, config: Conf
     Grades are classes. Labels that do not exclude each other are fitted each for itself (`linear_labels`).
 
     The losses of all inner folds are added up. The temperature of `Predictions.calibrated` is fitted to the held-out
-    predictions at the chosen C, and at one C too where folds can be made. `info` holds C, the gradient norm and
-    objective of the refit, the largest gradient norm of the sweep, and the log-loss of each strength.
+    predictions at the chosen C, and at one C too where folds can be made; so are the thresholds of two classes
+    (`operating_thresholds`). `info` holds them, C, the gradient norm and objective of the refit, the largest gradient
+    norm of the sweep, and the log-loss of each strength.
 
     Raises
     ------
@@ -93,6 +95,7 @@ def fit_predict(train: Samples, val: Samples | None, test: Samples, config: Conf
             ):
                 out_of_fold_scores[rows[part]] = scores[0]
         info["temperature"] = fit_temperature(out_of_fold_scores[mask], y[mask])
+        info |= operating_thresholds(out_of_fold_scores[mask], y[mask])
     weights = weights_of(y, np.ones(len(y), dtype=bool), n_classes, config.class_weight)
     final = solver(np.array([info["c"]]), weights[None])
     info |= {

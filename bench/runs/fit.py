@@ -9,6 +9,7 @@ import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -96,6 +97,8 @@ class Run:
                 predictions.calibrated,
                 predictions.groups,
                 kind=self.cohort.manifest.target.metrics,
+                train=train.labels,
+                thresholds=predictions.info.get("thresholds", {}),
                 n_boot=self.context.config.bootstrap,
             )
             undefined = {name: of.undefined_share for name, of in scored.items() if of.undefined_share}
@@ -111,7 +114,12 @@ class Run:
                 feature_dim=test.dim,
                 tiles_per_s=embedding.tiles_per_s,
                 run_hash=self.run_hash(features),
-                info={**predictions.info, "weights": embedding.weights, "undefined_resamples": undefined},
+                info={
+                    **predictions.info,
+                    **self._risk_groups(predictions),
+                    "weights": embedding.weights,
+                    "undefined_resamples": undefined,
+                },
             )
             row.notes.extend([*notes, *embedding.weights.get("notes", []), *predictions.info.get("notes", [])])
             row.notes.extend(_interval_notes(row, undefined))
@@ -137,6 +145,13 @@ class Run:
         """What distinguishes this run from others of the same model and protocol, where there are several."""
         several = [f"seed {self.seed}"] if len(self.context.config.seeds) > 1 else []
         return "".join(f" · {name}" for name in [*several, *([f"fold {self.fold}"] if self.fold else [])])
+
+    def _risk_groups(self, predictions: protocols.Predictions) -> dict[str, dict[str, Any]]:
+        """Of survival, how the curves of the test samples of high and of low risk differ."""
+        if self.cohort.manifest.target.head_kind != "survival":
+            return {}
+        found = metrics.risk_groups(predictions.y_true, predictions.scores[:, 0], predictions.groups)
+        return {"risk_groups": found}
 
     def _show(self, predictions: protocols.Predictions, embedding: Embedding) -> dict[str, str]:
         """Save what the head attended to and draw it over the previews; says where the former is."""

@@ -39,9 +39,11 @@ def test_only_classes_and_grades_are_calibrated() -> None:
     y, scores, groups = np.array([0, 1, 1]), np.array([[0.8, 0.2], [0.3, 0.7], [0.6, 0.4]]), np.arange(3)
     for kind in ("classes", "ordinal"):
         plain = score_all(y, scores, None, groups, kind=kind, n_boot=5)
-        assert list(plain) == [*METRICS[kind], "ece", "ece_mass", "brier", "nll"]
+        before, further = [*METRICS[kind], "ece", "ece_mass", "brier", "nll"], ["average_precision", "mcc"]
+        assert list(plain) == [*before, *further]
         scaled = score_all(y, scores, scores, groups, kind=kind, n_boot=5)
-        assert list(scaled) == [*plain, "ece_scaled", "ece_mass_scaled", "brier_scaled", "nll_scaled"] == names(kind)
+        of_scaled = ["ece_scaled", "ece_mass_scaled", "brier_scaled", "nll_scaled"]
+        assert list(scaled) == [*before, *of_scaled, *further] == names(kind)
         assert scaled["nll_scaled"].interval() == plain["nll"].interval()
     several = np.array([[0, 1], [1, 0], [1, 1]])
     assert list(score_all(several, scores, None, groups, kind="multilabel", n_boot=5)) == names("multilabel")

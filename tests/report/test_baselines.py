@@ -28,6 +28,14 @@ def test_baseline_value_is_the_best_baseline_of_its_own_comparison(add_run: AddR
     assert baseline_values(results, task="demo", metric="accuracy")["uni"] == "0.500000"
 
 
+def test_the_best_baseline_of_an_error_is_the_lowest_where_heads_compute_it(add_run: AddRun, results: Path) -> None:
+    for model, value in (("uni", 0.1), ("colour", 0.3), ("random_vit_s16", 0.2)):
+        scores = {"integrated_brier": value, "auc_dynamic": value}
+        add_run(model, values=scores, kind="survival", classes=["risk"])
+    assert baseline_values(results, metric="integrated_brier")["uni"] == "0.200000"
+    assert baseline_values(results, metric="auc_dynamic")["uni"] == "0.300000"
+
+
 def test_a_random_init_baseline_counts_for_its_own_model_only(add_run: AddRun, results: Path) -> None:
     add_run("uni", values={"auroc": 0.9})
     add_run("resnet50", values={"auroc": 0.8})

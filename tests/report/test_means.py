@@ -10,7 +10,7 @@ import pytest
 from leaderboard_runs import AddRun, Predicted, lines, predicted, rebuild, run_key
 from scipy import stats
 
-from bench.metrics import METRICS, Interval, Replicates, degrees_of_freedom, resample, score_all
+from bench.metrics import METRIC_SETS, METRICS, Interval, Replicates, degrees_of_freedom, resample, score_all
 from bench.rows import predictions_path, read_predictions, read_rows
 
 COLUMNS = [
@@ -49,7 +49,7 @@ def bounds(of: Interval) -> list[str]:
 
 
 FOLDS = (1, 2, 3)
-MEAN_OVER_FOLDS = ("auroc",)
+MEAN_OVER_FOLDS = ("auroc", "average_precision")
 
 
 @pytest.fixture
@@ -74,6 +74,7 @@ def test_means_are_of_all_folds_together_and_intervals_are_wider_by_what_trainin
     keys = [(line["task"], line["protocol"], line["metric"], line["model"]) for line in table]
     assert keys == sorted(keys)
     of_scores = [*METRICS["classes"], *CALIBRATION, *(f"{name}_scaled" for name in CALIBRATION)]
+    of_scores += METRIC_SETS["classes"].reported
     assert {line["metric"] for line in table} == {*of_scores, "of_episodes"}
     rows = {row.key: row for row in read_rows(seeds_and_folds)[0]}
     for line in table:

@@ -94,6 +94,42 @@ def test_the_numbers_of_a_row_are_those_of_its_predictions(cohort, tmp_path):
     assert set(saved.y_true[:, 0]) <= set(SHADE / 10)
 
 
+def test_scores_that_need_other_samples_stand_in_the_row_and_the_table_but_are_not_printed(cohort, tmp_path):
+    further = ["average_precision", "mcc", "sensitivity_at_95_specificity", "specificity_at_95_sensitivity"]
+    done = run(tmp_path, cohort, "classes", "protocol=linear")
+    assert done.returncode == 0, done.stderr
+    one = row(tmp_path, "linear")
+    assert set(further) < set(one["metrics"])
+    long = pd.read_csv(tmp_path / "results/leaderboard.csv").set_index("metric")["value"]
+    saved = read_predictions(tmp_path / "results" / one["predictions"])
+    for name, label in zip(further[2:], (1, 0), strict=True):
+        called = saved.scores[:, 1] >= one["info"]["thresholds"][name]
+        expected = (called == label)[saved.y_true == label].mean()
+        assert one["metrics"][name]["value"] == pytest.approx(expected)
+        assert long[name] == pytest.approx(expected, abs=1e-6)
+    assert not any(name in done.stdout for name in further)
+    assert "auroc" in done.stdout
+
+
+@pytest.mark.parametrize("several", [False, True], ids=["one_tile_a_patient", "two"])
+def test_a_row_of_survival_has_the_auc_at_times_and_the_curves_of_two_halves(cohort, tmp_path, several):
+    table = pd.read_csv(cohort)
+    table["path"] = [str(cohort.parent / path) for path in table["path"]]
+    table = table if several else table.drop_duplicates("patient")
+    table.to_csv(tmp_path / "tiles.csv", index=False)
+    done = run(tmp_path, tmp_path / "tiles.csv", "survival", "protocol=cox", "tasks.tiles.split.seed=1")
+    assert done.returncode == 0, done.stderr
+    one = row(tmp_path, "cox")
+    assert set(one["metrics"]) == {"c_index", "auc_dynamic", "integrated_brier"}
+    assert 0 < one["metrics"]["integrated_brier"]["value"] < 0.25
+    assert one["metrics"]["auc_dynamic"]["value"] > 0.8
+    found = one["info"]["risk_groups"]
+    assert found["cut"] == "the median risk of the test samples"
+    assert found["high"]["samples"] + found["low"]["samples"] == one["n_test"]
+    assert (found["log_rank_p"] is None) == several, "tiles of one patient are not independent"
+    assert "auc_dynamic" not in done.stdout
+
+
 def test_folds_are_rows_and_the_table_is_their_mean(cohort, tmp_path):
     arguments = ("protocol=ridge", "tasks.tiles.split.folds=3", "seeds=[0,1]")
     done = run(tmp_path, cohort, "regression", *arguments)
