@@ -16,6 +16,7 @@ from bench.protocols.bags import Bags
 from bench.protocols.base import CLASSIFIED, Predictions, Samples
 from bench.protocols.checks import wrong_kind
 from bench.protocols.settings import nearest_name, wrong_type
+from bench.protocols.temperature import notes_on_temperature
 from registry.errors import UserError
 
 
@@ -80,7 +81,7 @@ class Head:
             raise UserError(wrong_kind(train.kind, self.head_type, self.kinds, others))
         predictions: Predictions = get(self.head_type).fit_predict(train, val, test, self.config, seed)
         info = dict(predictions.info)
-        notes = [*info.pop("notes", []), *_notes_on_one_class(predictions, train.classes)]
+        notes = [*info.pop("notes", []), *_notes_on_one_class(predictions, train.classes), *notes_on_temperature(info)]
         return replace(predictions, info={**info, "notes": notes} if notes else info)
 
 

@@ -16,7 +16,7 @@ from bench.protocols.base import Predictions, Samples
 from bench.protocols.checks import check_classes
 from bench.protocols.selection import balanced_accuracy, f1_macro, inner_cv
 from bench.protocols.settings import FROM_ONE, FROM_ZERO, POSITIVE, check_settings, device_of
-from bench.protocols.temperature import fit_temperature, scaled
+from bench.protocols.temperature import scaled, temperature_info
 from registry.errors import UserError
 
 BETAS, EPSILON = (0.9, 0.999), 1e-8  # torch.optim's defaults, which both peers use
@@ -134,7 +134,7 @@ def fit_predict(train: Samples, val: Samples | None, test: Samples, config: Conf
         "epochs": epoch + 1,
         f"validation_{config.metric}": best.tolist(),
     }
-    info["temperature"] = fit_temperature(_probabilities(heads.logits(validation))[chosen], held_out.labels)
+    info |= temperature_info(_probabilities(heads.logits(validation))[chosen], held_out.labels)
     queries = torch.from_numpy(test.features.astype(np.float32)).to(where)
     scores = _probabilities(heads.logits(queries))[chosen]
     return Predictions.of(test, scores, info, calibrated=scaled(scores, info["temperature"]))
