@@ -97,3 +97,43 @@ def test_the_best_epoch_predicts_as_a_training_of_that_length() -> None:
     at_the_end = protocols.configured({**settings, "epochs": 20, "keep": "last"}).fit_predict(train_bags, val, test, 0)
     assert at_the_end.scores.tobytes() != best.scores.tobytes()
     assert at_the_end.info["kept_epoch"] == 19
+
+
+@pytest.mark.parametrize("schedule", ["constant", "cosine"])
+def test_without_a_validation_side_all_bags_are_trained_for_as_many_epochs_as_the_best_has(schedule: str) -> None:
+    train_bags, test = slides(30, 3), slides(10, 2)
+    settings = {
+        "kind": "abmil",
+        "dim": 8,
+        "attention_dim": 4,
+        "batch": 4,
+        "learning_rate": 0.02,
+        "schedule": schedule,
+        "precision": "float32",
+        "epochs": 20,
+        "patience": None,
+    }
+    plain = protocols.configured({**settings, "refit": False}).fit_predict(train_bags, None, test, 0)
+    refit = protocols.configured(settings).fit_predict(train_bags, None, test, 0)
+    assert refit.info["refit"] is True
+    assert refit.info["epochs"] == plain.info["kept_epoch"] + 1 < 20
+    for name in ("kept_epoch", "validation", "training_loss", "temperature", "temperature_samples"):
+        assert refit.info[name] == plain.info[name]
+    assert "notes" not in refit.info
+    assert plain.info["refit"] is False
+    assert "learned from 24 of the 30 training groups (80%)" in " ".join(plain.info["notes"])
+    assert plain.scores.tobytes() != refit.scores.tobytes()
+    if schedule == "constant":
+        alone = protocols.configured({**settings, "epochs": refit.info["epochs"], "keep": "last"})
+        assert alone.fit_predict(train_bags, None, test, 0).scores.tobytes() == refit.scores.tobytes()
+
+
+def test_with_a_validation_side_nothing_is_trained_again() -> None:
+    sides = slides(24, 0), slides(16, 1), slides(10, 2)
+    settings = {"kind": "abmil", "dim": 8, "attention_dim": 4, "epochs": 3}
+    first, other = (
+        protocols.configured({**settings, "refit": refit}).fit_predict(*sides, 0) for refit in (True, False)
+    )
+    assert first.scores.tobytes() == other.scores.tobytes()
+    assert "refit" not in first.info
+    assert "learned from" not in " ".join(other.info.get("notes", []))
