@@ -82,6 +82,10 @@ class AggregatedResult:
         values = self.values(metric).values()
         return statistics.stdev(values) if len(values) > 1 else None
 
+    def interval_of(self, metric: str) -> str:
+        """What the interval of a metric is over, one of `bench.rows.INTERVALS`; empty where no run has the metric."""
+        return next((row.interval_of(metric) for row in self.successful if metric in row.metrics), "")
+
     def interval(self, metric: str, resampled: Mapping[RunKey, Resampled]) -> Interval | None:
         """The 95 % interval of the mean by cluster bootstrap; that of its row for a single run.
 
