@@ -9,6 +9,7 @@ import traceback
 from collections.abc import Callable, Iterator, Sequence
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -89,18 +90,7 @@ class Run:
             row = dataclasses.replace(
                 self._row(),
                 status="ok",
-                metrics={
-                    name: dataclasses.asdict(interval)
-                    for name, interval in metrics.score_all(
-                        predictions.y_true,
-                        predictions.scores,
-                        predictions.calibrated,
-                        predictions.groups,
-                        kind=self.cohort.manifest.target.metrics,
-                        n_boot=self.context.config.bootstrap,
-                    ).items()
-                }
-                | predictions.metrics,
+                metrics=self._scores(predictions) | predictions.metrics,
                 n_train=n_train,
                 n_val=n_val,
                 n_test=n_test,
@@ -128,6 +118,20 @@ class Run:
             f"{own['value']:.3f} [{own['ci_low']:.3f}, {own['ci_high']:.3f}]"
         )
         return ""
+
+    def _scores(self, predictions: protocols.Predictions) -> dict[str, dict[str, Any]]:
+        """The metrics of the predictions; none where these are votes over the draws that the head averages."""
+        if predictions.averages_draws:
+            return {}
+        found = metrics.score_all(
+            predictions.y_true,
+            predictions.scores,
+            predictions.calibrated,
+            predictions.groups,
+            kind=self.cohort.manifest.target.metrics,
+            n_boot=self.context.config.bootstrap,
+        )
+        return {name: dataclasses.asdict(interval) for name, interval in found.items()}
 
     @property
     def _part(self) -> str:

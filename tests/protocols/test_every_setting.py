@@ -217,7 +217,7 @@ WHERE_MEMORY_IS_BOUND: dict[str, tuple[str, str]] = {
     "label_efficiency": ("logistic", "solve"),
     "knn": ("knn", "nearest"),
     "retrieval": ("retrieval", "nearest"),
-    "simpleshot": ("simpleshot", "classify_episodes"),
+    "simpleshot": ("simpleshot", "episodes"),
 }
 
 
