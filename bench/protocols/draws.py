@@ -5,17 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 
 from bench.metrics import METRIC_SETS, score
 
-AT_ONCE = 2**22  # scores that are ranked together, so that the working arrays stay at some 100 MiB
+AT_ONCE = 2**22  # scores that are sorted together, so that the working arrays stay at some 100 MiB
 
 Confusions = Float[np.ndarray, "draw true predicted"]
 
 
 def metrics_of_draws(
-    labels: Int[np.ndarray, " sample"], scores: Float[np.ndarray, "draw sample class"], kind: str
+    labels: Int[np.ndarray, " sample"],
+    predicted: Int[np.ndarray, "draw sample"],
+    scores: Float[np.ndarray, "draw sample class"],
+    kind: str,
 ) -> dict[str, Float[np.ndarray, " draw"]]:
     """Every metric that models of this kind of target are ranked by, of each draw; NaN where it is undefined.
 
@@ -23,11 +26,13 @@ def metrics_of_draws(
     ----------
     labels : int [N]
         Class indices or grades, 0..C-1.
+    predicted : int [E, N]
+        The predicted class; where several have the highest score it need not be the first.
     scores : float [E, N, C]
-        Class probabilities; the class of the highest is predicted, of equals the first.
+        Class probabilities.
     kind : "classes" or "ordinal"
     """
-    confusions = _confusions(labels, scores)
+    confusions = _confusions(labels, predicted, scores.shape[2])
     found = {}
     for name in METRIC_SETS[kind].metrics:
         if name in OF_CONFUSIONS:
@@ -39,10 +44,16 @@ def metrics_of_draws(
     return found
 
 
-def _confusions(labels: Int[np.ndarray, " sample"], scores: Float[np.ndarray, "draw sample class"]) -> Confusions:
-    draws, _, classes = scores.shape
-    cells = labels * classes + scores.argmax(axis=2) + np.arange(draws)[:, None] * classes**2
-    return np.bincount(cells.ravel(), minlength=draws * classes**2).reshape(draws, classes, classes).astype(np.float64)
+def _confusions(
+    labels: Int[np.ndarray, " sample"], predicted: Int[np.ndarray, "draw sample"], classes: int
+) -> Confusions:
+    """Samples of each true class (second axis) predicted as each class (third), of each draw."""
+    counts = np.empty((len(predicted), classes, classes))
+    for true in range(classes):
+        own = predicted[:, labels == true]
+        for guess in range(classes):
+            counts[:, true, guess] = np.count_nonzero(own == guess, axis=1)
+    return counts
 
 
 def _accuracy(confusions: Confusions) -> Float[np.ndarray, " draw"]:
@@ -91,8 +102,6 @@ def _auroc(
     labels: Int[np.ndarray, " sample"], scores: Float[np.ndarray, "draw sample class"]
 ) -> Float[np.ndarray, " draw"]:
     """Mann-Whitney statistic from midranks: of class 1 of two, else the mean over one class against the rest."""
-    from scipy.stats import rankdata
-
     draws, samples, classes = scores.shape
     found = np.full(draws, np.nan)
     if len(np.unique(labels)) < classes:
@@ -100,13 +109,31 @@ def _auroc(
     step = max(1, AT_ONCE // samples)
     for start in range(0, draws, step):
         part = scores[start : start + step]
-        areas = []
-        for column in [1] if classes == 2 else range(classes):
-            own = labels == column
-            wins = rankdata(part[:, :, column], axis=1)[:, own].sum(axis=1) - own.sum() * (own.sum() + 1) / 2
-            areas.append(wins / (own.sum() * (~own).sum()))
-        found[start : start + step] = np.mean(areas, axis=0)
+        columns = [1] if classes == 2 else range(classes)
+        found[start : start + step] = np.mean([_area(labels == c, part[:, :, c]) for c in columns], axis=0)
     return found
+
+
+def _area(positive: Bool[np.ndarray, " sample"], score: Float[np.ndarray, "draw sample"]) -> Float[np.ndarray, " draw"]:
+    """Pairs of a positive and a negative in which the positive has the higher score, as a share; equal ones are half.
+
+    The bits of floats from 0 to 1 are in their order, so that one sort of integers with the label as the last bit
+    orders scores and labels. Draws in which a positive and a negative have equal scores are sorted once with the
+    positive last and once with it first; the mean of the two is that of midranks.
+    """
+    samples, positives = len(positive), int(positive.sum())
+
+    def wins(draws: Bool[np.ndarray, " draw"], last: Bool[np.ndarray, " sample"]) -> tuple[np.ndarray, np.ndarray]:
+        keys = (bits[draws] << 1) | last
+        keys.sort(axis=1)
+        ranks = ((keys & 1) == last[positive][0]) @ np.arange(1.0, samples + 1)
+        return ranks - positives * (positives + 1) / 2, ((keys[:, 1:] ^ keys[:, :-1]) == 1).any(axis=1)
+
+    bits = np.ascontiguousarray(score, dtype=np.float64).view(np.int64)
+    above, tied = wins(np.ones(len(score), dtype=bool), positive)
+    if tied.any():
+        above[tied] = (above[tied] + wins(tied, ~positive)[0]) / 2
+    return np.asarray(above / (positives * (samples - positives)))
 
 
 def _one_by_one(

@@ -85,9 +85,8 @@ def fit_predict(train: Samples, val: Samples | None, test: Samples, config: Conf
         memory_bytes=int(config.memory_gib * 2**30),
     )
     scores = np.concatenate([s for _, s in fitted.probabilities(test.features)], axis=1)
-    metrics = {
-        name: over_draws(values, "repeats") for name, values in metrics_of_draws(test.labels, scores, test.kind).items()
-    }
+    found = metrics_of_draws(test.labels, scores.argmax(axis=2), scores, test.kind)
+    metrics = {name: over_draws(values, "repeats") for name, values in found.items()}
     info = {
         "percent": float(percent),
         "samples": [int(subset.sum()) for subset in subsets],

@@ -18,7 +18,6 @@ from bench.protocols.settings import FROM_ONE, POSITIVE, check_settings, device_
 from registry.errors import UserError
 
 DOUBT = 1e-4  # closeness of the best two classes below which float64 decides
-AHEAD = 1e-9  # by which the odds of the chosen class are above the others where these are equal
 NESTED = 16  # supports drawn at least, of which fewer shots take the first
 
 
@@ -80,19 +79,19 @@ def fit_predict(train: Samples, val: Samples | None, test: Samples, config: Conf
     parts: list[dict[str, np.ndarray]] = []
     for chosen, closeness in episodes(units, queries, support, int(config.memory_gib * 2**30), config.device):
         votes += np.stack([(chosen == c).sum(axis=0) for c in range(n_classes)], axis=1)
-        parts.append(metrics_of_draws(test.labels, _probabilities(closeness, chosen), test.kind))
+        parts.append(metrics_of_draws(test.labels, chosen, _probabilities(closeness), test.kind))
     metrics = {name: over_draws(np.concatenate([part[name] for part in parts]), "episodes") for name in parts[0]}
     info = {"shots": shots, "episodes": config.episodes}
     return Predictions.of(test, votes / config.episodes, info, metrics=metrics)
 
 
 def _probabilities(
-    closeness: Float[np.ndarray, "episode query class"], chosen: Int[np.ndarray, "episode query"]
+    closeness: Float[np.ndarray, "episode query class"],
 ) -> Float[np.ndarray, "episode query class"]:
-    """Softmax of minus the squared distances, in which the chosen class is the first."""
-    odds = np.exp(2 * (closeness - closeness.max(axis=2, keepdims=True)))
-    np.put_along_axis(odds, chosen[:, :, None], 1 + AHEAD, axis=2)
-    return np.asarray(odds / odds.sum(axis=2, keepdims=True))
+    """Softmax of minus the squared distances."""
+    import torch
+
+    return torch.softmax(2 * torch.from_numpy(closeness), 2).numpy()
 
 
 def draw_support(
@@ -154,4 +153,4 @@ def episodes(
             i, e = query[first : first + 4096], episode[first : first + 4096]
             exact = (q[i, None] * means[e]).sum(2) - half[e]
             picked[i, e] = exact.round(decimals=12).argmax(1)
-        yield picked.T.cpu().numpy(), closeness.transpose(0, 1).double().cpu().numpy()
+        yield picked.T.cpu().numpy(), closeness.transpose(0, 1).cpu().numpy()

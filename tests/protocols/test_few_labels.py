@@ -66,7 +66,7 @@ def test_metrics_of_many_draws_are_those_of_each(seed: int, classes: int, sample
     scores /= scores.sum(axis=2, keepdims=True)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(draws, "AT_ONCE", 2 * samples)
-        found = draws.metrics_of_draws(labels, scores, kind)
+        found = draws.metrics_of_draws(labels, scores.argmax(axis=2), scores, kind)
     assert found.keys() == METRIC_SETS[kind].metrics.keys()
     for i, own in enumerate(scores):
         expected = score(labels, own, np.arange(samples), kind=kind, n_boot=0)
@@ -77,9 +77,9 @@ def test_metrics_of_many_draws_are_those_of_each(seed: int, classes: int, sample
 def test_a_metric_without_a_form_for_many_draws_is_taken_one_by_one(monkeypatch: pytest.MonkeyPatch) -> None:
     rng = np.random.default_rng(0)
     labels, scores = rng.integers(0, 3, 40), rng.dirichlet(np.ones(3), (5, 40))
-    fast = draws.metrics_of_draws(labels, scores, "classes")
+    fast = draws.metrics_of_draws(labels, scores.argmax(axis=2), scores, "classes")
     monkeypatch.setattr(draws, "OF_CONFUSIONS", {})
-    slow = draws.metrics_of_draws(labels, scores, "classes")
+    slow = draws.metrics_of_draws(labels, scores.argmax(axis=2), scores, "classes")
     for name, values in fast.items():
         np.testing.assert_allclose(slow[name], values, atol=1e-12)
 
