@@ -15,7 +15,7 @@ from bench.protocols.bags import Bags
 from bench.protocols.base import CLASSIFIED, Predictions
 from bench.protocols.networks import NetworkSettings
 from bench.protocols.networks.abmil import Settings as Config
-from bench.protocols.selection import inner_cv
+from bench.protocols.selection import inner_cv, note_on_groups
 from bench.protocols.settings import device_of
 from bench.protocols.survival import comparable, nothing_to_choose_by
 from bench.protocols.temperature import scaled, temperature_info
@@ -98,20 +98,14 @@ def fit_predict(train_bags: Bags, val: Bags | None, test: Bags, config: NetworkS
             network = build(config, every.dim, goal.logits).to(device)
             train(network, every, None, goal, config, seed, device, stop_after=info["epochs"])
         elif len(fitted) < len(every):
-            info |= {"refit": False, "notes": [_note_on_groups(fitted, every)]}
+            info |= {
+                "refit": False,
+                "notes": [note_on_groups(fitted.groups, every.groups, ", or set refit=true of the protocol")],
+            }
         logits, attention = _predict_all(network, test, device)
         scores = goal.scores(logits)
     calibrated = scaled(scores, info["temperature"]) if "temperature" in info else None
     return Predictions.of(test.table(), scores, info, calibrated=calibrated, attention=attention)
-
-
-def _note_on_groups(fitted: Bags, every: Bags) -> str:
-    """That the network has not seen all training samples."""
-    learned, there = (len(np.unique(bags.groups)) for bags in (fitted, every))
-    return (
-        f"the network learned from {learned} of the {there} training groups ({learned / there:.0%}), as the others "
-        "chose its epoch: give a validation split, or set refit=true of the protocol"
-    )
 
 
 def build(config: NetworkSettings, features: int, logits: int) -> nn.Module:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from protocol_helpers import cohort
 
 from bench import protocols
 from bench.protocols import Bags, abmil, abmil_training
@@ -137,3 +138,11 @@ def test_with_a_validation_side_nothing_is_trained_again() -> None:
     assert first.scores.tobytes() == other.scores.tobytes()
     assert "refit" not in first.info
     assert "learned from" not in " ".join(other.info.get("notes", []))
+
+
+def test_the_mini_batch_probe_says_of_how_many_groups_it_learned() -> None:
+    train_side, val, test = (cohort(n, seed=seed) for n, seed in ((90, 0), (60, 1), (30, 2)))
+    head = protocols.configured({"kind": "linear_sgd", "steps": 20})
+    says = "learned from 24 of the 30 training groups (80%)"
+    assert any(says in note for note in head.fit_predict(train_side, None, test, 0).info["notes"])
+    assert "learned from" not in " ".join(head.fit_predict(train_side, val, test, 0).info.get("notes", []))
