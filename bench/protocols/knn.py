@@ -95,7 +95,7 @@ def fit_predict(train: Samples, val: Samples | None, test: Samples, config: Conf
         floor = 1 / (info["k"] + n_classes)  # what a class without votes would have if each class had one vote more
         info |= temperature_info(out_of_fold_scores[best, mask], y[mask], floor)
     scores = votes(test, samples)[best]
-    calibrated = scaled(scores, info["temperature"], floor) if choice else None
+    calibrated = scaled(scores, info["temperature"], info["temperature_floor"]) if choice else None
     return Predictions.of(test, scores, info, calibrated=calibrated)
 
 

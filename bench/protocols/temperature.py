@@ -65,8 +65,20 @@ def fit_temperature(
 def temperature_info(
     scores: Float[np.ndarray, "sample class"], y_true: Int[np.ndarray, " sample"], floor: float = SMALLEST
 ) -> dict[str, Any]:
-    """The temperature and the number of samples that it was fitted on, as `Predictions.info` has them."""
-    return {"temperature": fit_temperature(scores, y_true, floor), "temperature_samples": len(y_true)}
+    """The temperature and the number of samples that it was fitted on, as `Predictions.info` has them.
+
+    With a floor, `temperature_floor` is the one to scale with. Where the samples are less likely by the scaled scores
+    than by the scores as they are, as where no sample's own class lacks votes, nothing is scaled: the temperature is 1
+    and the floor `SMALLEST`.
+    """
+    info: dict[str, Any] = {"temperature": fit_temperature(scores, y_true, floor), "temperature_samples": len(y_true)}
+    if floor == SMALLEST:
+        return info
+    own = np.arange(len(y_true)), y_true
+    after = np.log(scaled(scores, info["temperature"], floor)[own]).sum()
+    if after < np.log(np.maximum(scores[own], SMALLEST)).sum():
+        info["temperature"], floor = 1.0, SMALLEST
+    return {**info, "temperature_floor": floor}
 
 
 def temperature_of(

@@ -19,6 +19,7 @@ from bench.protocols.temperature import (
     fit_temperature,
     notes_on_temperature,
     scaled,
+    temperature_info,
 )
 
 
@@ -75,6 +76,28 @@ def test_votes_have_a_floor_below_one_vote() -> None:
     assert 0.2 < temperature < 5
 
 
+def test_votes_that_are_always_right_are_left_as_they_are() -> None:
+    y = np.arange(30) % 3
+    votes = np.eye(3)[y]
+    info = temperature_info(votes, y, 1 / 8)
+    assert info == {"temperature": 1.0, "temperature_samples": 30, "temperature_floor": SMALLEST}
+    np.testing.assert_allclose(scaled(votes, 1.0, SMALLEST), votes, atol=1e-11)
+    assert temperature_info(votes, np.roll(y, 1), 1 / 8)["temperature_floor"] == 1 / 8
+
+
+@settings(max_examples=50)
+@given(st.integers(0, 10**6), st.integers(1, 9), st.integers(2, 4), st.floats(0, 1))
+def test_scaled_votes_are_never_less_likely_on_what_they_were_fitted(
+    seed: int, k: int, classes: int, skill: float
+) -> None:
+    rng = np.random.default_rng(seed)
+    y = rng.integers(0, classes, 25)
+    guess = np.where(rng.random((25, k)) < skill, y[:, None], rng.integers(0, classes, (25, k)))
+    votes = np.stack([(guess == c).mean(axis=1) for c in range(classes)], axis=1)
+    info = temperature_info(votes, y, 1 / (k + classes))
+    assert nll(scaled(votes, info["temperature"], info["temperature_floor"]), y) <= nll(votes, y) + 1e-9
+
+
 def test_the_row_says_on_how_many_samples() -> None:
     train, val, test = cohort(150), cohort(60, seed=2), cohort(30, seed=1)
     for head, config in ((knn, knn.Config(k=[3])), (linear, linear.Config(n_strengths=2))):
@@ -129,6 +152,7 @@ def test_heads_that_choose_nothing_are_scaled_by_what_they_did_not_fit(config: d
     temperature = predictions.info["temperature"]
     assert predictions.calibrated is not None
     floor = 1 / (5 + 3) if config["kind"] == "knn" else SMALLEST
+    assert predictions.info.get("temperature_floor", SMALLEST) == floor
     np.testing.assert_allclose(predictions.calibrated, scaled(predictions.scores, temperature, floor))
     chosen = predictions.calibrated.argmax(1)
     np.testing.assert_array_equal(predictions.scores[np.arange(60), chosen], predictions.scores.max(axis=1))
