@@ -277,7 +277,7 @@ def _frame(records: list[dict[str, str]]) -> pd.DataFrame:
     """The records of a table, numbers as numbers."""
     frame = pd.DataFrame(records)
     text = {"task", "kind", "model", "model_a", "model_b", "frontend", "frontend_a", "frontend_b", "protocol", "metric"}
-    for column in frame.columns.difference([*text, "p_by", "status", "error", "version"]):
+    for column in frame.columns.difference([*text, "interval", "p_by", "status", "error", "version"]):
         if not column.endswith("hash"):
             frame[column] = pd.to_numeric(frame[column])
     return frame

@@ -15,10 +15,10 @@ from bench.protocols.bags import Bags
 from bench.protocols.base import CLASSIFIED, Predictions
 from bench.protocols.networks import NetworkSettings
 from bench.protocols.networks.abmil import Settings as Config
-from bench.protocols.selection import inner_cv
+from bench.protocols.selection import inner_cv, note_on_groups
 from bench.protocols.settings import device_of
 from bench.protocols.survival import comparable, nothing_to_choose_by
-from bench.protocols.temperature import fit_temperature, scaled
+from bench.protocols.temperature import scaled, temperature_info
 from registry.errors import UserError
 
 __all__ = ["TAKES", "Config", "build", "fit_predict", "kinds_of", "schema_of"]
@@ -46,7 +46,9 @@ def kinds_of(config: NetworkSettings) -> tuple[str, ...]:
 def fit_predict(train_bags: Bags, val: Bags | None, test: Bags, config: NetworkSettings, seed: int) -> Predictions:
     """Train, keep the epoch that is best on validation (or the last), predict from all tiles of a bag, with attention.
 
-    Where validation is needed and there is no validation side, the first inner fold by group takes its place.
+    Where validation is needed and there is no validation side, the first inner fold by group takes its place; it gives
+    the temperature too. With `refit` a network is then trained anew on all bags, with the same seed, for as many epochs
+    as the best one has (`info.refit`, `info.epochs`); without, a note says from how many of the groups it learned.
 
     Raises
     ------
@@ -68,11 +70,11 @@ def fit_predict(train_bags: Bags, val: Bags | None, test: Bags, config: NetworkS
     widths = {int(f.shape[1]) for side in (train_bags, val, test) if side is not None for f in side.features}
     if len(widths) > 1:
         raise UserError(f"The bags have features of {sorted(widths)} columns: embed all slides with the same model.")
-    fitted = train_bags.take(np.argsort(train_bags.ids, kind="stable"))
-    by = "validation" if val is not None else "nothing"
+    every = train_bags.take(np.argsort(train_bags.ids, kind="stable"))
+    fitted, by = every, "validation" if val is not None else "nothing"
     if val is None and config.keep == "best":
-        choice = inner_cv(fitted.table(), None, seed)
-        fitted, val, by = fitted.take(choice.fit[0]), fitted.take(choice.held_out[0]), f"one of {choice.by}"
+        choice = inner_cv(every.table(), None, seed)
+        fitted, val, by = every.take(choice.fit[0]), every.take(choice.held_out[0]), f"one of {choice.by}"
     if not goal.separable and config.keep == "best" and val is not None and not comparable(val.labels):
         mend = "give more samples, with events at different times, or set keep=last"
         raise nothing_to_choose_by("The epoch", by, mend)
@@ -81,7 +83,6 @@ def fit_predict(train_bags: Bags, val: Bags | None, test: Bags, config: NetworkS
         torch.manual_seed(seed)
         network = build(config, fitted.dim, goal.logits).to(device)
         history = train(network, fitted, val, goal, config, seed, device)
-        logits, attention = _predict_all(network, test, device)
         info: dict[str, Any] = {
             "chosen_by": by if config.keep == "best" else "nothing",
             "best_epoch": history.best_epoch,
@@ -89,11 +90,21 @@ def fit_predict(train_bags: Bags, val: Bags | None, test: Bags, config: NetworkS
             "training_loss": history.training_loss,
             "validation": history.validation,
         }
-        scores = goal.scores(logits)
-        calibrated = None
         if val is not None and goal.kind in CLASSIFIED:
-            info["temperature"] = fit_temperature(goal.scores(_predict_all(network, val, device)[0]), val.labels)
-            calibrated = scaled(scores, info["temperature"])
+            info |= temperature_info(goal.scores(_predict_all(network, val, device)[0]), val.labels)
+        if len(fitted) < len(every) and config.refit:
+            info |= {"refit": True, "epochs": history.best_epoch + 1}
+            torch.manual_seed(seed)
+            network = build(config, every.dim, goal.logits).to(device)
+            train(network, every, None, goal, config, seed, device, stop_after=info["epochs"])
+        elif len(fitted) < len(every):
+            info |= {
+                "refit": False,
+                "notes": [note_on_groups(fitted.groups, every.groups, ", or set refit=true of the protocol")],
+            }
+        logits, attention = _predict_all(network, test, device)
+        scores = goal.scores(logits)
+    calibrated = scaled(scores, info["temperature"]) if "temperature" in info else None
     return Predictions.of(test.table(), scores, info, calibrated=calibrated, attention=attention)
 
 

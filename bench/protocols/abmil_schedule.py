@@ -24,6 +24,8 @@ class Schedule:
     bag_size : tiles drawn anew from a larger bag each time; null takes all
     keep : "best" epoch on validation, or the "last" one
     monitor : "loss" or "balanced_accuracy" of the validation bags; without classes or grades it is always the loss
+    refit : without a validation side and with keep=best, train once more on all bags for as many epochs as the best one
+        has; false leaves the network that learned without the held-out fold, as the repositories of the presets do
     patience, min_epochs : epochs without improvement that end the training, never before min_epochs; null never does
     pack_tiles : bags are packed together up to this many tiles; 0 takes one bag at a time
     precision : of the training steps: "float32", "bfloat16" autocast, or "auto": bfloat16 on a GPU and on a CPU that
@@ -41,6 +43,7 @@ class Schedule:
     bag_size: int | None = None
     keep: str = "best"
     monitor: str = "loss"
+    refit: bool = True
     patience: int | None = 10
     min_epochs: int = 15
     pack_tiles: int = 0

@@ -40,8 +40,15 @@ def train(
     how: Schedule,
     seed: int,
     device: torch.device,
+    stop_after: int | None = None,
 ) -> History:
     """Train in place; the network ends with the weights of the epoch that `how.keep` names.
+
+    Parameters
+    ----------
+    stop_after
+        Epochs after which the training ends, 1 or more; its learning rates are those of `how.epochs` all the same. None
+        trains as many as `how` says.
 
     Raises
     ------
@@ -52,7 +59,7 @@ def train(
     optimiser = OPTIMISERS[how.optimiser](network.parameters(), lr=how.learning_rate, weight_decay=how.weight_decay)
     steps_an_epoch = math.ceil(len(bags) / how.batch)
     history, best, state, since = History(), math.inf, None, 0
-    for epoch in range(how.epochs):
+    for epoch in range(stop_after or how.epochs):
         network.train()
         losses = []
         order = rng.permutation(len(bags))

@@ -80,7 +80,8 @@ class Predictions:
     attention : dict of id -> float32 [tiles of the bag]
         The weights of the tiles in an attention head; they sum to 1 in a bag.
     metrics : dict of name -> {"value", "ci_low", "ci_high"}
-        Metrics that only the head can compute: over few-shot episodes, retrieved neighbours, shares of the labels.
+        Metrics that only the head can compute: over few-shot episodes, repeats, retrieved neighbours. With "interval",
+        "episodes" or "repeats", where these are means over such draws.
     """
 
     ids: np.ndarray
@@ -91,7 +92,12 @@ class Predictions:
     kind: str = "classes"
     calibrated: Float[np.ndarray, "sample class"] | None = None
     attention: dict[str, Float[np.ndarray, " tile"]] = field(default_factory=dict)
-    metrics: dict[str, dict[str, float]] = field(default_factory=dict)
+    metrics: dict[str, dict[str, Any]] = field(default_factory=dict)
+
+    @property
+    def averages_draws(self) -> bool:
+        """Whether the results are means over draws, which `scores` does not tell: no other metric is to be computed."""
+        return any(record.get("interval", "patients") != "patients" for record in self.metrics.values())
 
     @classmethod
     def of(

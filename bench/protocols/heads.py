@@ -16,6 +16,7 @@ from bench.protocols.bags import Bags
 from bench.protocols.base import CLASSIFIED, Predictions, Samples
 from bench.protocols.checks import wrong_kind
 from bench.protocols.settings import nearest_name, wrong_type
+from bench.protocols.temperature import notes_on_temperature
 from registry.errors import UserError
 
 
@@ -65,6 +66,14 @@ class Head:
             return tuple(module.kinds_of(self.config))
         return tuple(getattr(module, "KINDS", CLASSIFIED))
 
+    @property
+    def variants(self) -> dict[str, Head]:
+        """The heads that are a row each, by what is added to the protocol's name; empty where the head is one row."""
+        module = _module(self.head_type)
+        if not hasattr(module, "variants_of"):
+            return {}
+        return {name: Head(self.head_type, config) for name, config in module.variants_of(self.config).items()}
+
     def fit_predict(
         self, train: Samples | Bags, val: Samples | Bags | None, test: Samples | Bags, seed: int
     ) -> Predictions:
@@ -80,7 +89,7 @@ class Head:
             raise UserError(wrong_kind(train.kind, self.head_type, self.kinds, others))
         predictions: Predictions = get(self.head_type).fit_predict(train, val, test, self.config, seed)
         info = dict(predictions.info)
-        notes = [*info.pop("notes", []), *_notes_on_one_class(predictions, train.classes)]
+        notes = [*info.pop("notes", []), *_notes_on_one_class(predictions, train.classes), *notes_on_temperature(info)]
         return replace(predictions, info={**info, "notes": notes} if notes else info)
 
 
@@ -116,6 +125,26 @@ def configured(settings: Mapping[str, Any]) -> Head:
             plain = OmegaConf.to_container(value) if OmegaConf.is_config(value) else value
             raise UserError(wrong_type(head_type, schema, name, plain)) from error
     return Head(head_type, OmegaConf.to_object(config))
+
+
+def rows_of(heads: Mapping[str, Head]) -> dict[str, Head]:
+    """The heads by the names of their rows: ``simpleshot`` with shots=[1,4] is ``simpleshot-1shot`` and ``-4shot``.
+
+    Raises
+    ------
+    UserError
+        If two of them have one name.
+    """
+    named = [
+        (f"{name}-{variant}" if variant else name, own)
+        for name, head in heads.items()
+        for variant, own in (head.variants or {"": head}).items()
+    ]
+    names = [name for name, _ in named]
+    for name in heads:
+        if names.count(name) > 1:
+            raise UserError(f"The protocol {name} has the name of a row of another protocol: name it otherwise.")
+    return dict(named)
 
 
 def _notes_on_one_class(predictions: Predictions, classes: tuple[str, ...]) -> list[str]:

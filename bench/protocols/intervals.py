@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float, Shaped
@@ -13,15 +14,21 @@ from bench.metrics import Estimator, Scale, replicate, weighted_mean
 RESAMPLES = 1000
 
 
-def over_draws(values: Float[np.ndarray, " draw"]) -> dict[str, float]:
-    """Mean over random draws (episodes), and the interval in which 95 % of the draws lie."""
+def over_draws(values: Float[np.ndarray, " draw"], drawn: str) -> dict[str, Any]:
+    """Mean over random draws, and the interval in which 95 % of the draws lie.
+
+    Parameters
+    ----------
+    drawn : "episodes" or "repeats"
+        What the interval is over, as a row's metrics say it; elsewhere it is over patients.
+    """
     low, high = np.quantile(values, [0.025, 0.975])
-    return {"value": float(values.mean()), "ci_low": float(low), "ci_high": float(high)}
+    return {"value": float(values.mean()), "ci_low": float(low), "ci_high": float(high), "interval": drawn}
 
 
 def by_group(
     values: Mapping[str, Float[np.ndarray, " sample"]], groups: Shaped[np.ndarray, " sample"], seed: int
-) -> dict[str, dict[str, float]]:
+) -> dict[str, dict[str, Any]]:
     """Means over samples of values from 0 to 1, and their 95 % intervals over the groups.
 
     Half a sample of 0 and half a sample of 1 are added for the interval, as in `bench.metrics.smoothing`.

@@ -13,7 +13,7 @@ from bench.protocols.checks import check_classes
 from bench.protocols.neighbours import nearest
 from bench.protocols.selection import candidate_scores, inner_cv, inner_cv_where_possible, pool
 from bench.protocols.settings import FROM_ONE, POSITIVE, check_settings
-from bench.protocols.temperature import fit_temperature, scaled
+from bench.protocols.temperature import scaled, temperature_info
 from registry.errors import UserError
 
 TIE = 1e-9
@@ -92,9 +92,10 @@ def fit_predict(train: Samples, val: Samples | None, test: Samples, config: Conf
                 "candidates": ks.tolist(),
                 "validation_metric": validation.tolist(),
             }
-        info["temperature"] = fit_temperature(out_of_fold_scores[best, mask], y[mask])
+        floor = 1 / (info["k"] + n_classes)  # what a class without votes would have if each class had one vote more
+        info |= temperature_info(out_of_fold_scores[best, mask], y[mask], floor)
     scores = votes(test, samples)[best]
-    calibrated = scaled(scores, info["temperature"]) if choice else None
+    calibrated = scaled(scores, info["temperature"], info["temperature_floor"]) if choice else None
     return Predictions.of(test, scores, info, calibrated=calibrated)
 
 

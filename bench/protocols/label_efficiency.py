@@ -1,16 +1,17 @@
-"""Label efficiency: the linear probe on growing shares of the labelled groups, all subsets solved together."""
+"""Label efficiency: the linear probe on a share of the labelled groups, the subsets of all repeats solved together."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from jaxtyping import Bool
 
 from bench.protocols.base import Predictions, Samples
 from bench.protocols.checks import check_classes
+from bench.protocols.draws import metrics_of_draws
 from bench.protocols.intervals import over_draws
-from bench.protocols.selection import balanced_accuracy, pool
+from bench.protocols.selection import pool
 from bench.protocols.settings import FROM_ONE, POSITIVE, Range, check_settings, device_of
 
 TOL, MAX_ITER = 1e-6, 2000  # as the linear head's defaults
@@ -23,7 +24,7 @@ class Config:
     Attributes
     ----------
     percent
-        Shares of the labelled samples, reached by adding whole groups.
+        Shares of the labelled samples, reached by adding whole groups; each is a row of its own.
     repeats
         Random orders of the groups; a smaller share is part of a larger one.
     """
@@ -45,11 +46,17 @@ class Config:
         )
 
 
-def fit_predict(train: Samples, val: Samples | None, test: Samples, config: Config, seed: int) -> Predictions:
-    """Fit each share of train and validation, in each repeat.
+def variants_of(config: Config) -> dict[str, Config]:
+    """The settings of each row, by what is added to the name of the protocol: a share of the labels each."""
+    return {f"{percent:g}pct": replace(config, percent=[percent]) for percent in sorted(set(config.percent))}
 
-    The metrics `balanced_accuracy_{p}pct` are the mean over repeats and the interval that holds 95 % of them. Scores
-    are those of the largest share, averaged over repeats.
+
+def fit_predict(train: Samples, val: Samples | None, test: Samples, config: Config, seed: int) -> Predictions:
+    """Fit a share of train and validation, in each repeat.
+
+    The metrics are the means over repeats, and the interval holds 95 % of the repeats. `Predictions.scores` are the
+    means over repeats: no metric is computed from them. Of several shares the largest is taken, as `variants_of` makes
+    a run of each.
 
     Raises
     ------
@@ -59,12 +66,11 @@ def fit_predict(train: Samples, val: Samples | None, test: Samples, config: Conf
     from bench.protocols.logistic import Design, notes_on, solve
 
     n_classes = check_classes(train, val, test)
-    shares = sorted(set(config.percent))
+    percent = max(config.percent)
     samples = pool(train, val)
     subsets = [
-        subset
+        nested_subsets(samples, [percent / 100], np.random.default_rng([seed, repeat]))[0]
         for repeat in range(config.repeats)
-        for subset in nested_subsets(samples, [p / 100 for p in shares], np.random.default_rng([seed, repeat]))
     ]
     device = device_of(config.device)
     fitted = solve(
@@ -79,17 +85,15 @@ def fit_predict(train: Samples, val: Samples | None, test: Samples, config: Conf
         memory_bytes=int(config.memory_gib * 2**30),
     )
     scores = np.concatenate([s for _, s in fitted.probabilities(test.features)], axis=1)
-    values = balanced_accuracy(test.labels, scores.argmax(-1)).reshape(config.repeats, len(shares))
-    metrics = {f"balanced_accuracy_{p:g}pct": over_draws(values[:, i]) for i, p in enumerate(shares)}
-    used = np.array([s.sum() for s in subsets]).reshape(config.repeats, len(shares))
+    found = metrics_of_draws(test.labels, scores.argmax(axis=2), scores, test.kind)
+    metrics = {name: over_draws(values, "repeats") for name, values in found.items()}
     info = {
-        "percent": [float(p) for p in shares],
-        "samples": used.tolist(),
+        "percent": float(percent),
+        "samples": [int(subset.sum()) for subset in subsets],
         "gradient_norm": float(fitted.gradient_norm.max()),
         "notes": notes_on(float(fitted.gradient_norm.max()), TOL, MAX_ITER),
     }
-    largest = scores.reshape(config.repeats, len(shares), *scores.shape[1:])[:, -1].mean(axis=0)
-    return Predictions.of(test, largest, info, metrics=metrics)
+    return Predictions.of(test, scores.mean(axis=0), info, metrics=metrics)
 
 
 def nested_subsets(

@@ -14,9 +14,9 @@ from torch import Tensor
 
 from bench.protocols.base import Predictions, Samples
 from bench.protocols.checks import check_classes
-from bench.protocols.selection import balanced_accuracy, f1_macro, inner_cv
+from bench.protocols.selection import balanced_accuracy, f1_macro, inner_cv, note_on_groups
 from bench.protocols.settings import FROM_ONE, FROM_ZERO, POSITIVE, check_settings, device_of
-from bench.protocols.temperature import fit_temperature, scaled
+from bench.protocols.temperature import scaled, temperature_info
 from registry.errors import UserError
 
 BETAS, EPSILON = (0.9, 0.999), 1e-8  # torch.optim's defaults, which both peers use
@@ -81,7 +81,7 @@ class Config:
 def fit_predict(train: Samples, val: Samples | None, test: Samples, config: Config, seed: int) -> Predictions:
     """Train on the training side, keep the head and epoch that are best on validation; there is no refit.
 
-    Without a validation side, the first inner fold by group takes its place.
+    Without a validation side, the first inner fold by group takes its place, and a note says so.
 
     Raises
     ------
@@ -134,7 +134,9 @@ def fit_predict(train: Samples, val: Samples | None, test: Samples, config: Conf
         "epochs": epoch + 1,
         f"validation_{config.metric}": best.tolist(),
     }
-    info["temperature"] = fit_temperature(_probabilities(heads.logits(validation))[chosen], held_out.labels)
+    if val is None:
+        info["notes"] = [note_on_groups(fit.groups, choice.samples.groups)]
+    info |= temperature_info(_probabilities(heads.logits(validation))[chosen], held_out.labels)
     queries = torch.from_numpy(test.features.astype(np.float32)).to(where)
     scores = _probabilities(heads.logits(queries))[chosen]
     return Predictions.of(test, scores, info, calibrated=scaled(scores, info["temperature"]))

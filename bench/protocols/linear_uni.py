@@ -51,9 +51,8 @@ def fit_predict(train: Samples, val: Samples | None, test: Samples, config: Conf
     choice = inner_cv_where_possible(train, val, seed)
     scores, info = _fitted(choice.samples if choice else pool(train, val), test, n_classes, config, where)
     temperature = temperature_of(choice, n_classes, lambda fit, query: _fitted(fit, query, n_classes, config, where)[0])
-    if temperature is None:
-        return Predictions.of(test, scores, info)
-    return Predictions.of(test, scores, {**info, "temperature": temperature}, calibrated=scaled(scores, temperature))
+    calibrated = scaled(scores, temperature["temperature"]) if temperature else None
+    return Predictions.of(test, scores, info | temperature, calibrated=calibrated)
 
 
 def _fitted(

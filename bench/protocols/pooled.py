@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
 from bench.protocols.bags import Bags
@@ -36,6 +36,14 @@ class Config:
 def kinds_of(config: Config) -> tuple[str, ...]:
     """The kinds of target of the head that gets the vectors."""
     return _vector_head(config).kinds
+
+
+def variants_of(config: Config) -> dict[str, Config]:
+    """The settings of each row of the head that gets the vectors."""
+    return {
+        name: replace(config, settings={f.name: getattr(head.config, f.name) for f in fields(head.config)})
+        for name, head in _vector_head(config).variants.items()
+    }
 
 
 def fit_predict(train: Bags, val: Bags | None, test: Bags, config: Config, seed: int) -> Predictions:

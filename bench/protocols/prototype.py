@@ -32,9 +32,8 @@ def fit_predict(train: Samples, val: Samples | None, test: Samples, config: Conf
     choice = inner_cv_where_possible(train, val, seed)
     scores = _scores(choice.samples if choice else pool(train, val), test, n_classes)
     temperature = temperature_of(choice, n_classes, lambda fit, query: _scores(fit, query, n_classes))
-    if temperature is None:
-        return Predictions.of(test, scores, {})
-    return Predictions.of(test, scores, {"temperature": temperature}, calibrated=scaled(scores, temperature))
+    calibrated = scaled(scores, temperature["temperature"]) if temperature else None
+    return Predictions.of(test, scores, temperature, calibrated=calibrated)
 
 
 def _scores(samples: Samples, test: Samples, n_classes: int) -> Float[np.ndarray, "query class"]:

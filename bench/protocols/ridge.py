@@ -6,17 +6,19 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int
 
 from bench.protocols.base import Predictions, Samples
 from bench.protocols.checks import check_labels, check_targets
 from bench.protocols.scaling import OVERFLOW, deviation, finite, spread
 from bench.protocols.selection import InnerCV, candidate_scores, inner_cv, inner_cv_where_possible, notes_on_end, pool
 from bench.protocols.settings import FROM_ONE, POSITIVE, check_settings
-from bench.protocols.temperature import fit_temperature, scaled
+from bench.protocols.temperature import SMALLEST, scaled, temperature_info
 from registry.errors import UserError
 
 KINDS = ("regression", "ordinal")
+HALF_A_GRADE = 0.5  # the deviation of values about their grades where nothing is known of it
+PRIOR_SAMPLES = 2
 
 
 @dataclass
@@ -50,8 +52,9 @@ def fit_predict(train: Samples, val: Samples | None, test: Samples, config: Conf
     Where that metric is undefined, as where one patient with one value validates, the squared error decides, each
     target in units of its deviation over all samples.
 
-    Grades are numbers from 0 to C-1; a predicted value is shared between its neighbouring grades (`shared`), and the
-    held-out values at the chosen alpha, shared alike, give the temperature.
+    Grades are numbers from 0 to C-1, and `grade_probabilities` makes probabilities of a predicted value. The held-out
+    values at the chosen alpha give the deviation about the true grade that it takes (`info.residual_deviation`; half a
+    grade where no folds can be made), and then the temperature.
 
     Raises
     ------
@@ -100,9 +103,13 @@ def fit_predict(train: Samples, val: Samples | None, test: Samples, config: Conf
     values = finite(final.predict(test.features.astype(np.float64))[0])
     if not grades:
         return Predictions.of(test, values, info)
-    scores, calibrated = shared(values[:, 0], grades), None
+    calibrated, info["residual_deviation"] = None, HALF_A_GRADE
     if choice:
-        info["temperature"] = fit_temperature(shared(out_of_fold_values[chosen, mask, 0], grades), samples.labels[mask])
+        held_out_values, labels = out_of_fold_values[chosen, mask, 0], samples.labels[mask]
+        info["residual_deviation"] = residual_deviation(held_out_values, labels, grades)
+        info |= temperature_info(grade_probabilities(held_out_values, grades, info["residual_deviation"]), labels)
+    scores = grade_probabilities(values[:, 0], grades, info["residual_deviation"])
+    if choice:
         calibrated = scaled(scores, info["temperature"])
     return Predictions.of(test, scores, info, calibrated=calibrated)
 
@@ -116,8 +123,12 @@ def _held_out_metric(
 ) -> Float[np.ndarray, " strength"]:
     """The metric that the task is ranked by, on the held-out values of each strength."""
     if grades:
-        shares = (shared(values[:, 0], grades) for values in predicted)
-        return candidate_scores(samples.labels[rows], shares, kind="ordinal", metric=samples.metric)
+        labels = samples.labels[rows]
+        probabilities = (
+            grade_probabilities(values, grades, residual_deviation(values, labels, grades))
+            for values in predicted[:, :, 0]
+        )
+        return candidate_scores(labels, probabilities, kind="ordinal", metric=samples.metric)
     if samples.metric == "mae":  # the other metrics do not depend on the unit of a target
         unit = np.ones_like(unit)
     return candidate_scores(
@@ -125,13 +136,41 @@ def _held_out_metric(
     )
 
 
-def shared(values: Float[np.ndarray, " sample"], grades: int) -> Float[np.ndarray, "sample grade"]:
-    """Each value, clipped to 0..C-1, shared between its two neighbouring grades: 1.25 is 0.75 of 1 and 0.25 of 2.
+def grade_probabilities(
+    values: Float[np.ndarray, " sample"], grades: int, deviation: float
+) -> Float[np.ndarray, "sample grade"]:
+    """The probability of each grade after a predicted value, clipped to 0..C-1.
 
-    Rows sum to 1, the expected grade is the clipped value, and the largest share is that of the nearest grade.
+    The values of samples of grade k are taken to be normal about k with one deviation for all grades, and all grades to
+    be equally probable before, as in linear discriminant analysis (Hastie et al. 2009, section 4.3): P(k) is
+    proportional to exp(-(value - k)^2 / (2 deviation^2)). The nearest grade has the largest probability whatever the
+    deviation is. Thresholds at k + 1/2, as in the ordered probit model (McCullagh 1980), would give the first and the
+    last grade all that lies beyond them, and so call many values of 0.6 a grade of 0.
+
+    Parameters
+    ----------
+    deviation
+        Above 0, in grades.
+
+    Returns
+    -------
+    array
+        Rows sum to 1, and no probability is 0.
     """
-    clipped = np.clip(values, 0, grades - 1)
-    return np.asarray(np.maximum(0, 1 - np.abs(clipped[:, None] - np.arange(grades))))
+    distance = np.clip(values, 0, grades - 1)[:, None] - np.arange(grades)
+    squares = distance**2
+    odds = np.exp((squares.min(axis=1, keepdims=True) - squares) / (2 * deviation**2))
+    odds = np.maximum(odds, SMALLEST)
+    return np.asarray(odds / odds.sum(axis=1, keepdims=True))
+
+
+def residual_deviation(values: Float[np.ndarray, " sample"], labels: Int[np.ndarray, " sample"], grades: int) -> float:
+    """Root mean square of held-out values, clipped to 0..C-1, about their grades.
+
+    `PRIOR_SAMPLES` residuals of half a grade are added, so that a few values that happen to be right do not make it 0.
+    """
+    squares = (np.clip(values, 0, grades - 1) - labels) ** 2
+    return float(np.sqrt((squares.sum() + PRIOR_SAMPLES * HALF_A_GRADE**2) / (len(labels) + PRIOR_SAMPLES)))
 
 
 def targets(samples: Samples) -> Float[np.ndarray, "sample target"]:

@@ -205,6 +205,25 @@ def notes_on_end(what: str, chosen: float, candidates: Sequence[float] | np.ndar
     return [f"{what}={chosen:g} was chosen at the end of those tried, {low:g} to {high:g}: {mend}"]
 
 
+def note_on_groups(
+    fitted: Shaped[np.ndarray, " sample"], every: Shaped[np.ndarray, " sample"], otherwise: str = ""
+) -> str:
+    """That a head is fitted on some of the training groups, as the others stopped its training.
+
+    Parameters
+    ----------
+    fitted, every : str arrays
+        The group of each sample that is fitted, and of each training sample.
+    otherwise : str
+        What may be done in place of giving a validation split.
+    """
+    learned, there = len(np.unique(fitted)), len(np.unique(every))
+    return (
+        f"the head learned from {learned} of the {there} training groups ({learned / there:.0%}), as the others chose "
+        f"its epoch: give a validation split{otherwise}"
+    )
+
+
 def balanced_accuracy(
     y_true: Int[np.ndarray, " sample"], predicted: Int[np.ndarray, "candidate sample"]
 ) -> Float[np.ndarray, " candidate"]:

@@ -1,15 +1,22 @@
 """Temperature scaling (Guo et al. 2017, arXiv:1706.04599): one number, fitted on samples outside the fit of the head.
 
-Those are the validation side, or the held-out parts of inner folds by group. Some scores are not scaled: those of
-`simpleshot` and `retrieval`, which are shares of episodes and of neighbours and whose results are their own metrics;
-those of `label_efficiency`, whose subject is the course over shares of the labels (`linear` at one C is its last
-point); those of `abmil` without a validation side and with keep=last, which would have to train once more; and those of
-`knn` at one k, and of `linear`, `linear_uni`, `prototype` and `ridge` at one strength, where no folds can be made.
+Those are the validation side, or the held-out parts of inner folds by group, pooled over the folds. They are often
+few, and on few samples the likelihood may have no maximum: where all of them are classified rightly it grows for ever
+as the temperature falls, and where the scores tell nothing it grows as the temperature rises. So the temperature is the
+maximum a posteriori under a log-normal prior about 1, whose weight does not grow with the samples (`PRIOR_DEVIATION`).
+`python -m benchmarks.temperature` compares it with other rules; the figures are in `benchmarks/README.md`.
+
+Some scores are not scaled: those of `simpleshot` and `retrieval`, which are shares of episodes and of neighbours and
+whose results are their own metrics; those of `label_efficiency`, whose subject is the course over shares of the labels
+(`linear` at one C is its last point); those of `abmil` without a validation side and with keep=last, which would have
+to train once more; and those of `knn` at one k, and of `linear`, `linear_uni`, `prototype` and `ridge` at one strength,
+where no folds can be made.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -17,33 +24,69 @@ from jaxtyping import Float, Int
 from bench.protocols.base import Samples
 from bench.protocols.selection import InnerCV
 
-SMALLEST = 1e-12  # probability that stands for zero, so that a vote share of 0 has a logarithm
-RANGE = (0.02, 50.0)
+SMALLEST = 1e-12  # probability that stands for zero where a head gives no larger one
+PRIOR_DEVIATION = 1.0  # of the natural logarithm of the temperature: two thirds of the prior lie from 0.37 to 2.7
+RANGE = (1 / 400, 400.0)
+GRID = np.linspace(np.log(RANGE[0]), np.log(RANGE[1]), 61)
 
 
-def fit_temperature(scores: Float[np.ndarray, "sample class"], y_true: Int[np.ndarray, " sample"]) -> float:
-    """The temperature in `RANGE` with the least negative log-likelihood, which is convex in its inverse.
+def fit_temperature(
+    scores: Float[np.ndarray, "sample class"], y_true: Int[np.ndarray, " sample"], floor: float = SMALLEST
+) -> float:
+    """The temperature in `RANGE` that is the most probable after these samples.
 
-    1.0 where scaling does not lower it.
+    It has the least sum of the samples' negative log-likelihoods and of log(T)^2 / (2 `PRIOR_DEVIATION`^2), which is 0
+    at T = 1. So these samples are never less likely by the scaled scores than by the scores themselves, both with the
+    same floor.
+
+    Parameters
+    ----------
+    scores
+        Class probabilities or vote shares, rows sum to 1.
+    floor
+        What stands for a smaller score, above 0.
     """
     from scipy.optimize import minimize_scalar
 
-    log_p = np.log(np.maximum(scores, SMALLEST))
+    log_p = np.log(np.maximum(scores, floor))
+    own = np.arange(len(y_true))
 
-    def nll(inverse: float) -> float:
-        logits = log_p * inverse
-        return float(np.mean(np.logaddexp.reduce(logits, axis=1) - logits[np.arange(len(y_true)), y_true]))
+    def loss(log_t: float) -> float:
+        logits = log_p * np.exp(-log_t)
+        nll = np.logaddexp.reduce(logits, axis=1) - logits[own, y_true]
+        return float(nll.sum() + 0.5 * (log_t / PRIOR_DEVIATION) ** 2)
 
-    found = minimize_scalar(nll, bounds=(1 / RANGE[1], 1 / RANGE[0]), method="bounded", options={"xatol": 1e-9})
-    return float(1 / found.x) if found.fun < nll(1.0) else 1.0
+    near = int(np.argmin([loss(log_t) for log_t in GRID]))  # there may be two valleys
+    bounds = GRID[max(0, near - 1)], GRID[min(len(GRID) - 1, near + 1)]
+    found = minimize_scalar(loss, bounds=bounds, method="bounded", options={"xatol": 1e-9})
+    return float(np.exp(found.x)) if found.fun < loss(0.0) else 1.0
+
+
+def temperature_info(
+    scores: Float[np.ndarray, "sample class"], y_true: Int[np.ndarray, " sample"], floor: float = SMALLEST
+) -> dict[str, Any]:
+    """The temperature and the number of samples that it was fitted on, as `Predictions.info` has them.
+
+    With a floor, `temperature_floor` is the one to scale with. Where the samples are less likely by the scaled scores
+    than by the scores as they are, as where no sample's own class lacks votes, nothing is scaled: the temperature is 1
+    and the floor `SMALLEST`.
+    """
+    info: dict[str, Any] = {"temperature": fit_temperature(scores, y_true, floor), "temperature_samples": len(y_true)}
+    if floor == SMALLEST:
+        return info
+    own = np.arange(len(y_true)), y_true
+    after = np.log(scaled(scores, info["temperature"], floor)[own]).sum()
+    if after < np.log(np.maximum(scores[own], SMALLEST)).sum():
+        info["temperature"], floor = 1.0, SMALLEST
+    return {**info, "temperature_floor": floor}
 
 
 def temperature_of(
     choice: InnerCV | None,
     n_classes: int,
     predict: Callable[[Samples, Samples], Float[np.ndarray, "query class"]],
-) -> float | None:
-    """The temperature of a head that chooses nothing: fitted to its scores of samples it was not fitted on.
+) -> dict[str, Any]:
+    """`temperature_info` of a head that chooses nothing, from its scores of samples that it was not fitted on.
 
     Parameters
     ----------
@@ -54,20 +97,36 @@ def temperature_of(
 
     Returns
     -------
-    float or None
-        None without a choice.
+    dict
+        Empty without a choice.
     """
     if choice is None:
-        return None
+        return {}
     samples, mask = choice.samples, choice.validation_mask
     out_of_fold_scores = np.zeros((len(samples), n_classes))
     for fit, held_out in zip(choice.fit, choice.held_out, strict=True):
         out_of_fold_scores[held_out] = predict(samples.take(fit), samples.take(held_out))
-    return fit_temperature(out_of_fold_scores[mask], samples.labels[mask])
+    return temperature_info(out_of_fold_scores[mask], samples.labels[mask])
 
 
-def scaled(scores: Float[np.ndarray, "sample class"], temperature: float) -> Float[np.ndarray, "sample class"]:
-    """Class probabilities whose logits are divided by the temperature; the order of the classes stays."""
-    logits = np.log(np.maximum(scores, SMALLEST)) / temperature
+def notes_on_temperature(info: Mapping[str, Any]) -> list[str]:
+    """A note where the temperature lies at an end of `RANGE`, so that the prior did not decide it."""
+    temperature = info.get("temperature", 1.0)
+    if 1.01 * RANGE[0] < temperature < 0.99 * RANGE[1]:
+        return []
+    return [
+        f"the temperature {temperature:.3g} lies at the end of its range, {RANGE[0]:g} to {RANGE[1]:g}: the scaled "
+        "scores say little of the calibration"
+    ]
+
+
+def scaled(
+    scores: Float[np.ndarray, "sample class"], temperature: float, floor: float = SMALLEST
+) -> Float[np.ndarray, "sample class"]:
+    """Class probabilities whose logits are divided by the temperature; the order of the classes stays.
+
+    `floor` is as in `fit_temperature`; scores below it are no longer told apart.
+    """
+    logits = np.log(np.maximum(scores, floor)) / temperature
     odds = np.exp(logits - logits.max(axis=1, keepdims=True))
     return np.asarray(odds / odds.sum(axis=1, keepdims=True))

@@ -136,13 +136,18 @@ class Passes:
 
 
 def compared(row: Row) -> set[str]:
-    """The metrics of a row that models are compared by."""
-    return row.metrics.keys() & targets.get(row.kind).metrics.metrics.keys()
+    """The metrics of a row that models are compared by, without means over episodes or repeats."""
+    return _of_predictions(row) & targets.get(row.kind).metrics.metrics.keys()
 
 
 def recomputable(row: Row) -> set[str]:
     """The metrics of a row that its predictions tell."""
-    return row.metrics.keys() & targets.get(row.kind).metrics.every.keys()
+    return _of_predictions(row) & targets.get(row.kind).metrics.every.keys()
+
+
+def _of_predictions(row: Row) -> set[str]:
+    """The metrics that predictions tell: those over draws are means, of which the predictions are the votes."""
+    return {metric for metric in row.metrics if row.interval_of(metric) == "patients"}
 
 
 def _passes(entry: ResultKey, runs: Iterable[tuple[Row, SavedPredictions]]) -> Iterator[Pass]:

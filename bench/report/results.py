@@ -80,6 +80,10 @@ class AggregatedResult:
         values = self.values(metric).values()
         return statistics.stdev(values) if len(values) > 1 else None
 
+    def interval_of(self, metric: str) -> str:
+        """What the interval of a metric is over, one of `bench.rows.INTERVALS`; empty where no run has the metric."""
+        return next((row.interval_of(metric) for row in self.successful if metric in row.metrics), "")
+
 
 def aggregated(rows: Iterable[Row]) -> list[AggregatedResult]:
     """All entries of these rows, ordered by their keys."""

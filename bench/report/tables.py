@@ -18,13 +18,13 @@ from bench.rows import Row
 from registry.errors import UserError
 
 LONG = (
-    "task", "kind", "model", "frontend", "protocol", "seed", "fold", "metric", "value", "ci_low", "ci_high", "n_train",
-    "n_test", "n_groups", "baseline_value", "feature_dim", "params_m", "tiles_per_s", "status", "error", "cohort_hash",
-    "head_config_hash", "run_hash", "version",
+    "task", "kind", "model", "frontend", "protocol", "seed", "fold", "metric", "value", "ci_low", "ci_high", "interval",
+    "n_train", "n_test", "n_groups", "baseline_value", "feature_dim", "params_m", "tiles_per_s", "status", "error",
+    "cohort_hash", "head_config_hash", "run_hash", "version",
 )  # fmt: skip
 MEAN = (
-    "task", "kind", "model", "frontend", "protocol", "metric", "value", "ci_low", "ci_high", "sd", "n_runs", "n_seeds",
-    "n_folds", "n_failed", "baseline_value", "cohort_hash", "head_config_hash",
+    "task", "kind", "model", "frontend", "protocol", "metric", "value", "ci_low", "ci_high", "interval", "sd", "n_runs",
+    "n_seeds", "n_folds", "n_failed", "baseline_value", "cohort_hash", "head_config_hash",
 )  # fmt: skip
 PAIRED = (
     "task", "protocol", "metric", "n_runs", "model_a", "frontend_a", "model_b", "frontend_b", "difference", "ci_low",
@@ -88,6 +88,7 @@ def long_records(entries: Sequence[AggregatedResult]) -> list[Record]:
                     "fold": str(row.fold or ""),
                     "metric": metric,
                     **{name: number(interval.get(name)) for name in ("value", "ci_low", "ci_high")},
+                    "interval": row.interval_of(metric),
                     **{
                         name: number(getattr(row, name), 0) for name in ("n_train", "n_test", "n_groups", "feature_dim")
                     },
@@ -123,6 +124,7 @@ def mean_records(data: LeaderboardData) -> list[Record]:
                 "value": number(data.value(entry, metric)),
                 "ci_low": number(interval.ci_low if interval else None),
                 "ci_high": number(interval.ci_high if interval else None),
+                "interval": entry.interval_of(metric) if interval else "",
                 "sd": number(entry.sd(metric)),
                 "n_runs": str(len(values)),
                 "n_seeds": str(len(entry.seeds)),

@@ -1,7 +1,7 @@
 """What a run leaves: a row of scores and the predictions that every score can be computed from again."""
 
 from bench.rows.predictions import SavedPredictions, read_predictions
-from bench.rows.row import SCHEMA, Row
+from bench.rows.row import INTERVALS, SCHEMA, Row
 from bench.rows.rows import (
     MOST_NAMED,
     has_predictions,
@@ -15,6 +15,7 @@ from bench.rows.rows import (
 from bench.rows.run_key import RunKey
 
 __all__ = [
+    "INTERVALS",
     "MOST_NAMED",
     "SCHEMA",
     "Row",

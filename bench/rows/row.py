@@ -7,6 +7,7 @@ from typing import Any
 
 from bench.rows.run_key import RunKey
 
+INTERVALS = ("patients", "repeats", "episodes")
 SCHEMA = 3  # raise it when a field of `Row` changes its name or meaning
 
 
@@ -30,7 +31,9 @@ class Row:
     head_config_hash : str
         Digest of the head's settings; likewise.
     metrics : dict
-        name -> {"value", "ci_low", "ci_high"}, each a float or None where undefined.
+        name -> {"value", "ci_low", "ci_high"}, each a float or None where undefined. "interval" says what the interval
+        is over, one of `INTERVALS`; without it, it is over patients (groups). The value is then the mean over draws of
+        training samples, which the predictions do not tell.
     n_train, n_val, n_test, n_skipped : int
         Samples on each side, and those left out as unreadable.
     n_groups : int
@@ -65,7 +68,7 @@ class Row:
     cohort_hash: str = ""
     head_config_hash: str = ""
     error: str = ""
-    metrics: dict[str, dict[str, float | None]] = field(default_factory=dict)
+    metrics: dict[str, dict[str, Any]] = field(default_factory=dict)
     n_train: int | None = None
     n_val: int | None = None
     n_test: int | None = None
@@ -107,6 +110,10 @@ class Row:
         """The notes, and that a later run failed."""
         later = f"this row is of an earlier run; a later one failed: {self.stale_error}"
         return [*self.notes, later] if self.stale_error else self.notes
+
+    def interval_of(self, metric: str) -> str:
+        """What the interval of a metric is over, one of `INTERVALS`; empty where the row has no such metric."""
+        return str(self.metrics[metric].get("interval", INTERVALS[0])) if metric in self.metrics else ""
 
     def value(self, metric: str) -> float | None:
         """Point estimate of a metric; None for a failed row or where it is undefined."""

@@ -11,7 +11,7 @@ from typing import Any
 
 from bench import targets
 from bench.rows.printable import printable
-from bench.rows.row import SCHEMA, Row
+from bench.rows.row import INTERVALS, SCHEMA, Row
 
 DEEPEST = 50  # levels of lists and records in one another
 LARGEST = 1e100  # of all numbers: sums and squares of them are floats as well
@@ -43,10 +43,12 @@ def _field_faults(record: dict[str, Any]) -> Iterator[str]:
         yield f"kind is none of {', '.join(targets.names())}"
     if isinstance(metrics := record.get("metrics"), dict):
         for name, interval in metrics.items():
-            if not isinstance(interval, dict) or set(interval) != {"value", "ci_low", "ci_high"}:
+            if not isinstance(interval, dict) or set(interval) - {"interval"} != {"value", "ci_low", "ci_high"}:
                 yield f"metric {name} is not a value with its interval"
-            elif not _fits(interval, dict[str, float | None]):
+            elif not all(_fits(number, float | None) for key, number in interval.items() if key != "interval"):
                 yield f"metric {name} is not a number"
+            elif (over := interval.get("interval", INTERVALS[0])) not in INTERVALS:
+                yield f"metric {name} has an interval over {over!r}, which is none of {', '.join(INTERVALS)}"
 
 
 def _value_faults(value: Any, depth: int = 0) -> Iterator[str]:

@@ -91,16 +91,7 @@ class Run:
             n_train, n_val, n_test = len(train), len(val) if val is not None else 0, len(test)
             predictions = self.head.fit_predict(train, val, test, self.seed)
             predictions = dataclasses.replace(predictions, kind=self.task.kind)
-            scored = metrics.score_all(
-                predictions.y_true,
-                predictions.scores,
-                predictions.calibrated,
-                predictions.groups,
-                kind=self.cohort.manifest.target.metrics,
-                train=train.labels,
-                thresholds=predictions.info.get("thresholds", {}),
-                n_boot=self.context.config.bootstrap,
-            )
+            scored = self._scores(predictions, train)
             undefined = {name: of.undefined_share for name, of in scored.items() if of.undefined_share}
             row = dataclasses.replace(
                 self._row(),
@@ -139,6 +130,21 @@ class Run:
             f"{own['value']:.3f} [{own['ci_low']:.3f}, {own['ci_high']:.3f}]"
         )
         return ""
+
+    def _scores(self, predictions: protocols.Predictions, train: Samples | Bags) -> dict[str, metrics.Replicates]:
+        """The metrics of the predictions; none where these are votes over the draws that the head averages."""
+        if predictions.averages_draws:
+            return {}
+        return metrics.score_all(
+            predictions.y_true,
+            predictions.scores,
+            predictions.calibrated,
+            predictions.groups,
+            kind=self.cohort.manifest.target.metrics,
+            train=train.labels,
+            thresholds=predictions.info.get("thresholds", {}),
+            n_boot=self.context.config.bootstrap,
+        )
 
     @property
     def _part(self) -> str:

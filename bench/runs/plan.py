@@ -56,7 +56,7 @@ class TaskPlan:
     Attributes
     ----------
     heads : dict of str to Head
-        Those that fit the task.
+        Those that fit the task, by the names of their rows.
     left_out : str
         Which heads do not, in words.
     passes : list of (EmbeddingPlan, list of ModelWork)
@@ -159,7 +159,7 @@ def _plan_of(
 ) -> TaskPlan:
     cohort = _cohort(context, task, models)
     fitting = fitting_heads(task, heads) if heads else {}
-    plan = TaskPlan(cohort, fitting, named_unfit(task, heads, fitting))
+    plan = TaskPlan(cohort, protocols.rows_of(fitting), named_unfit(task, heads, fitting))
     usable = []
     for model in models:
         error = missing.get(model.name) or _unfit(task, model)

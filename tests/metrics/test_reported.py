@@ -114,7 +114,7 @@ def test_metrics_at_a_threshold_stand_last_and_only_where_there_is_one() -> None
     assert list(found) == [*plain, *AT]
     assert {name: found[name].interval() for name in plain} == {name: of.interval() for name, of in plain.items()}
     assert found[AT[0]].value == 0.5
-    assert np.isnan([found[AT[1]].value, found[AT[1]].ci_low]).all()
+    assert np.isnan([found[AT[1]].value, found[AT[1]].interval().ci_low]).all()
     with_three = score_all(np.array([0, 1, 2]), np.eye(3), None, groups, thresholds={AT[0]: 0.5}, n_boot=5)
     assert np.isnan(with_three[AT[0]].value)
 

@@ -148,7 +148,7 @@ def test_risks_that_are_turned_over_turn_the_auc_over() -> None:
     forth, back = (score_all(y, r, None, groups, kind="survival", train=train)["auc_dynamic"] for r in (risk, -risk))
     assert forth.value + back.value == pytest.approx(1)
     assert forth.interval().ci_low < forth.value < forth.interval().ci_high
-    assert forth.ci_low + back.ci_high == pytest.approx(1)
+    assert forth.interval().ci_low + back.interval().ci_high == pytest.approx(1)
 
 
 def test_risk_groups_of_the_median() -> None:

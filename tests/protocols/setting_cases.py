@@ -76,6 +76,7 @@ TRAINING: dict[str, Case] = {
     "bag_size": (SMALL, 4),
     "keep": ({**SMALL, "learning_rate": 0.1, "epochs": 12}, "last"),
     "monitor": ({**SMALL, "epochs": 12}, "balanced_accuracy"),
+    "refit": (SMALL, False),
     "patience": ({**ALWAYS, "learning_rate": 0.1, "epochs": 14, "patience": 6, "dropout": 0.5}, 1),
     "min_epochs": ({**SMALL, "learning_rate": 0.1, "epochs": 14, "patience": 1, "dropout": 0.5, "min_epochs": 14}, 0),
     "class_weight": (SMALL, "balanced"),

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from protocol_helpers import cohort
 
-from bench.protocols import Bags, Samples, configured
-from bench.protocols.selection import inner_cv
-from bench.protocols.temperature import fit_temperature, scaled
+from bench.protocols import Bags, Samples, configured, ridge
+from bench.protocols.selection import InnerCV, inner_cv
+from bench.protocols.temperature import SMALLEST, fit_temperature, scaled
 
 STRENGTHS = {"linear": (1e-6, 1e-4, 1e-2, 1.0, 1e2, 1e4), "ridge": (1e-2, 10.0, 1e4), "knn": (1, 5, 25, 60)}
 SWEEPS: list[dict[str, Any]] = [
@@ -28,6 +28,26 @@ def between(kind: str, low: float, high: float, count: int) -> dict[str, Any]:
     """Settings that sweep this many strengths."""
     name = {"linear": "c", "ridge": "alpha"}[kind]
     return {f"{name}_min": low, f"{name}_max": high, "n_strengths": count}
+
+
+def floor_of(settings: dict[str, Any]) -> float:
+    """What stands for a score of 0: of votes what a class without any would have if each class had one vote more."""
+    return 1 / (settings["k"][0] + 3) if "k" in settings else SMALLEST
+
+
+def ridge_scores(choice: InnerCV, settings: dict[str, Any]) -> np.ndarray:
+    """Probabilities of the held-out grades; their deviation is that of the values of all folds."""
+    x, y = choice.samples.features.astype(np.float64), choice.samples.labels
+    values, mask = np.zeros(len(y)), choice.validation_mask
+    for fit, rows in zip(choice.fit, choice.held_out, strict=True):
+        model = ridge.Ridge.fit(
+            x[fit],
+            y[fit, None].astype(float),
+            np.array([settings["alpha_min"]]),
+            standardise=settings.get("standardise", True),
+        )
+        values[rows] = model.predict(x[rows])[0, :, 0]
+    return ridge.grade_probabilities(values, 3, ridge.residual_deviation(values[mask], y[mask], 3))
 
 
 def unequal(n: int, seed: int) -> Samples:
@@ -54,14 +74,13 @@ def test_the_temperature_is_fitted_on_held_out_scores_of_the_chosen_candidate(
     predictions = configured({**settings, **sweep}).fit_predict(train, val, test, 0)
     choice = inner_cv(train, val, 0)
     temperatures = []
+    mask = choice.validation_mask
     for one in alone:
-        head = configured({**settings, **one})
-        held_out = np.zeros((len(choice.samples), 3))
-        for fit, rows in zip(choice.fit, choice.held_out, strict=True):
+        held_out = ridge_scores(choice, {**settings, **one}) if kind == "ridge" else np.zeros((len(choice.samples), 3))
+        for fit, rows in zip(choice.fit, choice.held_out, strict=True) if kind != "ridge" else ():
             fitted, queries = choice.samples.take(fit), choice.samples.take(rows)
-            held_out[rows] = head.fit_predict(fitted, None, queries, 0).scores
-        mask = choice.validation_mask
-        temperatures.append(fit_temperature(held_out[mask], choice.samples.labels[mask]))
+            held_out[rows] = configured({**settings, **one}).fit_predict(fitted, None, queries, 0).scores
+        temperatures.append(fit_temperature(held_out[mask], choice.samples.labels[mask], floor_of(one)))
     strength = predictions.info[{"linear": "c", "ridge": "alpha", "knn": "k"}[kind]]
     chosen = int(np.flatnonzero(np.isclose(candidates, strength))[0])
     assert 0 < chosen < len(candidates) - 1  # the first or the last candidate would be found without choosing
@@ -70,7 +89,8 @@ def test_the_temperature_is_fitted_on_held_out_scores_of_the_chosen_candidate(
     for other in (*temperatures[:chosen], *temperatures[chosen + 1 :]):
         assert other != pytest.approx(temperature, rel=0.01)
     assert predictions.calibrated is not None
-    np.testing.assert_allclose(predictions.calibrated, scaled(predictions.scores, temperature))
+    floor = floor_of(alone[chosen])
+    np.testing.assert_allclose(predictions.calibrated, scaled(predictions.scores, temperature, floor))
 
 
 @pytest.mark.parametrize("steps", [40, 400])

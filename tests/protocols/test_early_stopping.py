@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from protocol_helpers import cohort
 
 from bench import protocols
 from bench.protocols import Bags, abmil, abmil_training
@@ -97,3 +98,51 @@ def test_the_best_epoch_predicts_as_a_training_of_that_length() -> None:
     at_the_end = protocols.configured({**settings, "epochs": 20, "keep": "last"}).fit_predict(train_bags, val, test, 0)
     assert at_the_end.scores.tobytes() != best.scores.tobytes()
     assert at_the_end.info["best_epoch"] == 19
+
+
+@pytest.mark.parametrize("schedule", ["constant", "cosine"])
+def test_without_a_validation_side_all_bags_are_trained_for_as_many_epochs_as_the_best_has(schedule: str) -> None:
+    train_bags, test = slides(30, 3), slides(10, 2)
+    settings = {
+        "kind": "abmil",
+        "dim": 8,
+        "attention_dim": 4,
+        "batch": 4,
+        "learning_rate": 0.02,
+        "schedule": schedule,
+        "precision": "float32",
+        "epochs": 20,
+        "patience": None,
+    }
+    plain = protocols.configured({**settings, "refit": False}).fit_predict(train_bags, None, test, 0)
+    refit = protocols.configured(settings).fit_predict(train_bags, None, test, 0)
+    assert refit.info["refit"] is True
+    assert refit.info["epochs"] == plain.info["best_epoch"] + 1 < 20
+    for name in ("best_epoch", "validation", "training_loss", "temperature", "temperature_samples"):
+        assert refit.info[name] == plain.info[name]
+    assert "notes" not in refit.info
+    assert plain.info["refit"] is False
+    assert "learned from 24 of the 30 training groups (80%)" in " ".join(plain.info["notes"])
+    assert plain.scores.tobytes() != refit.scores.tobytes()
+    if schedule == "constant":
+        alone = protocols.configured({**settings, "epochs": refit.info["epochs"], "keep": "last"})
+        assert alone.fit_predict(train_bags, None, test, 0).scores.tobytes() == refit.scores.tobytes()
+
+
+def test_with_a_validation_side_nothing_is_trained_again() -> None:
+    sides = slides(24, 0), slides(16, 1), slides(10, 2)
+    settings = {"kind": "abmil", "dim": 8, "attention_dim": 4, "epochs": 3}
+    first, other = (
+        protocols.configured({**settings, "refit": refit}).fit_predict(*sides, 0) for refit in (True, False)
+    )
+    assert first.scores.tobytes() == other.scores.tobytes()
+    assert "refit" not in first.info
+    assert "learned from" not in " ".join(other.info.get("notes", []))
+
+
+def test_the_mini_batch_probe_says_of_how_many_groups_it_learned() -> None:
+    train_side, val, test = (cohort(n, seed=seed) for n, seed in ((90, 0), (60, 1), (30, 2)))
+    head = protocols.configured({"kind": "linear_sgd", "steps": 20})
+    says = "learned from 24 of the 30 training groups (80%)"
+    assert any(says in note for note in head.fit_predict(train_side, None, test, 0).info["notes"])
+    assert "learned from" not in " ".join(head.fit_predict(train_side, val, test, 0).info.get("notes", []))

@@ -87,6 +87,9 @@ def bags(kind: str) -> Sides:
 
 def sides_of(head: protocols.Head, field: str) -> list[Sides]:
     """The data on which a setting is tried: each has its own way through the head."""
+    if field == "refit":
+        train, _, test = bags("classes")
+        return [(train, None, test)]
     if head.takes_bags:
         return [bags("survival" if field in ("survival_loss", "intervals") else "classes")]
     if head.head_type == "linear_sgd":
@@ -214,7 +217,7 @@ WHERE_MEMORY_IS_BOUND: dict[str, tuple[str, str]] = {
     "label_efficiency": ("logistic", "solve"),
     "knn": ("knn", "nearest"),
     "retrieval": ("retrieval", "nearest"),
-    "simpleshot": ("simpleshot", "classify_episodes"),
+    "simpleshot": ("simpleshot", "episodes"),
 }
 
 

@@ -76,13 +76,30 @@ def test_hest_recipe_is_the_pipeline(pca: int | None, intercept: bool) -> None:
     np.testing.assert_allclose(predictions.scores, model.predict(test.features.astype(float)), rtol=1e-5, atol=1e-5)
 
 
-def test_values_are_shared_between_neighbouring_grades() -> None:
+def test_probabilities_of_grades_by_hand() -> None:
     values = np.array([-0.4, 0.0, 1.25, 1.6, 2.5, 3.0, 7.0])
-    own = ridge.shared(values, 4)
-    np.testing.assert_allclose(own[2], [0, 0.75, 0.25, 0])
-    np.testing.assert_allclose(own.sum(axis=1), 1)
-    np.testing.assert_allclose(own @ np.arange(4), np.clip(values, 0, 3))
+    own = ridge.grade_probabilities(values, 4, 0.5)
+    odds = np.exp(-2 * (1.25 - np.arange(4)) ** 2)
+    np.testing.assert_allclose(own[2], odds / odds.sum())
     assert own.argmax(axis=1).tolist() == [0, 0, 1, 2, 2, 3, 3]
+    np.testing.assert_allclose(own[0], own[1])
+    # two values half a grade away, and two of half a grade that stand for what is not known
+    assert ridge.residual_deviation(np.array([0.5, 2.5]), np.array([0, 3]), 4) == pytest.approx(0.5)
+    assert ridge.residual_deviation(np.array([-9.0, 5.0]), np.array([0, 3]), 4) == pytest.approx(np.sqrt(0.125))
+
+
+@given(
+    st.lists(st.floats(-20, 20), min_size=1, max_size=20),
+    st.integers(2, 12),
+    st.floats(1e-3, 30),
+)
+def test_no_grade_is_impossible(values: list[float], grades: int, deviation: float) -> None:
+    own = ridge.grade_probabilities(np.array(values), grades, deviation)
+    np.testing.assert_allclose(own.sum(axis=1), 1)
+    assert (own > 0).all()
+    nearest = np.abs(np.clip(values, 0, grades - 1)[:, None] - np.arange(grades))
+    chosen = nearest[np.arange(len(values)), own.argmax(axis=1)]
+    np.testing.assert_allclose(chosen, nearest.min(axis=1), atol=1e-6)
 
 
 def graded(n: int, seed: int) -> Samples:
@@ -101,7 +118,18 @@ def test_grades_are_numbers() -> None:
     alpha = predictions.info["alpha"]
     model = make_pipeline(StandardScaler(), SkRidge(alpha=alpha)).fit(train.features.astype(float), train.labels)
     values = model.predict(test.features.astype(float)).clip(0, 3)
-    np.testing.assert_allclose(predictions.scores @ np.arange(4), values, atol=1e-6)
+    deviation = predictions.info["residual_deviation"]
+    np.testing.assert_allclose(predictions.scores, ridge.grade_probabilities(values, 4, deviation), atol=1e-6)
+    np.testing.assert_array_equal(predictions.scores.argmax(axis=1), np.rint(values))
+    choice = inner_cv(train, None, 0)
+    squares = 0.0
+    for fit, rows in zip(choice.fit, choice.held_out, strict=True):
+        part, held_out = choice.samples.take(fit), choice.samples.take(rows)
+        model = make_pipeline(StandardScaler(), SkRidge(alpha=alpha)).fit(part.features.astype(float), part.labels)
+        squares += ((model.predict(held_out.features.astype(float)).clip(0, 3) - held_out.labels) ** 2).sum()
+    assert deviation == pytest.approx(np.sqrt((squares + 2 * 0.25) / (200 + 2)), rel=1e-6)
+    assert (predictions.scores > 0).all()
+    assert (predictions.calibrated > 0).all()
     assert cohen_kappa_score(test.labels, predictions.scores.argmax(axis=1), weights="quadratic") > 0.8
     with pytest.raises(UserError, match="training set has no sample of class 'mid'"):
         ridge.fit_predict(train.take(train.labels != 2), None, test, ridge.Config(), 0)

@@ -10,13 +10,15 @@ from leaderboard_runs import CLASSES, lines, predicted, rebuild
 
 from bench.metrics import METRICS
 from bench.report import read_leaderboard, table_text
-from bench.rows import Row, read_rows, write
+from bench.rows import INTERVALS, Row, read_rows, write
 
 NUMBER = st.none() | st.floats(allow_nan=False, allow_infinity=False) | st.integers(0, 10**99)
 COUNT = st.none() | st.integers(0, 10**99)
 TEXT = st.sampled_from(["", "a", "b", "a@random", "auroc", "mae"]) | st.text(max_size=4)
 METRIC = st.sampled_from(sorted(metric for metrics in METRICS.values() for metric in metrics)) | TEXT
-INTERVAL = st.fixed_dictionaries(dict.fromkeys(("value", "ci_low", "ci_high"), NUMBER))
+INTERVAL = st.fixed_dictionaries(
+    dict.fromkeys(("value", "ci_low", "ci_high"), NUMBER), optional={"interval": st.sampled_from(INTERVALS)}
+)
 FIELDS: dict[str, st.SearchStrategy[Any]] = {
     **dict.fromkeys(("model", "frontend", "protocol", "cohort_hash", "head_config_hash", "error", "stale_error"), TEXT),
     **dict.fromkeys(("n_train", "n_test", "n_groups", "feature_dim"), COUNT),

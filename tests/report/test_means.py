@@ -14,7 +14,8 @@ from bench.metrics import METRIC_SETS, METRICS, Interval, Replicates, degrees_of
 from bench.rows import predictions_path, read_predictions, read_rows
 
 COLUMNS = [
-    *("task", "kind", "model", "frontend", "protocol", "metric", "value", "ci_low", "ci_high", "sd", "n_runs"),
+    *("task", "kind", "model", "frontend", "protocol", "metric", "value", "ci_low", "ci_high"),
+    *("interval", "sd", "n_runs"),
     *("n_seeds", "n_folds", "n_failed", "baseline_value", "cohort_hash", "head_config_hash"),
 ]
 CALIBRATION = ("ece", "ece_mass", "brier", "nll")

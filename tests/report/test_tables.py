@@ -17,10 +17,9 @@ from bench.rows import predictions_path, read_predictions, read_rows, row_path
 from registry.errors import UserError
 
 COLUMNS = (
-    "task", "kind", "model", "frontend", "protocol", "seed", "fold", "metric", "value", "ci_low", "ci_high", "n_train",
-    "n_test", "n_groups", "baseline_value", "feature_dim", "params_m", "tiles_per_s", "status", "error", "cohort_hash",
-    "head_config_hash", "run_hash",
-    "version",
+    "task", "kind", "model", "frontend", "protocol", "seed", "fold", "metric", "value", "ci_low", "ci_high", "interval",
+    "n_train", "n_test", "n_groups", "baseline_value", "feature_dim", "params_m", "tiles_per_s", "status", "error",
+    "cohort_hash", "head_config_hash", "run_hash", "version",
 )  # fmt: skip
 METRICS = ["accuracy", "auroc", "balanced_accuracy", "f1_macro"]
 
@@ -117,6 +116,22 @@ def test_paired_intervals_are_those_of_the_metrics(filled: Path) -> None:
             f"{round(x, 6) + 0.0:.6f}" for x in (expected.value, expected.ci_low, expected.ci_high)
         ]
         assert (line["n_test"], line["n_groups"]) == ("60", "10")
+
+
+def test_a_mean_over_episodes_says_so_and_is_in_no_comparison(add_run: AddRun, results: Path) -> None:
+    over = {"value": 0.5, "ci_low": 0.4, "ci_high": 0.6, "interval": "episodes"}
+    for seed in (0, 1):
+        for model in ("uni", "resnet50", "colour"):
+            add_run(model, predicted(1.0, seed=seed), protocol="few", seed=seed, metrics={"balanced_accuracy": over})
+    for model in ("uni", "colour"):
+        add_run(model, predicted(1.0))
+    rebuild(results)
+    assert {line["interval"] for line in lines(results / "leaderboard.csv", protocol="few")} == {"episodes"}
+    assert {line["interval"] for line in lines(results / "leaderboard.csv", protocol="linear")} == {"patients"}
+    assert {line["protocol"] for line in lines(results / "leaderboard_paired.csv")} == {"linear"}
+    means = lines(results / "leaderboard_mean.csv", protocol="few")
+    assert {(line["value"], line["ci_low"], line["interval"]) for line in means} == {("0.500000", "", "")}
+    assert {line["interval"] for line in lines(results / "leaderboard_mean.csv", protocol="linear")} == {"patients"}
 
 
 def test_samples_are_aligned_by_id(add_run: AddRun, results: Path) -> None:

@@ -76,6 +76,18 @@ FAULTS: dict[str, tuple[Callable[[Record], str], str]] = {
         changed(metrics={"\x07": {"value": 1, "ci_low": 1, "ci_high": 1}}),
         r"'\x07' holds control characters",
     ),
+    "interval_of_words": (
+        changed(metrics={"auroc": {"value": 1, "ci_low": 1, "ci_high": 1, "interval": "moons"}}),
+        "metric auroc has an interval over 'moons', which is none of patients, repeats, episodes",
+    ),
+    "interval_of_list": (
+        changed(metrics={"auroc": {"value": 1, "ci_low": 1, "ci_high": 1, "interval": ["patients"]}}),
+        "metric auroc has an interval over",
+    ),
+    "no_value": (
+        changed(metrics={"auroc": {"ci_low": 1, "ci_high": 1, "interval": "patients"}}),
+        "metric auroc is not a value with its interval",
+    ),
     "line": (changed(error="two\nlines"), r"'two\nlines' holds control characters"),
     "outside": (changed(predictions="../../etc/passwd"), "it names predictions of another run"),
     "absolute": (changed(predictions="/dev/zero"), "it names predictions of another run"),

@@ -262,4 +262,9 @@ def test_what_a_head_measures_itself_is_in_its_row(cohort, tmp_path):
     done = bench(tmp_path, "task=tiles", f"data={cohort}", "model=colour", "null=none", "protocol=simpleshot", *FEW)
     assert done.returncode == 0, done.stderr
     table = pd.read_csv(tmp_path / "results/leaderboard.csv", keep_default_na=False)
-    assert {"balanced_accuracy_1shot", "balanced_accuracy_4shot"} <= set(table.metric)
+    main = table[table.metric == "balanced_accuracy"]
+    assert main.protocol.tolist() == ["simpleshot-1shot", "simpleshot-4shot"]
+    assert set(table.interval) == {"episodes"}
+    assert set(table.metric) == {"accuracy", "auroc", "balanced_accuracy", "f1_macro"}, "none of the votes"
+    assert main.head_config_hash.nunique() == 2
+    assert all(name in done.stdout for name in main.protocol)

@@ -179,7 +179,7 @@ def test_a_head_that_fails_leaves_the_others_their_rows(cohort, tmp_path):
     done = run(tmp_path, cohort, "classes", "protocol=[linear,simpleshot]", "protocols.simpleshot.shots=[500]")
     refused(done, "colour")
     assert row(tmp_path, "linear")["status"] == "ok"
-    failed = any_row(tmp_path, protocol="simpleshot")
+    failed = any_row(tmp_path, protocol="simpleshot-500shot")
     assert failed["status"] == "failed"
     assert "500" in failed["error"]
 
@@ -233,7 +233,7 @@ def test_a_run_that_fails_on_new_data_is_not_hidden_by_the_old_row(cohort, tmp_p
     few = ("protocol=simpleshot", "protocols.simpleshot.shots=[1]", "protocols.simpleshot.episodes=10")
     done = run(tmp_path, cohort, "classes", *few, "protocols.simpleshot.shots=[500]")
     refused(done, "fewer than 500 shots")
-    assert "failed: colour, simpleshot" in done.stdout
+    assert "failed: colour, simpleshot-500shot" in done.stdout
 
 
 def test_predictions_that_are_gone_are_made_again(cohort, tmp_path):
