@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from pathlib import Path
 
 import numpy as np
 
 from bench.metrics import Replicates
 from bench.report.rank_blocks import RankedBlock
-from bench.report.resampling import Resampled
+from bench.report.resampling import Pass, Passes, compared
 from bench.report.results import AggregatedResult, ResultKey, aggregated
-from bench.rows import Row, RunKey
+from bench.rows import Row, RunKey, SavedPredictions
 
 HEAD = "1f2e3d4c"
 METRIC = "balanced_accuracy"
@@ -36,7 +37,7 @@ def ranked(
     names = [*values, *(left_out or {})]
     keys = {model: key(model, task, protocol, cohort) for model in names}
     rng = np.random.default_rng(sum(task.encode()))
-    drawn = {model: Replicates(value, value + rng.normal(0, noise, n_draws)) for model, value in values.items()}
+    drawn = {model: made_up(value, value + rng.normal(0, noise, n_draws)) for model, value in values.items()}
     return RankedBlock(
         keys[names[0]].block,
         metric,
@@ -47,8 +48,40 @@ def ranked(
     )
 
 
+def made_up(value: float, draws: np.ndarray) -> Replicates:
+    """Replicates of which ranks are made, which need no interval."""
+    return Replicates(value, draws, centre=value, influence=np.empty(0))
+
+
 Run = tuple[str, int, int]
 """Model, seed and fold."""
+
+
+class MadeUpPasses(Passes):
+    """Passes over made-up predictions, whose draws of each metric are the mean over their runs and its double.
+
+    Parameters
+    ----------
+    samples : dict of RunKey -> list of str
+        Names of the test samples of each run; a run that is not there has no predictions.
+    """
+
+    def __init__(self, entries: Sequence[AggregatedResult], samples: Mapping[RunKey, list[str]]) -> None:
+        self.samples = samples
+        super().__init__(Path("nowhere"), entries)
+        self.resample(compared)
+
+    def _read(self, results: Path, entry: AggregatedResult) -> Iterator[tuple[Row, SavedPredictions]]:
+        for row in entry.successful:
+            if row.key in self.samples:
+                ids = np.array(self.samples[row.key])
+                yield row, SavedPredictions(ids, ids, np.zeros(len(ids)), np.zeros((len(ids), 1)), ["x"], row.kind)
+
+    def _resample(self, passes: Sequence[Pass], metrics: Collection[str]) -> None:
+        for one in passes:
+            means = {metric: float(np.mean([row.value(metric) for row in one.rows])) for metric in metrics}
+            found = {metric: made_up(mean, np.array([mean, 2 * mean])) for metric, mean in means.items()}
+            self._found[one.key] = found
 
 
 def runs(
@@ -56,11 +89,15 @@ def runs(
     *,
     metric: str = METRIC,
     kind: str = "classes",
-    samples: Mapping[Run, str] | None = None,
+    samples: Mapping[Run, list[str]] | None = None,
     no_predictions: Sequence[Run] = (),
-) -> tuple[list[AggregatedResult], dict[RunKey, Resampled]]:
-    """Entries of one block, a run a value (None for a failed one), and their draws: the value and its double."""
-    rows, resampled = [], {}
+    undefined: Sequence[Run] = (),
+) -> tuple[list[AggregatedResult], Passes]:
+    """Entries of one block, a run a value (None for a failed one), and their passes.
+
+    The test samples of a run are ten of its fold unless `samples` names them.
+    """
+    rows, tested = [], {}
     for run, value in values.items():
         model, seed, fold = run
         row = Row(
@@ -78,8 +115,10 @@ def runs(
             metrics={} if value is None else {metric: {"value": value, "ci_low": None, "ci_high": None}},
             baseline=model == "colour",
         )
+        if run in undefined:
+            row.metrics.clear()
         rows.append(row)
         if value is not None and run not in no_predictions:
-            replicates = {metric: Replicates(value, np.array([value, 2 * value]))}
-            resampled[row.key] = Resampled((samples or {}).get(run, f"fold {fold}"), 10, 5, replicates)
-    return aggregated(rows), resampled
+            tested[row.key] = (samples or {}).get(run, [f"{fold}-{number}" for number in range(10)])
+    entries = aggregated(rows)
+    return entries, MadeUpPasses(entries, tested)
