@@ -132,7 +132,7 @@ def held_out_scores(kind: str) -> Iterator[list[tuple[np.ndarray, np.ndarray, fl
 
     def watched(scores: np.ndarray, y: np.ndarray, floor: float = SMALLEST) -> dict[str, Any]:
         calls.append((scores, y, floor))
-        return {"temperature": 1.0, "temperature_samples": len(y)}
+        return {"temperature": 1.0, "temperature_samples": len(y), "temperature_floor": floor}
 
     with mock.patch.object(protocols.get(kind), "temperature_info", watched):
         yield calls
