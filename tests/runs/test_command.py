@@ -14,7 +14,7 @@ from PIL import Image
 from bench.demo import make_tiles
 from bench.report.__main__ import main as report
 
-SHARDS = 36  # of 72 tiles
+SHARDS = 36  # of a tile each
 FEW = ("protocols.simpleshot.shots=[1,4]", "protocols.simpleshot.episodes=20")
 PLUGIN = """
 from registry.card import Architecture, ModelCard, Preprocessing, Pretraining
@@ -33,7 +33,7 @@ CARDS = (
 @pytest.fixture(scope="module")
 def cohort(tmp_path_factory):
     """The manifest of a small phantom cohort."""
-    return make_tiles(tmp_path_factory.mktemp("cohort") / "tiles", patients=12, tiles_per_patient=6)
+    return make_tiles(tmp_path_factory.mktemp("cohort") / "tiles", patients=6, tiles_per_patient=6)
 
 
 @pytest.fixture(scope="module")
@@ -228,7 +228,7 @@ def test_what_a_baseline_can_and_cannot_tell(tmp_path):
 @pytest.mark.slow
 def test_killed_ten_times_the_features_are_those_of_an_undisturbed_run(cohort, tmp_path):
     """Each time at a random moment after a further shard is written and before all are."""
-    arguments = ["task=tiles", f"data={cohort}", "null=none", "protocol=knn", "shard_tiles=2", "batch_size=1"]
+    arguments = ["task=tiles", f"data={cohort}", "null=none", "protocol=knn", "shard_tiles=1", "batch_size=1"]
     assert bench(tmp_path, *arguments, "cache=plain", "results=plain_results").returncode == 0
     kills, rng, before = 10, random.Random(0), {}
 
