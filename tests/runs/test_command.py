@@ -15,6 +15,7 @@ from bench.demo import make_tiles
 from bench.report.__main__ import main as report
 
 SHARDS = 36  # of a tile each
+LIGHT = ("bootstrap=50", "protocols.linear.n_strengths=9")
 FEW = ("protocols.simpleshot.shots=[1,4]", "protocols.simpleshot.episodes=20")
 PLUGIN = """
 from registry.card import Architecture, ModelCard, Preprocessing, Pretraining
@@ -39,7 +40,7 @@ def cohort(tmp_path_factory):
 @pytest.fixture(scope="module")
 def finished(cohort, tmp_path_factory):
     folder = tmp_path_factory.mktemp("run")
-    done = bench(folder, "task=tiles", f"data={cohort}", "null=same", "bootstrap=200")
+    done = bench(folder, "task=tiles", f"data={cohort}", "null=same", *LIGHT)
     assert done.returncode == 0, done.stderr
     return folder, done
 
@@ -82,7 +83,7 @@ def test_a_second_run_does_nothing_again(finished, cohort):
     folder, _ = finished
     before = files(folder, "cache/features/**/*.h5"), files(folder, "results/rows/**/*.json")
     tables = {name: data for name, (_, data) in files(folder, "results/*.csv").items()}
-    done = bench(folder, "task=tiles", f"data={cohort}", "null=same", "bootstrap=200")
+    done = bench(folder, "task=tiles", f"data={cohort}", "null=same", *LIGHT)
     assert done.returncode == 0, done.stderr
     assert (files(folder, "cache/features/**/*.h5"), files(folder, "results/rows/**/*.json")) == before
     assert {name: data for name, (_, data) in files(folder, "results/*.csv").items()} == tables
