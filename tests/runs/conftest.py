@@ -24,6 +24,14 @@ def table(cohort):
 
 
 @pytest.fixture(scope="session")
+def few_slides(table, tmp_path_factory):
+    """The manifest of one slide of each side and class, for a run with `tasks.slides.min_groups=1`."""
+    path = tmp_path_factory.mktemp("few") / "few.csv"
+    table.groupby(["split", "label"]).head(1).to_csv(path, index=False)
+    return path
+
+
+@pytest.fixture(scope="session")
 def finished(cohort, shared_by_processes):
     """Two models on the cohort with heads of both kinds and two seeds, run once for all processes."""
     folder = shared_by_processes / "finished_run"
