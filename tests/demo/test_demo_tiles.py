@@ -165,8 +165,8 @@ def test_a_killed_build_is_not_taken_for_whole(tmp_path: Path) -> None:
 
 
 def test_two_builders_at_once_agree(tmp_path: Path) -> None:
-    code = "import sys; from pathlib import Path; from bench.demo import make_tiles\n"
-    code += "make_tiles(Path(sys.argv[1]), patients=6, tiles_per_patient=6)"
+    code = "import sys; from pathlib import Path; from bench.demo import tiles; tiles.SIZE = 56\n"
+    code += "tiles.make_tiles(Path(sys.argv[1]), patients=6, tiles_per_patient=6)"
     command = [sys.executable, "-c", code, str(tmp_path / "tiles")]
     children = [subprocess.Popen(command) for _ in range(2)]
     assert [child.wait() for child in children] == [0, 0]
