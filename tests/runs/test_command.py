@@ -112,6 +112,7 @@ def test_batches_workers_and_company_change_no_feature(finished, cohort):
         f"data={cohort}",
         "model=[efficientnet_lite2,efficientnet_lite0]",
         "null=none",
+        "protocol=knn",
         "batch_size=5",
         "workers=3",
         "cache=other_cache",
