@@ -28,7 +28,7 @@ from typing import NamedTuple
 ROOT = Path(__file__).parents[1]
 FURTHER = {  # tests of the command that show what a room does better than its own can
     "data": ("runs/test_alignment.py", "runs/test_cache_keys.py", "runs/test_given_features.py"),
-    "embedding": ("runs/test_alignment.py", "runs/test_cache_keys.py"),
+    "embedding": ("runs/test_alignment.py", "runs/test_cache_keys.py", "runs/test_failing_models.py"),
     "targets": ("metrics/test_kind_edges.py", "tasks/test_targets.py"),
 }
 LEFT_OUT = {".git", ".venv", "results", "cache", "build", "dist"}
