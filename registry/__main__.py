@@ -90,7 +90,7 @@ def _write(words: list[str], text: str) -> str:
     temporary = path.with_name(path.name + ".part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        temporary.write_text(text)
+        temporary.write_text(text, "utf-8")
         temporary.replace(path)
     except OSError as problem:
         raise UserError(f"{path} cannot be written: {problem.strerror}") from problem

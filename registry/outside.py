@@ -88,7 +88,7 @@ def _hub(repository: str, source: Source) -> ModelCard:
 
 def _json(path: Any, page: str) -> dict[str, Any]:
     try:
-        facts = json.loads(path.read_text())
+        facts = json.loads(path.read_text("utf-8"))
         assert isinstance(facts, dict)
     except (ValueError, AssertionError) as problem:
         raise UserError(f"the configuration {path} is not a JSON object; see {page}") from problem

@@ -1,5 +1,6 @@
 """Fixtures shared by all tests."""
 
+import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -7,7 +8,9 @@ from pathlib import Path
 
 import hypothesis
 import pytest
+from processes import one_process_at_a_time
 
+from bench.demo import make_slides
 from registry import catalogue
 
 # a timing is no test, and what fails fails again; `--hypothesis-profile=search` tries other inputs at each run
@@ -25,6 +28,21 @@ def shared() -> Path:
     if not (folder / "data").is_dir():
         pytest.skip("the shared real data is not beside this checkout")
     return folder
+
+
+@pytest.fixture(scope="session")
+def shared_by_processes(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder that all processes of one run of the tests have in common."""
+    own = tmp_path_factory.getbasetemp()
+    return own.parent if "PYTEST_XDIST_WORKER" in os.environ else own
+
+
+@pytest.fixture(scope="session")
+def phantom_slides(shared_by_processes: Path) -> Path:
+    """The manifest of thirteen slides of twelve patients, made once for all processes; no test writes there."""
+    folder = shared_by_processes / "phantom_slides"
+    with one_process_at_a_time(folder):
+        return make_slides(folder, patients=12, sides=(900, 1500))
 
 
 @contextmanager

@@ -26,6 +26,11 @@ from pathlib import Path
 from typing import NamedTuple
 
 ROOT = Path(__file__).parents[1]
+FURTHER = {  # tests of the command that show what a room does better than its own can
+    "data": ("runs/test_alignment.py", "runs/test_cache_keys.py", "runs/test_given_features.py"),
+    "embedding": ("runs/test_alignment.py", "runs/test_cache_keys.py", "runs/test_failing_models.py"),
+    "targets": ("metrics/test_kind_edges.py", "tasks/test_targets.py"),
+}
 LEFT_OUT = {".git", ".venv", "results", "cache", "build", "dist"}
 FLIPS: dict[type[ast.cmpop], type[ast.cmpop]] = {
     ast.Lt: ast.LtE,
@@ -119,9 +124,11 @@ def drawn(room: str, count: int, seed: int) -> list[Fault]:
 
 
 def tests_of(room: str) -> list[Path]:
-    """The files of a room's tests; those of `bench` itself are the tests of the command."""
+    """The files of a room's tests and those of others that cover it; `bench` itself has the tests of the command."""
     parts = [part for part in Path(room).parts if part != "bench" and not part.endswith(".py")]
-    return sorted((ROOT / "tests" / (parts[0] if parts else "runs")).rglob("test_*.py"))
+    own = parts[0] if parts else "runs"
+    further = [ROOT / "tests" / name for name in FURTHER.get(own, ())]
+    return sorted((ROOT / "tests" / own).rglob("test_*.py")) + further
 
 
 def left_out(folder: str, names: list[str]) -> set[str]:

@@ -4,6 +4,7 @@ import itertools
 import re
 import subprocess
 import sys
+from functools import cache
 
 import pytest
 
@@ -21,7 +22,6 @@ from benchmarks.rooms import (
 )
 
 MODULES = modules()
-IMPORTS = imports(MODULES)
 ROOMS = sorted({room_of(module) for module in MODULES})
 # of registry, beside the names of the package
 PUBLIC_MODULES = {f"registry.{name}" for name in ("card", "errors", "extractor", "text_table")}
@@ -39,28 +39,34 @@ NEVER = {  # room: what it must not import, of the house or from outside
 }
 
 
+@cache
+def all_imports():
+    """Every import of the house, read once in the process that needs them and not where tests are only collected."""
+    return imports(MODULES)
+
+
 def test_no_room_imports_another_in_a_circle():
-    every = [one for one in IMPORTS if not one.types_only]
+    every = [one for one in all_imports() if not one.types_only]
 
     assert circle(arrows(every)) == []
-    assert circle(arrows(IMPORTS)) == [], "not even for a type checker"
+    assert circle(arrows(all_imports())) == [], "not even for a type checker"
 
 
 @pytest.mark.parametrize("room", ROOMS)
 def test_no_modules_of_a_room_import_each_other_in_a_circle(room):
-    own = [one for one in IMPORTS if room_of(one.importer) == room_of(one.target) == room and not one.types_only]
+    own = [one for one in all_imports() if room_of(one.importer) == room_of(one.target) == room and not one.types_only]
     assert circle(arrows(own, of=str)) == []
 
 
 def test_heads_do_not_import_the_package_that_finds_them_by_name():
-    own = {one.importer for one in IMPORTS if one.target == "bench.protocols" and not one.types_only}
+    own = {one.importer for one in all_imports() if one.target == "bench.protocols" and not one.types_only}
 
     assert [importer for importer in own if room_of(importer) == "bench.protocols"] == []
 
 
 @pytest.mark.parametrize("room", NEVER)
 def test_a_room_never_imports(room):
-    wrong = [str(one) for one in IMPORTS if room_of(one.importer) == room and room_of(one.target) in NEVER[room]]
+    wrong = [str(one) for one in all_imports() if room_of(one.importer) == room and room_of(one.target) in NEVER[room]]
 
     assert room in ROOMS
     assert {name for name in NEVER[room] if name.startswith("bench.")} <= set(ROOMS), "a rule names no room"
@@ -74,14 +80,14 @@ def test_beside_the_public_functions_only_the_command_line_the_settings_and_file
 
 
 def test_only_settings_and_runs_know_the_configuration():
-    knowing = {room_of(one.importer) for one in IMPORTS if one.target == "bench.config"}
+    knowing = {room_of(one.importer) for one in all_imports() if one.target == "bench.config"}
 
     assert knowing == {"bench.__main__", "bench.api", "bench.runs"}
 
 
 def test_a_room_imports_of_another_its_public_names_only():
     wrong = []
-    for one in IMPORTS:
+    for one in all_imports():
         own, other = room_of(one.importer), room_of(one.target)
         if own == other or other not in ROOMS or (one.importer, one.target) in COMMANDS:
             continue

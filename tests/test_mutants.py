@@ -56,3 +56,11 @@ def test_a_room_has_the_tests_of_its_name(room: str, folder: str) -> None:
     tests = mutants.tests_of(room)
     assert tests
     assert {path.parent.name for path in tests} == {folder}
+
+
+def test_the_command_covers_rooms_beside_their_own_tests() -> None:
+    for room, files in mutants.FURTHER.items():
+        tests = mutants.tests_of(f"bench/{room}")
+        assert {f"{path.parent.name}/{path.name}" for path in tests} >= set(files)
+        assert all(path.is_file() for path in tests)
+        assert tests[0].parent.name == room

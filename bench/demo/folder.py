@@ -83,7 +83,7 @@ def write_csv(path: Path, rows: Sequence[Mapping[str, str]]) -> None:
 
 def _marker(root: Path) -> str | None:
     try:
-        return (root / MARKER).read_text()
+        return (root / MARKER).read_text("utf-8")
     except OSError:
         return None
 

@@ -53,7 +53,7 @@ class Embedding:
 
     @cached_property
     def _timings(self) -> list[dict[str, float]]:
-        return [json.loads(t.read_text()) for file in self.files if (t := timing_path(file)).is_file()]
+        return [json.loads(t.read_text("utf-8")) for file in self.files if (t := timing_path(file)).is_file()]
 
     @property
     def seconds(self) -> float:

@@ -98,10 +98,10 @@ def _write(
     write_features(path, found, {**attributes, **origin(encoder)})
     seconds = time.perf_counter() - began + _seconds(file)
     with atomic_write(timing_path(path)) as temporary:
-        temporary.write_text(json.dumps({"tiles": len(features), "seconds": round(seconds, 4)}) + "\n")
+        temporary.write_text(json.dumps({"tiles": len(features), "seconds": round(seconds, 4)}) + "\n", "utf-8")
 
 
 def _seconds(file: Path) -> float:
     """What the slide's tiles took: a slide vector cannot be made without them."""
-    timing: dict[str, Any] = json.loads(timing_path(file).read_text()) if timing_path(file).is_file() else {}
+    timing: dict[str, Any] = json.loads(timing_path(file).read_text("utf-8")) if timing_path(file).is_file() else {}
     return float(timing.get("seconds", 0.0))

@@ -223,7 +223,9 @@ def _finish(
     coords = None if shard.coords is None else shard.coords[rows]
     write_features(path, features, attributes, coords, shard.coords_attributes)
     with atomic_write(timing_path(path)) as temporary:
-        temporary.write_text(json.dumps({"tiles": len(rows), "seconds": round(maker.seconds + waited, 4)}) + "\n")
+        temporary.write_text(
+            json.dumps({"tiles": len(rows), "seconds": round(maker.seconds + waited, 4)}) + "\n", "utf-8"
+        )
 
 
 def _gather(job: EmbeddingJob[Any], shards: Sequence[Shard], on_corrupt: str) -> Embedding:

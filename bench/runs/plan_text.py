@@ -107,6 +107,6 @@ def _totals(plan: Plan, every: list[Todo]) -> str:
 @cache
 def _rate(of_model: Path) -> float | None:
     files = itertools.islice(of_model.glob("*/*.timing.json"), TIMINGS)
-    timings = [json.loads(file.read_text()) for file in files]
+    timings = [json.loads(file.read_text("utf-8")) for file in files]
     seconds = sum(timing["seconds"] for timing in timings)
     return sum(timing["tiles"] for timing in timings) / seconds if seconds else None

@@ -35,6 +35,13 @@ def cohort(tmp_path_factory: pytest.TempPathFactory) -> pd.DataFrame:
     return table
 
 
+@pytest.fixture
+def _small(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Tiles of a sixteenth of the area, for tests of files and seeds."""
+    monkeypatch.setattr(tiles, "SIZE", 56)
+
+
+@pytest.mark.usefixtures("_small")
 def test_same_seed_same_bytes_other_seed_other_pixels(tmp_path: Path) -> None:
     one = make_tiles(tmp_path / "a", seed=3, patients=6, tiles_per_patient=6).parent
     two = make_tiles(tmp_path / "elsewhere" / "b", seed=3, patients=6, tiles_per_patient=6).parent
@@ -44,6 +51,7 @@ def test_same_seed_same_bytes_other_seed_other_pixels(tmp_path: Path) -> None:
     assert not set(pixels.values()) & set(_digests(other).values())
 
 
+@pytest.mark.usefixtures("_small")
 def test_a_larger_cohort_keeps_the_tiles_of_a_smaller_one(tmp_path: Path) -> None:
     few = _digests(make_tiles(tmp_path / "few", patients=6, tiles_per_patient=6).parent)
     more = _digests(make_tiles(tmp_path / "more", patients=7, tiles_per_patient=8).parent)
@@ -98,6 +106,7 @@ def test_structure_tells_the_classes_and_colour_does_not(cohort: pd.DataFrame) -
     assert structure > colour + 0.1
 
 
+@pytest.mark.usefixtures("_small")
 def test_a_whole_folder_is_left_alone_and_a_stale_one_is_made_anew(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -113,6 +122,7 @@ def test_a_whole_folder_is_left_alone_and_a_stale_one_is_made_anew(
     assert [p.name for p in tmp_path.iterdir()] == ["tiles"]
 
 
+@pytest.mark.usefixtures("_small")
 def test_a_build_that_fails_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     real, calls = tiles.render, []
 
@@ -128,6 +138,7 @@ def test_a_build_that_fails_leaves_nothing(tmp_path: Path, monkeypatch: pytest.M
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.usefixtures("_small")
 def test_a_killed_build_is_not_taken_for_whole(tmp_path: Path) -> None:
     root = tmp_path / "tiles"
     code = (
@@ -154,8 +165,8 @@ def test_a_killed_build_is_not_taken_for_whole(tmp_path: Path) -> None:
 
 
 def test_two_builders_at_once_agree(tmp_path: Path) -> None:
-    code = "import sys; from pathlib import Path; from bench.demo import make_tiles\n"
-    code += "make_tiles(Path(sys.argv[1]), patients=6, tiles_per_patient=6)"
+    code = "import sys; from pathlib import Path; from bench.demo import tiles; tiles.SIZE = 56\n"
+    code += "tiles.make_tiles(Path(sys.argv[1]), patients=6, tiles_per_patient=6)"
     command = [sys.executable, "-c", code, str(tmp_path / "tiles")]
     children = [subprocess.Popen(command) for _ in range(2)]
     assert [child.wait() for child in children] == [0, 0]

@@ -112,7 +112,7 @@ def test_linear_eva_is_a_plain_loop(classes: int) -> None:
 @pytest.mark.parametrize("classes", [2, 3])
 def test_linear_thunder_is_nine_plain_loops(classes: int) -> None:
     train, val, test = (cohort(n, classes=classes, seed=s, separation=0.6) for n, s in ((90, 0), (60, 1), (80, 2)))
-    predictions = preset("linear_thunder", train, val, test, seed=1, epochs=30, batch_size=16)
+    predictions = preset("linear_thunder", train, val, test, seed=1, epochs=12, batch_size=16)
     choice = selection.inner_cv(train, val, 1)
     train = choice.samples.take(choice.fit[0])
     torch.manual_seed(1)
@@ -123,7 +123,7 @@ def test_linear_thunder_is_nine_plain_loops(classes: int) -> None:
         optimiser = torch.optim.Adam(head.parameters(), lr=lr, weight_decay=wd)
         shuffle = torch.Generator().manual_seed(1)
         best, kept, state = -1.0, -1, None
-        for epoch in range(30):
+        for epoch in range(12):
             for rows in torch.randperm(90, generator=shuffle).split(16):
                 loss = torch.nn.functional.cross_entropy(
                     head(torch.from_numpy(train.features)[rows]), torch.from_numpy(train.labels)[rows]
@@ -143,7 +143,7 @@ def test_linear_thunder_is_nine_plain_loops(classes: int) -> None:
     with torch.no_grad():
         expected = torch.softmax(heads[chosen](torch.from_numpy(test.features)), 1)
     np.testing.assert_allclose(predictions.scores, expected, atol=1e-4)
-    again = preset("linear_thunder", choice.samples.take(choice.fit[0]), val, test, seed=1, epochs=30, batch_size=16)
+    again = preset("linear_thunder", choice.samples.take(choice.fit[0]), val, test, seed=1, epochs=12, batch_size=16)
     assert again.scores.tobytes() == predictions.scores.tobytes()
 
 

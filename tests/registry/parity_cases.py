@@ -39,7 +39,7 @@ def official(name: str) -> np.lib.npyio.NpzFile:
 
 def tensors(spec: Spec) -> State:
     """The weight file's entries, by the rule."""
-    return {key: torch.from_numpy(np.array(value)) for key, value in rule().build(spec).items()}
+    return {key: torch.from_numpy(np.asarray(value)) for key, value in rule().build(spec).items()}
 
 
 def nested(spec: Spec, state: State) -> dict[str, Any]:

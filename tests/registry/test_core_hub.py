@@ -213,9 +213,10 @@ def test_remote_code_runs_only_when_told(hub):
     assert not any("modeling" in line or "safetensors" in line for line in hub.log)
 
 
-def test_the_environment_names_the_hub(hub, tmp_path):
-    """``HF_ENDPOINT`` and ``HF_HOME`` as a user sets them, in a process of its own."""
-    code = f"import registry; print(registry.load('hf-hub:{OPEN}').weights.commit)"
+def test_the_environment_names_the_hub_and_registry_first_makes_timm_importable(hub, tmp_path):
+    """``HF_ENDPOINT`` and ``HF_HOME`` as a user sets them, and the imports in this order, in a process of its own."""
+    imports = "import registry, timm, torchvision.transforms.v2; assert timm.is_model('resnet18')"
+    code = f"{imports}; print(registry.load('hf-hub:{OPEN}').weights.commit)"
     environment = {**os.environ, "HF_ENDPOINT": hub.url, "HF_HOME": str(tmp_path / "home")}
     done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True)
     assert done.stdout.strip() == COMMIT, done.stderr

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from leaderboard_runs import CLASSES, lines, predicted, rebuild
 
@@ -37,6 +37,7 @@ FEW = {"model": st.sampled_from(["a", "b", "a@random"]), "primary_metric": st.ju
 ALIKE = {**dict.fromkeys(("frontend", "protocol", "cohort_hash", "head_config_hash"), st.just("x")), **FEW}
 
 
+@settings(max_examples=60)  # an example is a results folder and its tables
 @given(
     rows=st.lists(st.fixed_dictionaries(FIELDS) | st.fixed_dictionaries({**FIELDS, **ALIKE}), min_size=1, max_size=6)
 )

@@ -7,7 +7,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from saved_runs import Predicted
@@ -43,6 +43,7 @@ def any_predictions(draw: st.DrawFn, kind: str) -> tuple[Predicted, list[str]]:
 
 
 @pytest.mark.parametrize("kind", METRICS)
+@settings(max_examples=50)  # of each kind: an example is a row and a table on the disk
 @given(data=st.data())
 def test_predictions_of_every_kind_come_back_bit_for_bit(
     kind: str, data: st.DataObject, tmp_path_factory: pytest.TempPathFactory

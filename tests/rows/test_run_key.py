@@ -1,6 +1,7 @@
 """A run has a place of its own in the results folder, whatever its names are, and replaces only itself."""
 
 import dataclasses
+import urllib.parse
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ from hypothesis import strategies as st
 from saved_runs import KEY, predicted, row_of
 
 from bench.rows import RunKey, predictions_path, read_predictions, read_row, read_rows, row_path, write
-from bench.rows.run_key import file_name
+from bench.rows.run_key import LONGEST_NAME, file_name
 
 NAMES = [field.name for field in dataclasses.fields(RunKey) if isinstance(getattr(KEY, field.name), str)]
 HOSTILE = [
@@ -104,3 +105,18 @@ def test_a_file_name_is_one_visible_component(name: str) -> None:
     assert not set(encoded) & set('/\\:*?"<>|+= ')
     assert not encoded.startswith(".")
     assert 0 < len(encoded) <= 82
+
+
+@given(st.text("ab-_.é", min_size=1, max_size=200))
+def test_a_name_is_shortened_to_the_longest_and_no_further(name: str) -> None:
+    encoded = file_name(name)
+    assert len(encoded) <= LONGEST_NAME + 2 * encoded.startswith("%2E")
+    assert ("," in encoded) == (len(urllib.parse.quote(name, safe="@")) > LONGEST_NAME)
+    if "," in encoded:
+        assert len(encoded) >= LONGEST_NAME
+        assert len(encoded.rpartition(",")[2]) == 16
+
+
+def test_names_of_every_length_are_told_apart() -> None:
+    names = ["n" * length for length in range(1, 3 * LONGEST_NAME)]
+    assert len({file_name(name) for name in names}) == len(names)

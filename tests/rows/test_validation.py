@@ -6,12 +6,14 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from saved_runs import KEY, row_of
 
 from bench.rows import SCHEMA, Row, read_row, read_rows, row_path, warn_once, write
+from bench.rows.validation import LARGEST
 
 Record = dict[str, Any]
 
@@ -208,3 +210,10 @@ def test_whatever_a_row_holds_it_is_read_or_named(tmp_path_factory: pytest.TempP
     rows, sentences = read_rows(results)
     assert len(rows) + len(sentences) == 1
     assert all(str(path) in sentence for sentence in sentences)
+
+
+@pytest.mark.parametrize("value", [LARGEST, np.nextafter(LARGEST, 0), -LARGEST, float("inf"), 1e308])
+def test_a_number_at_the_bound_is_written_as_it_can_be_read(tmp_path: Path, value: float) -> None:
+    row = write(tmp_path, row_of(metrics={"auroc": {"value": value, "ci_low": None, "ci_high": None}}), None)
+    assert read_rows(tmp_path) == ([row], [])
+    assert (row.metrics["auroc"]["value"] is None) == (not abs(value) < LARGEST)

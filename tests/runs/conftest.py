@@ -1,17 +1,19 @@
 """A cohort of made-up slides, and a finished run on it."""
 
+import json
 import shutil
+from dataclasses import asdict
 
 import pandas as pd
 import pytest
+from command_helpers import Done
+from processes import one_process_at_a_time
 from slide_command_helpers import on_slides
-
-from bench.demo import make_slides
 
 
 @pytest.fixture(scope="session")
-def cohort(tmp_path_factory):
-    return make_slides(tmp_path_factory.mktemp("slides") / "cohort", patients=12, sides=(900, 1500))
+def cohort(phantom_slides):
+    return phantom_slides
 
 
 @pytest.fixture(scope="session")
@@ -22,13 +24,26 @@ def table(cohort):
 
 
 @pytest.fixture(scope="session")
-def finished(cohort, tmp_path_factory):
-    """Two models on the cohort with heads of both kinds and two seeds."""
-    folder = tmp_path_factory.mktemp("run")
-    arguments = ("model=[efficientnet_lite0,colour]", "protocol=[linear,pooled,abmil]", "seeds=[0,1]")
-    done = on_slides(folder, cohort, *arguments, "protocols.abmil.epochs=3")
-    assert done.returncode == 0, done.stderr
-    return folder, done
+def few_slides(table, tmp_path_factory):
+    """The manifest of one slide of each side and class, for a run with `tasks.slides.min_groups=1`."""
+    path = tmp_path_factory.mktemp("few") / "few.csv"
+    table.groupby(["split", "label"]).head(1).to_csv(path, index=False)
+    return path
+
+
+@pytest.fixture(scope="session")
+def finished(cohort, shared_by_processes):
+    """Two models on the cohort with heads of both kinds and two seeds, run once for all processes."""
+    folder = shared_by_processes / "finished_run"
+    printed = folder / "printed.json"
+    with one_process_at_a_time(folder):
+        if not printed.exists():
+            folder.mkdir(exist_ok=True)
+            arguments = ("model=[efficientnet_lite0,colour]", "protocol=[linear,pooled,abmil]", "seeds=[0,1]")
+            done = on_slides(folder, cohort, *arguments, "protocols.abmil.epochs=3")
+            assert done.returncode == 0, done.stderr
+            printed.write_text(json.dumps(asdict(done)))
+    return folder, Done(**json.loads(printed.read_text()))
 
 
 @pytest.fixture

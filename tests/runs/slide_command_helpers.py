@@ -5,10 +5,14 @@ import tifffile
 from command_helpers import bench
 
 SLIDES = 13  # of twelve patients, one of whom has two
+FEW_STRENGTHS = {"linear": "protocols.linear.n_strengths=9", "pooled": "+protocols.pooled.settings.n_strengths=9"}
 
 
 def on_slides(folder, data, *arguments, **kwargs):
-    return bench(folder, "task=slides", f"data={data}", "null=none", "bootstrap=50", *arguments, **kwargs)
+    """The command on slides, whose logistic regressions try nine strengths."""
+    heads = next((argument for argument in reversed(arguments) if argument.startswith("protocol=")), "")
+    few = [setting for head, setting in FEW_STRENGTHS.items() if head in heads]
+    return bench(folder, "task=slides", f"data={data}", "null=none", "bootstrap=50", *few, *arguments, **kwargs)
 
 
 def features(folder, model, cache="cache"):

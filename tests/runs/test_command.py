@@ -14,7 +14,8 @@ from PIL import Image
 from bench.demo import make_tiles
 from bench.report.__main__ import main as report
 
-SHARDS = 36  # of 72 tiles
+SHARDS = 36  # of a tile each
+LIGHT = ("bootstrap=50", "protocols.linear.n_strengths=9")
 FEW = ("protocols.simpleshot.shots=[1,4]", "protocols.simpleshot.episodes=20")
 PLUGIN = """
 from registry.card import Architecture, ModelCard, Preprocessing, Pretraining
@@ -33,13 +34,13 @@ CARDS = (
 @pytest.fixture(scope="module")
 def cohort(tmp_path_factory):
     """The manifest of a small phantom cohort."""
-    return make_tiles(tmp_path_factory.mktemp("cohort") / "tiles", patients=12, tiles_per_patient=6)
+    return make_tiles(tmp_path_factory.mktemp("cohort") / "tiles", patients=6, tiles_per_patient=6)
 
 
 @pytest.fixture(scope="module")
 def finished(cohort, tmp_path_factory):
     folder = tmp_path_factory.mktemp("run")
-    done = bench(folder, "task=tiles", f"data={cohort}", "null=same", "bootstrap=200")
+    done = bench(folder, "task=tiles", f"data={cohort}", "null=same", *LIGHT)
     assert done.returncode == 0, done.stderr
     return folder, done
 
@@ -82,7 +83,7 @@ def test_a_second_run_does_nothing_again(finished, cohort):
     folder, _ = finished
     before = files(folder, "cache/features/**/*.h5"), files(folder, "results/rows/**/*.json")
     tables = {name: data for name, (_, data) in files(folder, "results/*.csv").items()}
-    done = bench(folder, "task=tiles", f"data={cohort}", "null=same", "bootstrap=200")
+    done = bench(folder, "task=tiles", f"data={cohort}", "null=same", *LIGHT)
     assert done.returncode == 0, done.stderr
     assert (files(folder, "cache/features/**/*.h5"), files(folder, "results/rows/**/*.json")) == before
     assert {name: data for name, (_, data) in files(folder, "results/*.csv").items()} == tables
@@ -111,6 +112,7 @@ def test_batches_workers_and_company_change_no_feature(finished, cohort):
         f"data={cohort}",
         "model=[efficientnet_lite2,efficientnet_lite0]",
         "null=none",
+        "protocol=knn",
         "batch_size=5",
         "workers=3",
         "cache=other_cache",
@@ -228,7 +230,7 @@ def test_what_a_baseline_can_and_cannot_tell(tmp_path):
 @pytest.mark.slow
 def test_killed_ten_times_the_features_are_those_of_an_undisturbed_run(cohort, tmp_path):
     """Each time at a random moment after a further shard is written and before all are."""
-    arguments = ["task=tiles", f"data={cohort}", "null=none", "protocol=knn", "shard_tiles=2", "batch_size=1"]
+    arguments = ["task=tiles", f"data={cohort}", "null=none", "protocol=knn", "shard_tiles=1", "batch_size=1"]
     assert bench(tmp_path, *arguments, "cache=plain", "results=plain_results").returncode == 0
     kills, rng, before = 10, random.Random(0), {}
 

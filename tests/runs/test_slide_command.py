@@ -181,6 +181,7 @@ def kill_and_finish(cohort, folder, model, kills, seed):
     return len(done_at_kill)
 
 
+@pytest.mark.slow
 def test_killed_twice_the_files_are_those_of_an_undisturbed_run(cohort, tmp_path):
     assert 1 <= kill_and_finish(cohort, tmp_path, "colour", 2, seed=0) < SLIDES
 

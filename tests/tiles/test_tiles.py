@@ -1,3 +1,5 @@
+import dataclasses
+
 import h5py
 import numpy as np
 import pytest
@@ -119,3 +121,16 @@ def test_digest_follows_the_content_not_the_place(tmp_path):
     os.remove(tmp_path / "b" / "1.png")
     with pytest.raises(UserError, match=r"1\.png cannot be read"):
         moved.digest()
+
+
+@pytest.mark.parametrize("alpha", [0, 1, 100, 200, 254, 255])
+def test_a_tile_shows_as_much_of_the_white_behind_it_as_it_is_transparent(tmp_path, pixels, alpha):
+    glassy = np.concatenate([pixels, np.full((20, 24, 1), alpha, np.uint8)], axis=2)
+    expected = (pixels * (alpha / 255) + 255 * (1 - alpha / 255)).astype(float)
+    np.testing.assert_allclose(decode_tile(write(tmp_path / "a.png", glassy)), expected, atol=1)
+
+
+def test_a_batch_is_not_changed_by_those_who_get_it(tmp_path):
+    for batch in make_source(tmp_path, 4).batches(2, workers=1):
+        with pytest.raises(dataclasses.FrozenInstanceError):
+            batch.rows = batch.rows + 1
