@@ -101,7 +101,7 @@ def fit_predict(train: Samples, val: Samples | None, test: Samples, config: Conf
         )
     if notes:
         info["notes"] = notes
-    return Predictions.of(test, risk[:, None], info, metrics=by_group(of_samples, test.groups, seed))
+    return Predictions.of(test, risk[:, None], info, metrics=by_group(of_samples, test.groups))
 
 
 def _fit(x: np.ndarray, y: np.ndarray, alpha: float, config: Config) -> tuple[Callable[[np.ndarray], np.ndarray], bool]:

@@ -68,7 +68,7 @@ def fit_predict(train: Samples, val: Samples | None, test: Samples, config: Conf
         values[f"map_at_{k}"] = average_precision(own, relevant, k)
         values[f"top_{k}"] = own[:, :k].any(axis=1).astype(float)
         values[f"majority_{k}"] = (mine > others.max(axis=1)).astype(float)
-    metrics = by_group(values, test.groups, seed)
+    metrics = by_group(values, test.groups)
     blind = vote_shares(database.labels[rows], ks[-1:], n_classes)[0]
     return Predictions.of(test, blind, {"k": ks.tolist(), "metric": config.metric}, metrics=metrics)
 

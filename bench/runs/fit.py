@@ -27,7 +27,7 @@ from registry.card import Preprocessing
 from registry.errors import UserError
 
 UNDEFINED_SHARE = 0.05  # of the resamples, from which on a row has a note
-FEWEST_GROUPS = 20  # from which on intervals cover 92 to 97 % (python -m benchmarks.coverage)
+FEWEST_GROUPS = 8  # from which on intervals were simulated (python -m benchmarks.coverage)
 
 
 def head_config_hash(head: protocols.Head) -> str:
@@ -113,7 +113,8 @@ class Run:
                 },
             )
             row.notes.extend([*notes, *embedding.weights.get("notes", []), *predictions.info.get("notes", [])])
-            row.notes.extend(_interval_notes(row, undefined))
+            ranked_by = self.cohort.manifest.target.metrics.metrics
+            row.notes.extend(_interval_notes(row, {name: undefined[name] for name in ranked_by if name in undefined}))
         except Exception as error:
             return self.fail(error, notes)
         try:
@@ -267,13 +268,13 @@ def _shrinkage(wanted: Preprocessing, size: int) -> float:
 
 def _interval_notes(row: Row, undefined: Mapping[str, float]) -> Iterator[str]:
     """What a reader of the intervals must know."""
-    most = max(undefined.values(), default=0.0)
-    if most > UNDEFINED_SHARE:
-        named = ", ".join(name for name, share in undefined.items() if share > UNDEFINED_SHARE)
-        yield f"up to {100 * most:.0f} % of the resamples leave {named} undefined, as they lack a class or an event"
-    if row.n_groups is not None and row.n_groups < FEWEST_GROUPS:
+    often = {name: share for name, share in undefined.items() if share > UNDEFINED_SHARE}
+    if often:
+        most = 100 * max(often.values())
+        yield f"up to {most:.0f} % of the resamples leave {', '.join(often)} undefined, as they lack a class or an event"
+    if row.n_groups is not None and 1 < row.n_groups < FEWEST_GROUPS:
         yield (
-            f"{row.n_groups} test groups: below {FEWEST_GROUPS} the intervals can cover less than they say "
+            f"the test samples are of {row.n_groups} groups: of fewer than {FEWEST_GROUPS}, intervals can be too narrow "
             "(docs/STATISTICS.md)"
         )
 

@@ -74,12 +74,12 @@ def test_the_strata_of_several_labels_are_the_label_that_is_the_rarest_or_rarely
 def test_a_side_without_one_of_the_answers_is_refused(kind: str, labels: np.ndarray, lacking: str, side: str) -> None:
     settings = task(kind, targets=["first", "second"])
     with pytest.raises(UserError, match=f"^The {side} samples of The table have .*{lacking}"):
-        targets.get(kind).check_side(labels, settings, side, "The table")
+        targets.get(kind).check_part(labels, settings, side, "The table")
     with pytest.raises(UserError, match=f"^The table has no {side} samples"):
-        targets.get(kind).check_side(labels[:0], settings, side, "The table")
+        targets.get(kind).check_part(labels[:0], settings, side, "The table")
 
 
 def test_a_side_with_all_answers_is_taken() -> None:
     two = task("multilabel", targets=["first", "second"])
-    targets.get("multilabel").check_side(np.array([[1, 0], [0, 1]]), two, "test", "The table")
-    targets.get("survival").check_side(np.array([[1.0, 1.0], [2.0, 0.0]]), two, "test", "The table")
+    targets.get("multilabel").check_part(np.array([[1, 0], [0, 1]]), two, "test", "The table")
+    targets.get("survival").check_part(np.array([[1.0, 1.0], [2.0, 0.0]]), two, "test", "The table")
