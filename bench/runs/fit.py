@@ -271,11 +271,11 @@ def _interval_notes(row: Row, undefined: Mapping[str, float]) -> Iterator[str]:
     often = {name: share for name, share in undefined.items() if share > UNDEFINED_SHARE}
     if often:
         most = 100 * max(often.values())
-        yield f"up to {most:.0f} % of the resamples leave {', '.join(often)} undefined, as they lack a class or an event"
+        yield f"up to {most:.0f} % of the resamples leave {', '.join(often)} undefined: they lack a class or an event"
     if row.n_groups is not None and 1 < row.n_groups < FEWEST_GROUPS:
         yield (
-            f"the test samples are of {row.n_groups} groups: of fewer than {FEWEST_GROUPS}, intervals can be too narrow "
-            "(docs/STATISTICS.md)"
+            f"the test samples are of {row.n_groups} groups: of fewer than {FEWEST_GROUPS}, intervals can be too "
+            "narrow (docs/STATISTICS.md)"
         )
 
 
