@@ -6,14 +6,13 @@ import contextlib
 import dataclasses
 import os
 import traceback
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
-from bench import metrics, protocols, rows
+from bench import protocols, rows
 from bench.data import MPP_TOLERANCE, Cohort, EmbeddingPlan, file_name, split_samples
 from bench.embedding import Embedding, read_features
 from bench.files import digest, unwritable
@@ -22,12 +21,10 @@ from bench.rows import Row, RunKey
 from bench.runs.attention import draw_heatmap, write_attention
 from bench.runs.context import RunContext
 from bench.runs.models import Model
+from bench.runs.scoring import scored
 from bench.tasks import SampleLevel, TaskConfig
 from registry.card import Preprocessing
 from registry.errors import UserError
-
-UNDEFINED_SHARE = 0.05  # of the resamples, from which on a row has a note
-FEWEST_GROUPS = 8  # from which on intervals were simulated (python -m benchmarks.coverage)
 
 
 def head_config_hash(head: protocols.Head) -> str:
@@ -91,12 +88,11 @@ class Run:
             n_train, n_val, n_test = len(train), len(val) if val is not None else 0, len(test)
             predictions = self.head.fit_predict(train, val, test, self.seed)
             predictions = dataclasses.replace(predictions, kind=self.task.kind)
-            scored = self._scores(predictions, train)
-            undefined = {name: of.undefined_share for name, of in scored.items() if of.undefined_share}
+            found = scored(predictions, train, self.cohort.manifest.target, self.context.config.bootstrap)
             row = dataclasses.replace(
                 self._row(),
                 status="ok",
-                metrics={name: dataclasses.asdict(of.interval()) for name, of in scored.items()} | predictions.metrics,
+                metrics=found.metrics,
                 n_train=n_train,
                 n_val=n_val,
                 n_test=n_test,
@@ -105,16 +101,10 @@ class Run:
                 feature_dim=test.dim,
                 tiles_per_s=embedding.tiles_per_s,
                 run_hash=self.run_hash(features),
-                info={
-                    **predictions.info,
-                    **self._risk_groups(predictions),
-                    "weights": embedding.weights,
-                    "undefined_resamples": undefined,
-                },
+                info={**predictions.info, **found.info, "weights": embedding.weights},
             )
-            row.notes.extend([*notes, *embedding.weights.get("notes", []), *predictions.info.get("notes", [])])
-            ranked_by = self.cohort.manifest.target.metrics.metrics
-            row.notes.extend(_interval_notes(row, {name: undefined[name] for name in ranked_by if name in undefined}))
+            of_head = predictions.info.get("notes", [])
+            row.notes.extend([*notes, *embedding.weights.get("notes", []), *of_head, *found.notes])
         except Exception as error:
             return self.fail(error, notes)
         try:
@@ -132,33 +122,11 @@ class Run:
         )
         return ""
 
-    def _scores(self, predictions: protocols.Predictions, train: Samples | Bags) -> dict[str, metrics.Replicates]:
-        """The metrics of the predictions; none where these are votes over the draws that the head averages."""
-        if predictions.averages_draws:
-            return {}
-        return metrics.score_all(
-            predictions.y_true,
-            predictions.scores,
-            predictions.calibrated,
-            predictions.groups,
-            kind=self.cohort.manifest.target.metrics,
-            train=train.labels,
-            thresholds=predictions.info.get("thresholds", {}),
-            n_boot=self.context.config.bootstrap,
-        )
-
     @property
     def _part(self) -> str:
         """What distinguishes this run from others of the same model and protocol, where there are several."""
         several = [f"seed {self.seed}"] if len(self.context.config.seeds) > 1 else []
         return "".join(f" · {name}" for name in [*several, *([f"fold {self.fold}"] if self.fold else [])])
-
-    def _risk_groups(self, predictions: protocols.Predictions) -> dict[str, dict[str, Any]]:
-        """Of survival, how the curves of the test samples of high and of low risk differ."""
-        if self.cohort.manifest.target.head_kind != "survival":
-            return {}
-        found = metrics.risk_groups(predictions.y_true, predictions.scores[:, 0], predictions.groups)
-        return {"risk_groups": found}
 
     def _show(self, predictions: protocols.Predictions, embedding: Embedding) -> dict[str, str]:
         """Save what the head attended to and draw it over the previews; says where the former is."""
@@ -264,19 +232,6 @@ def _shrinkage(wanted: Preprocessing, size: int) -> float:
     if wanted.resize is None:
         return 1.0
     return size / (wanted.resize if isinstance(wanted.resize, int) else min(wanted.resize))
-
-
-def _interval_notes(row: Row, undefined: Mapping[str, float]) -> Iterator[str]:
-    """What a reader of the intervals must know."""
-    often = {name: share for name, share in undefined.items() if share > UNDEFINED_SHARE}
-    if often:
-        most = 100 * max(often.values())
-        yield f"up to {most:.0f} % of the resamples leave {', '.join(often)} undefined: they lack a class or an event"
-    if row.n_groups is not None and 1 < row.n_groups < FEWEST_GROUPS:
-        yield (
-            f"the test samples are of {row.n_groups} groups: of fewer than {FEWEST_GROUPS}, intervals can be too "
-            "narrow (docs/STATISTICS.md)"
-        )
 
 
 def sentence_of(error: Exception, model: str = "") -> str:

@@ -1,0 +1,83 @@
+"""What a run scores: the metrics of its predictions, and what a reader of their intervals must know."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+from bench import metrics
+from bench.protocols import Bags, Predictions, Samples
+from bench.targets import TargetType
+
+UNDEFINED_SHARE = 0.05  # of the resamples, from which on a row has a note
+FEWEST_GROUPS = 8  # from which on intervals were simulated (python -m benchmarks.coverage)
+
+
+@dataclass(frozen=True)
+class Scored:
+    """The metrics of a row, and what goes into its `info` and `notes`."""
+
+    metrics: dict[str, dict[str, Any]]
+    info: dict[str, Any]
+    notes: list[str]
+
+
+def scored(predictions: Predictions, train: Samples | Bags, target: TargetType, n_boot: int) -> Scored:
+    """The metrics of the predictions and those that the head made itself.
+
+    There are none of the predictions where these are votes over the draws that the head averages.
+    """
+    if predictions.averages_draws:
+        return Scored(predictions.metrics, {}, [])
+    found = metrics.score_all(
+        predictions.y_true,
+        predictions.scores,
+        predictions.calibrated,
+        predictions.groups,
+        kind=target.metrics,
+        train=train.labels,
+        thresholds=predictions.info.get("thresholds", {}),
+        n_boot=n_boot,
+    )
+    undefined = {name: of.undefined_share for name, of in found.items() if of.undefined_share}
+    n_groups = len(np.unique(predictions.groups))
+    return Scored(
+        {name: asdict(of.interval()) for name, of in found.items()} | predictions.metrics,
+        {"undefined_resamples": undefined, **_clustered_auc(predictions, target), **_risk_groups(predictions, target)},
+        list(_notes({name: undefined[name] for name in target.metrics.metrics if name in undefined}, n_groups)),
+    )
+
+
+def _clustered_auc(predictions: Predictions, target: TargetType) -> dict[str, dict[str, float]]:
+    """Of two classes, the interval of the AUROC in closed form, beside that of the row."""
+    if not target.metrics.probabilities or predictions.scores.shape[1] != 2:
+        return {}
+    if len(np.unique(predictions.y_true)) < 2:
+        return {}
+    found = metrics.clustered_auc(predictions.y_true, predictions.scores[:, 1], predictions.groups)
+    return {"auroc_obuchowski": found._asdict()}
+
+
+def _risk_groups(predictions: Predictions, target: TargetType) -> dict[str, dict[str, Any]]:
+    """Of survival, how the curves of the test samples of high and of low risk differ."""
+    if target.head_kind != "survival":
+        return {}
+    found = metrics.risk_groups(predictions.y_true, predictions.scores[:, 0], predictions.groups)
+    return {"risk_groups": found}
+
+
+def _notes(undefined: Mapping[str, float], n_groups: int) -> Iterator[str]:
+    often = {name: share for name, share in undefined.items() if share > UNDEFINED_SHARE}
+    if often:
+        most = 100 * max(often.values())
+        yield f"up to {most:.0f} % of the resamples leave {', '.join(often)} undefined: they lack a class or an event"
+    if n_groups == 1:
+        yield "the test samples are of one group, so there are no intervals"
+    elif n_groups < FEWEST_GROUPS:
+        yield (
+            f"the test samples are of {n_groups} groups: of fewer than {FEWEST_GROUPS}, intervals can be too narrow "
+            "(docs/STATISTICS.md)"
+        )
