@@ -69,12 +69,15 @@ def _class_counts(
     cells = WeightSums(y_true.astype(np.int64) * n_classes + scores.argmax(axis=1), groups)
     true_class, predicted_class = np.divmod(cells.keys, n_classes)
     on_diagonal = true_class == predicted_class
+    by_predicted = np.argsort(predicted_class, kind="stable")
+    true_ones, true_starts = np.unique(true_class, return_index=True)  # the cells are ordered by their true class
+    predicted_ones, predicted_starts = np.unique(predicted_class[by_predicted], return_index=True)
 
     def counts(weights: Weights) -> tuple[Counts, Counts, Counts]:
         confusion = cells(weights)
         true, predicted, hit = (np.zeros((n_classes, weights.shape[1])) for _ in range(3))
-        np.add.at(true, true_class, confusion)
-        np.add.at(predicted, predicted_class, confusion)
+        true[true_ones] = np.add.reduceat(confusion, true_starts)
+        predicted[predicted_ones] = np.add.reduceat(confusion[by_predicted], predicted_starts)
         hit[true_class[on_diagonal]] = confusion[on_diagonal]
         return true, predicted, hit
 

@@ -104,12 +104,12 @@ def studentised(value: float, centre: float, influence: Influence, scale: Scale)
     NaN bounds where there is one group, where a block cannot be left out, where none moves the statistic, and where the
     centre lies on a bound of the scale.
     """
-    from scipy.stats import t
+    from scipy.special import stdtrit
 
     error = standard_error(influence)
     if math.isnan(value) or math.isnan(error) or not scale.low < centre < scale.high:
         return Interval(value, math.nan, math.nan)
     stretched, slope = scale.stretched(centre)
-    half = float(t.ppf(0.975, degrees_of_freedom(influence))) * error * slope
+    half = float(stdtrit(degrees_of_freedom(influence), 0.975)) * error * slope
     low, high = scale.original(stretched - half), scale.original(stretched + half)
     return Interval(value, min(low, value), max(high, value))
