@@ -116,11 +116,12 @@ def replicate(
     draws: dict[Key, list[np.ndarray]] = {key: [np.empty(0)] for key in estimators}
     centres, influences = dict(values), {key: np.empty(0) for key in estimators}
     if n_groups > 1 and n_boot:
-        chunk = min(_CHUNK, max(1, _CHUNK_ELEMENTS // n_samples))
+        most_columns = max(1, _CHUNK_ELEMENTS // n_samples)
+        chunk = min(_CHUNK, most_columns)
         for weights in group_weights(n_groups, n_boot, seed, chunk, most):
             for key, of in estimators.items():
                 draws[key].append(of.statistic(weights[: n_groups + len(of.added)]))
-        for key, left_out in _jackknife(estimators, blocks_of(n_groups, seed), chunk).items():
+        for key, left_out in _jackknife(estimators, blocks_of(n_groups, seed), min(2 * _CHUNK, most_columns)).items():
             centres[key], influences[key] = float(left_out[-1]), influence_of(left_out[:-1])
     return {
         key: Replicates(values[key], np.concatenate(draws[key]), centres[key], influences[key], of.scale)
@@ -171,12 +172,22 @@ class WeightSums:
     def __init__(self, keys: Int[np.ndarray, " sample"], groups: Int[np.ndarray, " sample"]) -> None:
         from scipy.sparse import csr_array
 
-        self.keys, cell = np.unique(keys, return_inverse=True)
+        self.keys, cell = _distinct(keys)
         once = np.ones(len(keys), np.int32)
         self._counts = csr_array((once, (cell, groups)), shape=(len(self.keys), int(groups.max()) + 1))
 
     def __call__(self, weights: Weights) -> Float[np.ndarray, "key resample"]:
         return (self._counts @ weights).astype(np.float64)
+
+
+def _distinct(keys: Int[np.ndarray, " sample"]) -> tuple[Int[np.ndarray, " key"], Int[np.ndarray, " sample"]]:
+    """`np.unique` with the inverse; without its sort where the keys are not much larger than they are many."""
+    if keys.min() < 0 or keys.max() > 8 * len(keys):
+        distinct, place = np.unique(keys, return_inverse=True)
+        return distinct, place
+    occurs = np.zeros(int(keys.max()) + 1, bool)
+    occurs[keys] = True
+    return np.flatnonzero(occurs), (np.cumsum(occurs) - 1)[keys]
 
 
 def group_sums(
