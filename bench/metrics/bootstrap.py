@@ -116,12 +116,11 @@ def replicate(
     draws: dict[Key, list[np.ndarray]] = {key: [np.empty(0)] for key in estimators}
     centres, influences = dict(values), {key: np.empty(0) for key in estimators}
     if n_groups > 1 and n_boot:
-        most_columns = max(1, _CHUNK_ELEMENTS // n_samples)
-        chunk = min(_CHUNK, most_columns)
+        chunk = min(_CHUNK, max(1, _CHUNK_ELEMENTS // n_samples))
         for weights in group_weights(n_groups, n_boot, seed, chunk, most):
             for key, of in estimators.items():
                 draws[key].append(of.statistic(weights[: n_groups + len(of.added)]))
-        for key, left_out in _jackknife(estimators, blocks_of(n_groups, seed), min(2 * _CHUNK, most_columns)).items():
+        for key, left_out in _jackknife(estimators, blocks_of(n_groups, seed), chunk).items():
             centres[key], influences[key] = float(left_out[-1]), influence_of(left_out[:-1])
     return {
         key: Replicates(values[key], np.concatenate(draws[key]), centres[key], influences[key], of.scale)
