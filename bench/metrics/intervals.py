@@ -92,7 +92,9 @@ def standard_error(influence: Influence) -> float:
 
 
 def degrees_of_freedom(influence: Influence) -> float:
-    """Of the variance sum u^2: 2 (sum u^2)^2 / (sum u^4 - (sum u^2)^2 / n), from 1 to n - 1."""
+    """Of the variance sum u^2: 2 (sum u^2)^2 / (sum u^4 - (sum u^2)^2 / n), from 1 to n - 1; NaN without blocks."""
+    if not len(influence):
+        return math.nan
     n, second, fourth = len(influence), float((influence**2).sum()), float((influence**4).sum())
     spread = fourth - second**2 / n
     return max(1.0, min(n - 1.0, 2 * second**2 / spread)) if spread > 0 else max(1.0, n - 1.0)

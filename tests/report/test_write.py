@@ -1,8 +1,10 @@
 """Which files are written: tables of ranks, diagrams of heads on many tasks, and nothing with a wrong margin."""
 
 import xml.etree.ElementTree as ElementTree
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 from leaderboard_runs import AddRun, lines, predicted, rebuild
 
@@ -117,3 +119,13 @@ def test_the_margin_is_that_of_equivalence(filled: Path) -> None:
 
 def test_the_margin_of_a_run_is_the_one_of_a_report() -> None:
     assert BenchConfig().margin == MARGIN
+
+
+def test_two_models_on_one_patient_have_a_difference_without_interval(results: Path, add_run: AddRun) -> None:
+    for model, skill in (("uni", 2.0), ("dino", 1.0)):
+        add_run(model, replace(predicted(skill, seed=1), groups=np.array(["patient"] * 60)))
+    rebuild(results)
+    (line,) = lines(results / "leaderboard_paired.csv", metric="accuracy")
+    assert line["difference"]
+    assert [line[name] for name in ("ci_low", "ci_high", "p", "p_better", "detectable")] == [""] * 5
+    assert {line["ci_low"] for line in lines(results / "leaderboard_ranks.csv")} == {""}
