@@ -14,10 +14,11 @@ OVERRIDES = $(if $(MODEL),'model=$(call list,$(MODEL))') \
             $(if $(RESULTS),'results=$(RESULTS)') \
             $(if $(CACHE),'cache=$(CACHE)') \
             $(if $(SITE),'site=$(SITE)') \
+            $(if $(MARGIN),'margin=$(MARGIN)') \
             $(ARGS)
 
 # A misspelt variable would be ignored by make, and another run than the one that was meant would start.
-VARIABLES_KNOWN := MODEL TASK SUITE DATA RESULTS CACHE SITE ARGS PYTHON VENV PIP_ARGS ROOM N SEED
+VARIABLES_KNOWN := MODEL TASK SUITE DATA RESULTS CACHE SITE MARGIN ARGS PYTHON VENV PIP_ARGS ROOM N SEED
 VARIABLES_SET   := $(foreach v,$(.VARIABLES),$(if $(findstring command,$(origin $(v))),$(v)))
 UNKNOWN         := $(firstword $(filter-out $(VARIABLES_KNOWN),$(VARIABLES_SET)))
 ifneq ($(UNKNOWN),)
@@ -30,7 +31,7 @@ endif
 .PHONY: help bench plan test test-slow mutants lint types leaderboard models setup clean
 
 help:  ## list the targets
-	@echo 'make bench MODEL=uni TASK=tiles DATA=/my/tiles   (also SUITE= RESULTS= CACHE= SITE= ARGS="any=override")'
+	@echo 'make bench MODEL=uni TASK=tiles DATA=/my/tiles   (also SUITE= RESULTS= CACHE= SITE= MARGIN= ARGS="any=override")'
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-12s %s\n", $$1, $$2}'
 
 bench: $(VENV)/.installed  ## run models on tasks and print the leaderboard; alone: the built-in suite on the default model
@@ -40,7 +41,7 @@ plan: $(VENV)/.installed  ## say what make bench would do, what stands and what 
 	@$(PY) -m bench plan $(OVERRIDES)
 
 leaderboard: $(VENV)/.installed  ## rebuild the tables from the saved rows
-	@$(PY) -m bench report $(if $(RESULTS),'results=$(RESULTS)') $(ARGS)
+	@$(PY) -m bench report $(if $(RESULTS),'results=$(RESULTS)') $(if $(MARGIN),'margin=$(MARGIN)') $(ARGS)
 
 models: $(VENV)/.installed  ## list the models of the registry
 	@$(PY) -m registry $(ARGS)

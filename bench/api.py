@@ -37,6 +37,9 @@ class Results:
         A line a model, protocol and metric: the mean over seeds and folds with its interval.
     differences : DataFrame
         A line a pair of models, protocol and metric: the paired difference with its interval.
+    ranks : DataFrame
+        A line a task, protocol and model, baselines too: the rank by the primary metric with its interval, or ``why``
+        there is none.
     failures : list of str
         A sentence for each thing that failed.
     results : Path
@@ -46,6 +49,7 @@ class Results:
     rows: pd.DataFrame
     leaderboard: pd.DataFrame
     differences: pd.DataFrame
+    ranks: pd.DataFrame
     failures: list[str]
     results: Path
     _keys: list[RunKey] = field(default_factory=list, repr=False)
@@ -162,7 +166,8 @@ def evaluate(
     return Results(
         rows=_frame(report.long_records(found.entries)),
         leaderboard=_frame(report.mean_records(found)),
-        differences=_frame(report.paired_records(found)),
+        differences=_frame(report.paired_records(found, config.margin)),
+        ranks=_frame(report.rank_records(found.ranked)),
         failures=outcome.failures,
         results=context.results,
         _keys=[row.key for entry in found.entries for row in entry.rows],
@@ -277,7 +282,7 @@ def _frame(records: list[dict[str, str]]) -> pd.DataFrame:
     """The records of a table, numbers as numbers."""
     frame = pd.DataFrame(records)
     text = {"task", "kind", "model", "model_a", "model_b", "frontend", "frontend_a", "frontend_b", "protocol", "metric"}
-    for column in frame.columns.difference([*text, "interval", "p_by", "status", "error", "version"]):
+    for column in frame.columns.difference([*text, "interval", "p_by", "why", "status", "error", "version"]):
         if not column.endswith("hash"):
             frame[column] = pd.to_numeric(frame[column])
     return frame

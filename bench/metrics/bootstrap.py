@@ -87,17 +87,20 @@ class Replicates:
         return studentised(self.value, self.centre, self.influence, self.scale)
 
 
-def group_weights(n_groups: int, n_boot: int, seed: int, chunk: int) -> Iterator[Weights]:
+def group_weights(n_groups: int, n_boot: int, seed: int, chunk: int, more: int = 0) -> Iterator[Weights]:
     """Multinomial weights of `n_boot` resamples of `n_groups` groups, `chunk` resamples at a time.
 
-    Each column sums to `n_groups`. The resamples depend on `n_groups` and `seed`, not on `chunk`.
+    Each column sums to `n_groups`. The resamples depend on `n_groups` and `seed`, not on `chunk`. Below them are `more`
+    rows of zeros, for groups that are never drawn.
     """
     rng = np.random.default_rng(seed)
+    rows = n_groups + more
     for start in range(0, n_boot, chunk):
         width = min(chunk, n_boot - start)
         drawn = rng.integers(0, n_groups, size=(width, n_groups))
-        cells = drawn * width + np.arange(width)[:, None]
-        yield np.bincount(cells.ravel(), minlength=n_groups * width).reshape(n_groups, width).astype(np.int32)
+        drawn += rows * np.arange(width)[:, None]  # the counts of one resample side by side stay in the cache
+        counts = np.bincount(drawn.ravel(), minlength=rows * width).reshape(width, rows)
+        yield counts.T.astype(np.int32, order="C")
 
 
 def replicate(
@@ -107,44 +110,48 @@ def replicate(
 
     Without resamples (`n_boot=0`) there is no jackknife either: only the values are wanted.
     """
-    everyone = np.ones((n_groups, 1), np.int32)
-    values = {key: float(of.statistic(_with_added(everyone, 0 * of.added))[0]) for key, of in estimators.items()}
+    most = max((len(of.added) for of in estimators.values()), default=0)
+    everyone = np.append(np.ones(n_groups, np.int32), np.zeros(most, np.int32))[:, None]
+    values = {key: float(of.statistic(everyone[: n_groups + len(of.added)])[0]) for key, of in estimators.items()}
     draws: dict[Key, list[np.ndarray]] = {key: [np.empty(0)] for key in estimators}
     centres, influences = dict(values), {key: np.empty(0) for key in estimators}
     if n_groups > 1 and n_boot:
         chunk = min(_CHUNK, max(1, _CHUNK_ELEMENTS // n_samples))
-        for weights in group_weights(n_groups, n_boot, seed, chunk):
-            padded = {n: _with_added(weights, np.zeros(n)) for n in {len(of.added) for of in estimators.values()}}
+        for weights in group_weights(n_groups, n_boot, seed, chunk, most):
             for key, of in estimators.items():
-                draws[key].append(of.statistic(padded[len(of.added)]))
-        block = blocks_of(n_groups, seed)
-        for key, of in estimators.items():
-            if of.scale is not None:
-                left_out = _jackknife(of, block, chunk)
-                centres[key], influences[key] = float(left_out[-1]), influence_of(left_out[:-1])
+                draws[key].append(of.statistic(weights[: n_groups + len(of.added)]))
+        for key, left_out in _jackknife(estimators, blocks_of(n_groups, seed), chunk).items():
+            centres[key], influences[key] = float(left_out[-1]), influence_of(left_out[:-1])
     return {
         key: Replicates(values[key], np.concatenate(draws[key]), centres[key], influences[key], of.scale)
         for key, of in estimators.items()
     }
 
 
-def _jackknife(of: Estimator, block: Int[np.ndarray, " group"], chunk: int) -> Float[np.ndarray, " block_and_all"]:
-    """The smoothed statistic without each block of groups, without each added group, and at last with all of them."""
-    blocks = np.append(block, block.max() + 1 + np.arange(len(of.added)))
-    base = np.append(np.ones(len(block)), of.added)
-    found = []
-    for start in range(0, blocks.max() + 2, chunk):
-        left_out = np.arange(start, min(start + chunk, blocks.max() + 2))
-        found.append(of.statistic(base[:, None] * (blocks[:, None] != left_out)))
-    return np.concatenate(found)
+def _jackknife(
+    estimators: Mapping[Key, Estimator], block: Int[np.ndarray, " group"], chunk: int
+) -> dict[Key, Float[np.ndarray, " block_and_all"]]:
+    """Smoothed statistics without each block of groups, without each added group, and at last with all of them.
 
-
-def _with_added(weights: Weights, added: Float[np.ndarray, " added"]) -> Weights:
-    """The weights with those of the added groups below them, the same in each resample."""
-    if not len(added):
-        return weights
-    below = np.broadcast_to(added[:, None], (len(added), weights.shape[1])).astype(weights.dtype)
-    return np.concatenate([weights, below])
+    Those that are smoothed alike share the weights, doubled where that makes integers of halves: integers are counted
+    faster, and no statistic depends on the scale of the weights.
+    """
+    found: dict[Key, list[np.ndarray]] = {key: [] for key, of in estimators.items() if of.scale is not None}
+    alike: dict[bytes, list[Key]] = {}
+    for key in found:
+        alike.setdefault(estimators[key].added.tobytes(), []).append(key)
+    for keys in alike.values():
+        added = estimators[keys[0]].added
+        base = np.append(np.ones(len(block)), added)
+        twice = (2 * base).astype(np.int32)
+        base = twice if len(added) and np.array_equal(twice, 2 * base) else base
+        blocks = np.append(block, block.max() + 1 + np.arange(len(added)))
+        for start in range(0, blocks.max() + 2, chunk):
+            left_out = np.arange(start, min(start + chunk, blocks.max() + 2))
+            weights = base[:, None] * (blocks[:, None] != left_out)
+            for key in keys:
+                found[key].append(estimators[key].statistic(weights))
+    return {key: np.concatenate(parts) for key, parts in found.items()}
 
 
 class WeightSums:
@@ -164,12 +171,22 @@ class WeightSums:
     def __init__(self, keys: Int[np.ndarray, " sample"], groups: Int[np.ndarray, " sample"]) -> None:
         from scipy.sparse import csr_array
 
-        self.keys, cell = np.unique(keys, return_inverse=True)
+        self.keys, cell = _distinct(keys)
         once = np.ones(len(keys), np.int32)
         self._counts = csr_array((once, (cell, groups)), shape=(len(self.keys), int(groups.max()) + 1))
 
     def __call__(self, weights: Weights) -> Float[np.ndarray, "key resample"]:
         return (self._counts @ weights).astype(np.float64)
+
+
+def _distinct(keys: Int[np.ndarray, " sample"]) -> tuple[Int[np.ndarray, " key"], Int[np.ndarray, " sample"]]:
+    """`np.unique` with the inverse; without its sort where the keys are not much larger than they are many."""
+    if keys.min() < 0 or keys.max() > 8 * len(keys):
+        distinct, place = np.unique(keys, return_inverse=True)
+        return distinct, place
+    occurs = np.zeros(int(keys.max()) + 1, bool)
+    occurs[keys] = True
+    return np.flatnonzero(occurs), (np.cumsum(occurs) - 1)[keys]
 
 
 def group_sums(

@@ -21,6 +21,8 @@ from jaxtyping import Float, Int
 from bench.metrics.bootstrap import Statistic, Weights, WeightSums
 
 Counts = Float[np.ndarray, "class resample"]
+FEW_CLASSES = 16
+"""Up to so many, a product with a matrix [class, cell] is faster than sums of the cells of each class."""
 
 
 def accuracy(
@@ -93,16 +95,31 @@ def _class_counts(
     cells = WeightSums(y_true.astype(np.int64) * n_classes + scores.argmax(axis=1), groups)
     true_class, predicted_class = np.divmod(cells.keys, n_classes)
     on_diagonal = true_class == predicted_class
+    of_true, of_predicted = _sums_by(true_class, n_classes), _sums_by(predicted_class, n_classes)
 
     def counts(weights: Weights) -> tuple[Counts, Counts, Counts]:
         confusion = cells(weights)
-        true, predicted, hit = (np.zeros((n_classes, weights.shape[1])) for _ in range(3))
-        np.add.at(true, true_class, confusion)
-        np.add.at(predicted, predicted_class, confusion)
+        hit = np.zeros((n_classes, weights.shape[1]))
         hit[true_class[on_diagonal]] = confusion[on_diagonal]
-        return true, predicted, hit
+        return of_true(confusion), of_predicted(confusion), hit
 
     return counts
+
+
+def _sums_by(classes: Int[np.ndarray, " cell"], n_classes: int) -> Callable[[np.ndarray], Counts]:
+    """From the counts of cells [cell, resample] to their sums over the cells of each class; counts add up exactly."""
+    if n_classes <= FEW_CLASSES:
+        members = (classes == np.arange(n_classes)[:, None]).astype(np.float64)
+        return lambda confusion: members @ confusion
+    order = np.argsort(classes, kind="stable")
+    occurring, starts = np.unique(classes[order], return_index=True)
+
+    def sums(confusion: np.ndarray) -> Counts:
+        found = np.zeros((n_classes, confusion.shape[1]))
+        found[occurring] = np.add.reduceat(confusion[order], starts)
+        return found
+
+    return sums
 
 
 def _mean_ratio(numerator: Counts, denominator: Counts) -> Float[np.ndarray, " resample"]:

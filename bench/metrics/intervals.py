@@ -92,7 +92,9 @@ def standard_error(influence: Influence) -> float:
 
 
 def degrees_of_freedom(influence: Influence) -> float:
-    """Of the variance sum u^2: 2 (sum u^2)^2 / (sum u^4 - (sum u^2)^2 / n), from 1 to n - 1."""
+    """Of the variance sum u^2: 2 (sum u^2)^2 / (sum u^4 - (sum u^2)^2 / n), from 1 to n - 1; NaN without blocks."""
+    if not len(influence):
+        return math.nan
     n, second, fourth = len(influence), float((influence**2).sum()), float((influence**4).sum())
     spread = fourth - second**2 / n
     return max(1.0, min(n - 1.0, 2 * second**2 / spread)) if spread > 0 else max(1.0, n - 1.0)
@@ -104,12 +106,12 @@ def studentised(value: float, centre: float, influence: Influence, scale: Scale)
     NaN bounds where there is one group, where a block cannot be left out, where none moves the statistic, and where the
     centre lies on a bound of the scale.
     """
-    from scipy.stats import t
+    from scipy.special import stdtrit
 
     error = standard_error(influence)
     if math.isnan(value) or math.isnan(error) or not scale.low < centre < scale.high:
         return Interval(value, math.nan, math.nan)
     stretched, slope = scale.stretched(centre)
-    half = float(t.ppf(0.975, degrees_of_freedom(influence))) * error * slope
+    half = float(stdtrit(degrees_of_freedom(influence), 0.975)) * error * slope
     low, high = scale.original(stretched - half), scale.original(stretched + half)
     return Interval(value, min(low, value), max(high, value))

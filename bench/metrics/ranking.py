@@ -63,7 +63,7 @@ def one_against_rest(
     The sorted samples fall into runs: blocks of equal scores, neighbours of one and the same label joined. Within a run
     either all labels are equal or all scores are, so the counts of both labels in each run are all that matters.
     """
-    order = np.argsort(score, kind="stable")
+    order = np.argsort(score)  # the order of equal scores makes no difference
     label, ordered = positive[order], score[order]
     block = np.cumsum(np.append(False, ordered[1:] != ordered[:-1]))
     n_positive, n_samples = np.bincount(block, label).astype(int), np.bincount(block)

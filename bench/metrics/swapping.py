@@ -7,6 +7,9 @@ from jaxtyping import Float, Int, Shaped
 
 from bench.metrics.metric_sets import Metric
 
+_ELEMENTS = 2**22
+"""Of an array [sample, swap] at most, so that a metric that makes one for each stays within 32 MiB an array."""
+
 
 def swapped_differences(
     metric: Metric,
@@ -33,8 +36,14 @@ def swapped_differences(
     statistic = metric(
         np.concatenate([y_true, y_true]), np.concatenate([a, b]), np.concatenate([group, group + len(distinct)])
     )
-    kept = 1 - swaps
-    return np.asarray(statistic(np.concatenate([kept, swaps])) - statistic(np.concatenate([swaps, kept])))
+    width = max(1, _ELEMENTS // (2 * len(y_true)))
+    found = []
+    for start in range(0, swaps.shape[1], width):
+        exchanged = swaps[:, start : start + width]
+        stays = 1 - exchanged
+        of_a, of_b = np.concatenate([stays, exchanged]), np.concatenate([exchanged, stays])
+        found.append(statistic(of_a) - statistic(of_b))
+    return np.concatenate(found)
 
 
 def _ranked(scores: Float[np.ndarray, "sample column"]) -> Float[np.ndarray, "sample column"]:

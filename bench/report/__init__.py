@@ -1,14 +1,18 @@
 """Tables made from the rows and predictions of a results folder, and from nothing else."""
 
 from bench.report.leaderboard_data import LeaderboardData, read_leaderboard
+from bench.report.rank_tables import rank_records
 from bench.report.show import table_text
-from bench.report.tables import long_records, mean_records, paired_records, write_tables
+from bench.report.tables import long_records, mean_records, paired_records
+from bench.report.write import check_margin, write_tables
 
 __all__ = [
     "LeaderboardData",
+    "check_margin",
     "long_records",
     "mean_records",
     "paired_records",
+    "rank_records",
     "read_leaderboard",
     "table_text",
     "write_tables",

@@ -1,4 +1,4 @@
-"""``python -m bench report [results=DIR]``: rebuild the tables from the rows and print them."""
+"""``python -m bench report [results=DIR] [margin=M]``: rebuild the tables from the rows and print them."""
 
 from __future__ import annotations
 
@@ -7,13 +7,21 @@ from pathlib import Path
 
 from bench.report.leaderboard_data import read_leaderboard
 from bench.report.show import table_text
-from bench.report.tables import write_tables
+from bench.report.tables import MARGIN
+from bench.report.write import check_margin, write_tables
 from registry.errors import UserError
 
-USAGE = """Usage: python -m bench report [results=DIR]
+USAGE = f"""Usage: python -m bench report [results=DIR] [margin=M]
 
-Rebuilds leaderboard.csv, leaderboard_mean.csv, leaderboard_wide.csv and leaderboard_paired.csv in DIR (results) from
-its rows and predictions, and prints the table. Nothing is run."""
+Rebuilds the tables in DIR (results) from its rows and predictions, and prints the table. Nothing is run.
+
+  leaderboard.csv         a line a run and metric
+  leaderboard_mean.csv    means over seeds and folds
+  leaderboard_wide.csv    model by task
+  leaderboard_paired.csv  the difference of every two models; margin=M is that of p_equivalent ({MARGIN})
+  leaderboard_ranks.csv   ranks on each task
+  leaderboard_suites.csv  mean ranks over the tasks of each head, two or more
+  critical_difference-PROTOCOL[-HEAD].svg  the diagram of these, for five tasks or more"""
 
 
 def main(arguments: list[str]) -> int:
@@ -21,21 +29,33 @@ def main(arguments: list[str]) -> int:
     if {"--help", "-h"} & set(arguments):
         print(USAGE)
         return 0
-    results = "results"
+    results, margin = "results", MARGIN
     try:
         for argument in arguments:
             name, _, value = argument.partition("=")
-            if name != "results" or not value:
-                raise UserError(f"{argument!r} is not an option here: the only one is results=DIR.")
-            results = value
+            if name not in ("results", "margin") or not value:
+                raise UserError(f"{argument!r} is not an option here: those are results=DIR and margin=M.")
+            if name == "results":
+                results = value
+            else:
+                margin = _number(value)
         data = read_leaderboard(Path(results))
-        written = write_tables(Path(results), data)
+        written = write_tables(Path(results), data, margin)
         print(table_text(data))
         print("\n".join(f"{what}: {path}" for what, path in written.items()))
     except UserError as error:
         print(f"pfmbench: {error}", file=sys.stderr)
         return 2
     return 0
+
+
+def _number(margin: str) -> float:
+    try:
+        found = float(margin)
+    except ValueError:
+        raise UserError(f"margin={margin} must be a number above 0, such as margin={MARGIN}.") from None
+    check_margin(found)
+    return found
 
 
 if __name__ == "__main__":

@@ -136,7 +136,7 @@ def _compared(
     mean, of = averaged(differences), definition(a, metric)
     value, influence, p_by = mean.value, mean.influence, "t"
     n_folds, first = len(own[0].runs), own[0].predictions
-    n_groups = len(np.unique(first.groups))
+    n_groups = own[0].n_groups
     several = len({one.number[1] for one in own}) > 1
     if n_folds > 1:
         p_by = "corrected t"
@@ -185,7 +185,7 @@ def _p_of_swaps(value: float, metric: Metric, both: Sequence[tuple[Pass, Pass]],
             own.predictions.y_true,
             own.predictions.scores,
             others.predictions.scores,
-            own.predictions.groups,
+            own.group,
             chosen,
         )
         for own, others in both

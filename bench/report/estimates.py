@@ -60,6 +60,8 @@ def mean_replicates(entry: AggregatedResult, metric: str, passes: Passes) -> Rep
 
 def averaged(replicates: Sequence[Replicates]) -> Replicates:
     """The mean of one metric over passes on the same samples, draw by draw and block by block."""
+    if len(replicates) == 1:
+        return replicates[0]
     return replace(
         replicates[0],
         value=float(np.mean([one.value for one in replicates])),

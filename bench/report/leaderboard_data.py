@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import itertools
+import math
+import statistics
+from collections import defaultdict
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 from bench.metrics import Interval
 from bench.report.comparisons import Comparison, compare, pairs
 from bench.report.estimates import estimate
 from bench.report.families import Adjusted, ComparisonKey, OverBaselines, adjusted, over_baselines
+from bench.report.rank_blocks import Block, RankedBlock, ranked_block
 from bench.report.resampling import Passes, compared, recomputable
 from bench.report.results import AggregatedResult, ResultKey, aggregated
 from bench.rows import MOST_NAMED, RunKey, read_rows, warn_once
@@ -32,6 +37,8 @@ class LeaderboardData:
         The p values of the differences, adjusted for how many there are.
     over_baselines : dict of ResultKey -> OverBaselines
         By the primary metric, of models with baselines on the same samples.
+    ranked : list of RankedBlock
+        What the entries of each block are ranked by, models and baselines alike.
     """
 
     entries: list[AggregatedResult]
@@ -39,6 +46,19 @@ class LeaderboardData:
     differences: dict[ComparisonKey, Comparison]
     adjusted: dict[ComparisonKey, Adjusted]
     over_baselines: dict[ResultKey, OverBaselines]
+    ranked: list[RankedBlock]
+
+    @cached_property
+    def detectable(self) -> dict[Block, float]:
+        """The true difference in the primary metric that is found with 80 % power: the median over a block's pairs.
+
+        Without pairs of which it is not known, and blocks that have no others.
+        """
+        found: dict[Block, list[float]] = defaultdict(list)
+        for comparison in self.differences.values():
+            if comparison.primary and not math.isnan(detectable := comparison.difference.detectable):
+                found[comparison.a.key.block].append(detectable)
+        return {block: statistics.median(values) for block, values in found.items()}
 
     def value(self, entry: AggregatedResult, metric: str) -> float | None:
         """The metric over all runs of an entry: of the predictions of all folds together where it is such a metric.
@@ -65,6 +85,7 @@ def read_leaderboard(
     entries = aggregated(row for row in rows if keys is None or row.key in keys)
     intervals: dict[tuple[ResultKey, str], Interval] = {}
     comparisons: list[Comparison] = []
+    ranked: list[RankedBlock] = []
     faulty: list[str] = []
     for _, block in itertools.groupby(entries, key=lambda entry: entry.key.block):  # bounds the draws in memory
         own = list(block)
@@ -72,13 +93,14 @@ def read_leaderboard(
         faulty += passes.faulty
         intervals |= _intervals(own, passes)
         comparisons += compare(pairs(own), passes)
+        ranked.append(ranked_block(own, passes))
     if faulty:
         more = f" And {len(faulty) - MOST_NAMED} more." if len(faulty) > MOST_NAMED else ""
         sentences.append(f"Left out of means' intervals and paired differences: {' '.join(faulty[:MOST_NAMED])}{more}")
     for sentence in sentences:
         warn(sentence)
     differences = {comparison.key: comparison for comparison in comparisons}
-    return LeaderboardData(entries, intervals, differences, adjusted(comparisons), over_baselines(comparisons))
+    return LeaderboardData(entries, intervals, differences, adjusted(comparisons), over_baselines(comparisons), ranked)
 
 
 def _resampled(results: Path, entries: Sequence[AggregatedResult]) -> Passes:

@@ -57,9 +57,19 @@ class Pass:
         return _joined([saved for _, saved in self.runs.values()])
 
     @cached_property
+    def group(self) -> np.ndarray:
+        """Of each sample of `predictions`, the place of its group in the order of their names; int [sample]."""
+        return np.unique(self.predictions.groups, return_inverse=True)[1]
+
+    @cached_property
+    def n_groups(self) -> int:
+        """Groups of the test samples."""
+        return int(self.group.max()) + 1
+
+    @cached_property
     def samples(self) -> str:
         """Digest of which samples, of which groups, labels and classes, all folds test."""
-        return _digest(self.predictions)
+        return next(iter(self.runs)) if len(self.runs) == 1 else _digest(self.predictions)
 
     def only(self, tested: Collection[str]) -> Pass:
         """The pass over the runs that test these samples; itself if they are all."""

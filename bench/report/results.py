@@ -48,7 +48,7 @@ class AggregatedResult:
     rows: tuple[Row, ...]
     n_folds: int
 
-    @property
+    @cached_property
     def key(self) -> ResultKey:
         return _key(self.rows[0])
 

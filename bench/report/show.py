@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import itertools
 import statistics
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
 from bench import targets
 from bench.report.leaderboard_data import LeaderboardData
-from bench.report.results import AggregatedResult, protocol_names, task_names
+from bench.report.rank_tables import Record, rank_records
+from bench.report.results import AggregatedResult, ResultKey, protocol_names, task_names
 from bench.report.tables import number
 from bench.rows import Row
 from registry.text_table import aligned
@@ -74,6 +75,7 @@ def _block(data: LeaderboardData, name: str, entries: list[AggregatedResult]) ->
     if successful:
         cells = list(_cells(data, [entry for entry in entries if entry.successful], primary))
         yield from (f"  {line}" for line in aligned(cells, left=2))
+        yield from _detectable(data, entries, primary)
     for row in sorted(rows, key=lambda row: row.key):
         if not row.ok:
             fold = f" fold {row.fold}" if row.fold else ""
@@ -89,9 +91,10 @@ def _cells(data: LeaderboardData, entries: list[AggregatedResult], primary: str)
     others = sorted({name for e in entries for row in e.successful for name in row.metrics if name in metrics.metrics})
     others = [metric for metric in others if metric != primary]
     several = _of_several(entries)
+    ranks = _ranks(data, entries)
     yield [
-        *("model", "protocol", *(["runs"] * several), f"{primary} [95 %]", *(["sd"] * several)),
-        *(*others, "over baseline [95 %]", "tiles/s"),
+        *("model", "protocol", *(["runs"] * several), f"{primary} [95 %]", *(["rank [95 %]"] * bool(ranks))),
+        *(*(["sd"] * several), *others, "over baseline [95 %]", "tiles/s"),
     ]
     protocols = protocol_names(entries)
     sign = 1.0 if metrics.lower_is_better(primary) else -1.0
@@ -110,11 +113,42 @@ def _cells(data: LeaderboardData, entries: list[AggregatedResult], primary: str)
             protocols[entry.key.protocol, entry.key.head],
             *([_runs(entry, primary)] * several),
             _interval(value, low, high),
+            *([ranks.get(entry.key, "-")] * bool(ranks)),
             *([number(entry.sd(primary), DIGITS) or "-"] * several),
             *(number(data.value(entry, metric), DIGITS) or "-" for metric in others),
             _over_baseline(data, entry),
             number(statistics.fmean(speeds), 1) if speeds else "-",
         ]
+
+
+def _ranks(data: LeaderboardData, entries: Sequence[AggregatedResult]) -> dict[ResultKey, str]:
+    """The rank of each entry among all of its task and head, with its interval; of those that have one."""
+    blocks = {entry.key.block for entry in entries}
+    records = rank_records(block for block in data.ranked if block.block in blocks)
+    return {_key(record): _rank(record) for record in records if record["rank"]}
+
+
+def _key(record: Record) -> ResultKey:
+    names = ("task", "cohort_hash", "protocol", "head_config_hash", "model", "frontend")
+    return ResultKey(*(record[name] for name in names))
+
+
+def _rank(record: Mapping[str, str]) -> str:
+    rank, *bounds = (f"{float(record[name]):g}" if record[name] else "-" for name in ("rank", "ci_low", "ci_high"))
+    return f"{rank} [{', '.join(bounds)}]"
+
+
+def _detectable(data: LeaderboardData, entries: Sequence[AggregatedResult], primary: str) -> Iterator[str]:
+    """What differences are too small for this test set, of each head; nothing where that is not known."""
+    names = protocol_names(entries)
+    blocks = sorted({entry.key.block for entry in entries} & data.detectable.keys())
+    if blocks:
+        values = {names[block[2:]]: number(data.detectable[block], DIGITS) for block in blocks}
+        of_heads = [f"{value} ({name})" if len(names) > 1 else value for name, value in values.items()]
+        yield (
+            f"  differences in {primary} below {' or '.join(of_heads)} are not found with 80 % power "
+            "(median over the pairs)"
+        )
 
 
 def _of_several(entries: Iterable[AggregatedResult]) -> bool:

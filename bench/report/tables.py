@@ -1,21 +1,16 @@
-"""The CSV files of the leaderboard, rebuilt from rows and predictions: the same bytes whenever nothing changed."""
+"""The lines of the leaderboard's tables: runs, means over seeds and folds, models by task, and paired differences."""
 
 from __future__ import annotations
 
-import csv
-import io
 import itertools
 import math
 from collections.abc import Iterable, Iterator, Sequence
-from pathlib import Path
 
-from bench.files import atomic_write, unwritable
 from bench.report.baselines import baselines_of, best_baseline
 from bench.report.comparisons import Comparison
 from bench.report.leaderboard_data import LeaderboardData
 from bench.report.results import AggregatedResult, protocol_names, task_names
 from bench.rows import Row
-from registry.errors import UserError
 
 LONG = (
     "task", "kind", "model", "frontend", "protocol", "seed", "fold", "metric", "value", "ci_low", "ci_high", "interval",
@@ -34,45 +29,6 @@ PAIRED = (
 MARGIN = 0.02
 """Of equivalence, in units of a metric from 0 to 1: two models that differ by less are alike for most uses."""
 Record = dict[str, str]
-
-
-def write_tables(results: Path, data: LeaderboardData, margin: float = MARGIN) -> dict[str, Path]:
-    """Write leaderboard.csv and its companions ``_mean``, ``_wide`` and ``_paired``; gives what each is, and where.
-
-    Parameters
-    ----------
-    margin : float
-        Of equivalence, above 0: `p_equivalent` is that of a difference as large or larger.
-
-    Raises
-    ------
-    UserError
-        If there is no row to build from, or the folder cannot be written.
-    """
-    entries = data.entries
-    if not entries:
-        raise UserError(
-            f"No rows to make a leaderboard of in {results / 'rows'}: run a benchmark first, or name another folder "
-            "with results=DIR."
-        )
-    wide = wide_records(data)
-    tables: dict[str, tuple[Path, Sequence[str], list[Record]]] = {
-        "leaderboard": (results / "leaderboard.csv", LONG, long_records(entries)),
-        "means over seeds and folds": (results / "leaderboard_mean.csv", MEAN, mean_records(data)),
-        "model by task": (results / "leaderboard_wide.csv", list(wide[0]), wide),
-        "paired differences": (results / "leaderboard_paired.csv", PAIRED, paired_records(data, margin)),
-    }
-    for path, columns, records in tables.values():
-        text = io.StringIO()
-        writer = csv.DictWriter(text, columns, lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(records)
-        try:
-            with atomic_write(path) as temporary:
-                temporary.write_text(text.getvalue(), encoding="utf-8", newline="\n")
-        except OSError as error:
-            raise unwritable(path, error, "results=DIR") from error
-    return {what: path for what, (path, _, _) in tables.items()}
 
 
 def long_records(entries: Sequence[AggregatedResult]) -> list[Record]:
@@ -157,7 +113,7 @@ def wide_records(data: LeaderboardData) -> list[Record]:
 
 
 def paired_records(data: LeaderboardData, margin: float = MARGIN) -> list[Record]:
-    """A line a comparison; `margin` as in `write_tables`."""
+    """A line a comparison; `margin`, above 0, is that of `p_equivalent`."""
 
     def order(c: Comparison) -> tuple[object, ...]:
         return *c.a.key.block, c.metric, c.a.key, c.b.key

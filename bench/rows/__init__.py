@@ -12,7 +12,7 @@ from bench.rows.rows import (
     warn_once,
     write,
 )
-from bench.rows.run_key import RunKey
+from bench.rows.run_key import RunKey, file_name
 
 __all__ = [
     "INTERVALS",
@@ -21,6 +21,7 @@ __all__ = [
     "Row",
     "RunKey",
     "SavedPredictions",
+    "file_name",
     "has_predictions",
     "predictions_path",
     "read_predictions",

@@ -8,7 +8,7 @@ import re
 from pathlib import Path
 from typing import Any
 
-from bench import protocols, targets
+from bench import protocols, report, targets
 from bench.config import BenchConfig, Step
 from bench.files import unwritable
 from bench.tasks import SampleLevel, TaskConfig
@@ -44,6 +44,7 @@ def check_settings(config: BenchConfig) -> None:
         raise UserError(f"seeds={list(config.seeds)} must name one seed or more, each from 0 to 2**32 - 1: seeds=[0].")
     if config.bootstrap < LEAST_BOOTSTRAP:
         raise UserError(f"bootstrap={config.bootstrap} is too few resamples for an interval: set 1000.")
+    report.check_margin(config.margin)
     sizes = {"batch_size": config.batch_size, "workers": config.workers, "shard_tiles": config.shard_tiles}
     for name, size in sizes.items():
         if size is not None and size < 1:

@@ -132,7 +132,7 @@ def print_report(context: RunContext, plan: Plan | None) -> None:
     data = report.read_leaderboard(context.results)
     if not data.entries and plan is not None:
         return
-    written = report.write_tables(context.results, data)
+    written = report.write_tables(context.results, data, context.config.margin)
     blocks = blocks_of(plan) if plan is not None else None
     if blocks is None or blocks:
         print(report.table_text(data, blocks))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -68,26 +69,31 @@ class Studentised:
         return (self._quantile(1 - LEVEL / 2) + self._quantile(POWER)) * self.error
 
     def _quantile(self, share: float) -> float:
-        from scipy.stats import t
+        from scipy.special import stdtrit  # of Student's t, without what scipy.stats does about its arguments
 
-        return float(t.ppf(share, self.df))
+        return float(stdtrit(self.df, share))
 
     def _beyond(self, distance: float) -> float:
-        from scipy.stats import t
+        from scipy.special import stdtr
 
-        return float(t.sf(distance / self.error, self.df))
+        return float(stdtr(self.df, -distance / self.error))
 
 
+@lru_cache(maxsize=16)
 def swaps(n_groups: int, seed: int) -> tuple[Int[np.ndarray, "group swap"], bool]:
     """Which groups exchange their two predictions in each permutation, as 0 and 1, and whether these are all.
 
     All are 2^(G-1), as exchanging everything only turns the sign; the first exchanges nothing. Otherwise `SWAPS` random
-    ones.
+    ones. Every pair on the same groups has the same array, which cannot be written to.
     """
-    if n_groups <= MOST_EXACT:
+    exact = n_groups <= MOST_EXACT
+    if exact:
         numbers = np.arange(2 ** (n_groups - 1))
-        return np.stack([numbers >> g & 1 for g in range(n_groups)]).astype(np.int32), True
-    return np.random.default_rng(seed).integers(0, 2, (n_groups, SWAPS)).astype(np.int32), False
+        chosen = np.stack([numbers >> g & 1 for g in range(n_groups)]).astype(np.int32)
+    else:
+        chosen = np.random.default_rng(seed).integers(0, 2, (n_groups, SWAPS)).astype(np.int32)
+    chosen.flags.writeable = False
+    return chosen, exact
 
 
 def p_of_swaps(difference: float, swapped: Float[np.ndarray, " swap"], *, exact: bool) -> float:
@@ -106,14 +112,14 @@ def p_of_swaps(difference: float, swapped: Float[np.ndarray, " swap"], *, exact:
     exact : bool
         Whether these are all swaps, the one that exchanges nothing among them.
     """
-    from scipy.stats import norm
+    from scipy.special import ndtr
 
     reach = int((~(np.abs(swapped) < abs(difference) - 1e-12)).sum())
     if exact:
         return reach / len(swapped)
     p = (1 + reach) / (1 + len(swapped))
     spread = float(np.sqrt(np.nanmean(swapped**2))) if reach < FEWEST_BEYOND else 0.0
-    return min(p, 2 * float(norm.sf(abs(difference) / spread))) if spread > 0 else p
+    return min(p, 2 * float(ndtr(-abs(difference) / spread))) if spread > 0 else p
 
 
 def p_better(draws: Float[np.ndarray, " resample"], *, lower_is_better: bool) -> float:
@@ -125,4 +131,5 @@ def p_better(draws: Float[np.ndarray, " resample"], *, lower_is_better: bool) ->
     if not len(defined):
         return math.nan
     signed = -defined if lower_is_better else defined
-    return float((signed > 0).mean() + (signed == 0).mean() / 2)
+    better, tied = np.count_nonzero(signed > 0), np.count_nonzero(signed == 0)
+    return better / len(signed) + tied / len(signed) / 2

@@ -142,6 +142,7 @@ def test_predictions_of_a_run_are_a_data_frame(places):
         (("colour", "tiles"), {"seeds": 0}, "The setting seeds is wrong"),
         (("colour", "tiles"), {"null": "non"}, "The setting null is wrong.*none"),
         (("colour", "tiles"), {"bootstrap": 3}, "bootstrap=3 is too few"),
+        (("colour", "tiles"), {"margin": -0.02}, "margin=-0.02 must be a number above 0"),
         (("colour", "tiles"), {"steps": ["plan"]}, "steps=.plan. computes nothing"),
         (("colour", "tiles", "cox"), {}, "for which protocol=cox is not"),
         (("colour", "tiles", []), {}, "No head is named"),

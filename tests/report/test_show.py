@@ -3,6 +3,7 @@
 import itertools
 import json
 import re
+import statistics
 import subprocess
 import sys
 import unicodedata
@@ -29,7 +30,7 @@ def text(results: Path, **where: str) -> str:
 
 
 def test_best_first_baselines_marked_failures_last(filled: Path) -> None:
-    title, heading, *rows, failure = block(filled, "demo")
+    title, heading, *rows, power, failure = block(filled, "demo")
     assert title == "demo  primary metric balanced_accuracy, 60 test samples, 10 groups"
     assert heading.split("  ")[1].strip() == "model"
     values = [float(row.split("[")[0].split()[-1]) for row in rows]
@@ -38,6 +39,7 @@ def test_best_first_baselines_marked_failures_last(filled: Path) -> None:
     assert {row.split()[0] for row in rows if "(baseline)" in row} == {"colour", "random_vit_s16", "uni@random"}
     assert failure == "  failed: virchow2, linear, seed 0: virchow2 is gated: ask at its page, or checkpoint=FILE."
     assert len({row.index("  linear") for row in rows}) == 1
+    assert power.startswith("  differences in balanced_accuracy below 0.")
 
 
 def test_difference_is_the_one_to_the_best_baseline_of_the_paired_table(filled: Path) -> None:
@@ -57,8 +59,60 @@ def test_star_marks_intervals_that_exclude_nought(add_run: AddRun, results: Path
     add_run("same", predicted(0.0, seed=3))
     add_run("worse", predicted(-4.0, seed=2))
     add_run("colour", predicted(0.0, seed=3))
-    marked = {row.split()[0]: "] *" in row for row in block(results, "demo")[2:]}
+    marked = {row.split()[0]: "] *" in row for row in block(results, "demo")[2:6]}
     assert marked == {"clear": True, "same": False, "worse": True, "colour": False}
+
+
+def test_ranks_are_those_of_their_table(filled: Path, add_run: AddRun) -> None:
+    for place, model in enumerate(("uni", "colour")):
+        add_run(model, predicted(2.0 - place, seed=6), protocol="knn")
+    add_run("values", values={"balanced_accuracy": 0.9}, protocol="knn")
+    rebuild(filled)
+    ranks = {
+        (line["model"], line["protocol"]): "-" if not line["rank"] else "{:g} [{:g}, {:g}]".format(
+            *(float(line[name]) for name in ("rank", "ci_low", "ci_high"))
+        )
+        for line in lines(filled / "leaderboard_ranks.csv", task="demo")
+    }  # fmt: skip
+    shown = [re.split(" {2,}", line.strip()) for line in block(filled, "demo")[1:10]]
+    assert shown[0][2:4] == ["balanced_accuracy [95 %]", "rank [95 %]"]
+    found = {(line[0].removesuffix(" (baseline)"), line[1]): line[3] for line in shown[1:]}
+    assert found.pop(("values", "knn")) == ranks.pop(("values", "knn")) == "-", "it has no predictions"
+    del ranks["virchow2", "linear"]
+    assert found == ranks
+    assert {rank.split()[0] for (_, protocol), rank in found.items() if protocol == "knn"} == {"1", "2"}
+
+
+def test_one_entry_alone_has_no_rank(add_run: AddRun, results: Path) -> None:
+    add_run("uni", predicted(1.0))
+    assert "rank" not in block(results, "demo")[1]
+
+
+def test_what_cannot_be_detected_is_the_median_over_the_pairs_of_a_head(filled: Path, add_run: AddRun) -> None:
+    def medians() -> dict[str, float]:
+        rebuild(filled)
+        table = lines(filled / "leaderboard_paired.csv", task="demo", metric="balanced_accuracy")
+        heads = {line["protocol"] for line in table if line["detectable"]}
+        return {
+            head: statistics.median(float(line["detectable"]) for line in table if line["protocol"] == head)
+            for head in heads
+        }
+
+    (alone,) = (line for line in block(filled, "demo") if "power" in line)
+    assert alone == (
+        f"  differences in balanced_accuracy below {medians()['linear']:.3f} are not found with 80 % power (median "
+        "over the pairs)"
+    )
+    add_run("uni", predicted(2.0, seed=6), protocol="knn")
+    add_run("dino", predicted(1.0, seed=7), protocol="knn")
+    (both,) = (line for line in block(filled, "demo") if "power" in line)
+    assert f" below {medians()['knn']:.3f} (knn) or {medians()['linear']:.3f} (linear) are not found" in both
+
+
+def test_no_power_is_told_where_no_error_is_known(add_run: AddRun, results: Path) -> None:
+    for model in ("uni", "resnet50"):
+        add_run(model, predicted(1.0))
+    assert "power" not in text(results)
 
 
 ALL = "python -m bench report shows all"

@@ -35,10 +35,11 @@ def test_plain_make_lists_every_target_with_a_line():
 def test_variables_become_overrides():
     said = make(
         "-n", "bench", "MODEL=uni,virchow2", "TASK=pcam", "SUITE=demo", "DATA=/d", "RESULTS=r", "CACHE=c", "SITE=local",
-        "ARGS=null=same batch_size=8",
+        "MARGIN=0.03", "ARGS=null=same batch_size=8",
     )  # fmt: skip
     command = next(line for line in said.splitlines() if "-m bench" in line)
-    expected = "model=[uni,virchow2] task=pcam suite=demo data=/d results=r cache=c site=local null=same batch_size=8"
+    expected = "model=[uni,virchow2] task=pcam suite=demo data=/d results=r cache=c site=local margin=0.03"
+    expected += " null=same batch_size=8"
     assert command.replace("'", "").split("-m bench ")[1].split() == expected.split()
 
 
@@ -72,3 +73,10 @@ def test_a_variable_like_no_other_has_no_near_match(tmp_path):
 def test_variables_of_the_environment_are_not_refused(monkeypatch):
     monkeypatch.setenv("MODLE", "uni")
     assert "-m bench" in make("-n", "bench")
+
+
+def test_the_margin_reaches_the_tables_too():
+    command = next(
+        line for line in make("-n", "leaderboard", "RESULTS=r", "MARGIN=0.03").splitlines() if "report" in line
+    )
+    assert command.replace("'", "").split("-m bench report ")[1].split() == ["results=r", "margin=0.03"]

@@ -1,0 +1,128 @@
+"""The files of the leaderboard, rebuilt from rows and predictions: the same bytes whenever nothing changed."""
+
+from __future__ import annotations
+
+import csv
+import io
+import math
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from bench.files import atomic_write, unwritable
+from bench.report.leaderboard_data import LeaderboardData
+from bench.report.rank_suites import SuiteRanks, suite_ranks
+from bench.report.rank_tables import RANKS, SUITES, rank_records, suite_diagram, suite_records
+from bench.report.tables import (
+    LONG,
+    MARGIN,
+    MEAN,
+    PAIRED,
+    Record,
+    long_records,
+    mean_records,
+    paired_records,
+    wide_records,
+)
+from bench.rows import file_name
+from registry.errors import UserError
+
+
+def check_margin(margin: float) -> None:
+    """The margin of equivalence must be a number above 0.
+
+    Raises
+    ------
+    UserError
+        If it is not.
+    """
+    if not 0 < margin < math.inf:
+        raise UserError(
+            f"margin={margin} must be a number above 0: the difference from which on two models are not alike, such as "
+            f"margin={MARGIN}."
+        )
+
+
+def write_tables(results: Path, data: LeaderboardData, margin: float = MARGIN) -> dict[str, Path]:
+    """Write leaderboard.csv, its companions and the diagrams of ranks; gives what each is, and where.
+
+    The companions are ``_mean``, ``_wide``, ``_paired``, ``_ranks`` and ``_suites``. There is a diagram
+    ``critical_difference-PROTOCOL.svg`` for each head that was fitted on enough tasks, its name with ``-HEAD`` where
+    the protocol has several settings; an earlier one of a head that has none now is removed.
+
+    Parameters
+    ----------
+    margin : float
+        Of equivalence, above 0: `p_equivalent` is that of a difference as large or larger.
+
+    Raises
+    ------
+    UserError
+        If there is no row to build from, the margin is not above 0, or the folder cannot be written.
+    """
+    check_margin(margin)
+    entries = data.entries
+    if not entries:
+        raise UserError(
+            f"No rows to make a leaderboard of in {results / 'rows'}: run a benchmark first, or name another folder "
+            "with results=DIR."
+        )
+    wide = wide_records(data)
+    suites = [suite for suite in suite_ranks(data.ranked) if len(suite.tasks) + len(suite.left_out) > 1]
+    tables: dict[str, tuple[Path, Sequence[str], list[Record]]] = {
+        "leaderboard": (results / "leaderboard.csv", LONG, long_records(entries)),
+        "means over seeds and folds": (results / "leaderboard_mean.csv", MEAN, mean_records(data)),
+        "model by task": (results / "leaderboard_wide.csv", list(wide[0]), wide),
+        "paired differences": (results / "leaderboard_paired.csv", PAIRED, paired_records(data, margin)),
+        "ranks on each task": (results / "leaderboard_ranks.csv", RANKS, rank_records(data.ranked)),
+        "mean ranks over tasks": (results / "leaderboard_suites.csv", SUITES, suite_records(suites)),
+    }
+    for path, columns, records in tables.values():
+        _write(path, _csv(columns, records))
+    written = {what: path for what, (path, _, _) in tables.items()}
+    return written | _write_diagrams(results, suites)
+
+
+def _write_diagrams(results: Path, suites: Sequence[SuiteRanks]) -> dict[str, Path]:
+    protocols = [suite.protocol for suite in suites]
+    written: dict[str, Path] = {}
+    stale: set[Path] = set()
+    for suite in suites:
+        head = file_name(suite.head).replace("-", "+")
+        alone, with_head = (_diagram_path(results, suite.protocol, *parts) for parts in ((), (head,)))
+        stale |= {alone, with_head}
+        svg = suite_diagram(suite)
+        if svg is not None:
+            several = protocols.count(suite.protocol) > 1
+            path = with_head if several else alone
+            _write(path, svg)
+            written[f"ranks with {suite.protocol}" + (f" [{suite.head}]" if several else "")] = path
+    _remove(stale - set(written.values()))
+    return written
+
+
+def _diagram_path(results: Path, protocol: str, *head: str) -> Path:
+    return results / f"{'-'.join(['critical_difference', file_name(protocol), *head])}.svg"
+
+
+def _csv(columns: Sequence[str], records: Iterable[Record]) -> str:
+    text = io.StringIO()
+    writer = csv.DictWriter(text, columns, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(records)
+    return text.getvalue()
+
+
+def _write(path: Path, text: str) -> None:
+    try:
+        with atomic_write(path) as temporary:
+            temporary.write_text(text, encoding="utf-8", newline="\n")
+    except OSError as error:
+        raise unwritable(path, error, "results=DIR") from error
+
+
+def _remove(paths: Iterable[Path]) -> None:
+    for path in paths:
+        try:
+            path.unlink(missing_ok=True)
+        except OSError as error:
+            raise unwritable(path, error, "results=DIR") from error
