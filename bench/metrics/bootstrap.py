@@ -60,7 +60,10 @@ class Replicates:
     centre : float
         The smoothed value, which the interval lies around.
     influence : float64 [block]
-        By how much each block of groups moves the statistic; empty when there is one group only.
+        By how much each block of groups moves the statistic, and at the end each added group; empty when there is one
+        group only.
+    n_added : int
+        How many of the influences are of added groups.
     scale : Scale or None
         The values that the statistic can take; None where it has no interval.
     """
@@ -70,10 +73,12 @@ class Replicates:
     centre: float
     influence: Influence
     scale: Scale | None = UNBOUNDED
+    n_added: int = 0
 
     def __sub__(self, other: Replicates) -> Replicates:
         value = self.value - other.value
-        return Replicates(value, self.draws - other.draws, value, self.influence - other.influence)
+        draws, influence = self.draws - other.draws, self.influence - other.influence
+        return Replicates(value, draws, value, influence, n_added=self.n_added)
 
     @property
     def undefined_share(self) -> float:
@@ -84,7 +89,7 @@ class Replicates:
         """The studentised 95 % interval (`bench.metrics.intervals`)."""
         if self.scale is None:
             return Interval(self.value, np.nan, np.nan)
-        return studentised(self.value, self.centre, self.influence, self.scale)
+        return studentised(self.value, self.centre, self.influence, self.scale, self.n_added)
 
 
 def group_weights(n_groups: int, n_boot: int, seed: int, chunk: int, more: int = 0) -> Iterator[Weights]:
@@ -123,7 +128,7 @@ def replicate(
         for key, left_out in _jackknife(estimators, blocks_of(n_groups, seed), chunk).items():
             centres[key], influences[key] = float(left_out[-1]), influence_of(left_out[:-1])
     return {
-        key: Replicates(values[key], np.concatenate(draws[key]), centres[key], influences[key], of.scale)
+        key: Replicates(values[key], np.concatenate(draws[key]), centres[key], influences[key], of.scale, len(of.added))
         for key, of in estimators.items()
     }
 
@@ -133,8 +138,8 @@ def _jackknife(
 ) -> dict[Key, Float[np.ndarray, " block_and_all"]]:
     """Smoothed statistics without each block of groups, without each added group, and at last with all of them.
 
-    Those that are smoothed alike share the weights, doubled where that makes integers of halves: integers are counted
-    faster, and no statistic depends on the scale of the weights.
+    Those that are smoothed alike share the weights, multiplied so that they are integers: integers are counted faster,
+    and no statistic depends on the scale of the weights.
     """
     found: dict[Key, list[np.ndarray]] = {key: [] for key, of in estimators.items() if of.scale is not None}
     alike: dict[bytes, list[Key]] = {}
@@ -143,8 +148,8 @@ def _jackknife(
     for keys in alike.values():
         added = estimators[keys[0]].added
         base = np.append(np.ones(len(block)), added)
-        twice = (2 * base).astype(np.int32)
-        base = twice if len(added) and np.array_equal(twice, 2 * base) else base
+        whole = base / added[0] if len(added) else base
+        base = whole.round().astype(np.int32) if np.allclose(whole, whole.round(), rtol=0, atol=1e-9) else base
         blocks = np.append(block, block.max() + 1 + np.arange(len(added)))
         for start in range(0, blocks.max() + 2, chunk):
             left_out = np.arange(start, min(start + chunk, blocks.max() + 2))

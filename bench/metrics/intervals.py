@@ -3,8 +3,8 @@
 The percentile interval of the bootstrap covers 70 to 92 % for 8 to 40 patients. This interval was chosen by simulation
 (`python -m benchmarks.coverage`; the figures are in `docs/STATISTICS.md`). It has four parts:
 
-1. Each metric that is a rate of right answers is smoothed by half a sample that is right and half a sample that is
-   wrong in each class (`bench.metrics.smoothing`), so that four positives that are all right have a variance above 0.
+1. Each metric that is a rate of right answers is smoothed by parts of samples that are right and that are wrong in each
+   class (`bench.metrics.smoothing`), so that four positives that are all right have a variance above 0.
 2. The variance is that of the jackknife: groups are left out one by one (Tukey 1958, Ann. Math. Statist. 29, 614), or
    where there are more than `BLOCKS` of them, in so many random blocks (Shao & Wu 1989, Ann. Statist. 17, 1176-1197).
 3. The quantile is that of Student's t with the degrees of freedom that match the variance of that variance
@@ -91,19 +91,25 @@ def standard_error(influence: Influence) -> float:
     return error if error > 0 else math.nan
 
 
-def degrees_of_freedom(influence: Influence) -> float:
-    """Of the variance sum u^2: 2 (sum u^2)^2 / (sum u^4 - (sum u^2)^2 / n), from 1 to n - 1; NaN without blocks."""
-    if not len(influence):
+def degrees_of_freedom(influence: Influence, n_added: int = 0) -> float:
+    """Of the variance sum u^2, which is as uncertain as the part of it that is of patients; from 1 to n - 1.
+
+    2 (sum u^2)^2 / (sum v^4 - (sum v^2)^2 / n), u being all influences and v those without the last `n_added`, which
+    are of the samples that were added for smoothing and known.
+    """
+    of_groups = influence[: len(influence) - n_added]
+    if not len(of_groups):
         return math.nan
-    n, second, fourth = len(influence), float((influence**2).sum()), float((influence**4).sum())
-    spread = fourth - second**2 / n
-    return max(1.0, min(n - 1.0, 2 * second**2 / spread)) if spread > 0 else max(1.0, n - 1.0)
+    n, variance = len(of_groups), float((influence**2).sum())
+    spread = float((of_groups**4).sum()) - float((of_groups**2).sum()) ** 2 / n
+    return max(1.0, min(n - 1.0, 2 * variance**2 / spread)) if spread > 0 else max(1.0, n - 1.0)
 
 
-def studentised(value: float, centre: float, influence: Influence, scale: Scale) -> Interval:
-    """The interval around `centre`, the smoothed value, that always holds the value itself.
+def studentised(value: float, centre: float, influence: Influence, scale: Scale, n_added: int = 0) -> Interval:
+    """The interval from as far below the lower of value and `centre` as above the higher of them.
 
-    NaN bounds where there is one group, where a block cannot be left out, where none moves the statistic, and where the
+    `centre` is the smoothed value, on which the standard error rests; it is nearer to the middle of the scale. NaN
+    bounds where there is one group, where a block cannot be left out, where none moves the statistic, and where the
     centre lies on a bound of the scale.
     """
     from scipy.special import stdtrit
@@ -112,6 +118,9 @@ def studentised(value: float, centre: float, influence: Influence, scale: Scale)
     if math.isnan(value) or math.isnan(error) or not scale.low < centre < scale.high:
         return Interval(value, math.nan, math.nan)
     stretched, slope = scale.stretched(centre)
-    half = float(stdtrit(degrees_of_freedom(influence), 0.975)) * error * slope
+    half = float(stdtrit(degrees_of_freedom(influence, n_added), 0.975)) * error * slope
     low, high = scale.original(stretched - half), scale.original(stretched + half)
+    if scale.low < value < scale.high:
+        at_value, _ = scale.stretched(value)
+        low, high = min(low, scale.original(at_value - half)), max(high, scale.original(at_value + half))
     return Interval(value, min(low, value), max(high, value))

@@ -11,7 +11,6 @@ from jaxtyping import Float, Shaped
 from bench.metrics.bootstrap import Estimator, Key, Replicates, replicate
 from bench.metrics.intervals import Interval
 from bench.metrics.metric_sets import SCALED, Metric, MetricSet, metric_set
-from bench.metrics.smoothing import WEIGHT
 
 
 def check(
@@ -145,10 +144,10 @@ def _estimator(of: MetricSet, metric: Metric, y_true: np.ndarray, scores: np.nda
     """The metric, with the samples that smooth its interval where it is a rate."""
     if not (metric.smoothed and of.added):
         return Estimator(metric(y_true, scores, group), metric.scale)
-    more_labels, more_scores = of.added(y_true, scores)
-    y_true, scores = np.concatenate([y_true, more_labels]), np.concatenate([scores, more_scores])
-    groups = np.append(group, group.max() + 1 + np.arange(len(more_labels)))
-    return Estimator(metric(y_true, scores, groups), metric.scale, np.full(len(more_labels), WEIGHT))
+    added = of.added(y_true, scores)
+    y_true, scores = np.concatenate([y_true, added.y_true]), np.concatenate([scores, added.scores])
+    groups = np.append(group, group.max() + 1 + added.groups)
+    return Estimator(metric(y_true, scores, groups), metric.scale, np.full(added.groups.max() + 1, added.weight))
 
 
 def _metrics(kind: str | MetricSet, wanted: Iterable[str] | None) -> dict[str, Metric]:

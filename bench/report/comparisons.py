@@ -142,8 +142,8 @@ def _compared(
         p_by = "corrected t"
         influence = influence * math.sqrt(difference_inflation(n_folds))
     elif several:
-        influence = np.append(influence, training_influence(of_repeats(own, differences)))
-    difference = Studentised(value, standard_error(influence), degrees_of_freedom(influence))
+        influence = np.append(training_influence(of_repeats(own, differences)), influence)
+    difference = Studentised(value, standard_error(influence), degrees_of_freedom(influence, mean.n_added))
     if n_folds > 1 and (several or not of.pooled):  # over repeats, the spread of all folds is known better
         by_fold = _by_fold(metric, both)
         value = float(by_fold.mean())

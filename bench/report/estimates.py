@@ -54,7 +54,7 @@ def mean_replicates(entry: AggregatedResult, metric: str, passes: Passes) -> Rep
             mean = moved(mean, float(np.mean(list(entry.values(metric).values()))))
         return replace(mean, influence=mean.influence * math.sqrt(score_inflation(n_folds)))
     if repeated(own):
-        return replace(mean, influence=np.append(mean.influence, training_influence(of_repeats(own, complete))))
+        return replace(mean, influence=np.append(training_influence(of_repeats(own, complete)), mean.influence))
     return mean
 
 

@@ -68,6 +68,39 @@ def test_bounds_stay_on_the_scale_and_hold_the_value() -> None:
     assert studentised(1.0, 0.6, 0.01 * influence, Scale(0, 1)).ci_high == 1.0
 
 
+def test_near_a_bound_the_interval_reaches_as_far_beyond_the_value_as_beyond_the_centre() -> None:
+    """An AUROC of .99 whose smoothed value is .95 may be .995: the smoothed value alone would exclude it."""
+    influence = np.array([0.01, -0.02, 0.01, 0.015, -0.015])
+    around_centre = studentised(0.95, 0.95, influence, Scale(0, 1))
+    found = studentised(0.99, 0.95, influence, Scale(0, 1))
+    assert found.ci_low == around_centre.ci_low
+    shift = Scale(0, 1).stretched(0.99)[0] - Scale(0, 1).stretched(0.95)[0]
+    expected = Scale(0, 1).original(Scale(0, 1).stretched(around_centre.ci_high)[0] + shift)
+    assert found.ci_high == pytest.approx(expected)
+
+
+@pytest.mark.parametrize(("n_classes", "n", "apart"), [(2, 60, 3.5), (7, 70, 4.5), (9, 180, 4.0)])
+def test_intervals_of_good_models_hold_the_truth(n_classes: int, n: int, apart: float) -> None:
+    """Near 1, where a smoothed value by itself lies below the truth; and with many classes."""
+    rng = np.random.default_rng(1)
+
+    def drawn(samples: int) -> tuple[np.ndarray, np.ndarray]:
+        y = np.concatenate([np.arange(n_classes), rng.integers(0, n_classes, samples - n_classes)])
+        logits = rng.normal(size=(samples, n_classes))
+        logits[np.arange(samples), y] += apart
+        return y, np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
+
+    y, scores = drawn(100_000)
+    truth = {name: of.value for name, of in score(y, scores, np.arange(len(y)), n_boot=0).items()}
+    assert min(truth.values()) > 0.95
+    held = dict.fromkeys(truth, 0)
+    for _ in range(100):
+        y, scores = drawn(n)
+        for name, of in score(y, scores, np.arange(n), n_boot=1).items():
+            held[name] += of.ci_low <= truth[name] <= of.ci_high
+    assert min(held.values()) >= 88, held
+
+
 def of_sklearn(kind: str) -> dict[str, Callable[[np.ndarray, np.ndarray], float]]:
     """Metrics of labels and scores with a weight a sample."""
     if kind == "regression":
@@ -92,12 +125,12 @@ def of_sklearn(kind: str) -> dict[str, Callable[[np.ndarray, np.ndarray], float]
 
 
 def added_to(kind: str, y: np.ndarray, scores: np.ndarray) -> list[tuple[object, np.ndarray]]:
-    """What is right and what is wrong of each class or label, written out."""
+    """What is right and what is wrong of each class or label, in turn, written out."""
     if kind == "classes" or kind == "ordinal":
         zero, one = np.array([1.0, 0.0]), np.array([0.0, 1.0])
         return [(0, zero), (0, one), (1, one), (1, zero)]
     high, low = scores.max(0).clip(1), scores.min(0).clip(None, 0)
-    return [(np.ones(2, int), high), (np.ones(2, int), low), (np.zeros(2, int), high), (np.zeros(2, int), low)]
+    return [(np.ones(2, int), high), (np.ones(2, int), low), (np.zeros(2, int), low), (np.zeros(2, int), high)]
 
 
 @pytest.mark.parametrize("kind", ["classes", "ordinal", "regression", "multilabel"])
@@ -119,13 +152,13 @@ def test_influences_equal_a_loop_that_leaves_out_each_group(kind: str) -> None:
     added = [] if kind == "regression" else added_to(kind, y, scores)
     all_y = np.concatenate([y, np.array([label for label, _ in added], y.dtype).reshape(-1, *y.shape[1:])])
     all_scores = np.concatenate([scores, np.array([s for _, s in added]).reshape(-1, scores.shape[1])])
-    all_groups = np.append(group, 9 + np.arange(len(added)))
-    weight = np.append(np.ones(n), np.full(len(added), 0.5))
+    all_groups = np.append(group, 9 + np.arange(len(added)) % 2)  # all right ones together, and all wrong ones
+    weight = np.append(np.ones(n), np.full(len(added), 0.125 if kind == "multilabel" else 0.25))
     for name, metric in of_sklearn(kind).items():
         if name not in METRICS[kind]:
             continue
         left_out = np.array(
-            [metric(all_y, all_scores, sample_weight=weight * (all_groups != g)) for g in range(9 + len(added))]
+            [metric(all_y, all_scores, sample_weight=weight * (all_groups != g)) for g in range(all_groups.max() + 1)]
         )
         parts = len(left_out)
         expected = np.sqrt((parts - 1) / parts) * (left_out - left_out.mean())

@@ -3,6 +3,7 @@
 import math
 import statistics
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -94,7 +95,7 @@ def test_means_are_of_all_folds_together_and_intervals_are_wider_by_what_trainin
         if line["metric"] in MEAN_OVER_FOLDS:
             value = centre = sum(known) / 6
         influence = sum(one.influence for one in seeds) / 2 * math.sqrt(1 + 1 / 2)
-        expected = Replicates(value, seeds[0].draws, centre, influence, seeds[0].scale).interval()
+        expected = replace(seeds[0], value=value, centre=centre, influence=influence).interval()
         assert line["value"] == text(value), line
         assert [line["ci_low"], line["ci_high"]] == bounds(expected), line
 
@@ -127,7 +128,7 @@ def test_paired_differences_of_folds_are_corrected_for_shared_training(seeds_and
         else:
             value = sum(one.value - other.value for one, other in zip(a, b, strict=True)) / 2
             influence = sum(one.influence - other.influence for one, other in zip(a, b, strict=True)) / 2
-            error, df = math.sqrt((1 + 3 / 2) * (influence**2).sum()), degrees_of_freedom(influence)
+            error, df = math.sqrt((1 + 3 / 2) * (influence**2).sum()), degrees_of_freedom(influence, a[0].n_added)
         low, high = stats.t.interval(0.95, df, value, error)
         assert [line["difference"], line["ci_low"], line["ci_high"]] == [text(value), text(low), text(high)], line
         assert line["p"] == text(2 * stats.t.sf(abs(value) / error, df))
@@ -169,7 +170,7 @@ def test_repeats_on_other_training_patients_widen_the_interval_by_their_spread(r
     error = math.sqrt((of_test**2).sum() + of_training)
     width = float(line["ci_high"]) - float(line["ci_low"])
     deviations = np.array(differences) - np.mean(differences)
-    df = degrees_of_freedom(np.append(of_test, np.sqrt(4 / 3) * deviations))
+    df = degrees_of_freedom(np.append(np.sqrt(4 / 3) * deviations, of_test), a[0].n_added)
     assert width == pytest.approx(2 * stats.t.ppf(0.975, df) * error, abs=1e-5)
     assert line["p_by"] == "t"
     assert (line["n_runs"], line["n_test"]) == ("4", "60")
@@ -305,5 +306,5 @@ def test_every_kind_of_target_has_means_and_differences(results: Path, add_run: 
         influence = sum(one.influence - other.influence for one, other in zip(a, b, strict=True)) / 2
         value = sum(one.value - other.value for one, other in zip(a, b, strict=True)) / 2
         error = math.sqrt((influence**2).sum())
-        low, high = stats.t.interval(0.95, degrees_of_freedom(influence), value, error)
+        low, high = stats.t.interval(0.95, degrees_of_freedom(influence, a[0].n_added), value, error)
         assert [line["difference"], line["ci_low"], line["ci_high"]] == [text(value), text(low), text(high)]
