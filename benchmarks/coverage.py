@@ -30,16 +30,19 @@ SIGNAL = 0.9  # distance of the classes of a score in units of its logit
 
 
 class Design(NamedTuple):
-    """A cohort of one test set: patients, tiles a patient, whether a patient has one label, and the positive share."""
+    """A cohort of one test set: patients, tiles a patient, whether a patient has one label, positive share, signal."""
 
     patients: int
     tiles: int
     by_patient: bool
     positives: float
+    signal: float = SIGNAL
 
     def __str__(self) -> str:
         labels = "one label a patient" if self.by_patient else "labels mixed in patients"
-        return f"{self.patients} patients, {self.tiles} tiles each, {labels}, {100 * self.positives:.0f} % positive"
+        good = ", good models" if self.signal > SIGNAL else ""
+        share = f"{100 * self.positives:.0f} % positive"
+        return f"{self.patients} patients, {self.tiles} tiles each, {labels}, {share}{good}"
 
 
 HOLDOUTS = [
@@ -52,6 +55,10 @@ HOLDOUTS = [
         (1, True, 0.2),
     )
     for patients in (8, 20, 40, 100)
+] + [
+    Design(40, 1, True, 0.5, 2 * SIGNAL),
+    Design(100, 1, True, 0.2, 2 * SIGNAL),
+    Design(20, 18, False, 0.5, 2 * SIGNAL),
 ]
 
 
@@ -198,10 +205,13 @@ def holdout(cohorts: int, seed: int) -> None:
     """One test set, trained heads as they are."""
     for design in HOLDOUTS:
         rng, tally = np.random.default_rng(seed), Tally()
-        many = scored_cohort(rng, design._replace(patients=400_000 // design.tiles), [SIGNAL])
+        many = scored_cohort(rng, design._replace(patients=400_000 // design.tiles), [design.signal])
         truth = {m: one.value for m, one in score(many.y, many.of_models[0], many.groups, n_boot=0).items()}
         for _ in range(cohorts):
-            for name, signals in (("type I", (SIGNAL, SIGNAL)), ("power", (SIGNAL, 0.75 * SIGNAL))):
+            for name, signals in (
+                ("type I", (design.signal, design.signal)),
+                ("power", (design.signal, 0.75 * design.signal)),
+            ):
                 cohort = scored_cohort(rng, design, signals)
                 data = table(cohort)
                 tests(tally, data, name)

@@ -21,7 +21,7 @@ from registry.errors import UserError
 if TYPE_CHECKING:
     from registry.extractor import SlideEncoder
 
-OF_TILES = ("file", "grid", "slide", "skipped")  # attributes of a tile file that say that identify its slide vector
+OF_TILES = ("file", "grid", "slide", "skipped")  # attributes of a tile file that identify its slide vector
 
 
 def encode(tiles: Embedding, job: EmbeddingJob[SlideEncoder], *, label: str = "", progress: bool = True) -> Embedding:

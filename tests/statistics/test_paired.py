@@ -9,7 +9,16 @@ import pytest
 from scipy import stats
 
 from bench.metrics import METRIC_SETS, swapped_differences
-from bench.statistics import Studentised, corrected_error, p_better, p_of_swaps, swaps, training_influence
+from bench.statistics import (
+    Studentised,
+    corrected_error,
+    difference_inflation,
+    p_better,
+    p_of_swaps,
+    score_inflation,
+    swaps,
+    training_influence,
+)
 
 
 def differences_of(n: int, seed: int) -> np.ndarray:
@@ -125,6 +134,13 @@ def test_the_corrected_error_is_that_of_nadeau_and_bengio() -> None:
     assert corrected_error(x, 10) == pytest.approx(math.sqrt((1 / 10 + 1 / 9) * x.var(ddof=1)), abs=1e-15)
     assert math.isnan(corrected_error(np.array([0.1]), 5))
     assert math.isnan(corrected_error(np.full(5, 0.1), 5))
+
+
+def test_the_variances_of_folds_are_inflated_by_the_shares_of_test_and_training_samples() -> None:
+    assert score_inflation(5) == 1 + 0.2 / 0.8
+    assert difference_inflation(5) == 1 + 5 * 0.2 / 0.8
+    # By Nadeau and Bengio's factor over that of independent folds.
+    assert difference_inflation(10) == pytest.approx((1 / 10 + 1 / 9) / (1 / 10))
 
 
 def test_training_influences_have_the_variance_of_a_mean_of_all_when_each_repeat_is_a_mean_of_four_fifths() -> None:
