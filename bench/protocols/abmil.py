@@ -13,12 +13,13 @@ from bench.protocols import networks
 from bench.protocols.abmil_training import predict, step_precision, train
 from bench.protocols.bags import Bags
 from bench.protocols.base import CLASSIFIED, Predictions
+from bench.protocols.held_out import held_out_info
 from bench.protocols.networks import NetworkSettings
 from bench.protocols.networks.abmil import Settings as Config
 from bench.protocols.selection import inner_cv, note_on_groups
 from bench.protocols.settings import device_of
 from bench.protocols.survival import comparable, nothing_to_choose_by
-from bench.protocols.temperature import scaled, temperature_info
+from bench.protocols.temperature import scaled
 from registry.errors import UserError
 
 __all__ = ["TAKES", "Config", "build", "fit_predict", "kinds_of", "schema_of"]
@@ -91,7 +92,7 @@ def fit_predict(train_bags: Bags, val: Bags | None, test: Bags, config: NetworkS
             "validation": history.validation,
         }
         if val is not None and goal.kind in CLASSIFIED:
-            info |= temperature_info(goal.scores(_predict_all(network, val, device)[0]), val.labels)
+            info |= held_out_info(goal.scores(_predict_all(network, val, device)[0]), val.labels)
         if len(fitted) < len(every) and config.refit:
             info |= {"refit": True, "epochs": history.best_epoch + 1}
             torch.manual_seed(seed)

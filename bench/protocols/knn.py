@@ -10,10 +10,11 @@ from jaxtyping import Float, Int
 
 from bench.protocols.base import Predictions, Samples
 from bench.protocols.checks import check_classes
+from bench.protocols.held_out import held_out_info
 from bench.protocols.neighbours import nearest
 from bench.protocols.selection import candidate_scores, inner_cv, inner_cv_where_possible, pool
 from bench.protocols.settings import FROM_ONE, POSITIVE, check_settings
-from bench.protocols.temperature import scaled, temperature_info
+from bench.protocols.temperature import scaled
 from registry.errors import UserError
 
 TIE = 1e-9
@@ -93,7 +94,7 @@ def fit_predict(train: Samples, val: Samples | None, test: Samples, config: Conf
                 "validation_metric": validation.tolist(),
             }
         floor = 1 / (info["k"] + n_classes)  # what a class without votes would have if each class had one vote more
-        info |= temperature_info(out_of_fold_scores[best, mask], y[mask], floor)
+        info |= held_out_info(out_of_fold_scores[best, mask], y[mask], floor)
     scores = votes(test, samples)[best]
     calibrated = scaled(scores, info["temperature"], info["temperature_floor"]) if choice else None
     return Predictions.of(test, scores, info, calibrated=calibrated)

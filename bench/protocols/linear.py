@@ -9,13 +9,13 @@ import numpy as np
 
 from bench.protocols.base import Predictions, Samples
 from bench.protocols.checks import check_classes
+from bench.protocols.held_out import held_out_info
 from bench.protocols.linear_labels import fit_predict_labels
 from bench.protocols.linear_settings import Config, strengths_of, weights_of
 from bench.protocols.scaling import standardised
 from bench.protocols.selection import inner_cv, inner_cv_where_possible, notes_on_end, pool
 from bench.protocols.settings import device_of
-from bench.protocols.temperature import scaled, temperature_info
-from bench.protocols.thresholds import operating_thresholds
+from bench.protocols.temperature import scaled
 
 __all__ = ["KINDS", "Config", "fit_predict"]
 
@@ -94,8 +94,7 @@ def fit_predict(train: Samples, val: Samples | None, test: Samples, config: Conf
                 features[rows], slice(fold * count + best, fold * count + best + 1)
             ):
                 out_of_fold_scores[rows[part]] = scores[0]
-        info |= temperature_info(out_of_fold_scores[mask], y[mask])
-        info |= operating_thresholds(out_of_fold_scores[mask], y[mask])
+        info |= held_out_info(out_of_fold_scores[mask], y[mask])
     weights = weights_of(y, np.ones(len(y), dtype=bool), n_classes, config.class_weight)
     final = solver(np.array([info["c"]]), weights[None])
     info |= {

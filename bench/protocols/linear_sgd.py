@@ -14,9 +14,10 @@ from torch import Tensor
 
 from bench.protocols.base import Predictions, Samples
 from bench.protocols.checks import check_classes
+from bench.protocols.held_out import held_out_info
 from bench.protocols.selection import balanced_accuracy, f1_macro, inner_cv, note_on_groups
 from bench.protocols.settings import FROM_ONE, FROM_ZERO, POSITIVE, check_settings, device_of
-from bench.protocols.temperature import scaled, temperature_info
+from bench.protocols.temperature import scaled
 from registry.errors import UserError
 
 BETAS, EPSILON = (0.9, 0.999), 1e-8  # torch.optim's defaults, which both peers use
@@ -136,7 +137,7 @@ def fit_predict(train: Samples, val: Samples | None, test: Samples, config: Conf
     }
     if val is None:
         info["notes"] = [note_on_groups(fit.groups, choice.samples.groups)]
-    info |= temperature_info(_probabilities(heads.logits(validation))[chosen], held_out.labels)
+    info |= held_out_info(_probabilities(heads.logits(validation))[chosen], held_out.labels)
     queries = torch.from_numpy(test.features.astype(np.float32)).to(where)
     scores = _probabilities(heads.logits(queries))[chosen]
     return Predictions.of(test, scores, info, calibrated=scaled(scores, info["temperature"]))

@@ -10,9 +10,10 @@ from jaxtyping import Float
 
 from bench.protocols.base import Predictions, Samples
 from bench.protocols.checks import check_classes
+from bench.protocols.held_out import held_out_info_of
 from bench.protocols.selection import inner_cv_where_possible, pool
 from bench.protocols.settings import FROM_ONE, POSITIVE, check_settings, device_of
-from bench.protocols.temperature import scaled, temperature_of
+from bench.protocols.temperature import scaled
 
 
 @dataclass
@@ -50,9 +51,9 @@ def fit_predict(train: Samples, val: Samples | None, test: Samples, config: Conf
     where = device_of(config.device)
     choice = inner_cv_where_possible(train, val, seed)
     scores, info = _fitted(choice.samples if choice else pool(train, val), test, n_classes, config, where)
-    temperature = temperature_of(choice, n_classes, lambda fit, query: _fitted(fit, query, n_classes, config, where)[0])
-    calibrated = scaled(scores, temperature["temperature"]) if temperature else None
-    return Predictions.of(test, scores, info | temperature, calibrated=calibrated)
+    held_out = held_out_info_of(choice, n_classes, lambda fit, query: _fitted(fit, query, n_classes, config, where)[0])
+    calibrated = scaled(scores, held_out["temperature"]) if held_out else None
+    return Predictions.of(test, scores, info | held_out, calibrated=calibrated)
 
 
 def _fitted(

@@ -9,8 +9,9 @@ from jaxtyping import Float
 
 from bench.protocols.base import Predictions, Samples
 from bench.protocols.checks import check_classes
+from bench.protocols.held_out import held_out_info_of
 from bench.protocols.selection import inner_cv_where_possible, pool
-from bench.protocols.temperature import scaled, temperature_of
+from bench.protocols.temperature import scaled
 
 
 @dataclass
@@ -31,9 +32,9 @@ def fit_predict(train: Samples, val: Samples | None, test: Samples, config: Conf
     n_classes = check_classes(train, val, test)
     choice = inner_cv_where_possible(train, val, seed)
     scores = _scores(choice.samples if choice else pool(train, val), test, n_classes)
-    temperature = temperature_of(choice, n_classes, lambda fit, query: _scores(fit, query, n_classes))
-    calibrated = scaled(scores, temperature["temperature"]) if temperature else None
-    return Predictions.of(test, scores, temperature, calibrated=calibrated)
+    held_out = held_out_info_of(choice, n_classes, lambda fit, query: _scores(fit, query, n_classes))
+    calibrated = scaled(scores, held_out["temperature"]) if held_out else None
+    return Predictions.of(test, scores, held_out, calibrated=calibrated)
 
 
 def _scores(samples: Samples, test: Samples, n_classes: int) -> Float[np.ndarray, "query class"]:

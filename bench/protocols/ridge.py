@@ -10,10 +10,11 @@ from jaxtyping import Bool, Float, Int
 
 from bench.protocols.base import Predictions, Samples
 from bench.protocols.checks import check_labels, check_targets
+from bench.protocols.held_out import held_out_info
 from bench.protocols.scaling import OVERFLOW, deviation, finite, spread
 from bench.protocols.selection import InnerCV, candidate_scores, inner_cv, inner_cv_where_possible, notes_on_end, pool
 from bench.protocols.settings import FROM_ONE, POSITIVE, check_settings
-from bench.protocols.temperature import SMALLEST, scaled, temperature_info
+from bench.protocols.temperature import SMALLEST, scaled
 from registry.errors import UserError
 
 KINDS = ("regression", "ordinal")
@@ -107,7 +108,7 @@ def fit_predict(train: Samples, val: Samples | None, test: Samples, config: Conf
     if choice:
         held_out_values, labels = out_of_fold_values[chosen, mask, 0], samples.labels[mask]
         info["residual_deviation"] = residual_deviation(held_out_values, labels, grades)
-        info |= temperature_info(grade_probabilities(held_out_values, grades, info["residual_deviation"]), labels)
+        info |= held_out_info(grade_probabilities(held_out_values, grades, info["residual_deviation"]), labels)
     scores = grade_probabilities(values[:, 0], grades, info["residual_deviation"])
     if choice:
         calibrated = scaled(scores, info["temperature"])

@@ -15,14 +15,11 @@ where no folds can be made.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 from jaxtyping import Float, Int
-
-from bench.protocols.base import Samples
-from bench.protocols.selection import InnerCV
 
 SMALLEST = 1e-12  # probability that stands for zero where a head gives no larger one
 PRIOR_DEVIATION = 1.0  # of the natural logarithm of the temperature: two thirds of the prior lie from 0.37 to 2.7
@@ -79,34 +76,6 @@ def temperature_info(
     if after < np.log(np.maximum(scores[own], SMALLEST)).sum():
         info["temperature"], floor = 1.0, SMALLEST
     return {**info, "temperature_floor": floor}
-
-
-def temperature_of(
-    choice: InnerCV | None,
-    n_classes: int,
-    predict: Callable[[Samples, Samples], Float[np.ndarray, "query class"]],
-) -> dict[str, Any]:
-    """`temperature_info` of a head that chooses nothing, from its scores of samples that it was not fitted on.
-
-    Parameters
-    ----------
-    choice
-        The validation side or inner folds; None where there can be none.
-    predict
-        Scores of its second argument by the head that is fitted on its first.
-
-    Returns
-    -------
-    dict
-        Empty without a choice.
-    """
-    if choice is None:
-        return {}
-    samples, mask = choice.samples, choice.validation_mask
-    out_of_fold_scores = np.zeros((len(samples), n_classes))
-    for fit, held_out in zip(choice.fit, choice.held_out, strict=True):
-        out_of_fold_scores[held_out] = predict(samples.take(fit), samples.take(held_out))
-    return temperature_info(out_of_fold_scores[mask], samples.labels[mask])
 
 
 def notes_on_temperature(info: Mapping[str, Any]) -> list[str]:

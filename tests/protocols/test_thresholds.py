@@ -1,4 +1,4 @@
-"""Thresholds of two classes: by plain search, and where the linear probe finds them."""
+"""Thresholds of two classes: by plain search, and where heads find them."""
 
 from __future__ import annotations
 
@@ -78,3 +78,13 @@ def test_without_validation_they_are_of_inner_folds() -> None:
     assert found[NAMES[0]] > found[NAMES[1]]
     three = head.fit_predict(cohort(90), None, cohort(60, seed=1), 0)
     assert "thresholds" not in three.info
+
+
+@pytest.mark.parametrize("kind", ["linear", "linear_uni", "linear_sgd", "knn", "prototype"])
+def test_every_head_with_a_temperature_has_thresholds_of_the_same_samples(kind: str) -> None:
+    train, val, test = (two_classes(n, seed) for n, seed in ((80, 0), (40, 1), (30, 2)))
+    settings = {"steps": 30} if kind == "linear_sgd" else {}
+    info = configured({"kind": kind, **settings}).fit_predict(train, val, test, 0).info
+    assert info["temperature_samples"] == len(val)
+    assert list(info["thresholds"]) == NAMES
+    assert all(0 <= threshold <= 1 + 1e-9 for threshold in info["thresholds"].values())
