@@ -70,7 +70,7 @@ def mcc(
     """Matthews correlation of true and predicted classes, of any number (Gorodkin 2004, Comput. Biol. Chem. 28, 367).
 
     1 at best, 0 for chance. 0 as well where all predictions are one class, as the sums in the numerator then cancel;
-    NaN where all samples are of one class, for which scikit-learn gives 0: nothing can be told apart there.
+    NaN where all samples are of one class, for which scikit-learn gives 0: nothing can be distinguished there.
     """
     counts = _class_counts(y_true, scores, groups)
 

@@ -18,7 +18,7 @@ def auc_times(train: Float[np.ndarray, "sample 2"]) -> Float[np.ndarray, " time"
     """The distinct quantiles of the times of the training events; empty without an event.
 
     Of events and not of all times: many samples that are censored at the end of a study would put a quantile there,
-    where nobody is left to be told apart.
+    where nobody is left to be compared.
     """
     times = train[train[:, 1] == 1, 0]
     return np.unique(np.quantile(times, QUANTILES)) if len(times) else np.empty(0)

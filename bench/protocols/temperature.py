@@ -94,7 +94,7 @@ def scaled(
 ) -> Float[np.ndarray, "sample class"]:
     """Class probabilities whose logits are divided by the temperature; the order of the classes stays.
 
-    `floor` is as in `fit_temperature`; scores below it are no longer told apart.
+    `floor` is as in `fit_temperature`; scores below it are taken for equal.
     """
     logits = np.log(np.maximum(scores, floor)) / temperature
     odds = np.exp(logits - logits.max(axis=1, keepdims=True))

@@ -95,7 +95,7 @@ def mean_records(data: LeaderboardData) -> list[Record]:
 def wide_records(data: LeaderboardData) -> list[Record]:
     """A line a protocol, model and frontend; a column a task with its primary metric, the mean over seeds and folds.
 
-    Digests tell apart results of one task on different cohorts, and of one protocol at different settings.
+    Digests distinguish results of one task on different cohorts, and of one protocol at different settings.
     """
     entries = data.entries
     tasks, protocols = task_names(entries), protocol_names(entries)
