@@ -9,6 +9,7 @@ from differences import differences
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
+from scipy import stats
 from sklearn.metrics import accuracy_score, balanced_accuracy_score, f1_score, roc_auc_score
 
 from bench.metrics import METRICS, resample, score
@@ -200,3 +201,17 @@ def test_chunks_of_one_resample_give_the_same(monkeypatch: pytest.MonkeyPatch) -
     found = score(y, scores, groups, n_boot=150)
     for metric, interval in expected.items():
         assert astuple(found[metric]) == pytest.approx(astuple(interval), abs=1e-12)
+
+
+def test_draws_of_patients_are_those_of_scipys_bootstrap_in_distribution() -> None:
+    """Patients of equally many tiles: the accuracy is the mean of their accuracies, which scipy resamples."""
+    rng = np.random.default_rng(8)
+    hit = rng.random((25, 8)) < rng.beta(6, 3, 25)[:, None]
+    y = rng.integers(0, 2, hit.size)
+    scores = np.eye(2)[np.where(hit.ravel(), y, 1 - y)]
+    ours = resample(y, {"": scores}, np.repeat(np.arange(25), 8), metrics=["accuracy"], n_boot=8000)[""]["accuracy"]
+    theirs = stats.bootstrap((hit.mean(axis=1),), np.mean, n_resamples=8000, method="percentile", rng=rng)
+    assert ours.draws.std(ddof=1) == pytest.approx(theirs.standard_error, rel=0.05)
+    low, high = np.quantile(ours.draws, [0.025, 0.975])
+    assert (low, high) == pytest.approx(tuple(theirs.confidence_interval), abs=0.01)
+    assert np.sqrt((ours.influence**2).sum()) == pytest.approx(theirs.standard_error, rel=0.1)

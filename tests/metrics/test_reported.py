@@ -20,7 +20,7 @@ AT = ["sensitivity_at_95_specificity", "specificity_at_95_sensitivity"]
 
 
 def plain_scores(y: np.ndarray, scores: np.ndarray) -> dict[str, float]:
-    """By scikit-learn, its absent classes left out of the mean; NaN where one class leaves nothing to be distinguished."""
+    """By scikit-learn, its absent classes left out of the mean; NaN where there is one class only."""
     n_classes = scores.shape[1]
     columns = [1] if n_classes == 2 else range(n_classes)
     areas = [average_precision_score(y == c, scores[:, c]) for c in columns if (y == c).any()]

@@ -274,7 +274,6 @@ def test_a_fold_of_one_patient_has_no_interval_and_all_folds_together_have_one(c
         (("tasks.tiles.targets=[classes,classes]",), ("names classes more than once",)),
         (("bootstrap=1",), ("too few resamples",)),
         (("memory_gib=-1",), ("memory_gib=-1.0 must be a number above 0",)),
-        (("shard_tiles=0",), ("shard_tiles=0 must be 1 or more",)),
         (("margin=0",), ("margin=0.0 must be a number above 0",)),
         (("margin=nan",), ("margin=nan must be a number above 0",)),
         (("batch_size=-3",), ("batch_size=-3 must be 1 or more",)),
