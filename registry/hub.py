@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import functools
+import socket
+import urllib.parse
+import urllib.request
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -37,13 +41,14 @@ def fetch(card: ModelCard, repository: str, file: str, source: Source) -> Fetche
     NoSuchFile, NotAtHand, UserError
     """
     import huggingface_hub
-    from huggingface_hub import errors
+    from huggingface_hub import constants, errors
 
+    local_only = source.offline or not _has_address(constants.ENDPOINT)
     page = card.weights.page or f"https://huggingface.co/{repository}"
     or_local = _way_out(card, file)
     try:
         path = huggingface_hub.hf_hub_download(
-            repository, file, revision=source.revision, token=source.token, local_files_only=source.offline
+            repository, file, revision=source.revision, token=source.token, local_files_only=local_only
         )
     except errors.GatedRepoError as problem:
         raise UserError(
@@ -57,7 +62,7 @@ def fetch(card: ModelCard, repository: str, file: str, source: Source) -> Fetche
             f"token is missing or wrong; see {page}, log in with `hf auth login`{or_local}"
         ) from problem
     except errors.LocalEntryNotFoundError as problem:
-        forbidden = source.offline or huggingface_hub.constants.HF_HUB_OFFLINE
+        forbidden = source.offline or constants.HF_HUB_OFFLINE
         why = "the network is not to be used (offline)" if forbidden else "the hub cannot be reached"
         raise NotAtHand(
             f"{file} of {repository} is not at hand: {why} and the hub's local cache lacks it; get it from {page} on a "
@@ -79,6 +84,21 @@ def fetch(card: ModelCard, repository: str, file: str, source: Source) -> Fetche
             f"{or_local}"
         ) from problem
     return Fetched(Path(path), _commit(Path(path)))
+
+
+@functools.cache
+def _has_address(endpoint: str) -> bool:
+    """Whether the name of the hub can be looked up: without an address its client tries for half a minute a file.
+
+    Behind a proxy it is the proxy that looks it up.
+    """
+    if urllib.request.getproxies():
+        return True
+    try:
+        socket.getaddrinfo(urllib.parse.urlsplit(endpoint).hostname, None)
+    except OSError:
+        return False
+    return True
 
 
 def _way_out(card: ModelCard, file: str) -> str:

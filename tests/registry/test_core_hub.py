@@ -159,6 +159,22 @@ def test_unreachable_hub_falls_back_to_the_cache_and_says_so_without(hub, monkey
     assert "the hub cannot be reached" in refusal("gated_model")
 
 
+def test_a_hub_without_an_address_is_not_tried_again_and_again(hub, monkeypatch):
+    """The client would ask six times for each file of each model, with waits between."""
+    local_only, download = [], huggingface_hub.hf_hub_download
+
+    def recorded(*names, **how):
+        local_only.append(how["local_files_only"])
+        return download(*names, **how)
+
+    monkeypatch.setattr(huggingface_hub, "hf_hub_download", recorded)
+    monkeypatch.setattr("urllib.request.getproxies", dict)
+    address(monkeypatch, "https://hub.invalid")  # a name that no server has (RFC 2606)
+    sentence = refusal("open_model")
+    assert "the hub cannot be reached and the hub's local cache lacks it" in sentence
+    assert set(local_only) == {True}
+
+
 def test_a_file_that_is_not_the_published_one_is_refused(hub):
     hub.files[OPEN]["model.safetensors"] = save({"x": torch.zeros(1)})
     assert "is not the published file of open_model: its sha256 is" in refusal("open_model")
