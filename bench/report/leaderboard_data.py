@@ -39,6 +39,8 @@ class LeaderboardData:
         By the primary metric, of models with baselines on the same samples.
     ranked : list of RankedBlock
         What the entries of each block are ranked by, models and baselines alike.
+    repeats : dict of ResultKey -> int
+        How often the entry tests the same samples with heads of other training patients; without those of one time.
     """
 
     entries: list[AggregatedResult]
@@ -47,6 +49,7 @@ class LeaderboardData:
     adjusted: dict[ComparisonKey, Adjusted]
     over_baselines: dict[ResultKey, OverBaselines]
     ranked: list[RankedBlock]
+    repeats: dict[ResultKey, int]
 
     @cached_property
     def detectable(self) -> dict[Block, float]:
@@ -86,6 +89,7 @@ def read_leaderboard(
     intervals: dict[tuple[ResultKey, str], Interval] = {}
     comparisons: list[Comparison] = []
     ranked: list[RankedBlock] = []
+    repeats: dict[ResultKey, int] = {}
     faulty: list[str] = []
     for _, block in itertools.groupby(entries, key=lambda entry: entry.key.block):  # bounds the draws in memory
         own = list(block)
@@ -94,13 +98,15 @@ def read_leaderboard(
         intervals |= _intervals(own, passes)
         comparisons += compare(pairs(own), passes)
         ranked.append(ranked_block(own, passes))
+        repeats |= {key: n for key, of in passes.of.items() if (n := 1 + max((r for _, r in of), default=0)) > 1}
     if faulty:
         more = f" And {len(faulty) - MOST_NAMED} more." if len(faulty) > MOST_NAMED else ""
         sentences.append(f"Left out of means' intervals and paired differences: {' '.join(faulty[:MOST_NAMED])}{more}")
     for sentence in sentences:
         warn(sentence)
     differences = {comparison.key: comparison for comparison in comparisons}
-    return LeaderboardData(entries, intervals, differences, adjusted(comparisons), over_baselines(comparisons), ranked)
+    against_baselines = over_baselines(comparisons)
+    return LeaderboardData(entries, intervals, differences, adjusted(comparisons), against_baselines, ranked, repeats)
 
 
 def _resampled(results: Path, entries: Sequence[AggregatedResult]) -> Passes:

@@ -111,7 +111,7 @@ def _cells(data: LeaderboardData, entries: list[AggregatedResult], primary: str)
         yield [
             f"{_label(row)} (baseline)" if row.baseline else _label(row),
             protocols[entry.key.protocol, entry.key.head],
-            *([_runs(entry, primary)] * several),
+            *([_runs(entry, primary, data.repeats.get(entry.key, 1))] * several),
             _interval(value, low, high),
             *([ranks.get(entry.key, "-")] * bool(ranks)),
             *([number(entry.sd(primary), DIGITS) or "-"] * several),
@@ -164,11 +164,12 @@ def _over_baseline(data: LeaderboardData, entry: AggregatedResult) -> str:
     return f"{_interval(difference.difference, *difference.interval, sign='+')} {found.mark or '  '}"
 
 
-def _runs(entry: AggregatedResult, primary: str) -> str:
-    """Such as ``3 seeds x 5 folds``, and how many of these runs have a value where not all do."""
-    seeds, folds = len(entry.seeds), entry.n_folds
+def _runs(entry: AggregatedResult, primary: str, repeats: int) -> str:
+    """Such as ``3 seeds x 5 folds x 2 repeats``, and how many of these runs have a value where not all do."""
+    seeds, folds = len(entry.seeds), entry.n_folds // repeats
     parts = [*([f"{seeds} seed" + "s" * (seeds > 1)] if seeds > 1 or not folds else [])]
-    parts += [f"{folds} fold" + "s" * (folds > 1)] if folds else []
+    parts += [f"{folds} fold" + "s" * (folds > 1)] if folds and (folds > 1 or repeats == 1) else []
+    parts += [f"{repeats} repeats"] if repeats > 1 else []
     valued = len(entry.values(primary))
     return " x ".join(parts) + (f", only {valued} of {entry.n_expected}" if valued < entry.n_expected else "")
 

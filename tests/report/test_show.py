@@ -356,3 +356,10 @@ def test_command_says_one_sentence_and_exits_with_two(
 def test_no_torch_for_a_table() -> None:
     code = "import bench.report, sys; sys.exit(bool({'torch', 'sklearn', 'pandas', 'pyarrow'} & set(sys.modules)))"
     subprocess.run([sys.executable, "-c", code], check=True, cwd=Path(__file__).resolve().parents[2])
+
+
+def test_repeats_are_not_called_folds(add_run: AddRun, results: Path) -> None:
+    for fold in (1, 2, 3):
+        add_run("uni", predicted(1.0, seed=fold), fold=fold)
+    (line,) = [line for line in block(results, "demo") if line.startswith("  uni ")]
+    assert "linear    3 repeats  " in line
