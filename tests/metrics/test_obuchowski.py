@@ -166,3 +166,23 @@ def test_exchanging_the_models_turns_the_difference_over() -> None:
 def test_refuses_what_has_no_curve(y: list, value: list, words: str) -> None:
     with pytest.raises(ValueError, match=words):
         clustered_auc(np.array(y), np.array(value), np.arange(len(y)))
+
+
+def test_clustered_samples_as_the_authors_code_has_them() -> None:
+    """By the R code of the Cleveland Clinic (Obuchowski), as DIDSR/mitoticFigureCounts 5675b0b has it:
+
+    doAUCcluster(predictor1=a, predictor2=b, response=y, clusterID=patient), R 4.2.
+    """
+    y = np.array([1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 1, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0])
+    a = np.array([35, 28, 36, -8, 0, -3, -19, -1, 1, 19, 7, 8, 3, 21, -10, -4, -18, 9, -21, 27, 19, -2, 20, 10]) / 10
+    b = np.array([25, 46, 19, 10, 2, -19, -10, 16, -10, -5, -3, -9, -1, 14, 11, 0, -16, -13, 6, -6, 7, 0, 0, 15]) / 10
+    patient = np.array([0, 0, 0, 1, 1, 2, 2, 2, 2, 3, 4, 4, 4, 5, 5, 6, 6, 6, 7, 7, 7, 7, 8, 8])
+    assert clustered_auc(y, a, patient) == pytest.approx(
+        (0.81018518518519, 0.09433350310108, 0.62529491657158, 0.99507545379879), abs=1e-13
+    )
+    assert clustered_auc(y, b, patient)[:3] == pytest.approx(
+        (0.71296296296296, 0.16628101338635, 0.38705816541289), abs=1e-13
+    )
+    assert clustered_auc_difference(y, a, b, patient) == pytest.approx(
+        (0.09722222222222, 0.11726427811784, -0.13261153956182, 0.32705598400627, 0.40705549939408), abs=1e-13
+    )
