@@ -45,8 +45,11 @@ def test_the_share_of_undefined_resamples_is_known_and_above_5_percent_a_note() 
     labels = [1] * 2 + [0] * 18  # two positive patients: (18 / 20)^20 = 12 % of the resamples have none
     found = scored(*predictions(labels, list(range(20))), CLASSES, 4000)
     assert found.info["undefined_resamples"]["auroc"] == pytest.approx(0.9**20, abs=0.02)
-    (note,) = found.notes
-    assert note == "up to 12 % of the resamples leave auroc undefined: they lack a class or an event"
+    assert found.notes == [
+        "up to 12 % of the resamples leave auroc undefined: they lack a class or an event",
+        "the rarest class of the test samples is of 2 groups: of fewer than 5, intervals cover about 90 % "
+        "(docs/STATISTICS.md)",
+    ]
     assert "accuracy" not in found.info["undefined_resamples"]
 
 
