@@ -25,28 +25,24 @@ Compute = Callable[[np.ndarray, np.ndarray, np.ndarray], Statistic]
 
 def sensitivity_at(threshold: float) -> Compute:
     """Sensitivity at this threshold on the score of class 1; NaN without a sample of class 1, or of three classes."""
-
-    def sensitivity(
-        y_true: Int[np.ndarray, " sample"],
-        scores: Float[np.ndarray, "sample class"],
-        groups: Int[np.ndarray, " sample"],
-    ) -> Statistic:
-        return _share(scores[:, 1] >= threshold, y_true == 1, groups) if scores.shape[1] == 2 else undefined
-
-    return sensitivity
+    return _rate(threshold, of_class=1)
 
 
 def specificity_at(threshold: float) -> Compute:
     """Specificity at this threshold on the score of class 1; NaN without a sample of class 0, or of three classes."""
+    return _rate(threshold, of_class=0)
 
-    def specificity(
-        y_true: Int[np.ndarray, " sample"],
-        scores: Float[np.ndarray, "sample class"],
-        groups: Int[np.ndarray, " sample"],
-    ) -> Statistic:
-        return _share(scores[:, 1] < threshold, y_true == 0, groups) if scores.shape[1] == 2 else undefined
 
-    return specificity
+def _rate(threshold: float, of_class: int) -> Compute:
+    """Share of the samples of a class, 0 or 1, that are called by it."""
+
+    def rate(y_true: Labels, scores: Scores, groups: Groups) -> Statistic:
+        if scores.shape[1] != 2:
+            return undefined
+        called = (scores[:, 1] >= threshold).astype(int)
+        return _share(called == of_class, y_true == of_class, groups)
+
+    return rate
 
 
 def _share(right: Bool[np.ndarray, " sample"], of: Bool[np.ndarray, " sample"], groups: Groups) -> Statistic:

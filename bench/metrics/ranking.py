@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
@@ -22,12 +24,7 @@ def auroc(
     the test set lacks a class. A class that only a resample lacks is left out of that resample's mean, and the resample
     is undefined when no class is left.
     """
-    n_classes = scores.shape[1]
-    if len(np.unique(y_true)) < n_classes:
-        return undefined
-    columns = [1] if n_classes == 2 else range(n_classes)
-    curves = [one_against_rest(y_true == column, scores[:, column], groups) for column in columns]
-    return lambda weights: mean_of_defined(np.stack([curve(weights) for curve in curves]))
+    return _over_classes(one_against_rest, y_true, scores, groups)
 
 
 def average_precision(
@@ -45,11 +42,21 @@ def average_precision(
     knows nothing has the share of the class, not 0.5. NaN when the test set lacks a class; a class that only a resample
     lacks is left out of that resample's mean, and the resample is undefined when no class is left.
     """
+    return _over_classes(precision_of_one, y_true, scores, groups)
+
+
+def _over_classes(
+    of_one: Callable[..., Statistic],
+    y_true: Int[np.ndarray, " sample"],
+    scores: Float[np.ndarray, "sample class"],
+    groups: Int[np.ndarray, " sample"],
+) -> Statistic:
+    """The statistic of class 1 for two classes, else the mean over one class against the rest."""
     n_classes = scores.shape[1]
     if len(np.unique(y_true)) < n_classes:
         return undefined
     columns = [1] if n_classes == 2 else range(n_classes)
-    curves = [precision_of_one(y_true == column, scores[:, column], groups) for column in columns]
+    curves = [of_one(y_true == column, scores[:, column], groups) for column in columns]
     return lambda weights: mean_of_defined(np.stack([curve(weights) for curve in curves]))
 
 

@@ -128,7 +128,7 @@ def test_time_dependent_auc_of_each_resample_equals_the_loop(train: Labels, y: L
         assert value == pytest.approx(expected, abs=1e-12, nan_ok=True)
 
 
-def test_time_dependent_auc_is_undefined_where_its_times_cannot_be_judged() -> None:
+def test_time_dependent_auc_is_undefined_without_cases_or_controls_at_its_times() -> None:
     y, risk = np.array([[1.0, 1], [2, 1], [3, 0], [9, 0]]), np.array([[4.0], [3], [2], [1]])
     alone = np.arange(4)
 

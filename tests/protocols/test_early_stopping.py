@@ -78,17 +78,12 @@ def test_training_ends_when_patience_does_with_the_weights_of_the_best_epoch(
         assert all(torch.equal(left[name], value) for name, value in of_epoch.items()) == (epoch == kept)
 
 
+SMALL = {"kind": "abmil", "dim": 8, "attention_dim": 4, "batch": 4, "learning_rate": 0.02, "precision": "float32"}
+
+
 def test_the_best_epoch_predicts_as_a_training_of_that_length() -> None:
     train_bags, val, test = slides(24, 0), slides(16, 1), slides(10, 2)
-    settings = {
-        "kind": "abmil",
-        "dim": 8,
-        "attention_dim": 4,
-        "batch": 4,
-        "learning_rate": 0.02,
-        "schedule": "constant",
-        "precision": "float32",
-    }
+    settings = {**SMALL, "schedule": "constant"}
     best = protocols.configured({**settings, "epochs": 20, "patience": None}).fit_predict(train_bags, val, test, 0)
     losses = best.info["validation"]
     assert best.info["best_epoch"] == int(np.argmin(losses))
@@ -103,17 +98,7 @@ def test_the_best_epoch_predicts_as_a_training_of_that_length() -> None:
 @pytest.mark.parametrize("schedule", ["constant", "cosine"])
 def test_without_a_validation_side_all_bags_are_trained_for_as_many_epochs_as_the_best_has(schedule: str) -> None:
     train_bags, test = slides(30, 3), slides(10, 2)
-    settings = {
-        "kind": "abmil",
-        "dim": 8,
-        "attention_dim": 4,
-        "batch": 4,
-        "learning_rate": 0.02,
-        "schedule": schedule,
-        "precision": "float32",
-        "epochs": 20,
-        "patience": None,
-    }
+    settings = {**SMALL, "schedule": schedule, "epochs": 20, "patience": None}
     plain = protocols.configured({**settings, "refit": False}).fit_predict(train_bags, None, test, 0)
     refit = protocols.configured(settings).fit_predict(train_bags, None, test, 0)
     assert refit.info["refit"] is True

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from bench.report import read_leaderboard, write_tables
+from bench.report import read_leaderboard, table_text, write_tables
 from bench.rows import Row, RunKey
 
 HEAD = "1f2e3d4c"
@@ -56,3 +56,15 @@ def lines(path: Path, **where: str) -> list[dict[str, str]]:
     """The lines of a table with these values."""
     with open(path, newline="", encoding="utf-8") as handle:
         return [line for line in csv.DictReader(handle) if all(line[name] == value for name, value in where.items())]
+
+
+def block(results: Path, cohort: str) -> list[str]:
+    """The lines of what is shown of one cohort."""
+    return text(results, cohort=cohort).split("\n\n")[0].splitlines()
+
+
+def text(results: Path, **where: str) -> str:
+    """The table of the blocks with these values in their keys."""
+    data = read_leaderboard(results)
+    keys = [entry.key for entry in data.entries]
+    return table_text(data, {key.block for key in keys if all(getattr(key, n) == v for n, v in where.items())})

@@ -76,7 +76,7 @@ def test_an_undefined_metric_is_no_value() -> None:
     assert ranked_block(entries, found).left_out == {key("b"): "has no value of balanced_accuracy"}
 
 
-def test_baselines_are_marked_and_a_block_that_failed_as_a_whole_is_empty() -> None:
+def test_baselines_are_marked_and_nothing_is_ranked_where_all_runs_failed() -> None:
     block = ranked_block(*runs({("a", 0, 0): None, ("colour", 0, 0): None}))
     assert block.baselines == {key("colour")}
     assert (block.replicates, len(block.left_out)) == ({}, 2)

@@ -1,32 +1,17 @@
-"""What the terminal shows, and the command that shows it."""
+"""What the printed table shows of the entries."""
 
-import itertools
 import json
 import re
 import statistics
-import subprocess
-import sys
 import unicodedata
 from pathlib import Path
 
 import pytest
-from leaderboard_runs import HEAD, AddRun, lines, predicted, rebuild
+from leaderboard_runs import AddRun, block, lines, predicted, rebuild, text
 
 from bench.report import read_leaderboard, table_text
 from bench.report.__main__ import main
 from bench.rows import read_rows, row_path
-
-
-def block(results: Path, cohort: str) -> list[str]:
-    """The lines of what is shown of one cohort."""
-    return text(results, cohort=cohort).split("\n\n")[0].splitlines()
-
-
-def text(results: Path, **where: str) -> str:
-    """The table of the blocks with these values in their keys."""
-    data = read_leaderboard(results)
-    keys = [entry.key for entry in data.entries]
-    return table_text(data, {key.block for key in keys if all(getattr(key, n) == v for n, v in where.items())})
 
 
 def test_best_first_baselines_marked_failures_last(filled: Path) -> None:
@@ -113,63 +98,6 @@ def test_no_power_is_told_where_no_error_is_known(add_run: AddRun, results: Path
     for model in ("uni", "resnet50"):
         add_run(model, predicted(1.0))
     assert "power" not in text(results)
-
-
-ALL = "python -m bench report shows all"
-
-
-def test_tasks_that_are_not_shown_are_named(filled: Path, add_run: AddRun) -> None:
-    assert "not shown" not in table_text(read_leaderboard(filled))
-    assert "other  primary" in table_text(read_leaderboard(filled))
-    add_run("uni", predicted(1.0), task="third")
-    shown = text(filled, task="demo")
-    assert "other  primary" not in shown
-    assert "third  primary" not in shown
-    assert shown.split("\n\n")[1] == f"not shown: rows of other tasks (other, third); {ALL}"
-    nothing = text(filled, task="pcam")
-    assert nothing == f"No rows.\n\nnot shown: rows of other tasks (demo, other, third); {ALL}"
-
-
-def test_no_rows_at_all(results: Path) -> None:
-    assert table_text(read_leaderboard(results), []) == table_text(read_leaderboard(results)) == "No rows."
-
-
-def test_cohorts_and_heads_that_are_not_shown_are_named(add_run: AddRun, results: Path) -> None:
-    add_run("uni", predicted(1.0))
-    add_run("uni", predicted(1.0), cohort_hash="cohort_b")
-    add_run("uni", predicted(1.0), cohort_hash="cohort_c", head_config_hash="0000")
-    add_run("uni", predicted(1.0), head_config_hash="0000")
-    add_run("uni", predicted(1.0), protocol="knn")
-    assert text(results, cohort="demo", protocol="linear", head=HEAD).split("\n\n")[0].splitlines()[-2:] == [
-        f"  not shown: rows of demo with other samples, splits or metrics (cohort_b, cohort_c); {ALL}",
-        f"  not shown: rows of other heads or settings (knn [{HEAD}], linear [0000]); {ALL}",
-    ]
-    assert [line for line in text(results, cohort="demo").splitlines() if "not shown" in line] == [
-        f"  not shown: rows of demo with other samples, splits or metrics (cohort_b, cohort_c); {ALL}",
-    ]
-    everything = table_text(read_leaderboard(results))
-    assert "not shown" not in everything
-    for cohort in ("demo", "cohort_b", "cohort_c"):
-        assert f"demo [{cohort}]  primary metric" in everything
-    two = [line for line in text(results, head=HEAD).split("\n\n")[:2] if "not shown" in line]
-    assert [found.count(f"(cohort_c); {ALL}") for found in two] == [1, 1]
-    assert "cohort_b)" not in "".join(two), "what is shown is not named as not shown"
-
-
-def test_all_rows_and_blocks_are_shown_or_named(add_run: AddRun, results: Path) -> None:
-    names = {"task": ("t1", "t2"), "cohort_hash": ("c1", "c2"), "protocol": ("p1", "p2"), "head_config_hash": "ab"}
-    for values in itertools.product(*names.values()):
-        add_run("uni", values={"balanced_accuracy": 0.5}, **dict(zip(names, values, strict=True)))
-    data = read_leaderboard(results)
-    assert len({entry.key.block for entry in data.entries}) == 16
-    shown = table_text(data, {("t1", "c1", "p1", "a")})
-    assert "other tasks (t2);" in shown
-    assert "other samples, splits or metrics (c2);" in shown
-    assert "other heads or settings (p1 [b], p2 [a], p2 [b]);" in shown
-    assert sum(line.startswith("  uni ") for line in shown.splitlines()) == 1
-    everything = table_text(data)
-    assert sum(line.startswith("  uni ") for line in everything.splitlines()) == 16
-    assert "not shown" not in everything
 
 
 def test_a_line_is_the_mean_over_seeds_and_folds_and_says_so(add_run: AddRun, results: Path) -> None:
@@ -325,37 +253,6 @@ def test_control_characters_never_reach_the_terminal(
         shown.encode("utf-8")
     assert captured.err.count("by-hand-seed0.json (") == 3
     assert "failed: lost, linear, seed 0: red\\ud800\\x1b[31m" in captured.out
-
-
-def test_command_rebuilds_and_prints(filled: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main([f"results={filled}"]) == 0
-    out = capsys.readouterr().out
-    assert "virchow2 is gated" in out
-    for name in ("leaderboard.csv", "leaderboard_mean.csv", "leaderboard_wide.csv", "leaderboard_paired.csv"):
-        assert str(filled / name) in out
-        assert (filled / name).is_file()
-
-
-def test_command_help(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["--help"]) == 0
-    assert "results=DIR" in capsys.readouterr().out
-
-
-@pytest.mark.parametrize("arguments", [["results=nowhere"], ["result=x"], ["results="], ["--verbose"]])
-def test_command_says_one_sentence_and_exits_with_two(
-    arguments: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    assert main(arguments) == 2
-    captured = capsys.readouterr()
-    assert captured.out == ""
-    assert captured.err.count("\n") == 1
-    assert "results=DIR" in captured.err
-
-
-def test_no_torch_for_a_table() -> None:
-    code = "import bench.report, sys; sys.exit(bool({'torch', 'sklearn', 'pandas', 'pyarrow'} & set(sys.modules)))"
-    subprocess.run([sys.executable, "-c", code], check=True, cwd=Path(__file__).resolve().parents[2])
 
 
 def test_repeats_are_not_called_folds(add_run: AddRun, results: Path) -> None:

@@ -31,7 +31,7 @@ def test_labels_that_are_classes_of_the_task_are_taken(kind: str, named: list[st
 
 
 @pytest.mark.parametrize("step", [1, 2, 3])
-def test_many_whole_numbers_are_classes_and_many_fractions_a_measurement(step: int) -> None:
+def test_many_integers_are_class_labels_and_many_fractions_are_regression_values(step: int) -> None:
     check("classes", [str(step * i) for i in range(40)])
     with pytest.raises(UserError, match=r"40 different numbers .* set tasks.x.kind=regression"):
         check("classes", [str(step * i + 0.5) for i in range(40)])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 
 from jaxtyping import Float
@@ -34,7 +35,7 @@ class Output:
 
 
 @dataclass
-class NetworkSettings(Schedule):
+class NetworkSettings(Schedule, ABC):
     """Settings of a network that takes classes and grades, and of its training.
 
     A network's own settings derive from this, or from `AnyTarget`.
@@ -76,13 +77,13 @@ class NetworkSettings(Schedule):
         """
         return objective(train, val, test, self.class_weight)
 
+    @abstractmethod
     def build(self, features: int, logits: int) -> nn.Module:
         """The network for tiles of so many features, with fresh weights.
 
         Its forward pass takes tiles [T, D], the bag of each tile [T], the number of bags and, in training on classes,
         their labels, and returns an `Output`.
         """
-        raise NotImplementedError
 
 
 @dataclass
