@@ -12,9 +12,8 @@ import numpy as np
 
 from bench.report.comparisons import Comparison
 from bench.report.results import ResultKey
-from bench.statistics import benjamini_hochberg, holm
+from bench.statistics import LEVEL, benjamini_hochberg, holm
 
-LEVEL = 0.05
 Key = TypeVar("Key", bound=Hashable)
 ComparisonKey = tuple[ResultKey, ResultKey, str]
 

@@ -15,9 +15,9 @@ from bench.metrics import Interval
 from bench.report.comparisons import Comparison, compare, pairs
 from bench.report.estimates import estimate
 from bench.report.families import Adjusted, ComparisonKey, OverBaselines, adjusted, over_baselines
-from bench.report.rank_blocks import Block, RankedBlock, ranked_block
+from bench.report.rank_blocks import RankedBlock, ranked_block
 from bench.report.resampling import Passes, compared, recomputable
-from bench.report.results import AggregatedResult, ResultKey, aggregated
+from bench.report.results import AggregatedResult, Block, ResultKey, aggregated
 from bench.rows import MOST_NAMED, RunKey, read_rows, warn_once
 
 

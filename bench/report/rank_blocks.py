@@ -13,10 +13,8 @@ from bench import targets
 from bench.metrics import Replicates
 from bench.report.estimates import averaged, definition, moved
 from bench.report.resampling import Number, Pass, Passes
-from bench.report.results import AggregatedResult, ResultKey
+from bench.report.results import AggregatedResult, Block, ResultKey
 from bench.statistics import TaskRanks, task_ranks
-
-Block = tuple[str, str, str, str]
 
 
 @dataclass(frozen=True)

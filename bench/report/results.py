@@ -17,6 +17,10 @@ Repeat = tuple[int, int]
 """Seed and fold, in which the runs of one result differ."""
 
 
+Block = tuple[str, str, str, str]
+"""Task, cohort, protocol and head: what models must share to be compared."""
+
+
 class ResultKey(NamedTuple):
     """The identity of an aggregated result; `cohort` and `head` as in `bench.rows.RunKey`."""
 
@@ -28,7 +32,7 @@ class ResultKey(NamedTuple):
     frontend: str
 
     @property
-    def block(self) -> tuple[str, str, str, str]:
+    def block(self) -> Block:
         """What models must share to be compared."""
         return self[:4]
 

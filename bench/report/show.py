@@ -9,13 +9,12 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from bench import targets
 from bench.report.leaderboard_data import LeaderboardData
 from bench.report.rank_tables import Record, rank_records
-from bench.report.results import AggregatedResult, ResultKey, protocol_names, task_names
+from bench.report.results import AggregatedResult, Block, ResultKey, protocol_names, task_names
 from bench.report.tables import number
 from bench.rows import Row
 from registry.text_table import aligned
 
 DIGITS = 3
-Block = tuple[str, str, str, str]
 LEGEND = (
     "(baseline): what the head does without a pretrained model. over baseline: the paired difference to the baseline "
     "that the model beats least; *+ where it is better than every baseline (*- worse), by the largest p of them, "

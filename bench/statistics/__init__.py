@@ -1,7 +1,7 @@
 """Statistics of comparisons: arrays in, arrays out; no file is read and no table is written here."""
 
 from bench.statistics.multiplicity import benjamini_hochberg, holm
-from bench.statistics.paired import Studentised, p_better, p_of_swaps, swaps
+from bench.statistics.paired import LEVEL, Studentised, p_better, p_of_swaps, swaps
 from bench.statistics.rank_tests import (
     Friedman,
     critical_difference,
@@ -30,6 +30,7 @@ from bench.statistics.training import (
 )
 
 __all__ = [
+    "LEVEL",
     "TRAIN_SHARE",
     "Bounds",
     "Complete",
