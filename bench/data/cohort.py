@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
@@ -131,7 +131,8 @@ class PixelPlan:
     Attributes
     ----------
     make : callable
-        Gives the shards of the k-th of n parts, and notes on what is left out; called only if features are needed.
+        Gives the shards of the k-th of n parts, and notes on what is left out, which are complete when the shards have
+        been iterated over; called only if features are needed.
     look : callable
         Gives what is known without computing anything.
     """
@@ -139,7 +140,7 @@ class PixelPlan:
     models: Sequence[Any]
     source: str
     tile_size: int
-    make: Callable[[Part], tuple[list[Shard], list[str]]]
+    make: Callable[[Part], tuple[Iterable[Shard], list[str]]]
     look: Callable[[], Known]
     pictures: Path | None = None
     content: str = field(default="", init=False)

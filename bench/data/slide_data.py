@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from bench.data.cohort import EmbeddingPlan, Model, PixelPlan, gathered
+from bench.data.cohort import EmbeddingPlan, Model, Part, PixelPlan, gathered
 from bench.data.grid_cache import slide_content
+from bench.data.laying import Laying
 from bench.data.precomputed import PrecomputedPlan
 from bench.data.slide_units import SlideUnits, TileSpec, counted, file_name
 from bench.data.stacked import Stacked
-from bench.embedding import Embedding, read_features
+from bench.embedding import Embedding, Shard, read_features
 from bench.files import digest
 from bench.protocols import Bags, Samples
 from bench.tasks import Manifest, SampleLevel
@@ -120,7 +121,10 @@ class SlideCohort:
         return TileSpec(tiling.size or wanted.tile_size, tiling.mpp or wanted.mpp or DEFAULT_MPP)
 
     def _plan(self, spec: TileSpec, models: Sequence[Model]) -> PixelPlan:
-        units = SlideUnits(
-            self.manifest, spec, self._cache, self._previews, self._on_corrupt, self._coords, self._progress
-        )
-        return PixelPlan(models, units.source, spec.size, units.make, units.known, units.pictures)
+        units = SlideUnits(self.manifest, spec, self._cache, self._previews, self._on_corrupt, self._coords)
+
+        def make(part: Part) -> tuple[Iterable[Shard], list[str]]:
+            laying = Laying(units, part, progress=self._progress)
+            return laying, laying.notes
+
+        return PixelPlan(models, units.source, spec.size, make, units.known, units.pictures)

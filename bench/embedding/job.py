@@ -2,26 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Any, Generic, TypeVar
 
 import numpy as np
 from jaxtyping import Int
 
 from bench.embedding.feature_key import FeatureKey
-from bench.tiles import Batch, TileSource
+from bench.tiles import Tiles, TileSource
 
 Network = TypeVar("Network", covariant=True)
-
-
-class Tiles(Protocol):
-    """Tiles in a fixed order, as `bench.tiles.TileSource` gives them."""
-
-    def __len__(self) -> int: ...
-
-    def batches(self, batch_size: int, *, workers: int, pin: bool = False) -> Iterator[Batch]: ...
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,23 +1,34 @@
-"""The batch-embedding stage: one pass over the tiles for all models that fit the device together, file by file."""
+"""The batch-embedding stage: one pass over the tiles for all models that fit the device together.
+
+A pass is a pipeline of overlapping stages, each of which waits for the next one when it is too far ahead:
+
+    shards (laid, opened)  ->  batches (read, decoded)  ->  device (copied, forward of every model)  ->  files
+    threads of the plan        threads of the stream        the calling thread                         the writer
+"""
 
 from __future__ import annotations
 
-import json
 import time
 import traceback
-from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass
+from functools import partial
+from itertools import chain
+from operator import length_hint
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from tqdm import tqdm
 
-from bench.embedding.embedding import Embedding, origin, timing_path, weights_of
+from bench.embedding.embedding import Embedding, gather
 from bench.embedding.feature_key import FeatureKey
+from bench.embedding.forward import Copier, Forward, is_out_of_memory
 from bench.embedding.job import EmbeddingJob, Shard
-from bench.embedding.store import is_cached, read_features, sweep, write_features
-from bench.files import atomic_write
+from bench.embedding.store import is_cached, sweep
+from bench.embedding.times import PassTimes, StageTimes
+from bench.embedding.writer import Piece, Target, Writer
+from bench.tiles import Ahead, Batch, ReadingTime, Tiles, read_batches
 from registry.errors import UserError
 
 if TYPE_CHECKING:
@@ -26,7 +37,11 @@ if TYPE_CHECKING:
     from registry.extractor import FeatureExtractor
 
 FEWER_MODELS = "when it is loaded: set memory_gib lower, so that fewer models are loaded at once, or device=cpu"
-BATCHES_IN_FLIGHT = 4  # on a GPU, so that page-locked batches do not pile up
+SHARDS_AHEAD = 16  # that are known before they are opened
+
+
+def _silent(line: str) -> None:
+    pass
 
 
 @dataclass(frozen=True)
@@ -45,6 +60,8 @@ class EmbeddingSettings:
         What the networks of one pass may take together; None is unlimited.
     progress : bool
         Whether a progress bar is shown.
+    say : callable
+        Takes a line on where the time went, and one where a batch did not fit the device.
     """
 
     batch_size: int
@@ -52,15 +69,59 @@ class EmbeddingSettings:
     on_corrupt: str = "error"
     memory_bytes: int | None = None
     progress: bool = True
+    say: Callable[[str], None] = _silent
 
 
-def missing_shards(job: EmbeddingJob[Any], shards: Sequence[Shard]) -> list[Shard]:
+class Shards:
+    """Shards that are made while they are iterated over, each once.
+
+    Parameters
+    ----------
+    shards : iterable of Shard
+
+    Attributes
+    ----------
+    complete : bool
+        Whether the last one is known.
+    number : int
+        How many there are at most, 0 if that is not known.
+    """
+
+    def __init__(self, shards: Iterable[Shard]):
+        self.complete = isinstance(shards, Sequence)
+        self.number = length_hint(shards)
+        self._known: list[Shard] = list(shards) if self.complete else []
+        self._rest = iter(()) if self.complete else iter(shards)
+
+    def __iter__(self) -> Iterator[Shard]:
+        position = 0
+        while True:
+            while position < len(self._known):
+                yield self._known[position]
+                position += 1
+            try:
+                self._known.append(next(self._rest))
+            except StopIteration:
+                self.complete = True
+                return
+
+    def close(self) -> None:
+        """Make no more."""
+        if (close := getattr(self._rest, "close", None)) is not None:
+            close()
+
+
+def missing_shards(job: EmbeddingJob[Any], shards: Iterable[Shard]) -> list[Shard]:
     """The shards whose features are not in the store."""
-    return [shard for shard in shards if not is_cached(job.path(shard.name), job.attributes_of(shard))]
+    return [shard for shard in shards if _lacks(job, shard)]
+
+
+def _lacks(job: EmbeddingJob[Any], shard: Shard) -> bool:
+    return not is_cached(job.path(shard.name), job.attributes_of(shard))
 
 
 def embed(
-    shards: Sequence[Shard],
+    shards: Iterable[Shard],
     jobs: Sequence[EmbeddingJob[FeatureExtractor]],
     how: EmbeddingSettings,
     *,
@@ -72,6 +133,9 @@ def embed(
 
     Parameters
     ----------
+    shards : iterable of Shard
+        Of a sequence, models are loaded only if a shard is missing. Any other iterable is advanced in a thread while
+        the shards before are embedded.
     label : str
         What the progress bar calls the dataset.
 
@@ -87,174 +151,191 @@ def embed(
     """
     jobs = list({job.key: job for job in jobs}.values())
     results = {job.key: Embedding() for job in jobs}
-    missing = {job.key: missing_shards(job, shards) for job in jobs}
-    for wave in waves([job for job in jobs if missing[job.key]], how.memory_bytes):
-        wanted = {job.key: {shard.name for shard in missing[job.key]} for job in wave}
-        todo = [(shard, [job for job in wave if shard.name in wanted[job.key]]) for shard in shards]
-        _one_pass([(shard, own) for shard, own in todo if own], wave, how, label, results)
-        for job in wave:
-            _free_frames(results[job.key].error)
-    for job in jobs:
-        if results[job.key].error is None:
-            results[job.key] = _gather(job, shards, how.on_corrupt)
+    with closing(Shards(shards)) as known:
+        left = jobs
+        while left:
+            if known.complete:
+                left = [job for job in left if missing_shards(job, known)]
+            done = _Pass(known, first_wave(left, how.memory_bytes), how, label, results).run() if left else []
+            for job in done:
+                _free_frames(results[job.key].error)
+            left = [job for job in left if job not in done]
+        for job in jobs:
+            if results[job.key].error is None:
+                results[job.key] = gather(job, list(known), how.on_corrupt)
     return results
 
 
-def waves(
+def first_wave(
     jobs: Sequence[EmbeddingJob[FeatureExtractor]], memory_bytes: int | None
-) -> Iterator[list[EmbeddingJob[FeatureExtractor]]]:
-    """The jobs in their order, as many at a time as fit the memory together; one that never fits goes alone."""
+) -> list[EmbeddingJob[FeatureExtractor]]:
+    """The first jobs, as many as fit the memory together; one that never fits goes alone."""
     wave: list[EmbeddingJob[FeatureExtractor]] = []
     for job in jobs:
         if wave and memory_bytes is not None and sum(j.memory_bytes for j in [*wave, job]) > memory_bytes:
-            yield wave
-            wave = []
+            break
         wave.append(job)
-    if wave:
-        yield wave
+    return wave
 
 
-def _one_pass(
-    todo: list[tuple[Shard, list[EmbeddingJob[FeatureExtractor]]]],
-    wave: list[EmbeddingJob[FeatureExtractor]],
-    how: EmbeddingSettings,
-    label: str,
-    results: dict[FeatureKey, Embedding],
-) -> None:
-    """Load the models of a wave and write their features of these shards; an error of a model goes to its result."""
-    extractors: dict[FeatureKey, FeatureExtractor] = {}
-    for job in wave:
+class _Pass:
+    """One pass over the shards for the models of a wave; an error of a model goes to its result."""
+
+    def __init__(
+        self,
+        shards: Shards,
+        wave: Sequence[EmbeddingJob[FeatureExtractor]],
+        how: EmbeddingSettings,
+        label: str,
+        results: dict[FeatureKey, Embedding],
+    ):
+        self._shards, self._wave, self._how, self._label, self._results = shards, wave, how, label, results
+        self._models: dict[EmbeddingJob[FeatureExtractor], Forward] = {}
+        self._targets: list[dict[EmbeddingJob[FeatureExtractor], Target]] = []  # of each source of the stream
+        self._numbers: list[int] = []  # of their shards, from 1 on
+        self._planned = 0  # tiles of the sources so far
+
+    def run(self) -> list[EmbeddingJob[FeatureExtractor]]:
+        """Load the models at the first shard that they lack, embed, and say where the time went.
+
+        Returns
+        -------
+        list of EmbeddingJob
+            Those that were loaded, or cannot be; none if no shard was missing.
+        """
+        with closing(Ahead(self._shards, SHARDS_AHEAD, "shards")) as shards:
+            numbered = enumerate(shards, 1)
+            missing = (item for item in numbered if any(_lacks(job, item[1]) for job in self._wave))
+            first = next(missing, None)
+            if first is None:
+                return []
+            taken = [job for job in self._wave if self._shards.complete or _lacks(job, first[1])]
+            for job in taken:
+                self._load(job)
+            try:
+                times = self._embed(chain([first], numbered)) if self._models else None
+            finally:  # so that the device is free, whatever still refers to this pass
+                self._models.clear()
+                self._targets.clear()
+        if times and (line := times.line(self._label)):
+            self._how.say(line)
+        return taken
+
+    def _load(self, job: EmbeddingJob[FeatureExtractor]) -> None:
         sweep(job.folder)
         try:
-            extractors[job.key] = job.load()
+            extractor = job.load()
         except Exception as error:
-            results[job.key].error = explained(job.key.model, error, FEWER_MODELS)
-    smaller_batch = f"at batch_size={how.batch_size}: set a smaller batch_size"
-    total = sum(len(shard.tiles) for shard, own in todo if any(job.key in extractors for job in own))
-    with tqdm(
-        total=total,
-        desc=label,
-        unit=" tiles",
-        disable=total == 0 or not how.progress,
-        mininterval=0.5,
-        dynamic_ncols=True,
-    ) as bar:
-        for shard, own in todo:
-            makers = {job: _Maker(extractors[job.key]) for job in own if results[job.key].error is None}
-            if not makers:
-                continue
-            unreadable: list[int] = []
-            pin = any(maker.extractor.device.type == "cuda" for maker in makers.values())
-            waited, mark = 0.0, time.perf_counter()
-            for batch in shard.tiles.batches(how.batch_size, workers=how.workers, pin=pin):
-                waited += time.perf_counter() - mark
-                if batch.unreadable and how.on_corrupt != "skip":
-                    raise batch.unreadable[min(batch.unreadable)]
-                unreadable += batch.unreadable
-                for job, maker in list(makers.items()) if len(batch.rows) else ():
-                    try:
-                        maker.add(batch.rows, batch.tiles)
-                    except Exception as error:
-                        results[job.key].error = explained(job.key.model, error, smaller_batch)
-                        del makers[job]
-                bar.update(len(batch.rows))
-                mark = time.perf_counter()
-                if not makers:
-                    break
-            for job, maker in makers.items():
-                try:
-                    _finish(job, shard, maker, unreadable, waited)
-                except Exception as error:
-                    results[job.key].error = explained(job.key.model, error, smaller_batch)
+            self._fail(job, explained(job.key.model, error, FEWER_MODELS))
+            return
+        on_halved = partial(_say_halved, self._how.say, job.key.model)
+        self._models[job] = Forward(job.key.model, extractor, self._how.batch_size, on_halved)
 
-
-class _Maker:
-    """Collects one model's features of one shard on its device, and the time they took."""
-
-    def __init__(self, extractor: FeatureExtractor):
-        self.extractor = extractor
-        self.rows: list[np.ndarray] = []
-        self.features: list[torch.Tensor] = []
-        self.seconds = 0.0
-        self.in_flight: deque[torch.cuda.Event] = deque()
-
-    def add(self, rows: np.ndarray, tiles: torch.Tensor) -> None:
-        import torch
-
-        began = time.perf_counter()
-        with torch.inference_mode():
-            self.features.append(self.extractor(tiles))
-        if self.extractor.device.type == "cuda":
-            event = torch.cuda.Event()
-            event.record()
-            self.in_flight.append(event)
-            if len(self.in_flight) > BATCHES_IN_FLIGHT:
-                self.in_flight.popleft().synchronize()
-        self.rows.append(rows)
-        self.seconds += time.perf_counter() - began
-
-    def result(self) -> tuple[np.ndarray, np.ndarray]:
-        import torch
-
-        began = time.perf_counter()
-        if not self.rows:
-            return np.zeros(0, np.int64), np.zeros((0, self.extractor.card.dim), np.float32)
-        rows = np.concatenate(self.rows)
-        features = torch.cat(self.features).cpu().numpy()
-        self.seconds += time.perf_counter() - began
-        order = np.argsort(rows, kind="stable")
-        return rows[order], features[order]
-
-
-def _finish(
-    job: EmbeddingJob[FeatureExtractor], shard: Shard, maker: _Maker, unreadable: list[int], waited: float
-) -> None:
-    rows, features = maker.result()
-    assert len(rows) + len(unreadable) == len(shard.tiles)
-    if not np.isfinite(features).all():
-        bad = rows[~np.isfinite(features).all(axis=1)][0]
-        raise UserError(
-            f"{job.key.model} gives features that are not finite numbers (first at tile {bad} of {shard.name}): try "
-            "precision=float32, and check the checkpoint."
-        )
-    path = job.path(shard.name)
-    attributes = {**job.attributes_of(shard), **job.described, **origin(maker.extractor)}
-    attributes["skipped"] = json.dumps(sorted(unreadable))
-    coords = None if shard.coords is None else shard.coords[rows]
-    write_features(path, features, attributes, coords, shard.coords_attributes)
-    with atomic_write(timing_path(path)) as temporary:
-        temporary.write_text(
-            json.dumps({"tiles": len(rows), "seconds": round(maker.seconds + waited, 4)}) + "\n", "utf-8"
-        )
-
-
-def _gather(job: EmbeddingJob[Any], shards: Sequence[Shard], on_corrupt: str) -> Embedding:
-    found = Embedding()
-    rows, offset = [found.rows], 0
-    for shard in shards:
-        path = job.path(shard.name)
-        attributes = read_features(path)[1]
-        skipped = json.loads(attributes["skipped"])
-        found.weights = weights_of(attributes)
-        if skipped and on_corrupt != "skip":
-            first = f"position {offset + skipped[0]}"
-            if shard.coords is not None:
-                first = "level-0 pixel ({}, {})".format(*shard.coords[skipped[0]])
-            found.error = UserError(
-                f"{len(skipped)} tile{'' if len(skipped) == 1 else 's'} of {shard.attributes.get('slide', shard.name)} "
-                f"could not be read when they were embedded, the first at {first}: mend or remove them, or set "
-                "on_corrupt=skip to leave such tiles out."
+    def _embed(self, shards: Iterable[tuple[int, Shard]]) -> PassTimes:
+        device = next(iter(self._models.values())).extractor.device
+        copier, reading = Copier(device), ReadingTime()
+        times, began = PassTimes(self._how.workers), time.perf_counter()
+        with closing(Writer(self._fail)) as writer, self._bar() as bar:
+            batches = read_batches(
+                self._sources(shards, writer),
+                self._how.batch_size,
+                workers=self._how.workers,
+                pin=device.type == "cuda",
+                reading_time=reading,
             )
-            return found
-        if skipped:
-            found.skipped[shard.name] = len(skipped)
-        rows.append(offset + np.setdiff1d(np.arange(len(shard.tiles)), skipped))
-        offset += len(shard.tiles)
-        found.files.append(path)
-    found.rows = np.concatenate(rows)
-    if shards and not len(found.rows):
-        found.error = UserError("None of the tiles can be read: check the data folder.")
-    return found
+            with closing(batches):
+                mark, read = began, 0.0
+                for batch in batches:
+                    cost = StageTimes(len(batch), read=reading.seconds - read, wait=time.perf_counter() - mark)
+                    read += cost.read
+                    times.data += cost.wait
+                    times.tiles += len(batch)
+                    times.files += self._forward(batch, copier.put(batch.tiles), cost, writer)
+                    self._leave_out(batch, writer)
+                    bar.total = self._planned
+                    if self._shards.number > 1 and len(batch):
+                        number = self._numbers[batch.sources[-1]]
+                        bar.set_postfix_str(f"file {number} of {self._shards.number}", refresh=False)
+                    bar.update(len(batch) + len(batch.unreadable))
+                    if not self._models:
+                        break
+                    mark = time.perf_counter()
+            writer.close()
+        times.wall, times.read = time.perf_counter() - began, reading.seconds
+        times.write, times.by_model = writer.seconds, writer.by_model
+        return times
+
+    def _sources(self, shards: Iterable[tuple[int, Shard]], writer: Writer) -> Iterator[Tiles]:
+        """The tiles of the shards that a model lacks; runs in a thread of the stream."""
+        for number, shard in shards:
+            own = {
+                job: Target(job, shard, forward.extractor)
+                for job, forward in list(self._models.items())
+                if _lacks(job, shard)
+            }
+            if own and len(shard.tiles):
+                self._targets.append(own)
+                self._numbers.append(number)
+                self._planned += len(shard.tiles)
+                yield shard.tiles
+            for target in own.values() if not len(shard.tiles) else ():
+                writer.leave_out(target, 0)
+
+    def _forward(self, batch: Batch, tiles: torch.Tensor, cost: StageTimes, writer: Writer) -> float:
+        """Run every model on those tiles of a batch that it lacks; gives the seconds that the writer was waited for."""
+        waited = 0.0
+        for job, forward in list(self._models.items()) if len(batch) else ():
+            if self._results[job.key].error is not None:
+                del self._models[job]
+                continue
+            places, chosen = self._places(job, batch)
+            if not places:
+                continue
+            try:
+                computed = forward(tiles if chosen is None else tiles[chosen], fill=not batch.other_size)
+            except Exception as error:
+                self._fail(job, explained(job.key.model, error, f"at batch_size={forward.batch_size}"))
+                del self._models[job]
+                continue
+            mark = time.perf_counter()
+            writer.put(Piece(computed, places, cost.share(len(batch) if chosen is None else len(chosen))))
+            waited += time.perf_counter() - mark
+        return waited
+
+    def _places(
+        self, job: EmbeddingJob[FeatureExtractor], batch: Batch
+    ) -> tuple[list[tuple[Target, np.ndarray]], np.ndarray | None]:
+        """The files that a model's features of a batch belong to, with their rows, and the tiles of the batch, None for
+        all."""
+        borders = np.flatnonzero(np.diff(batch.sources)) + 1
+        runs = np.split(np.arange(len(batch)), borders)
+        own = [(target, run) for run in runs if (target := self._targets[batch.sources[run[0]]].get(job))]
+        chosen = None if len(own) == len(runs) else np.concatenate([np.zeros(0, np.int64), *(run for _, run in own)])
+        return [(target, batch.rows[run]) for target, run in own], chosen
+
+    def _leave_out(self, batch: Batch, writer: Writer) -> None:
+        for source, _ in batch.unreadable:
+            for target in self._targets[source].values():
+                writer.leave_out(target, 1)
+        if batch.unreadable and self._how.on_corrupt != "skip":
+            raise batch.unreadable[min(batch.unreadable)]
+
+    def _fail(self, job: EmbeddingJob[Any], error: Exception) -> None:
+        self._results[job.key].error = error
+
+    def _bar(self) -> tqdm[Any]:
+        return tqdm(
+            total=0,
+            desc=self._label,
+            unit=" tiles",
+            disable=not self._how.progress,
+            mininterval=0.5,
+            dynamic_ncols=True,
+        )
+
+
+def _say_halved(say: Callable[[str], None], model: str, size: int) -> None:
+    say(f"{model} runs out of GPU memory: it goes on with {size} tile{'' if size == 1 else 's'} a forward pass")
 
 
 def _free_frames(error: BaseException | None) -> None:
@@ -266,6 +347,6 @@ def _free_frames(error: BaseException | None) -> None:
 
 def explained(model: str, error: Exception, mend: str) -> Exception:
     """An error of a model; memory that runs out becomes a sentence that says when, and what to do."""
-    if type(error).__name__ == "OutOfMemoryError":
+    if is_out_of_memory(error):
         return UserError(f"{model} runs out of GPU memory {mend}.")
     return error

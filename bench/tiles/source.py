@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 
 import numpy as np
+from jaxtyping import UInt8
 
 from bench.files import stamp
-from bench.tiles.batch import Batch, read_ahead
+from bench.tiles.batch import Exceptions
 from bench.tiles.decode import decode_tile
 from registry.errors import UserError
 
@@ -50,44 +51,35 @@ class TileSource:
             hashed.update("".join([f"{tile}\0{index}\0{stamps[path]}\n" for tile, index, path in lines]).encode())
         return hashed.hexdigest()[:16]
 
-    def batches(self, batch_size: int, *, workers: int, pin: bool = False) -> Iterator[Batch]:
-        """Decode the tiles in order, `batch_size` at a time.
-
-        Parameters
-        ----------
-        workers : int
-            Decoding threads.
-        pin : bool
-            Whether the batch lies in page-locked memory, for asynchronous copies to a GPU.
-
-        Yields
-        ------
-        Batch
-            Of one tile size each: a dataset of mixed sizes gives more, smaller batches.
-        """
-
-        def submit(pool: ThreadPoolExecutor, rows: range) -> tuple[range, list[Future[np.ndarray]]]:
-            return rows, [pool.submit(decode_tile, self.paths[i], self.indices[i]) for i in rows]
-
-        for rows, decoding in read_ahead(len(self), batch_size, submit, workers=workers, name="decode"):
-            yield from _collect(rows, decoding, pin)
+    @contextmanager
+    def open(self) -> Iterator[_OpenFiles]:
+        """The tiles, decoded from their files; a file is open only while it is decoded."""
+        yield _OpenFiles(self)
 
 
-def _collect(rows: range, decoding: list[Future[np.ndarray]], pin: bool) -> Iterator[Batch]:
-    import torch
+class _OpenFiles:
+    def __init__(self, source: TileSource):
+        self._source = source
+        self.shape = self._first_shape()
 
-    by_shape: dict[tuple[int, ...], list[tuple[int, np.ndarray]]] = {}
-    unreadable: dict[int, UserError] = {}
-    for row, future in zip(rows, decoding, strict=True):
-        try:
-            tile = future.result()
-        except UserError as error:
-            unreadable[row] = error
-            continue
-        by_shape.setdefault(tile.shape, []).append((row, tile))
-    if unreadable:
-        yield Batch(np.zeros(0, np.int64), torch.empty((0, 3, 0, 0), dtype=torch.uint8), unreadable)
-    for shape, members in by_shape.items():
-        tiles = torch.empty((len(members), *shape), dtype=torch.uint8, pin_memory=pin)
-        np.stack([tile for _, tile in members], out=tiles.numpy())
-        yield Batch(np.array([row for row, _ in members]), tiles.permute(0, 3, 1, 2))
+    def _first_shape(self) -> tuple[int, int]:
+        for path, index in zip(self._source.paths, self._source.indices, strict=True):
+            try:
+                return decode_tile(path, index).shape[:2]
+            except UserError:
+                continue
+        return 1, 1
+
+    def read_into(self, out: UInt8[np.ndarray, "tile height width 3"], rows: range) -> Exceptions:
+        unreadable, other_size = {}, {}
+        for place, row in enumerate(rows):
+            try:
+                tile = decode_tile(self._source.paths[row], self._source.indices[row])
+            except UserError as error:
+                unreadable[row] = error
+                continue
+            if tile.shape == out.shape[1:]:
+                out[place] = tile
+            else:
+                other_size[row] = tile
+        return Exceptions(unreadable, other_size)

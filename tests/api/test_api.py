@@ -289,7 +289,8 @@ def test_features_of_slides_are_opened_without_opening_a_slide(slides, tmp_path,
     with pytest.raises(bench.UserError, match="not all in the cache"):
         bench.open_features("means", task, **where)
     made = bench.embed("means", task, **where)
-    monkeypatch.setattr("bench.data.slide_units.open_slide", lambda *_: pytest.fail("a slide was opened"))
+    for module in ("bench.data.slide_units", "bench.slides.reader"):
+        monkeypatch.setattr(f"{module}.open_slide", lambda *_: pytest.fail("a slide was opened"))
 
     opened = bench.open_features("means", task, **where)
 

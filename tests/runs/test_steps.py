@@ -14,7 +14,7 @@ from slide_command_helpers import write_slide
 
 import registry
 from bench.data import slide_units
-from bench.slides import open_slide
+from bench.slides import open_slide, reader
 
 SHARDS = 4
 HEADS = ("protocol=[knn,linear]", "protocols.linear.n_strengths=1")
@@ -232,6 +232,7 @@ def opened(monkeypatch):
         return open_slide(path, mpp)
 
     monkeypatch.setattr(slide_units, "open_slide", recorded)
+    monkeypatch.setattr(reader, "open_slide", recorded)
     return names
 
 
