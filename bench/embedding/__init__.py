@@ -3,8 +3,9 @@
 from bench.embedding.embedding import Embedding
 from bench.embedding.feature_key import FeatureKey
 from bench.embedding.job import EmbeddingJob, Shard, shards_of
+from bench.embedding.settings import EmbeddingSettings
 from bench.embedding.slide_stage import encode
-from bench.embedding.stage import EmbeddingSettings, embed, missing_shards
+from bench.embedding.stage import embed, missing_shards
 from bench.embedding.store import is_cached, read_features, read_places, write_features
 
 __all__ = [

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from jaxtyping import Float
 
+from bench.embedding.errors import is_out_of_memory
 from registry.errors import UserError
 
 if TYPE_CHECKING:
@@ -164,8 +165,3 @@ class Forward:
             copies = tiles[-1:].expand(wanted - n, -1, -1, -1)
             tiles = torch.cat([tiles, copies]).contiguous(memory_format=torch.channels_last)
         return self.extractor(tiles)[:n]
-
-
-def is_out_of_memory(error: BaseException) -> bool:
-    """Whether an error is that a GPU's memory ran out."""
-    return type(error).__name__ == "OutOfMemoryError"

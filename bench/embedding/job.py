@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from operator import length_hint
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
@@ -11,6 +12,7 @@ import numpy as np
 from jaxtyping import Int
 
 from bench.embedding.feature_key import FeatureKey
+from bench.embedding.store import is_cached
 from bench.tiles import Tiles, TileSource
 
 Network = TypeVar("Network", covariant=True)
@@ -38,6 +40,45 @@ class Shard:
     attributes: Mapping[str, str | int | float] = field(default_factory=dict)
     coords: Int[np.ndarray, "tile 2"] | None = None
     coords_attributes: Mapping[str, Any] = field(default_factory=dict)
+
+
+class Shards:
+    """Shards that are made while they are iterated over, each once.
+
+    Parameters
+    ----------
+    shards : iterable of Shard
+
+    Attributes
+    ----------
+    complete : bool
+        Whether the last one is known.
+    number : int
+        How many there are at most, 0 if that is not known.
+    """
+
+    def __init__(self, shards: Iterable[Shard]):
+        self.complete = isinstance(shards, Sequence)
+        self.number = length_hint(shards)
+        self._known: list[Shard] = list(shards) if self.complete else []
+        self._rest = iter(()) if self.complete else iter(shards)
+
+    def __iter__(self) -> Iterator[Shard]:
+        position = 0
+        while True:
+            while position < len(self._known):
+                yield self._known[position]
+                position += 1
+            try:
+                self._known.append(next(self._rest))
+            except StopIteration:
+                self.complete = True
+                return
+
+    def close(self) -> None:
+        """Make no more."""
+        if (close := getattr(self._rest, "close", None)) is not None:
+            close()
 
 
 def shards_of(source: TileSource, tiles: int) -> list[Shard]:
@@ -81,3 +122,7 @@ class EmbeddingJob(Generic[Network]):
     def attributes_of(self, shard: Shard) -> dict[str, str | int | float]:
         """The attributes that identify a file as the features of this shard."""
         return {**self.key.attributes, **shard.attributes}
+
+    def lacks(self, shard: Shard) -> bool:
+        """Whether the features of a shard are not in the store."""
+        return not is_cached(self.path(shard.name), self.attributes_of(shard))

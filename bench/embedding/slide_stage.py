@@ -11,8 +11,8 @@ import numpy as np
 from tqdm import tqdm
 
 from bench.embedding.embedding import Embedding, origin, read_times, weights_of, write_times
+from bench.embedding.errors import explained
 from bench.embedding.job import EmbeddingJob
-from bench.embedding.stage import explained
 from bench.embedding.store import Stored, is_cached, read_features, read_places, sweep, write_features
 from bench.embedding.times import StageTimes
 from registry.errors import UserError

@@ -43,6 +43,12 @@ class StageTimes:
         """What one model alone would have taken: its forward passes, and the waiting for tiles."""
         return self.wait + self.forward
 
+    def shares(self) -> dict[str, float]:
+        """Each stage's seconds as a share of `seconds`; empty where nothing was measured."""
+        if not self.seconds:
+            return {}
+        return {name: round(getattr(self, name) / self.seconds, 4) for name in ("read", "wait", "forward", "write")}
+
     def share(self, tiles: int) -> StageTimes:
         """The part of these times that falls on so many of the tiles."""
         part = tiles / self.tiles if self.tiles else 0.0

@@ -208,6 +208,7 @@ def _embed(
         on_corrupt=config.on_corrupt.value,
         memory_bytes=_memory_bytes(context),
         progress=context.progress,
+        say=context.say,
     )
     label = task.task.name
     of_tiles = part.run([own.tiles for own in work], how, label=label, part=part_of(config))

@@ -87,7 +87,7 @@ def test_rows_and_predictions_are_those_of_the_command_line_bit_for_bit(places, 
 def test_what_stands_is_not_done_again(places, monkeypatch):
     first = bench.evaluate("colour", "tiles", "knn", **QUICK, **places)
     written = contents(places["results"])
-    monkeypatch.setattr("bench.embedding.stage._one_pass", lambda *_: pytest.fail("something was embedded"))
+    monkeypatch.setattr("bench.embedding.one_pass.Pass._embed", lambda *_: pytest.fail("something was embedded"))
 
     second = bench.evaluate("colour", "tiles", "knn", **QUICK, **places)
 
