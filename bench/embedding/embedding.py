@@ -15,7 +15,7 @@ from jaxtyping import Float, Int
 
 from bench.embedding.store import read_features
 from bench.embedding.times import StageTimes
-from bench.files import atomic_write
+from bench.files import atomic_write, unwritable
 from registry.errors import UserError
 
 if TYPE_CHECKING:
@@ -100,15 +100,27 @@ def timing_path(file: Path) -> Path:
 
 
 def write_times(file: Path, times: StageTimes) -> None:
-    """Write what the stages took to make a feature file."""
-    with atomic_write(timing_path(file)) as temporary:
-        temporary.write_text(json.dumps(times.as_dict()) + "\n", "utf-8")
+    """Write what the stages took to make a feature file.
+
+    Raises
+    ------
+    UserError
+        If the disk is full or the folder cannot be written.
+    """
+    path = timing_path(file)
+    try:
+        with atomic_write(path) as temporary:
+            temporary.write_text(json.dumps(times.as_dict()) + "\n", "utf-8")
+    except OSError as error:
+        raise unwritable(path, error, "cache=DIR") from error
 
 
 def read_times(file: Path) -> StageTimes:
     """What the stages took to make a feature file; zero where nothing recorded it."""
-    path = timing_path(file)
-    return StageTimes.of(json.loads(path.read_text("utf-8"))) if path.is_file() else StageTimes()
+    try:
+        return StageTimes.of(json.loads(timing_path(file).read_text("utf-8")))
+    except (OSError, ValueError, KeyError):
+        return StageTimes()
 
 
 def gather(job: EmbeddingJob[Any], shards: Sequence[Shard], on_corrupt: str) -> Embedding:
