@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from contextlib import contextmanager
+from typing import ClassVar
 
 import numpy as np
 import pytest
@@ -19,7 +20,7 @@ from registry.errors import UserError
 class Made:
     """A source of tiles whose pixels say which they are: the number of the source, then the row."""
 
-    opened: set[int] = set()
+    opened: ClassVar[set[int]] = set()
     most_open = 0
 
     def __init__(self, number, n, shape=(2, 3), *, unreadable=(), other_size=(), fails=None, at=0):
