@@ -6,10 +6,10 @@ from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 import numpy as np
-from jaxtyping import Int
+from jaxtyping import Int, UInt8
 
 from registry.errors import UserError
 
@@ -38,6 +38,37 @@ class Batch:
     rows: Int[np.ndarray, " tile"]
     tiles: torch.Tensor
     unreadable: Mapping[int, UserError] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Exceptions:
+    """Rows of a read that did not fill their place in the batch.
+
+    Attributes
+    ----------
+    unreadable : mapping of int to UserError
+        By row of the source, why a tile cannot be read.
+    other_size : mapping of int to uint8 [height, width, 3]
+        By row of the source, the tiles of another size than the batch's.
+    """
+
+    unreadable: Mapping[int, UserError]
+    other_size: Mapping[int, UInt8[np.ndarray, "height width 3"]]
+
+
+class OpenTiles(Protocol):
+    """What one source gives while it is open; called from several threads at once.
+
+    Attributes
+    ----------
+    shape : (int, int)
+        Height and width that a batch is allocated with: of the first tile that can be read, (0, 0) where none can.
+    """
+
+    shape: tuple[int, int]
+
+    def read_into(self, out: UInt8[np.ndarray, "tile height width 3"], rows: range) -> Exceptions:
+        """Fill ``out[i]`` with row ``rows[i]`` of the source; `rows` is a run of neighbouring rows."""
 
 
 def read_ahead(

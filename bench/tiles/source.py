@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -9,8 +10,9 @@ from concurrent.futures import Future, ThreadPoolExecutor
 import numpy as np
 
 from bench.files import stamp
-from bench.tiles.batch import Batch, read_ahead
+from bench.tiles.batch import Batch, OpenTiles, read_ahead
 from bench.tiles.decode import decode_tile
+from bench.tiles.reading import OpenFiles
 from registry.errors import UserError
 
 LINES = 10_000  # tiles that enter the digest at once
@@ -49,6 +51,15 @@ class TileSource:
             lines = zip(self.ids[part], self.indices[part], self.paths[part], strict=True)
             hashed.update("".join([f"{tile}\0{index}\0{stamps[path]}\n" for tile, index, path in lines]).encode())
         return hashed.hexdigest()[:16]
+
+    @contextlib.contextmanager
+    def open(self) -> Iterator[OpenTiles]:
+        """The tiles for reading by runs of rows, from several threads; closes what it opened."""
+        tiles = OpenFiles(self.paths, self.indices)
+        try:
+            yield tiles
+        finally:
+            tiles.close()
 
     def batches(self, batch_size: int, *, workers: int, pin: bool = False) -> Iterator[Batch]:
         """Decode the tiles in order, `batch_size` at a time.
