@@ -12,7 +12,8 @@ from jaxtyping import UInt8
 from bench.tiles.arrays import ImageArray
 from bench.tiles.batch import Exceptions
 from bench.tiles.decode import UNREADABLE, unreadable
-from bench.tiles.images import placed, read_image_into
+from bench.tiles.images import decode_into, placed, read_image_into
+from bench.tiles.pack import OpenPack
 from registry.errors import UserError
 
 NOTHING = np.empty((0, 0, 3), np.uint8)
@@ -25,10 +26,16 @@ class OpenFiles:
     ----------
     paths, indices : sequences
         Image file of each tile and -1, or an HDF5 file and the row in it.
+    pack : OpenPack or None
+        Where the bytes of the image files lie too.
+    packed_from : int
+        Row of the pack that is the first of these.
     """
 
-    def __init__(self, paths: Sequence[str], indices: Sequence[int]):
-        self._paths, self._indices = paths, indices
+    def __init__(
+        self, paths: Sequence[str], indices: Sequence[int], pack: OpenPack | None = None, packed_from: int = 0
+    ):
+        self._paths, self._indices, self._pack, self._packed_from = paths, indices, pack, packed_from
         self._opened = contextlib.ExitStack()
         self._arrays: dict[str, ImageArray | BaseException] = {}
         self._lock = threading.Lock()
@@ -47,9 +54,10 @@ class OpenFiles:
             if self._indices[start] >= 0:
                 self._read_rows(out[start - rows.start : stop - rows.start], range(start, stop), failed, others)
                 continue
-            for row in range(start, stop):
+            packed = self._packed(range(start, stop))
+            for row, encoded in zip(range(start, stop), packed, strict=True):
                 try:
-                    other = self._read_image(out[row - rows.start], row)
+                    other = self._read_image(out[row - rows.start], row, encoded)
                 except UserError as error:
                     failed[row] = error
                 else:
@@ -65,7 +73,7 @@ class OpenFiles:
                     return array.shape
                 continue
             try:
-                tile = self._read_image(NOTHING, row)
+                tile = self._read_image(NOTHING, row, *self._packed(range(row, row + 1)))
             except UserError:
                 continue
             assert tile is not None
@@ -85,9 +93,18 @@ class OpenFiles:
             yield start, row
             start = row
 
-    def _read_image(self, out: np.ndarray, row: int) -> np.ndarray | None:
+    def _packed(self, rows: range) -> list[bytes | None]:
+        """The bytes of the image files of these rows in the pack, None for those that are read from their files."""
+        if self._pack is None:
+            return [None] * len(rows)
+        return self._pack.read(range(self._packed_from + rows.start, self._packed_from + rows.stop))
+
+    def _read_image(self, out: np.ndarray, row: int, encoded: bytes | None) -> np.ndarray | None:
         if row == self._first_row:
             return placed(out, self._first_tile)
+        if encoded is not None:
+            with contextlib.suppress(*UNREADABLE):  # the file itself has the same error, with its name
+                return decode_into(out, encoded)
         return read_image_into(out, self._paths[row])
 
     def _read_rows(

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
 
 import numpy as np
 
 from bench.files import stamp
 from bench.tiles.batch import Batch, OpenTiles, read_ahead
 from bench.tiles.decode import decode_tile
+from bench.tiles.pack import Pack
 from bench.tiles.reading import OpenFiles
 from registry.errors import UserError
 
@@ -32,19 +34,42 @@ class TileSource:
     def __init__(self, ids: Sequence[str], paths: Sequence[str], indices: Sequence[int]):
         self.ids, self.paths, self.indices = list(ids), list(paths), [int(i) for i in indices]
 
+        self._pack: Pack | None = None
+        self._packed_from = 0  # row of the pack that is our first
+
     def __len__(self) -> int:
         return len(self.ids)
 
     def part(self, start: int, stop: int) -> TileSource:
         """The tiles `start` to `stop`."""
-        return TileSource(self.ids[start:stop], self.paths[start:stop], self.indices[start:stop])
+        part = TileSource(self.ids[start:stop], self.paths[start:stop], self.indices[start:stop])
+        part._pack, part._packed_from = self._pack, self._packed_from + start
+        return part
+
+    def packed(self, folder: Path, digest: str, *, progress: bool = False) -> TileSource:
+        """The same tiles, of which the image files are read from one file in `folder`, made when they are first opened.
+
+        Parameters
+        ----------
+        digest : str
+            That of this source.
+        progress : bool
+            Whether a progress bar is shown while the file is made.
+        """
+        packed = TileSource(self.ids, self.paths, self.indices)
+        if any(index < 0 for index in self.indices):
+            tiles = (packed.ids, packed.paths, packed.indices)
+            packed._pack = Pack(folder, *tiles, digest, packed._digest_of, progress=progress)
+        return packed
 
     def digest(self) -> str:
         """Digest of what the tiles are: id, row, and size and modification time of the file, of each in order.
 
         Reading all bytes would cost as much as embedding; where a dataset lies does not matter.
         """
-        stamps = {path: stamp(path) for path in dict.fromkeys(self.paths)}
+        return self._digest_of({path: stamp(path) for path in dict.fromkeys(self.paths)})
+
+    def _digest_of(self, stamps: Mapping[str, str]) -> str:
         hashed = hashlib.sha256()
         for start in range(0, len(self), LINES):
             part = slice(start, start + LINES)
@@ -54,12 +79,16 @@ class TileSource:
 
     @contextlib.contextmanager
     def open(self) -> Iterator[OpenTiles]:
-        """The tiles for reading by runs of rows, from several threads; closes what it opened."""
-        tiles = OpenFiles(self.paths, self.indices)
-        try:
-            yield tiles
-        finally:
-            tiles.close()
+        """The tiles for reading by runs of rows, from several threads; closes what it opened.
+
+        Raises
+        ------
+        UserError
+            If the tiles are to be packed and cannot be.
+        """
+        with contextlib.ExitStack() as opened:
+            pack = opened.enter_context(self._pack.open()) if self._pack else None
+            yield opened.enter_context(contextlib.closing(OpenFiles(self.paths, self.indices, pack, self._packed_from)))
 
     def batches(self, batch_size: int, *, workers: int, pin: bool = False) -> Iterator[Batch]:
         """Decode the tiles in order, `batch_size` at a time.
