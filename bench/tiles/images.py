@@ -12,13 +12,10 @@ import numpy as np
 import simplejpeg
 from jaxtyping import UInt8
 
-from bench.tiles.decode import UNREADABLE, decode_image, decode_tile
+from bench.tiles.decode import UNREADABLE, check_claim, decode_image, decode_tile
 
 JPEG = b"\xff\xd8\xff"
 COLOURS = ("YCbCr", "Gray", "RGB")  # of JPEG; the others are converted by Pillow's own rules
-# A block of 8 x 8 samples takes two bits or more in a sequential JPEG: up to 768 bytes of RGB from one byte. A picture
-# that claims to be much larger than its file can hold is not complete.
-LARGEST_RATIO = 4096
 
 
 def read_image_into(
@@ -75,6 +72,5 @@ def _jpeg_into(out: np.ndarray, encoded: bytes) -> np.ndarray | None:
     if (height, width) == out.shape[:2] and out.flags.c_contiguous:
         simplejpeg.decode_jpeg(encoded, "RGB", buffer=out)
         return None
-    if height * width * 3 > LARGEST_RATIO * len(encoded):
-        raise ValueError(f"{width} x {height} px in {len(encoded)} bytes")
+    check_claim(height, width, len(encoded))
     return placed(out, simplejpeg.decode_jpeg(encoded, "RGB"))
