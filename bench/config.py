@@ -107,6 +107,9 @@ class BenchConfig:
     workers: int | None = None  # decoding threads; None is one a core
     memory_gib: float | None = None  # for the weights of the models of one pass; None is what the device has free
     shard_tiles: int = 16384  # tiles a feature file: what a killed run loses at most
+    pack: bool = (
+        False  # pack the image files of a tile dataset in one of the cache, for repeated runs over slow storage
+    )
     on_corrupt: OnCorrupt = OnCorrupt.error
     # how scores are reported
     bootstrap: int = 1000  # resamples of a row's intervals; means and differences have 1,000

@@ -20,15 +20,21 @@ class TileCohort:
     manifest : Manifest
     shard_tiles : int
         Tiles a feature file.
+    packed : Path or None
+        Folder of the files that image files are packed in, just before they are embedded; None reads them themselves.
+    progress : bool
+        Whether a progress bar is shown while they are packed.
     """
 
     noun = "tiles"
 
-    def __init__(self, manifest: Manifest, shard_tiles: int):
+    def __init__(self, manifest: Manifest, shard_tiles: int, packed: Path | None = None, progress: bool = True):
         frame = manifest.frame
         self.manifest = manifest
         self.source = TileSource(frame["id"].tolist(), frame["path"].tolist(), frame["index"].tolist())
         self.content = self.source.digest()
+        if packed is not None:
+            self.source = self.source.packed(packed, self.content, progress=progress)
         self._shard_tiles = shard_tiles
 
     def plans(self, models: Sequence[Model]) -> list[PixelPlan]:

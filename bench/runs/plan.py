@@ -238,7 +238,8 @@ def _cohort(context: RunContext, task: TaskConfig, models: Sequence[Model]) -> C
         task = dataclasses.replace(task, options={**task.options, "check_files": False})
     manifest = tasks.read(task, Path(config.data) if config.data else None, context.unpacked or context.cache)
     if task.unit is SampleLevel.tile:
-        return TileCohort(manifest, config.shard_tiles)
+        packed = context.cache / "packed" if config.pack else None
+        return TileCohort(manifest, config.shard_tiles, packed, context.progress)
     coords, features = (Path(folder).expanduser() if folder else None for folder in (config.coords, config.features))
     if coords and not coords.is_dir():
         raise UserError(f"The folder of coordinates {coords} does not exist or is a file: name it in coords=DIR.")

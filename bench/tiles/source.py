@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-
-import numpy as np
-from jaxtyping import UInt8
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 
 from bench.files import stamp
-from bench.tiles.batch import Exceptions
-from bench.tiles.decode import decode_tile
-from registry.errors import UserError
+from bench.tiles.batch import OpenTiles
+from bench.tiles.pack import Pack
+from bench.tiles.reading import OpenFiles
 
 LINES = 10_000  # tiles that enter the digest at once
 
@@ -30,20 +28,42 @@ class TileSource:
 
     def __init__(self, ids: Sequence[str], paths: Sequence[str], indices: Sequence[int]):
         self.ids, self.paths, self.indices = list(ids), list(paths), [int(i) for i in indices]
+        self._pack: Pack | None = None
+        self._packed_from = 0  # row of the pack that is our first
 
     def __len__(self) -> int:
         return len(self.ids)
 
     def part(self, start: int, stop: int) -> TileSource:
         """The tiles `start` to `stop`."""
-        return TileSource(self.ids[start:stop], self.paths[start:stop], self.indices[start:stop])
+        part = TileSource(self.ids[start:stop], self.paths[start:stop], self.indices[start:stop])
+        part._pack, part._packed_from = self._pack, self._packed_from + start
+        return part
+
+    def packed(self, folder: Path, digest: str, *, progress: bool = False) -> TileSource:
+        """The same tiles, of which the image files are read from one file in `folder`, made when they are first opened.
+
+        Parameters
+        ----------
+        digest : str
+            That of this source.
+        progress : bool
+            Whether a progress bar is shown while the file is made.
+        """
+        packed = TileSource(self.ids, self.paths, self.indices)
+        if any(index < 0 for index in self.indices):
+            tiles = (packed.ids, packed.paths, packed.indices)
+            packed._pack = Pack(folder, *tiles, digest, packed._digest_of, progress=progress)
+        return packed
 
     def digest(self) -> str:
         """Digest of what the tiles are: id, row, and size and modification time of the file, of each in order.
 
         Reading all bytes would cost as much as embedding; where a dataset lies does not matter.
         """
-        stamps = {path: stamp(path) for path in dict.fromkeys(self.paths)}
+        return self._digest_of({path: stamp(path) for path in dict.fromkeys(self.paths)})
+
+    def _digest_of(self, stamps: Mapping[str, str]) -> str:
         hashed = hashlib.sha256()
         for start in range(0, len(self), LINES):
             part = slice(start, start + LINES)
@@ -51,35 +71,15 @@ class TileSource:
             hashed.update("".join([f"{tile}\0{index}\0{stamps[path]}\n" for tile, index, path in lines]).encode())
         return hashed.hexdigest()[:16]
 
-    @contextmanager
-    def open(self) -> Iterator[_OpenFiles]:
-        """The tiles, decoded from their files; a file is open only while it is decoded."""
-        yield _OpenFiles(self)
+    @contextlib.contextmanager
+    def open(self) -> Iterator[OpenTiles]:
+        """The tiles for reading by runs of rows, from several threads; closes what it opened.
 
-
-class _OpenFiles:
-    def __init__(self, source: TileSource):
-        self._source = source
-        self.shape = self._first_shape()
-
-    def _first_shape(self) -> tuple[int, int]:
-        for path, index in zip(self._source.paths, self._source.indices, strict=True):
-            try:
-                return decode_tile(path, index).shape[:2]
-            except UserError:
-                continue
-        return 1, 1
-
-    def read_into(self, out: UInt8[np.ndarray, "tile height width 3"], rows: range) -> Exceptions:
-        unreadable, other_size = {}, {}
-        for place, row in enumerate(rows):
-            try:
-                tile = decode_tile(self._source.paths[row], self._source.indices[row])
-            except UserError as error:
-                unreadable[row] = error
-                continue
-            if tile.shape == out.shape[1:]:
-                out[place] = tile
-            else:
-                other_size[row] = tile
-        return Exceptions(unreadable, other_size)
+        Raises
+        ------
+        UserError
+            If the tiles are to be packed and cannot be.
+        """
+        with contextlib.ExitStack() as opened:
+            pack = opened.enter_context(self._pack.open()) if self._pack else None
+            yield opened.enter_context(contextlib.closing(OpenFiles(self.paths, self.indices, pack, self._packed_from)))

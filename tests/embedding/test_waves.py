@@ -9,7 +9,7 @@ import pytest
 from embedding_helpers import Means, contents, expected, make_job, run
 
 from bench.embedding.stage import first_wave
-from bench.tiles import source as tile_source
+from bench.tiles import reading
 
 GIB = 2**30
 
@@ -41,8 +41,8 @@ def job(cache, device, number, network=Means):
 @pytest.fixture
 def decoded(monkeypatch):
     """Paths of the tiles that were decoded."""
-    paths, plain = [], tile_source.decode_tile
-    monkeypatch.setattr(tile_source, "decode_tile", lambda path, index: paths.append(path) or plain(path, index))
+    paths, plain = [], reading.read_image_into
+    monkeypatch.setattr(reading, "read_image_into", lambda out, path: paths.append(path) or plain(out, path))
     return paths
 
 
