@@ -34,11 +34,7 @@ __all__ = [
     "names",
 ]
 
-_LATER = {
-    "check_tokens": (".tokens", "check"),
-    "fingerprint": (".identity", "fingerprint"),
-    "load": (".loading", "load"),
-}
+_LATER = {"check_tokens": ".tokens", "fingerprint": ".identity", "load": ".loading"}
 
 _torchvision.install()
 
