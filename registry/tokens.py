@@ -47,8 +47,8 @@ class GivesTokens(Protocol):
         """Output and patch tokens of one forward pass."""
 
     @property
-    def last_attention(self) -> nn.Module:
-        """The attention of the last block: timm's, or a module with the method `queries_keys_values`."""
+    def last_attention(self) -> nn.Module | None:
+        """The attention of the last block: timm's, or a module with the method `queries_keys_values`; None for none."""
 
     @property
     def prefix_tokens(self) -> int:

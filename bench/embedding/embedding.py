@@ -14,6 +14,8 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from bench.embedding.store import read_features
+from bench.embedding.token_store import grid_of, read_tokens, tokens_path
+from registry.errors import UserError
 
 if TYPE_CHECKING:
     from registry.extractor import FeatureExtractor, SlideEncoder
@@ -50,6 +52,25 @@ class Embedding:
     def features(self) -> Float[np.ndarray, "tile feature"]:
         """All features as float32 [N, D]."""
         return np.concatenate([np.asarray(read_features(file)[0], dtype=np.float32) for file in self.files])
+
+    @property
+    def grid(self) -> tuple[int, int]:
+        """Rows and columns of patches of the tiles, where tokens are stored.
+
+        Raises
+        ------
+        UserError
+            If shards differ in it, as they do where their tiles differ in size and the model takes them as they are.
+        """
+        found = {
+            grid_of(attributes)
+            for tokens, attributes in (read_tokens(tokens_path(file)) for file in self.files)
+            if len(tokens)
+        }
+        if len(found) != 1:
+            grids = " and ".join(f"{rows} x {columns}" for rows, columns in sorted(found))
+            raise UserError(f"The tiles differ in size, and so in patches ({grids}): take tiles of one size.")
+        return found.pop()
 
     @cached_property
     def _timings(self) -> list[dict[str, float]]:

@@ -75,11 +75,12 @@ def _todo(task: TaskPlan) -> Iterator[Todo]:
         known = part.known()
         for own in work:
             pending = own.pending()
-            missing = missing_shards(own.tiles, known.shards) if pending else []
+            needed = pending or own.tiles.tokens
+            missing = missing_shards(own.tiles, known.shards) if needed else []
             yield Todo(
                 model=own.model.name,
                 tiles=sum(len(shard.tiles) for shard in missing),
-                slides=known.unknown if pending else 0,
+                slides=known.unknown if needed else 0,
                 rate=_rate(own.tiles.folder.parent),
                 rows=len(own.runs),
                 pending=len(pending),
