@@ -85,7 +85,9 @@ class BenchConfig:
     null: Null = Null.baselines
     # where things are
     data: str | None = None  # the dataset's folder or manifest, or a folder that holds the datasets' folders
-    features: str | None = None  # folder of CLAM's or TRIDENT's feature files, which model=precomputed takes
+    # tokens: patch tokens are stored beside the vectors; vectors or None: vectors alone. Of model=precomputed it is the
+    # folder of CLAM's or TRIDENT's feature files
+    features: str | None = None
     coords: str | None = None  # folder of CLAM's or TRIDENT's coordinates of the slides, taken instead of a grid
     results: str = "results"
     cache: str = "cache"

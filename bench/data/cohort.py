@@ -114,6 +114,9 @@ class Cohort(Protocol):
     def bags(self, embedding: Embedding) -> Bags:
         """The tiles of each sample of which something could be read."""
 
+    def tokens(self, embedding: Embedding) -> Any:
+        """Patch tokens of the samples in the order of `samples`, left on disk: of a tile [T, C], of tiles [N, T, C]."""
+
     def notes(self, embedding: Embedding) -> list[str]:
         """Notes for the rows on samples, slides and tiles that were left out."""
 

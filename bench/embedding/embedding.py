@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache, cached_property
 from importlib.metadata import version
@@ -15,6 +15,7 @@ from jaxtyping import Float, Int
 
 from bench.embedding.store import read_features
 from bench.embedding.times import StageTimes
+from bench.embedding.token_store import grid_of, read_tokens, tokens_path
 from bench.files import atomic_write, unwritable
 from registry.errors import UserError
 
@@ -55,10 +56,29 @@ class Embedding:
         """All features as float32 [N, D]."""
         return np.concatenate([np.asarray(read_features(file)[0], dtype=np.float32) for file in self.files])
 
+    @property
+    def grid(self) -> tuple[int, int]:
+        """Rows and columns of patches of the tiles, where tokens are stored.
+
+        Raises
+        ------
+        UserError
+            If shards differ in it, as they do where their tiles differ in size and the model takes them as they are.
+        """
+        found = {
+            grid_of(attributes)
+            for tokens, attributes in (read_tokens(tokens_path(file)) for file in self.files)
+            if len(tokens)
+        }
+        if len(found) != 1:
+            grids = " and ".join(f"{rows} x {columns}" for rows, columns in sorted(found))
+            raise UserError(f"The tiles differ in size, and so in patches ({grids}): take tiles of one size.")
+        return found.pop()
+
     @cached_property
     def times(self) -> StageTimes:
         """What the stages took to make the features; zero if nothing recorded it."""
-        return sum((read_times(file) for file in self.files), StageTimes())
+        return times_of(self.files)
 
     @property
     def seconds(self) -> float:
@@ -68,7 +88,7 @@ class Embedding:
     @property
     def tiles_per_s(self) -> float | None:
         """Rate at which the features were made, the waiting for tiles included; None if nothing recorded it."""
-        return self.times.tiles / self.seconds if self.seconds else None
+        return self.times.tiles_per_s
 
 
 @cache
@@ -121,6 +141,11 @@ def read_times(file: Path) -> StageTimes:
         return StageTimes.of(json.loads(timing_path(file).read_text("utf-8")))
     except (OSError, ValueError, KeyError):
         return StageTimes()
+
+
+def times_of(files: Iterable[Path]) -> StageTimes:
+    """What the stages took to make some feature files."""
+    return sum((read_times(file) for file in files), StageTimes())
 
 
 def gather(job: EmbeddingJob[Any], shards: Sequence[Shard], on_corrupt: str) -> Embedding:

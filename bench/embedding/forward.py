@@ -11,12 +11,15 @@ import numpy as np
 from jaxtyping import Float
 
 from bench.embedding.errors import is_out_of_memory
+from bench.embedding.store import FLOAT16_MAX
 from registry.errors import UserError
 
 if TYPE_CHECKING:
     import torch
 
     from registry.extractor import FeatureExtractor
+
+    Output = tuple[torch.Tensor, torch.Tensor | None, tuple[int, int]]  # features, tokens, grid of patches
 
 
 @dataclass
@@ -26,23 +29,30 @@ class Computed:
     Attributes
     ----------
     features : float32 tensor [B, D]
-        In the memory of the processor, valid after `wait`.
+        In the memory of the processor, valid after `wait`; `tokens` likewise.
+    tokens : float tensor [B, T, C] or None
+        Patch tokens, float16 on a GPU where they fit it.
+    grid : (int, int)
+        Rows and columns of patches.
     launched : float
         Seconds that the calling thread worked.
     started, ended : CUDA events or None
     """
 
     features: torch.Tensor
+    tokens: torch.Tensor | None
+    grid: tuple[int, int]
     launched: float
     started: torch.cuda.Event | None = None
     ended: torch.cuda.Event | None = None
 
-    def wait(self) -> tuple[Float[np.ndarray, "tile feature"], float]:
-        """The features, and the seconds that the device worked on them."""
-        if self.started is None or self.ended is None:
-            return self.features.numpy(), self.launched
-        self.ended.synchronize()
-        return self.features.numpy(), self.started.elapsed_time(self.ended) / 1000
+    def wait(self) -> tuple[Float[np.ndarray, "tile feature"], Float[np.ndarray, "tile token channel"] | None, float]:
+        """The features, the tokens, and the seconds that the device worked on them."""
+        seconds = self.launched
+        if self.started is not None and self.ended is not None:
+            self.ended.synchronize()
+            seconds = self.started.elapsed_time(self.ended) / 1000
+        return self.features.numpy(), None if self.tokens is None else self.tokens.numpy(), seconds
 
 
 class Copier:
@@ -85,6 +95,8 @@ class Forward:
         Tiles a forward pass at most. Where memory runs out it is halved, and stays so.
     on_halved : callable
         Is told the smaller size.
+    tokens : bool
+        Whether patch tokens are wanted too.
 
     Notes
     -----
@@ -94,9 +106,15 @@ class Forward:
     """
 
     def __init__(
-        self, name: str, extractor: FeatureExtractor, batch_size: int, on_halved: Callable[[int], None] | None = None
+        self,
+        name: str,
+        extractor: FeatureExtractor,
+        batch_size: int,
+        on_halved: Callable[[int], None] | None = None,
+        *,
+        tokens: bool = False,
     ):
-        self.name, self.extractor, self.batch_size = name, extractor, batch_size
+        self.name, self.extractor, self.batch_size, self._tokens = name, extractor, batch_size, tokens
         self._on_halved = on_halved or (lambda size: None)
 
     def __call__(self, tiles: torch.Tensor, *, fill: bool = True) -> Computed:
@@ -120,20 +138,16 @@ class Forward:
             started, ended = (torch.cuda.Event(enable_timing=True) for _ in range(2))
             started.record()
         with torch.inference_mode():
-            features = self._features(tiles, fill)
+            features, tokens, grid = self._features(tiles, fill)
             if ended is not None:
-                there = features
-                features = torch.empty(there.shape, dtype=there.dtype, pin_memory=True)
-                features.copy_(there, non_blocking=True)
+                features, tokens = _pinned(features), None if tokens is None else _pinned(_halved(tokens))
                 ended.record()
-            else:
-                features = features.cpu()
-        return Computed(features, time.perf_counter() - began, started, ended)
+        return Computed(features.cpu(), tokens, grid, time.perf_counter() - began, started, ended)
 
-    def _features(self, tiles: torch.Tensor, fill: bool) -> torch.Tensor:
+    def _features(self, tiles: torch.Tensor, fill: bool) -> Output:
         import torch
 
-        found: list[torch.Tensor] = []
+        found: list[Output] = []
         done = 0
         while done < len(tiles):
             part = tiles[done : done + self.batch_size]
@@ -154,9 +168,12 @@ class Forward:
             if torch.cuda.is_available():
                 torch.cuda.empty_cache()
             self._on_halved(self.batch_size)
-        return found[0] if len(found) == 1 else torch.cat(found)
+        if len(found) == 1:
+            return found[0]
+        tokens = [own for _, own, _ in found if own is not None]
+        return torch.cat([features for features, _, _ in found]), torch.cat(tokens) if tokens else None, found[0][2]
 
-    def _filled(self, tiles: torch.Tensor, fill: bool) -> torch.Tensor:
+    def _filled(self, tiles: torch.Tensor, fill: bool) -> Output:
         import torch
 
         n = len(tiles)
@@ -164,4 +181,19 @@ class Forward:
         if n < wanted:
             copies = tiles[-1:].expand(wanted - n, -1, -1, -1)
             tiles = torch.cat([tiles, copies]).contiguous(memory_format=torch.channels_last)
-        return self.extractor(tiles)[:n]
+        if not self._tokens:
+            return self.extractor(tiles)[:n], None, (0, 0)
+        found = self.extractor.tokens(tiles)
+        return found.vectors[:n], found.patches[:n], found.grid
+
+
+def _pinned(there: torch.Tensor) -> torch.Tensor:
+    """A copy in page-locked memory, which is complete when the device has come so far."""
+    import torch
+
+    return torch.empty(there.shape, dtype=there.dtype, pin_memory=True).copy_(there, non_blocking=True)
+
+
+def _halved(tokens: torch.Tensor) -> torch.Tensor:
+    """Rounded to float16 on the device, unless a number is beyond its range."""
+    return tokens.half() if float(tokens.abs().amax()) <= FLOAT16_MAX else tokens

@@ -13,6 +13,7 @@ from jaxtyping import Int
 
 from bench.embedding.feature_key import FeatureKey
 from bench.embedding.store import is_cached
+from bench.embedding.token_store import tokens_path
 from bench.tiles import Tiles, TileSource
 
 Network = TypeVar("Network", covariant=True)
@@ -102,6 +103,9 @@ class EmbeddingJob(Generic[Network]):
         About what the network takes on its device.
     described : mapping
         Written to the files too: what can change without changing the features.
+    tokens : bool
+        Whether patch tokens are stored beside the vectors, of the same forward pass. The key is the same with and
+        without them, as the vectors are.
     """
 
     key: FeatureKey
@@ -109,6 +113,7 @@ class EmbeddingJob(Generic[Network]):
     load: Callable[[], Network]
     memory_bytes: int = 0
     described: Mapping[str, str | int | float] = field(default_factory=dict)
+    tokens: bool = False
 
     @property
     def folder(self) -> Path:
@@ -119,10 +124,15 @@ class EmbeddingJob(Generic[Network]):
         """The feature file of a shard."""
         return self.folder / f"{shard}.h5"
 
+    def tokens_path(self, shard: str) -> Path:
+        """The file of a shard's patch tokens, beside its feature file."""
+        return tokens_path(self.path(shard))
+
     def attributes_of(self, shard: Shard) -> dict[str, str | int | float]:
         """The attributes that identify a file as the features of this shard."""
         return {**self.key.attributes, **shard.attributes}
 
-    def lacks(self, shard: Shard) -> bool:
-        """Whether the features of a shard are not in the store."""
-        return not is_cached(self.path(shard.name), self.attributes_of(shard))
+    def is_cached(self, shard: Shard) -> bool:
+        """Whether all that the job makes of a shard is in the store; vectors without tokens that are wanted are not."""
+        paths = [self.path(shard.name), *([self.tokens_path(shard.name)] if self.tokens else [])]
+        return all(is_cached(path, self.attributes_of(shard)) for path in paths)

@@ -65,11 +65,11 @@ class Pass:
         """
         with closing(Ahead(self._shards, SHARDS_AHEAD, "shards")) as shards:
             numbered = enumerate(shards, 1)
-            missing = (item for item in numbered if any(job.lacks(item[1]) for job in self._wave))
+            missing = (item for item in numbered if not all(job.is_cached(item[1]) for job in self._wave))
             first = next(missing, None)
             if first is None:
                 return []
-            taken = [job for job in self._wave if self._shards.complete or job.lacks(first[1])]
+            taken = [job for job in self._wave if self._shards.complete or not job.is_cached(first[1])]
             for job in taken:
                 self._load(job)
             try:
@@ -89,7 +89,7 @@ class Pass:
             self._fail(job, explained(job.key.model, error, FEWER_MODELS))
             return
         on_halved = partial(_say_halved, self._how.say, job.key.model)
-        self._models[job] = Forward(job.key.model, extractor, self._how.batch_size, on_halved)
+        self._models[job] = Forward(job.key.model, extractor, self._how.batch_size, on_halved, tokens=job.tokens)
 
     def _embed(self, shards: Iterable[tuple[int, Shard]]) -> PassTimes:
         device = next(iter(self._models.values())).extractor.device
@@ -131,7 +131,7 @@ class Pass:
             own = {
                 job: Target(job, shard, forward.extractor)
                 for job, forward in list(self._models.items())
-                if job.lacks(shard)
+                if not job.is_cached(shard)
             }
             if own and len(shard.tiles):
                 self._targets.append(own)

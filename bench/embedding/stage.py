@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 def missing_shards(job: EmbeddingJob[Any], shards: Iterable[Shard]) -> list[Shard]:
     """The shards whose features are not in the store."""
-    return [shard for shard in shards if job.lacks(shard)]
+    return [shard for shard in shards if not job.is_cached(shard)]
 
 
 def embed(

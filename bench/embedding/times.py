@@ -43,6 +43,11 @@ class StageTimes:
         """What one model alone would have taken: its forward passes, and the waiting for tiles."""
         return self.wait + self.forward
 
+    @property
+    def tiles_per_s(self) -> float | None:
+        """Rate of one model alone; None where nothing was measured."""
+        return self.tiles / self.seconds if self.seconds else None
+
     def shares(self) -> dict[str, float]:
         """Each stage's seconds as a share of `seconds`; empty where nothing was measured."""
         if not self.seconds:

@@ -19,6 +19,7 @@ from bench.embedding.forward import Computed
 from bench.embedding.job import EmbeddingJob, Shard
 from bench.embedding.store import write_features
 from bench.embedding.times import StageTimes
+from bench.embedding.token_store import TokenWriter
 from registry.errors import UserError
 
 if TYPE_CHECKING:
@@ -45,6 +46,7 @@ class _File:
     features: np.ndarray | None = None
     good: np.ndarray = field(default_factory=lambda: np.zeros(0, bool))
     times: StageTimes = field(default_factory=StageTimes)
+    tokens: TokenWriter | None = None
 
     def put(self, rows: Int[np.ndarray, " tile"], features: Float[np.ndarray, "tile feature"]) -> None:
         if self.features is None:
@@ -107,7 +109,8 @@ class Writer:
         if self._thread.is_alive():
             self._queue.put(None)
             self._thread.join()
-        self._files.clear()
+        while self._files:
+            self._abandon(self._files.popitem()[1])
 
     def _run(self) -> None:
         while (work := self._queue.get()) is not None:
@@ -120,11 +123,16 @@ class Writer:
             work()
         except Exception as error:
             self._ended.add(job)
-            self._files = {key: file for key, file in self._files.items() if key[0] is not job}
+            for key in [key for key in self._files if key[0] is job]:
+                self._abandon(self._files.pop(key))
             self._failed(job, error)
 
+    def _abandon(self, file: _File) -> None:
+        if file.tokens is not None:
+            file.tokens.abandon()
+
     def _take(self, piece: Piece) -> None:
-        features, seconds = piece.computed.wait()
+        features, tokens, seconds = piece.computed.wait()
         name = piece.places[0][0].job.key.model
         self.by_model[name] = self.by_model.get(name, 0.0) + seconds
         times = replace(piece.times, forward=seconds)
@@ -132,6 +140,10 @@ class Writer:
         for target, rows in piece.places:
             file = self._file(target)
             file.put(rows, features[start : start + len(rows)])
+            if file.tokens is not None and tokens is not None:
+                began = time.perf_counter()
+                file.tokens.put(rows, tokens[start : start + len(rows)], piece.computed.grid)
+                self.seconds += time.perf_counter() - began
             file.times += times.share(len(rows))
             start += len(rows)
             self._write_if_complete(file)
@@ -142,18 +154,22 @@ class Writer:
         self._write_if_complete(file)
 
     def _file(self, target: Target) -> _File:
-        n = len(target.shard.tiles)
-        return self._files.setdefault((target.job, target.shard.name), _File(target, n, good=np.zeros(n, bool)))
+        job, shard = target.job, target.shard
+        if (job, shard.name) not in self._files:
+            n = len(shard.tiles)
+            tokens = TokenWriter(job.tokens_path(shard.name), n) if job.tokens else None
+            self._files[job, shard.name] = _File(target, n, good=np.zeros(n, bool), tokens=tokens)
+        return self._files[job, shard.name]
 
     def _write_if_complete(self, file: _File) -> None:
         if file.left:
             return
-        del self._files[file.target.job, file.target.shard.name]
         began = time.perf_counter()
         try:
             _write(file, began)
         finally:
             self.seconds += time.perf_counter() - began
+        del self._files[file.target.job, file.target.shard.name]
 
 
 def _write(file: _File, began: float) -> None:
@@ -171,6 +187,8 @@ def _write(file: _File, began: float) -> None:
     path = job.path(shard.name)
     attributes = {**job.attributes_of(shard), **job.described, **origin(extractor)}
     attributes["skipped"] = json.dumps(np.flatnonzero(~file.good).tolist())
+    if file.tokens is not None:
+        file.tokens.finish(attributes)
     coords = None if shard.coords is None else shard.coords[rows]
     write_features(path, features, attributes, coords, shard.coords_attributes)
     file.times.write = time.perf_counter() - began

@@ -45,7 +45,7 @@ def decoded(monkeypatch):
         monkeypatch.setattr(module, name, lambda *a, **k: said.append(sys.stderr.getvalue()) or plain(*a, **k))
 
     watched(reading, "read_image_into")
-    watched(reader.SlideTiles, "batches")
+    watched(reader.SlideTiles, "read_into")
     return said
 
 
