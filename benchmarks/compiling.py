@@ -31,16 +31,17 @@ def main() -> None:
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     parser.add_argument("--batch", type=int, default=32)
     arguments = parser.parse_args()
-    lines = [("model", "precision", "not compiled takes", "start", "paid after", "largest difference")]
+    lines: list[tuple[str, ...]] = [
+        ("model", "precision", "not compiled takes", "start", "paid after", "largest difference")
+    ]
     with tempfile.TemporaryDirectory() as folder:
         os.environ["TORCHINDUCTOR_CACHE_DIR"] = folder
-        for name in arguments.models:
-            lines.append(line(name, arguments.device, arguments.batch))
+        lines += [line(name, arguments.device, arguments.batch) for name in arguments.models]
     print("\n".join(aligned(lines, left=2)))
 
 
 def line(name: str, device: str, batch: int) -> tuple[str, ...]:
-    """Of one model: its name, precision, gain, start-up, tiles until it is paid for, and what becomes of the features."""
+    """Of one model: its name, precision, gain, start, tiles until that is paid for, and what the features become."""
     plain = load(name, device, None)
     compiled = registry.load(plain.card.name, device=device, offline=True, compile=True)
     assert isinstance(compiled, FeatureExtractor)
