@@ -19,6 +19,7 @@ from .errors import UserError
 if TYPE_CHECKING:
     from .identity import fingerprint
     from .loading import load
+    from .precision import native_bfloat16, resolve_precision
     from .tokens import check_tokens
 
 __all__ = [
@@ -32,9 +33,17 @@ __all__ = [
     "load",
     "load_plugins",
     "names",
+    "native_bfloat16",
+    "resolve_precision",
 ]
 
-_LATER = {"check_tokens": ".tokens", "fingerprint": ".identity", "load": ".loading"}
+_LATER = {
+    "check_tokens": ".tokens",
+    "fingerprint": ".identity",
+    "load": ".loading",
+    "native_bfloat16": ".precision",
+    "resolve_precision": ".precision",
+}
 
 _torchvision.install()
 

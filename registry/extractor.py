@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Literal
 
@@ -12,11 +12,10 @@ from torch import Tensor, nn
 
 from .card import ModelCard, Pooling
 from .errors import UserError
+from .precision import Precision, full_float32, resolve_precision
 from .preprocess import ExactPreprocess, Preprocess
 from .tokens import Grid, TokenReader, class_attention, reader
 from .weights import LoadedWeights
-
-Precision = Literal["float32", "bfloat16", "float16"]
 
 
 def pool(output: Float[Tensor, "tile *token feature"], pooling: Pooling) -> Float[Tensor, "tile pooled"]:
@@ -50,22 +49,26 @@ class Tokens:
 
 
 class _Encoder(nn.Module):
-    """A network with its card, the origin of its weights, and the precision that it runs in."""
+    """A network with its card, the origin of its weights, and the precision that was set, None for the card's."""
 
-    def __init__(self, card: ModelCard, network: nn.Module, weights: LoadedWeights, precision: Precision) -> None:
+    def __init__(
+        self, card: ModelCard, network: nn.Module, weights: LoadedWeights, precision: Precision | None
+    ) -> None:
         super().__init__()
         self.card = card
         self.weights = weights
         self.network = network
-        self.precision = precision
+        self._precision = precision
+
+    def precision_on(self, device: str | torch.device) -> Precision:
+        """What the network runs in on a device (`registry.resolve_precision`)."""
+        return resolve_precision(self.card, self._precision, device)
 
     def _numerics(self, device: torch.device) -> AbstractContextManager[object]:
-        if device.type != "cuda":
-            return nullcontext()
-        if self.precision == "float32":  # convolutions take TF32 unless told
-            now = torch.backends.cudnn
-            return now.flags(now.enabled, now.benchmark, deterministic=now.deterministic, allow_tf32=False)
-        return torch.autocast("cuda", dtype=getattr(torch, self.precision))
+        precision = self.precision_on(device)
+        if precision == "float32":
+            return full_float32()
+        return torch.autocast(device.type, dtype=getattr(torch, precision))
 
 
 class FeatureExtractor(_Encoder):
@@ -88,7 +91,7 @@ class FeatureExtractor(_Encoder):
         precision: Precision | None = None,
         preprocess: Literal["device", "exact"] = "device",
     ) -> None:
-        super().__init__(card, network, weights, precision or card.precision)
+        super().__init__(card, network, weights, precision)
         recipe = ExactPreprocess if preprocess == "exact" else Preprocess
         self.preprocess = recipe(card.preprocessing, card.name)
 

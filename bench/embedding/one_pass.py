@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from tqdm import tqdm
 
+from bench.embedding.batch_size import BatchKey, BatchSizes, find_batch_size
 from bench.embedding.embedding import Embedding
 from bench.embedding.errors import explained
 from bench.embedding.feature_key import FeatureKey
@@ -28,6 +29,7 @@ from bench.embedding.store import sweep
 from bench.embedding.times import PassTimes, StageTimes
 from bench.embedding.writer import Piece, Target, Writer
 from bench.tiles import Ahead, Batch, ReadingTime, Tiles, read_batches
+from registry.errors import UserError
 
 if TYPE_CHECKING:
     import torch
@@ -35,6 +37,7 @@ if TYPE_CHECKING:
     from registry.extractor import FeatureExtractor
 
 FEWER_MODELS = "when it is loaded: set memory_gib lower, so that fewer models are loaded at once, or device=cpu"
+LARGEST_BATCH = 1024  # that is tried
 SHARDS_AHEAD = 16  # that are known before they are opened
 
 
@@ -71,7 +74,7 @@ class Pass:
                 return []
             taken = [job for job in self._wave if self._shards.complete or not job.is_cached(first[1])]
             for job in taken:
-                self._load(job)
+                self._load(job, first[1])
             try:
                 times = self._embed(chain([first], numbered)) if self._models else None
             finally:  # so that the device is free, whatever still refers to this pass
@@ -81,15 +84,25 @@ class Pass:
             self._how.say(line)
         return taken
 
-    def _load(self, job: EmbeddingJob[FeatureExtractor]) -> None:
+    def _load(self, job: EmbeddingJob[FeatureExtractor], shard: Shard) -> None:
         sweep(job.folder)
+        mend = FEWER_MODELS
         try:
             extractor = job.load()
+            mend = f"at batch_size={self._how.batch_size}: set a smaller batch_size"
+            self._models[job] = self._forward_of(job, extractor, shard)
         except Exception as error:
-            self._fail(job, explained(job.key.model, error, FEWER_MODELS))
-            return
-        on_halved = partial(_say_halved, self._how.say, job.key.model)
-        self._models[job] = Forward(job.key.model, extractor, self._how.batch_size, on_halved, tokens=job.tokens)
+            self._fail(job, explained(job.key.model, error, mend))
+
+    def _forward_of(self, job: EmbeddingJob[FeatureExtractor], extractor: FeatureExtractor, shard: Shard) -> Forward:
+        name, size = job.key.model, self._how.batch_size
+        halved = partial(_say_halved, self._how.say, name)
+        if extractor.device.type == "cuda" and self._how.find_batch_size and (shape := _shape_of(shard)):
+            sizes, (height, width) = BatchSizes(job.cache), shape
+            size = find_batch_size(extractor, height, width, sizes, size, LARGEST_BATCH)
+            key = BatchKey.of(extractor, height, width)
+            halved = partial(_say_halved, self._how.say, name, remember=partial(sizes.put, key))
+        return Forward(name, extractor, size, halved, tokens=job.tokens)
 
     def _embed(self, shards: Iterable[tuple[int, Shard]]) -> PassTimes:
         device = next(iter(self._models.values())).extractor.device
@@ -98,7 +111,7 @@ class Pass:
         with closing(Writer(self._fail)) as writer, self._bar() as bar:
             batches = read_batches(
                 self._sources(shards, writer),
-                self._how.batch_size,
+                max(forward.batch_size for forward in self._models.values()),
                 workers=self._how.workers,
                 pin=device.type == "cuda",
                 reading_time=reading,
@@ -194,5 +207,17 @@ class Pass:
         )
 
 
-def _say_halved(say: Callable[[str], None], model: str, size: int) -> None:
+def _shape_of(shard: Shard) -> tuple[int, int] | None:
+    """Height and width of the tiles; None where they cannot be opened, of which the stream tells in its place."""
+    try:
+        with shard.tiles.open() as opened:
+            return opened.shape
+    except UserError:
+        return None
+
+
+def _say_halved(
+    say: Callable[[str], None], model: str, size: int, *, remember: Callable[[int], None] = lambda size: None
+) -> None:
+    remember(size)
     say(f"{model} runs out of GPU memory: it goes on with {size} tile{'' if size == 1 else 's'} a forward pass")

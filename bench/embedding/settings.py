@@ -18,6 +18,8 @@ class EmbeddingSettings:
     ----------
     batch_size : int
         Tiles a forward pass.
+    find_batch_size : bool
+        Whether each model's own size is found on a GPU, from `batch_size` on, and remembered.
     workers : int
         Decoding threads.
     on_corrupt : {"error", "skip"}
@@ -34,5 +36,6 @@ class EmbeddingSettings:
     workers: int
     on_corrupt: str = "error"
     memory_bytes: int | None = None
+    find_batch_size: bool = False
     progress: bool = True
     say: Callable[[str], None] = _silent

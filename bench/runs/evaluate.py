@@ -207,6 +207,7 @@ def _embed(
         workers=config.workers or os.cpu_count() or 1,
         on_corrupt=config.on_corrupt.value,
         memory_bytes=_memory_bytes(context),
+        find_batch_size=config.batch_size is None,
         progress=context.progress,
         say=context.say,
     )

@@ -91,6 +91,7 @@ class Model:
 
     def feature_key(self, source: str) -> FeatureKey:
         """The identity of its features of a source; reads the weights once."""
+        compiled = "+compile" if self.how.get("compile") else ""  # fused kernels round otherwise
         return FeatureKey(
             model=self.name,
             card=self.card.digest() if self.sees_pixels else "",
@@ -98,7 +99,7 @@ class Model:
             options=json.dumps(self.how.get("options", {}), sort_keys=True, default=str),
             frontend="",
             preprocess=self.how.get("preprocess", ""),
-            precision=self.how.get("precision", ""),
+            precision=self.how.get("precision", "") + compiled,
             source=source,
         )
 
@@ -216,9 +217,7 @@ def _model(config: BenchConfig, name: str, device: str, *, tile_encoder: bool = 
     known = registry.card(name, revision=config.revision, offline=config.offline).options
     options = {option: value for option, value in config.options.items() if option in known}
     card = registry.card(name, options, revision=config.revision, offline=config.offline)
-    precision = Precision.float32.value  # what other devices compute in, whatever is set
-    if device.startswith("cuda"):
-        precision = card.precision if config.precision is Precision.auto else config.precision.value
+    wanted = None if config.precision is Precision.auto else config.precision.value
     own = None if tile_encoder else config.checkpoint
     below = None
     if card.unit == "slide":
@@ -238,7 +237,8 @@ def _model(config: BenchConfig, name: str, device: str, *, tile_encoder: bool = 
             "trust_remote_code": config.trust_remote_code,
             "options": options,
             "device": device,
-            "precision": precision,
+            "precision": registry.resolve_precision(card, wanted, device),
+            "compile": config.compile and card.unit != "slide",
             "preprocess": config.preprocess.value,
         },
         tile_encoder=below,
