@@ -4,9 +4,10 @@
 
 End to end is from compressed tiles on the disk to written feature files, with a cold cache (the grids of slides are
 known, but for those of the small slides, whose tissue is found in every run). The pure forward is the network alone on
-as many batches of the same size, decoded and preprocessed beforehand and held in memory. Prints tiles/s and the share of
-the pure forward's rate that is left, by the clock and by processor time. With `--tree` the stage of another checkout
-runs the same in turn, and the ratio of both is printed. `benchmarks/embedding_cases.py` says what FOLDER holds.
+as many batches of the same size, decoded and preprocessed beforehand and held in memory. Prints tiles/s and the share
+of the pure forward's rate that is left, by the clock and by processor time. With `--tree` the stage of another
+checkout runs the same in turn, and the ratio of both is printed. `benchmarks/embedding_cases.py` says what FOLDER
+holds.
 """
 
 from __future__ import annotations
@@ -96,20 +97,11 @@ def main() -> None:
         for name in options.sources:
             source = make_source(name, options.folder, Path(scratch), options.tiles, options.slides)
             for model in options.models:
-                rounds: list[list[dict[str, float]]] = []
-                for _ in range(options.rounds + 1):  # the first lays grids and warms up
-                    rounds.append(
-                        [
-                            tree.call(
-                                "benchmarks.embedding:measure",
-                                source=vars(source),
-                                name=model,
-                                batch_size=options.batch_size,
-                                workers=options.workers,
-                            )
-                            for tree in both
-                        ]
-                    )
+                how = {"name": model, "batch_size": options.batch_size, "workers": options.workers}
+                rounds: list[list[dict[str, float]]] = [
+                    [tree.call("benchmarks.embedding:measure", source=vars(source), **how) for tree in both]
+                    for _ in range(options.rounds + 1)  # the first lays grids and warms up
+                ]
                 own = [sides[0] for sides in rounds[1:]]
                 rate = statistics.median(one["tiles"] / one["seconds"] for one in own)
                 line = (

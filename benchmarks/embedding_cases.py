@@ -1,8 +1,8 @@
 """What the benchmarks of the embedding stage share: tiles on the disk, stand-in models, and one timed run of the stage.
 
-The tiles come from FOLDER (../shared/data if a command names none): the PatchCamelyon sample, the NCT-CRC sample and
-the two slides that `benchmarks/slides.py` describes. A `Source` is plain values, so that a process which runs the code of
-another checkout (`benchmarks/trees.py`) can be told of it.
+The tiles come from FOLDER (../shared/data if a command names none): the folders `pcam_sample/train` of JPEG files and
+`nct_crc_sample` of TIFF files, and `slides/CMU-1-Small-Region.svs`, which `benchmarks/slides.py` describes. A `Source`
+is plain values, so that a process which runs the code of another checkout (`benchmarks/trees.py`) can be told of it.
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ class Source:
 
 @dataclass(frozen=True)
 class Run:
-    """One run of the stage: clock and processor seconds, tiles, and the feature matrices [N, D] in order of the jobs."""
+    """One run of the stage: clock and processor seconds, tiles, and the features [N, D] of each model in order."""
 
     seconds: float
     processor: float

@@ -1,7 +1,7 @@
 """The same measurement with the code of this checkout and of another, in turn, each in a process of its own.
 
-A process imports `bench` and `registry` from its checkout and `benchmarks` from this one, and answers calls of functions
-of `benchmarks` one at a time, so that rounds of both checkouts alternate and each imports its packages once.
+A process imports `bench` and `registry` from its checkout and `benchmarks` from this one, and answers calls of
+functions of `benchmarks` one at a time, so that rounds of both alternate and each imports its packages once.
 """
 
 from __future__ import annotations

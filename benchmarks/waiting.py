@@ -3,10 +3,10 @@
     python -m benchmarks.waiting [FOLDER] [--tree CHECKOUT]
 
 The stage embeds tiles from files, from pyramids at 0.25 mpp as they lie and brought to 0.5 mpp, and from small slides,
-end to end as in `benchmarks/embedding.py`. The device has waited for what is left of the run beside 1 ms a batch. Beside
-it stands the decoder's own limit on the same tiles: bare decoding of their JPEG data by simplejpeg with as many threads,
-each compressed tile once, from memory. With `--tree` the stage of another checkout runs in turn, and the ratio of both
-is printed. `benchmarks/embedding_cases.py` says what FOLDER holds.
+end to end as in `benchmarks/embedding.py`. The device has waited for what is left of the run beside 1 ms a batch.
+Beside it stands the decoder's own limit on the same tiles: bare decoding of their JPEG data by simplejpeg with as many
+threads, each compressed tile once, from memory. With `--tree` the stage of another checkout runs in turn, and the ratio
+of both is printed. `benchmarks/embedding_cases.py` says what FOLDER holds.
 """
 
 from __future__ import annotations
