@@ -4,10 +4,11 @@
 
 The device's matrix rate is the best of square products of several sizes in each number format. A forward's operations
 are counted by torch (two to a multiplication with addition) on one tile. Weights are random (`NAME@random`), number
-formats those of the extractor: bfloat16 on CUDA (`--precision`), float32 elsewhere. For each model stand the pure forward on uint8
-tiles that lie on the device already, with the model's own preprocessing, and the stage end to end from JPEG files of
-the model's tile size on the disk to written features: tiles/s, operations/s, their share of the matrix rate of the same
-format, the share of time that the model waited for data, and the peak memory of the device (of the process on a CPU).
+formats those of the extractor: bfloat16 on CUDA (`--precision`), float32 elsewhere. For each model stand the pure
+forward on uint8 tiles that lie on the device already, with the model's own preprocessing, and the stage end to end from
+JPEG files of the model's tile size on the disk to written features: tiles/s, operations/s, their share of the matrix
+rate of the same format, the share of time that the model waited for data, and the peak memory of the device (of the
+process on a CPU).
 `benchmarks/embedding_cases.py` says what FOLDER holds.
 """
 
@@ -116,13 +117,15 @@ class Busy:
         return sum(end - start for start, end in spans)
 
 
-def write_tiles(data: Path, folder: Path, side: int) -> None:
+def write_tiles(data: Path, folder: Path, side: int, count: int = FILES) -> None:
     """Real tiles brought to a model's tile size, as JPEG."""
     folder.mkdir()
     files = image_files(data / "nct_crc_sample")
-    for number in range(FILES):
+    for number in range(count):
         image = Image.open(files[number % len(files)]).convert("RGB")
-        image.rotate(90 * (number // len(files) % 4)).resize((side, side)).save(folder / f"{number}.jpg", quality=90)
+        image.rotate(90 * (number // len(files) % 4)).resize((side, side)).save(
+            folder / f"{number:06d}.jpg", quality=90
+        )
 
 
 def peak_memory(device: torch.device) -> int:
