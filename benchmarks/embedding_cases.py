@@ -36,6 +36,7 @@ from benchmarks.slides import write_pyramid
 DATA = Path(__file__).resolve().parents[2] / "shared/data"
 SIZE, SHARD_TILES = 256, 16_384
 SMALL_SIDES = (1800, 2500)  # px at 0.5 mpp: 30 to 60 tiles with tissue
+BACKGROUND = 700  # px at the upper left of the real SVS
 TISSUE_SHARE = 0.7  # of the mirrored picture's tiles, about
 
 
@@ -201,8 +202,10 @@ def small_slides_source(data: Path, scratch: Path, slides: int) -> Source:
 
 @functools.cache
 def _tissue(data: Path) -> np.ndarray:
+    """The picture of the real SVS, from where it shows tissue at the upper left."""
     with open_slide(data / "slides" / "CMU-1-Small-Region.svs") as slide:
-        return slide.read_region(0, 0, 0, *slide.dimensions)
+        picture = slide.read_region(0, 0, 0, *slide.dimensions)
+    return np.roll(picture, (-BACKGROUND, -BACKGROUND), (0, 1))
 
 
 def _table(folder: Path) -> str:
