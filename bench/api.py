@@ -103,6 +103,12 @@ class Features:
         One vector a sample; of slides the mean over their tiles, or what a slide encoder gives.
     bags : sequence of [T, D] or None
         Of slides, the features of the tiles of each sample, left on disk until they are indexed.
+    tokens : sequence or None
+        With ``features="tokens"`` the patch tokens of each sample, left on disk until they are indexed: [T, C] of a
+        tile, [N, T, C] of the tiles of a slide in the order of its bag. Those of single tiles are also indexed several
+        at a time, ``tokens[10:20]``.
+    grid : (int, int) or None
+        Rows and columns of patches of a tile, of which a tile's tokens are row by row.
     """
 
     ids: np.ndarray
@@ -111,6 +117,8 @@ class Features:
     classes: tuple[str, ...]
     vectors: Float[np.ndarray, "sample feature"]
     bags: Sequence[Any] | None = None
+    tokens: Any = None
+    grid: tuple[int, int] | None = None
 
 
 def evaluate(
@@ -188,7 +196,7 @@ def embed(
     Parameters
     ----------
     model, task, data, cache, progress, settings
-        As in `evaluate`, one of each.
+        As in `evaluate`, one of each; ``features="tokens"`` makes patch tokens too.
 
     Raises
     ------
@@ -263,6 +271,9 @@ def _features(
     cohort, embedding = embed_cohort(context, plan)
     samples: Samples = cohort.samples(embedding)
     bags: Bags | None = cohort.bags(embedding) if cohort.noun != "tiles" else None
+    tokens, grid = None, None
+    if any(own.tiles.tokens for task in plan.tasks for _, work in task.passes for own in work):
+        tokens, grid = cohort.tokens(embedding), embedding.grid
     return Features(
         ids=samples.ids,
         groups=samples.groups,
@@ -270,6 +281,8 @@ def _features(
         classes=samples.classes,
         vectors=np.asarray(samples.features, dtype=np.float32),
         bags=None if bags is None else bags.features,
+        tokens=tokens,
+        grid=grid,
     )
 
 

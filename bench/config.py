@@ -47,7 +47,18 @@ class Preprocess(Enum):
 
 
 class Precision(Enum):
-    """Number format of the network's products; auto is the card's on a GPU and float32 on a CPU."""
+    """Number format of the network's products.
+
+    Attributes
+    ----------
+    auto
+        What the card advises on a GPU; on a CPU bfloat16 where the card advises a reduced precision and the processor
+        has instructions for it, and float32 otherwise.
+    float32
+        Never shortened to TF32.
+    bfloat16, float16
+        By autocast; float16 on GPUs only.
+    """
 
     auto = "auto"
     float32 = "float32"
@@ -85,7 +96,9 @@ class BenchConfig:
     null: Null = Null.baselines
     # where things are
     data: str | None = None  # the dataset's folder or manifest, or a folder that holds the datasets' folders
-    features: str | None = None  # folder of CLAM's or TRIDENT's feature files, which model=precomputed takes
+    # tokens: patch tokens are stored beside the vectors; vectors or None: vectors alone. Of model=precomputed it is the
+    # folder of CLAM's or TRIDENT's feature files
+    features: str | None = None
     coords: str | None = None  # folder of CLAM's or TRIDENT's coordinates of the slides, taken instead of a grid
     results: str = "results"
     cache: str = "cache"
@@ -102,11 +115,15 @@ class BenchConfig:
     # how tiles become features
     device: str | None = None  # cuda, cuda:1, mps, cpu; None takes a GPU where there is one
     precision: Precision = Precision.auto
+    compile: bool = False  # the networks with torch.compile: other last bits, and a minute or so before the first tile
     preprocess: Preprocess = Preprocess.device
-    batch_size: int | None = None  # tiles a forward pass; None is 256 on a GPU, 32 on a CPU
+    batch_size: int | None = None  # tiles a forward pass; None finds each model's own on a GPU, 32 on a CPU
     workers: int | None = None  # decoding threads; None is one a core
     memory_gib: float | None = None  # for the weights of the models of one pass; None is what the device has free
     shard_tiles: int = 16384  # tiles a feature file: what a killed run loses at most
+    pack: bool = (
+        False  # pack the image files of a tile dataset in one of the cache, for repeated runs over slow storage
+    )
     on_corrupt: OnCorrupt = OnCorrupt.error
     # how scores are reported
     bootstrap: int = 1000  # resamples of a row's intervals; means and differences have 1,000

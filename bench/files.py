@@ -19,16 +19,26 @@ from registry.errors import UserError
 def atomic_write(path: Path) -> Iterator[Path]:
     """A temporary name to write to, which becomes `path` when the block ends well and vanishes when it does not."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")  # other nodes may have our process id
+    temporary = temporary_name(path)
     try:
         yield temporary
-        with open(temporary, "rb+") as handle:
-            os.fsync(handle.fileno())
-        os.replace(temporary, path)
+        put_in_place(temporary, path)
     except BaseException:
         with contextlib.suppress(OSError):
             temporary.unlink()
         raise
+
+
+def temporary_name(path: Path) -> Path:
+    """A name beside `path` that no other writer has."""
+    return path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")  # other nodes may have our process id
+
+
+def put_in_place(temporary: Path, path: Path) -> None:
+    """Flush a complete file to the disk and give it its name."""
+    with open(temporary, "rb+") as handle:
+        os.fsync(handle.fileno())
+    os.replace(temporary, path)
 
 
 def unwritable(path: Path, error: OSError, option: str) -> UserError:

@@ -19,17 +19,38 @@ from .errors import UserError
 if TYPE_CHECKING:
     from .identity import fingerprint
     from .loading import load
+    from .precision import native_bfloat16, resolve_precision
+    from .tokens import check_tokens
 
-__all__ = ["RANDOM", "ModelCard", "UserError", "add", "card", "fingerprint", "load", "load_plugins", "names"]
+__all__ = [
+    "RANDOM",
+    "ModelCard",
+    "UserError",
+    "add",
+    "card",
+    "check_tokens",
+    "fingerprint",
+    "load",
+    "load_plugins",
+    "names",
+    "native_bfloat16",
+    "resolve_precision",
+]
 
-_LATER = {"fingerprint": ".identity", "load": ".loading"}
+_LATER = {
+    "check_tokens": ".tokens",
+    "fingerprint": ".identity",
+    "load": ".loading",
+    "native_bfloat16": ".precision",
+    "resolve_precision": ".precision",
+}
 
 _torchvision.install()
 
 if not TYPE_CHECKING:  # a type checker would take every misspelt name for one of these
 
     def __getattr__(name: str) -> Any:
-        """Import `load` and `fingerprint`, and torch with them, when they are first wanted."""
+        """Import what needs torch, and torch with it, when it is first wanted."""
         if name not in _LATER:
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
         return getattr(importlib.import_module(_LATER[name], __name__), name)

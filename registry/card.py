@@ -149,7 +149,7 @@ class ModelCard:
     preprocessing: Preprocessing
     pooling: Pooling = Pooling()
     weights: Weights = Weights()
-    precision: Literal["float32", "bfloat16", "float16"] = "bfloat16"  # autocast advised on CUDA
+    precision: Literal["float32", "bfloat16", "float16"] = "bfloat16"  # by autocast, advised on CUDA
     # what it has seen
     pretraining: Pretraining
     # named choices that the field uses both ways; option -> value -> fields replaced

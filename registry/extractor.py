@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from typing import Literal
 
 import torch
@@ -11,10 +12,10 @@ from torch import Tensor, nn
 
 from .card import ModelCard, Pooling
 from .errors import UserError
+from .precision import Precision, full_float32, resolve_precision
 from .preprocess import ExactPreprocess, Preprocess
+from .tokens import Grid, TokenReader, class_attention, reader
 from .weights import LoadedWeights
-
-Precision = Literal["float32", "bfloat16", "float16"]
 
 
 def pool(output: Float[Tensor, "tile *token feature"], pooling: Pooling) -> Float[Tensor, "tile pooled"]:
@@ -27,23 +28,47 @@ def pool(output: Float[Tensor, "tile *token feature"], pooling: Pooling) -> Floa
     return patches if pooling.kind == "mean" else torch.cat([output[:, 0].float(), patches], dim=1)
 
 
-class _Encoder(nn.Module):
-    """A network with its card, the origin of its weights, and the precision that it runs in."""
+@dataclass(frozen=True)
+class Tokens:
+    """Vectors and patch tokens of a batch, of one forward pass.
 
-    def __init__(self, card: ModelCard, network: nn.Module, weights: LoadedWeights, precision: Precision) -> None:
+    Attributes
+    ----------
+    vectors : float32 [B, D]
+        What the extractor gives for these tiles, bit for bit.
+    patches : float32 [B, T, C]
+        After the network's last norm, without class and register tokens. T is rows times columns, row by row from the
+        upper left; C is the network's width, which can differ from D.
+    grid : (int, int)
+        Rows and columns of patches of the network's input, which is the tile after resize and crop.
+    """
+
+    vectors: Float[Tensor, "tile feature"]
+    patches: Float[Tensor, "tile token channel"]
+    grid: Grid
+
+
+class _Encoder(nn.Module):
+    """A network with its card, the origin of its weights, and the precision that was set, None for the card's."""
+
+    def __init__(
+        self, card: ModelCard, network: nn.Module, weights: LoadedWeights, precision: Precision | None
+    ) -> None:
         super().__init__()
         self.card = card
         self.weights = weights
         self.network = network
-        self.precision = precision
+        self._precision = precision
+
+    def precision_on(self, device: str | torch.device) -> Precision:
+        """What the network runs in on a device (`registry.resolve_precision`)."""
+        return resolve_precision(self.card, self._precision, device)
 
     def _numerics(self, device: torch.device) -> AbstractContextManager[object]:
-        if device.type != "cuda":
-            return nullcontext()
-        if self.precision == "float32":  # convolutions take TF32 unless told
-            now = torch.backends.cudnn
-            return now.flags(now.enabled, now.benchmark, deterministic=now.deterministic, allow_tf32=False)
-        return torch.autocast("cuda", dtype=getattr(torch, self.precision))
+        precision = self.precision_on(device)
+        if precision == "float32":
+            return full_float32()
+        return torch.autocast(device.type, dtype=getattr(torch, precision))
 
 
 class FeatureExtractor(_Encoder):
@@ -66,7 +91,7 @@ class FeatureExtractor(_Encoder):
         precision: Precision | None = None,
         preprocess: Literal["device", "exact"] = "device",
     ) -> None:
-        super().__init__(card, network, weights, precision or card.precision)
+        super().__init__(card, network, weights, precision)
         recipe = ExactPreprocess if preprocess == "exact" else Preprocess
         self.preprocess = recipe(card.preprocessing, card.name)
 
@@ -93,12 +118,76 @@ class FeatureExtractor(_Encoder):
         UserError
             If tiles of this size cannot become the network's input.
         """
-        if tiles.dtype != torch.uint8 or tiles.ndim != 4 or tiles.shape[1] != 3:
-            raise TypeError(f"tiles must be uint8 [B, 3, H, W], not {tiles.dtype} {list(tiles.shape)}")
-        inputs = self.preprocess(tiles)
+        inputs = self._inputs(tiles)
         with self._numerics(inputs.device):
             output = self.network(inputs)
         return pool(output, self.card.pooling)
+
+    def tokens(self, tiles: UInt8[Tensor, "tile 3 height width"]) -> Tokens:
+        """Patch tokens of a batch, and its features from the same forward pass.
+
+        Parameters
+        ----------
+        tiles : uint8 tensor [B, 3, H, W]
+            As for `forward`.
+
+        Raises
+        ------
+        UserError
+            If the network gives no patch tokens, or tiles of this size cannot become its input.
+        """
+        found = self._reader()
+        inputs = self._inputs(tiles)
+        with self._numerics(inputs.device):
+            output, patches, grid = found.forward(inputs)
+        return Tokens(pool(output, self.card.pooling), patches.float(), grid)
+
+    def attention(self, tiles: UInt8[Tensor, "tile 3 height width"]) -> Float[Tensor, "tile head row column"]:
+        """Attention of the class token to the patches in the last block, a map a head.
+
+        Parameters
+        ----------
+        tiles : uint8 tensor [B, 3, H, W]
+            As for `forward`.
+
+        Returns
+        -------
+        float32 tensor [B, heads, rows, columns]
+            Softmax over all tokens, of which the patches' part is returned: a map sums to 1 less what the class token
+            gives itself and the registers.
+
+        Raises
+        ------
+        UserError
+            If the network gives no patch tokens or has no class token.
+        """
+        found = self._reader()
+        if found.attention is None:
+            raise UserError(f"{self.card.name} has no class token whose attention to the patches is known here")
+        inputs = self._inputs(tiles)
+        return class_attention(found, inputs, self._numerics(inputs.device))
+
+    @property
+    def gives_tokens(self) -> bool:
+        """Whether `tokens` can be called; `registry.check_tokens` finds it out before the weights are read."""
+        return not isinstance(reader(self.network), str)
+
+    @property
+    def gives_attention(self) -> bool:
+        """Whether `attention` can be called."""
+        found = reader(self.network)
+        return not isinstance(found, str) and found.attention is not None
+
+    def _reader(self) -> TokenReader:
+        found = reader(self.network)
+        if isinstance(found, str):
+            raise UserError(f"{self.card.name} {found}")
+        return found
+
+    def _inputs(self, tiles: UInt8[Tensor, "tile 3 height width"]) -> Float[Tensor, "tile 3 row column"]:
+        if tiles.dtype != torch.uint8 or tiles.ndim != 4 or tiles.shape[1] != 3:
+            raise TypeError(f"tiles must be uint8 [B, 3, H, W], not {tiles.dtype} {list(tiles.shape)}")
+        return self.preprocess(tiles)
 
     def restore(self, tiles: UInt8[Tensor, "tile 3 height width"]) -> UInt8[Tensor, "tile 3 height width"]:
         """Images as the network restores them, of their own size; only of models that are restorers (``lpfm``).

@@ -17,11 +17,13 @@ from .build import build, build_random, digest, named_function
 from .card import ModelCard
 from .catalogue import card as find_card
 from .catalogue import find, names, random_init_baseline
+from .compiling import compile_network
 from .errors import UserError
-from .extractor import FeatureExtractor, Precision, SlideEncoder
+from .extractor import FeatureExtractor, SlideEncoder
 from .identity import of_files
 from .layouts import LAYOUTS, Layout
 from .outside import REMOTE
+from .precision import Precision, resolve_precision
 from .source import Source
 from .weights import HUB_DEFAULTS, LoadedWeights, Located, locate, published_files
 
@@ -41,6 +43,7 @@ def load(
     token: str | None = None,
     preprocess: Literal["device", "exact"] = "device",
     precision: Precision | None = None,
+    compile: bool = False,
     trust_remote_code: bool = False,
 ) -> FeatureExtractor | SlideEncoder:
     """Build a model, find its weights, load them strictly.
@@ -73,7 +76,12 @@ def load(
         "device": resize and normalise on `device`, the resize equal to Pillow's. "exact": torchvision's Pillow
         transform tile by tile.
     precision : {"float32", "bfloat16", "float16"}, optional
-        Autocast on CUDA instead of the card's; on other devices everything is float32.
+        What the network runs in, by autocast. Given none, it is what the card advises on CUDA; on a CPU bfloat16 where
+        the card advises a reduced precision and the processor has instructions for it; otherwise float32
+        (`registry.resolve_precision`). float32 is never shortened to TF32.
+    compile : bool
+        Compile the network with `torch.compile` when it first runs, which takes a minute or so and changes the last
+        bits of the features. Slide encoders are not compiled.
     trust_remote_code : bool
         Let an ``hf-hub:`` repository run its own Python code.
 
@@ -85,13 +93,16 @@ def load(
     Raises
     ------
     UserError
-        If the model is unknown, or its weights are not there, gated, damaged, or another model's.
+        If the model is unknown, or its weights are not there, gated, damaged, or another model's; if the device is not
+        there or does not have the precision; if there is no compiler to `compile` with.
     """
     _among("weights", weights, ("pretrained", "random"))
     _among("preprocess", preprocess, ("device", "exact"))
     _among("precision", precision, (None, "float32", "bfloat16", "float16"))
     source = Source(checkpoint=checkpoint, weights_dir=weights_dir, revision=revision, offline=offline, token=token)
     card = find(name, options, source)
+    place = _device(device)
+    resolve_precision(card, precision, place)  # raises where the device does not have it
     if weights == "random" and card.weights.layout not in ("random", "none"):
         card = random_init_baseline(card)
     if checkpoint is not None and (card.weights.layout in ("random", "none") or card.architecture.builder == REMOTE):
@@ -106,10 +117,14 @@ def load(
     network.requires_grad_(False)
     model: FeatureExtractor | SlideEncoder
     if card.unit == "slide":
-        model = SlideEncoder(card, network, loaded, precision or card.precision)
+        model = SlideEncoder(card, network, loaded, precision)
     else:
         model = FeatureExtractor(card, network, loaded, precision=precision, preprocess=preprocess)
-    return model.eval().to(_device(device))
+    # tiles lie channels-last in memory; with weights laid out alike, tiles laid out otherwise give the same bits
+    network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    if compile and card.unit != "slide":
+        compile_network(network)
+    return model.eval().to(place)
 
 
 def _among(argument: str, value: str | None, known: tuple[str | None, ...]) -> None:

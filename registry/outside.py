@@ -23,6 +23,7 @@ from .card import (
 from .errors import UserError
 from .source import Source
 
+FAMILY = "outside the registry"
 REMOTE = "registry.remote:network"  # builder of a repository that brings its own code
 _UNKNOWN = Pretraining(method="unknown: not in the registry", data="unknown")
 _PILLOW_BILINEAR = 2  # as transformers writes it
@@ -105,7 +106,7 @@ def _card(name: str, title: str, page: str, weights: Weights, **fields: Any) -> 
     }
     return ModelCard(
         name=name,
-        family="outside the registry",
+        family=FAMILY,
         title=title,
         paper="not stated",
         url=page,

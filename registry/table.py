@@ -171,7 +171,23 @@ def document(cards: Iterable[ModelCard]) -> str:
         lines += [
             f"- {key}: {_code(key, value)}" for key, value in _facts(card).items() if value and key not in skipped
         ]
+        if card.unit != "slide":
+            lines.append(f"- patch tokens: {_tokens(card)}")
     return "\n".join(lines) + "\n"
+
+
+def _tokens(card: ModelCard) -> str:
+    """Whether there are patch tokens and attention; builds the network without its numbers."""
+    import torch
+
+    from .build import build
+    from .tokens import reader
+
+    with torch.device("meta"):
+        found = reader(build(card.architecture))
+    if isinstance(found, str):
+        return f"none; it {found}"
+    return "yes, and attention of the class token" if found.attention is not None else "yes; there is no class token"
 
 
 def _row(cells: Iterable[str]) -> str:

@@ -1,8 +1,9 @@
 """Cohorts: what is measured on, and how its tiles or slides become samples with features."""
 
 from bench.data.cohort import Cohort, EmbeddingPlan, Encoder, Known, split_samples
+from bench.data.laying import MPP_TOLERANCE
 from bench.data.slide_data import SlideCohort
-from bench.data.slide_units import MPP_TOLERANCE, file_name
+from bench.data.slide_units import file_name
 from bench.data.tile_data import TileCohort
 
 __all__ = [

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
@@ -114,6 +114,9 @@ class Cohort(Protocol):
     def bags(self, embedding: Embedding) -> Bags:
         """The tiles of each sample of which something could be read."""
 
+    def tokens(self, embedding: Embedding) -> Any:
+        """Patch tokens of the samples in the order of `samples`, left on disk: of a tile [T, C], of tiles [N, T, C]."""
+
     def notes(self, embedding: Embedding) -> list[str]:
         """Notes for the rows on samples, slides and tiles that were left out."""
 
@@ -131,7 +134,8 @@ class PixelPlan:
     Attributes
     ----------
     make : callable
-        Gives the shards of the k-th of n parts, and notes on what is left out; called only if features are needed.
+        Gives the shards of the k-th of n parts, and notes on what is left out, which are complete when the shards have
+        been iterated over; called only if features are needed.
     look : callable
         Gives what is known without computing anything.
     """
@@ -139,7 +143,7 @@ class PixelPlan:
     models: Sequence[Any]
     source: str
     tile_size: int
-    make: Callable[[Part], tuple[list[Shard], list[str]]]
+    make: Callable[[Part], tuple[Iterable[Shard], list[str]]]
     look: Callable[[], Known]
     pictures: Path | None = None
     content: str = field(default="", init=False)

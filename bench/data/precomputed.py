@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 
 from bench.data.cohort import ALL, Known, Part, in_part
-from bench.data.slide_units import SHOWN, counted, file_name
+from bench.data.laying import SHOWN
+from bench.data.slide_units import counted, file_name
 from bench.embedding import (
     Embedding,
     EmbeddingJob,

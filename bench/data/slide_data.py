@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from bench.data.cohort import EmbeddingPlan, Model, PixelPlan, gathered
+from bench.data.cohort import EmbeddingPlan, Model, Part, PixelPlan, gathered
 from bench.data.grid_cache import slide_content
+from bench.data.laying import Laying
 from bench.data.precomputed import PrecomputedPlan
 from bench.data.slide_units import SlideUnits, TileSpec, counted, file_name
 from bench.data.stacked import Stacked
-from bench.embedding import Embedding, read_features
+from bench.embedding import Embedding, Shard, read_features, read_tokens, tokens_path
 from bench.files import digest
 from bench.protocols import Bags, Samples
 from bench.tasks import Manifest, SampleLevel
@@ -76,18 +77,16 @@ class SlideCohort:
 
     def bags(self, embedding: Embedding) -> Bags:
         """All samples that have tiles that could be read; the slides of a patient one after another."""
-        parts: dict[str, list[Any]] = {}
-        for file in embedding.files:
-            features = read_features(file)[0]
-            if len(features):
-                parts.setdefault(self._sample[self._slide[file.stem]], []).append(features)
-        rows = np.array([self._row[sample] for sample in parts])
-        bags = [own[0] if len(own) == 1 else Stacked(own) for own in parts.values()]
-        return gathered(self.manifest, rows, bags, Bags)
+        bags = self._of_samples(embedding, lambda file: read_features(file)[0])
+        return gathered(self.manifest, np.array([self._row[sample] for sample in bags]), [*bags.values()], Bags)
 
     def samples(self, embedding: Embedding) -> Samples:
         """The same samples, each the mean over all its tiles, or over the vectors of its slides."""
         return self.bags(embedding).pooled()
+
+    def tokens(self, embedding: Embedding) -> Sequence[Any]:
+        """Of each sample the tokens of its tiles, [N, T, C]."""
+        return [*self._of_samples(embedding, lambda file: read_tokens(tokens_path(file))[0]).values()]
 
     def notes(self, embedding: Embedding) -> list[str]:
         """What a reader of the rows must know of slides and tiles that were left out."""
@@ -115,12 +114,24 @@ class SlideCohort:
         own = {name: file for name, file in slides.items() if self._sample[name] == sample}
         return {name: file for name, file in own.items() if len(read_features(file)[0])}
 
+    def _of_samples(self, embedding: Embedding, read: Callable[[Path], Any]) -> dict[str, Any]:
+        """What is read of the slides by sample, those of a patient one after another; none of slides without tiles."""
+        parts: dict[str, list[Any]] = {}
+        for file in embedding.files:
+            found = read(file)
+            if len(found):
+                parts.setdefault(self._sample[self._slide[file.stem]], []).append(found)
+        return {sample: own[0] if len(own) == 1 else Stacked(own) for sample, own in parts.items()}
+
     def _spec(self, model: Model) -> TileSpec:
         wanted, tiling = model.tile_card.preprocessing, self.manifest.task.tiling
         return TileSpec(tiling.size or wanted.tile_size, tiling.mpp or wanted.mpp or DEFAULT_MPP)
 
     def _plan(self, spec: TileSpec, models: Sequence[Model]) -> PixelPlan:
-        units = SlideUnits(
-            self.manifest, spec, self._cache, self._previews, self._on_corrupt, self._coords, self._progress
-        )
-        return PixelPlan(models, units.source, spec.size, units.make, units.known, units.pictures)
+        units = SlideUnits(self.manifest, spec, self._cache, self._previews, self._on_corrupt, self._coords)
+
+        def make(part: Part) -> tuple[Iterable[Shard], list[str]]:
+            laying = Laying(units, part, progress=self._progress)
+            return laying, laying.notes
+
+        return PixelPlan(models, units.source, spec.size, make, units.known, units.pictures)

@@ -1,4 +1,4 @@
-"""The tiles of several slides as one bag."""
+"""Features of several files one after another: the tiles of the slides of a bag, or of the shards of a dataset."""
 
 from __future__ import annotations
 
@@ -9,18 +9,19 @@ import numpy as np
 
 
 class Stacked:
-    """Features of several slides one after another, left on disk until they are indexed.
+    """Features or tokens of several files one after another, left on disk until they are indexed.
 
     Parameters
     ----------
-    parts : sequence of [T_i, D]
-        The slides in their order; what `bench.embedding.read_features` gives.
+    parts : sequence of [N_i, ...]
+        The files in their order; what `bench.embedding.read_features` and `read_tokens` give.
     """
 
     def __init__(self, parts: Sequence[Any]) -> None:
         self.parts = parts
         self.ends = np.cumsum([len(part) for part in parts])
-        self.shape = (int(self.ends[-1]), int(parts[0].shape[1]))
+        self.shape = (int(self.ends[-1]), *map(int, parts[0].shape[1:]))
+        self.dtype = np.result_type(*(part.dtype for part in parts))
 
     def __len__(self) -> int:
         return self.shape[0]
@@ -30,7 +31,7 @@ class Stacked:
         if where.ndim == 0:
             return self[where[None]][0]
         part_of = np.searchsorted(self.ends, where, side="right")
-        out = np.empty((len(where), self.shape[1]), np.result_type(*(part.dtype for part in self.parts)))
+        out = np.empty((len(where), *self.shape[1:]), self.dtype)
         for number in np.unique(part_of):
             own = part_of == number
             start = self.ends[number - 1] if number else 0
@@ -38,4 +39,4 @@ class Stacked:
         return out
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
-        return np.concatenate([np.asarray(part) for part in self.parts]).astype(dtype or self.parts[0].dtype)
+        return np.concatenate([np.asarray(part) for part in self.parts]).astype(dtype or self.dtype)

@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from bench.data.cohort import Known, Model, PixelPlan, gathered, in_part
-from bench.embedding import Embedding, shards_of
+from bench.data.stacked import Stacked
+from bench.embedding import Embedding, read_tokens, shards_of, tokens_path
 from bench.protocols import Bags, Samples
 from bench.tasks import Manifest
 from bench.tiles import TileSource
@@ -20,15 +21,21 @@ class TileCohort:
     manifest : Manifest
     shard_tiles : int
         Tiles a feature file.
+    packed : Path or None
+        Folder of the files that image files are packed in, just before they are embedded; None reads them themselves.
+    progress : bool
+        Whether a progress bar is shown while they are packed.
     """
 
     noun = "tiles"
 
-    def __init__(self, manifest: Manifest, shard_tiles: int):
+    def __init__(self, manifest: Manifest, shard_tiles: int, packed: Path | None = None, progress: bool = True):
         frame = manifest.frame
         self.manifest = manifest
         self.source = TileSource(frame["id"].tolist(), frame["path"].tolist(), frame["index"].tolist())
         self.content = self.source.digest()
+        if packed is not None:
+            self.source = self.source.packed(packed, self.content, progress=progress)
         self._shard_tiles = shard_tiles
 
     def plans(self, models: Sequence[Model]) -> list[PixelPlan]:
@@ -47,6 +54,11 @@ class TileCohort:
         """Every tile as a bag of one; heads for bags are not offered on tiles."""
         samples = self.samples(embedding)
         return gathered(self.manifest, embedding.rows, [vector[None] for vector in samples.features], Bags)
+
+    def tokens(self, embedding: Embedding) -> Stacked:
+        """The tiles one after another, [N, T, C], of which one is indexed at a time or several."""
+        parts = [read_tokens(tokens_path(file))[0] for file in embedding.files]
+        return Stacked([part for part in parts if len(part)])
 
     def notes(self, embedding: Embedding) -> list[str]:
         """What a reader of the rows must know of tiles that were left out, beyond their number."""

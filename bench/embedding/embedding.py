@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cache, cached_property
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,8 +14,13 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from bench.embedding.store import read_features
+from bench.embedding.times import StageTimes
+from bench.embedding.token_store import grid_of, read_tokens, tokens_path
+from bench.files import atomic_write, unwritable
+from registry.errors import UserError
 
 if TYPE_CHECKING:
+    from bench.embedding.job import EmbeddingJob, Shard
     from registry.extractor import FeatureExtractor, SlideEncoder
 
 
@@ -51,28 +56,52 @@ class Embedding:
         """All features as float32 [N, D]."""
         return np.concatenate([np.asarray(read_features(file)[0], dtype=np.float32) for file in self.files])
 
+    @property
+    def grid(self) -> tuple[int, int]:
+        """Rows and columns of patches of the tiles, where tokens are stored.
+
+        Raises
+        ------
+        UserError
+            If shards differ in it, as they do where their tiles differ in size and the model takes them as they are.
+        """
+        found = {
+            grid_of(attributes)
+            for tokens, attributes in (read_tokens(tokens_path(file)) for file in self.files)
+            if len(tokens)
+        }
+        if len(found) != 1:
+            grids = " and ".join(f"{rows} x {columns}" for rows, columns in sorted(found))
+            raise UserError(f"The tiles differ in size, and so in patches ({grids}): take tiles of one size.")
+        return found.pop()
+
     @cached_property
-    def _timings(self) -> list[dict[str, float]]:
-        return [json.loads(t.read_text("utf-8")) for file in self.files if (t := timing_path(file)).is_file()]
+    def times(self) -> StageTimes:
+        """What the stages took to make the features; zero if nothing recorded it."""
+        return times_of(self.files)
 
     @property
     def seconds(self) -> float:
-        """What the features took, decoding included; 0 if nothing recorded it."""
-        return float(sum(timing["seconds"] for timing in self._timings))
+        """What the features took, the waiting for tiles included; 0 if nothing recorded it."""
+        return self.times.seconds
 
     @property
     def tiles_per_s(self) -> float | None:
-        """Rate at which the features were made, decoding included; None if nothing recorded it."""
-        return sum(timing["tiles"] for timing in self._timings) / self.seconds if self.seconds else None
+        """Rate at which the features were made, the waiting for tiles included; None if nothing recorded it."""
+        return self.times.tiles_per_s
+
+
+@cache
+def _versions() -> str:
+    return json.dumps({package: version(package) for package in ("pfmbench", "torch", "timm")})
 
 
 def origin(model: FeatureExtractor | SlideEncoder) -> dict[str, str]:
     """Attributes that say with what a file was made and cannot be known before the model is loaded."""
-    versions = {package: version(package) for package in ("pfmbench", "torch", "timm")}
     return {
         "weights_commit": model.weights.commit or "",
         "weights_notes": json.dumps(model.weights.notes),
-        "versions": json.dumps(versions),
+        "versions": _versions(),
     }
 
 
@@ -88,3 +117,62 @@ def weights_of(attributes: Mapping[str, Any]) -> dict[str, Any]:
 def timing_path(file: Path) -> Path:
     """Beside the features, not in them: the same tiles give the same file, bit for bit, however long they took."""
     return file.with_suffix(".timing.json")
+
+
+def write_times(file: Path, times: StageTimes) -> None:
+    """Write what the stages took to make a feature file.
+
+    Raises
+    ------
+    UserError
+        If the disk is full or the folder cannot be written.
+    """
+    path = timing_path(file)
+    try:
+        with atomic_write(path) as temporary:
+            temporary.write_text(json.dumps(times.as_dict()) + "\n", "utf-8")
+    except OSError as error:
+        raise unwritable(path, error, "cache=DIR") from error
+
+
+def read_times(file: Path) -> StageTimes:
+    """What the stages took to make a feature file; zero where nothing recorded it."""
+    try:
+        return StageTimes.of(json.loads(timing_path(file).read_text("utf-8")))
+    except (OSError, ValueError, KeyError):
+        return StageTimes()
+
+
+def times_of(files: Iterable[Path]) -> StageTimes:
+    """What the stages took to make some feature files."""
+    return sum((read_times(file) for file in files), StageTimes())
+
+
+def gather(job: EmbeddingJob[Any], shards: Sequence[Shard], on_corrupt: str) -> Embedding:
+    """The features of all shards, which are in the store; tiles that were left out are an error or are counted."""
+    found = Embedding()
+    rows, offset = [found.rows], 0
+    for shard in shards:
+        path = job.path(shard.name)
+        attributes = read_features(path)[1]
+        skipped = json.loads(attributes["skipped"])
+        found.weights = weights_of(attributes)
+        if skipped and on_corrupt != "skip":
+            first = f"position {offset + skipped[0]}"
+            if shard.coords is not None:
+                first = "level-0 pixel ({}, {})".format(*shard.coords[skipped[0]])
+            found.error = UserError(
+                f"{len(skipped)} tile{'' if len(skipped) == 1 else 's'} of {shard.attributes.get('slide', shard.name)} "
+                f"could not be read when they were embedded, the first at {first}: mend or remove them, or set "
+                "on_corrupt=skip to leave such tiles out."
+            )
+            return found
+        if skipped:
+            found.skipped[shard.name] = len(skipped)
+        rows.append(offset + np.setdiff1d(np.arange(len(shard.tiles)), skipped))
+        offset += len(shard.tiles)
+        found.files.append(path)
+    found.rows = np.concatenate(rows)
+    if shards and not len(found.rows):
+        found.error = UserError("None of the tiles can be read: check the data folder.")
+    return found

@@ -2,26 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from operator import length_hint
 from pathlib import Path
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Any, Generic, TypeVar
 
 import numpy as np
 from jaxtyping import Int
 
 from bench.embedding.feature_key import FeatureKey
-from bench.tiles import Batch, TileSource
+from bench.embedding.store import is_cached
+from bench.embedding.token_store import tokens_path
+from bench.tiles import Tiles, TileSource
 
 Network = TypeVar("Network", covariant=True)
-
-
-class Tiles(Protocol):
-    """Tiles in a fixed order, as `bench.tiles.TileSource` gives them."""
-
-    def __len__(self) -> int: ...
-
-    def batches(self, batch_size: int, *, workers: int, pin: bool = False) -> Iterator[Batch]: ...
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,6 +43,45 @@ class Shard:
     coords_attributes: Mapping[str, Any] = field(default_factory=dict)
 
 
+class Shards:
+    """Shards that are made while they are iterated over, each once.
+
+    Parameters
+    ----------
+    shards : iterable of Shard
+
+    Attributes
+    ----------
+    complete : bool
+        Whether the last one is known.
+    number : int
+        How many there are at most, 0 if that is not known.
+    """
+
+    def __init__(self, shards: Iterable[Shard]):
+        self.complete = isinstance(shards, Sequence)
+        self.number = length_hint(shards)
+        self._known: list[Shard] = list(shards) if self.complete else []
+        self._rest = iter(()) if self.complete else iter(shards)
+
+    def __iter__(self) -> Iterator[Shard]:
+        position = 0
+        while True:
+            while position < len(self._known):
+                yield self._known[position]
+                position += 1
+            try:
+                self._known.append(next(self._rest))
+            except StopIteration:
+                self.complete = True
+                return
+
+    def close(self) -> None:
+        """Make no more."""
+        if (close := getattr(self._rest, "close", None)) is not None:
+            close()
+
+
 def shards_of(source: TileSource, tiles: int) -> list[Shard]:
     """A tile dataset as shards of at most `tiles` tiles."""
     ends = [(start, min(start + tiles, len(source))) for start in range(0, len(source), tiles)]
@@ -69,6 +103,9 @@ class EmbeddingJob(Generic[Network]):
         About what the network takes on its device.
     described : mapping
         Written to the files too: what can change without changing the features.
+    tokens : bool
+        Whether patch tokens are stored beside the vectors, of the same forward pass. The key is the same with and
+        without them, as the vectors are.
     """
 
     key: FeatureKey
@@ -76,6 +113,7 @@ class EmbeddingJob(Generic[Network]):
     load: Callable[[], Network]
     memory_bytes: int = 0
     described: Mapping[str, str | int | float] = field(default_factory=dict)
+    tokens: bool = False
 
     @property
     def folder(self) -> Path:
@@ -86,6 +124,15 @@ class EmbeddingJob(Generic[Network]):
         """The feature file of a shard."""
         return self.folder / f"{shard}.h5"
 
+    def tokens_path(self, shard: str) -> Path:
+        """The file of a shard's patch tokens, beside its feature file."""
+        return tokens_path(self.path(shard))
+
     def attributes_of(self, shard: Shard) -> dict[str, str | int | float]:
         """The attributes that identify a file as the features of this shard."""
         return {**self.key.attributes, **shard.attributes}
+
+    def is_cached(self, shard: Shard) -> bool:
+        """Whether all that the job makes of a shard is in the store; vectors without tokens that are wanted are not."""
+        paths = [self.path(shard.name), *([self.tokens_path(shard.name)] if self.tokens else [])]
+        return all(is_cached(path, self.attributes_of(shard)) for path in paths)

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from tqdm import tqdm
 
-from bench.embedding.embedding import Embedding, origin, timing_path, weights_of
+from bench.embedding.embedding import Embedding, origin, read_times, weights_of, write_times
+from bench.embedding.errors import explained
 from bench.embedding.job import EmbeddingJob
-from bench.embedding.stage import explained
 from bench.embedding.store import Stored, is_cached, read_features, read_places, sweep, write_features
-from bench.files import atomic_write
+from bench.embedding.times import StageTimes
 from registry.errors import UserError
 
 if TYPE_CHECKING:
@@ -96,12 +95,5 @@ def _write(
             f"{attributes.get('slide', file.stem)}: try precision=float32, and check the checkpoint."
         )
     write_features(path, found, {**attributes, **origin(encoder)})
-    seconds = time.perf_counter() - began + _seconds(file)
-    with atomic_write(timing_path(path)) as temporary:
-        temporary.write_text(json.dumps({"tiles": len(features), "seconds": round(seconds, 4)}) + "\n", "utf-8")
-
-
-def _seconds(file: Path) -> float:
-    """What the slide's tiles took: a slide vector cannot be made without them."""
-    timing: dict[str, Any] = json.loads(timing_path(file).read_text("utf-8")) if timing_path(file).is_file() else {}
-    return float(timing.get("seconds", 0.0))
+    own = StageTimes(forward=time.perf_counter() - began)
+    write_times(path, own + read_times(file))  # a slide vector cannot be made without its tiles' features

@@ -68,7 +68,7 @@ def write_features(
 
 @dataclass(frozen=True)
 class Stored:
-    """The features [N, D] of one file, of which what is indexed is read, as a copy.
+    """The features [N, D] or tokens [N, T, C] of one file, of which what is indexed is read, as a copy.
 
     The file is open only meanwhile: a cohort has more slides than a process may have files or memory maps.
     """
@@ -100,8 +100,13 @@ class Stored:
 
 def read_features(path: Path) -> tuple[Stored | np.ndarray, dict[str, Any]]:
     """The features [N, D] of one file, left on disk until they are indexed, and its attributes."""
+    return read_dataset(path, "features")
+
+
+def read_dataset(path: Path, name: str) -> tuple[Stored | np.ndarray, dict[str, Any]]:
+    """The dataset of this name, whose first axis are tiles, likewise."""
     with h5py.File(path, "r") as file:
-        stored, attributes = file["features"], dict(file.attrs)
+        stored, attributes = file[name], dict(file.attrs)
         offset, shape, dtype = stored.id.get_offset(), stored.shape, stored.dtype
         if offset is None:  # empty, or chunked by another writer
             return stored[:], attributes

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
+import registry
 from bench.protocols.abmil_losses import Objective
 from bench.protocols.abmil_schedule import OPTIMISERS, Schedule, learning_rate
 from bench.protocols.bags import Bags
@@ -191,6 +192,4 @@ def step_precision(how: Schedule, device: torch.device) -> str:
     """What the steps are computed in on this device, "float32" or "bfloat16"."""
     if how.precision != "auto":
         return how.precision
-    instructions = torch.cpu.get_capabilities() if hasattr(torch.cpu, "get_capabilities") else {}
-    native = device.type == "cuda" or any(instructions.get(name) for name in ("avx512_bf16", "amx_bf16"))
-    return "bfloat16" if native else "float32"
+    return "bfloat16" if device.type == "cuda" or registry.native_bfloat16() else "float32"

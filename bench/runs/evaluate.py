@@ -143,13 +143,13 @@ def _run_pass(context: RunContext, task: TaskPlan, part: EmbeddingPlan, work: li
     """Embed what the pending rows of these models need, and fit them; returns the messages of what failed."""
     fitting = Step.fit in context.config.steps
     if Step.embed not in context.config.steps:
-        work = [_without_networks(task, own) for own in work]
+        work = [_without_networks(task, own, tokens=False) for own in work]  # which no head takes
     pending = {own: own.pending() for own in work}
     for own in work:
         unfit = ", ".join(name for name, head in task.heads.items() if own.model.tile_encoder and head.takes_bags)
         if unfit and own.runs:
             context.say(f"{task.task.name} · {own.model.name}: one vector a slide, so {unfit} is left out")
-    wanted = [own for own in work if pending[own] or not fitting]
+    wanted = [own for own in work if pending[own] or own.tiles.tokens or not fitting]
     failures: list[str] = []
     if wanted and Step.embed not in context.config.steps:
         missing = _not_embedded(part, wanted)
@@ -166,7 +166,7 @@ def _run_pass(context: RunContext, task: TaskPlan, part: EmbeddingPlan, work: li
         embedding = embeddings[own]
         if isinstance(embedding.error, FeaturesMissing):
             failures.append(_name_missing(task, own, pending[own]))
-        elif embedding.error and not fitting:
+        elif embedding.error and not (fitting and pending[own]):
             failures.append(sentence_of(embedding.error, own.model.name))
         elif embedding.error:
             failures += [run.fail(embedding.error) for run in pending[own]]
@@ -207,7 +207,9 @@ def _embed(
         workers=config.workers or os.cpu_count() or 1,
         on_corrupt=config.on_corrupt.value,
         memory_bytes=_memory_bytes(context),
+        find_batch_size=config.batch_size is None,
         progress=context.progress,
+        say=context.say,
     )
     label = task.task.name
     of_tiles = part.run([own.tiles for own in work], how, label=label, part=part_of(config))
@@ -227,7 +229,7 @@ def _not_embedded(part: EmbeddingPlan, work: Sequence[ModelWork]) -> list[ModelW
     return [own for own in work if no_grids or missing_shards(own.tiles, known.shards)]
 
 
-def _without_networks(task: TaskPlan, own: ModelWork) -> ModelWork:
+def _without_networks(task: TaskPlan, own: ModelWork, *, tokens: bool = True) -> ModelWork:
     """The same work, with `FeaturesMissing` for the features that `_not_embedded` cannot know to be missing.
 
     These are of slides whose grids are not in the cache, though others are, and the vectors of slide encoders.
@@ -236,7 +238,7 @@ def _without_networks(task: TaskPlan, own: ModelWork) -> ModelWork:
     def load() -> Never:
         raise FeaturesMissing(own.model.name, task.task.name)
 
-    tiles = dataclasses.replace(own.tiles, load=load)
+    tiles = dataclasses.replace(own.tiles, load=load, tokens=tokens and own.tiles.tokens)
     vectors = dataclasses.replace(own.vectors, load=load) if own.vectors else None
     return dataclasses.replace(own, tiles=tiles, vectors=vectors)
 

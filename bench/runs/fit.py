@@ -101,7 +101,12 @@ class Run:
                 feature_dim=test.dim,
                 tiles_per_s=embedding.tiles_per_s,
                 run_hash=self.run_hash(features),
-                info={**predictions.info, **found.info, "weights": embedding.weights},
+                info={
+                    **predictions.info,
+                    **found.info,
+                    "weights": embedding.weights,
+                    "stages": embedding.times.shares(),
+                },
             )
             of_head = predictions.info.get("notes", [])
             row.notes.extend([*notes, *embedding.weights.get("notes", []), *of_head, *found.notes])

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import registry
@@ -13,12 +14,13 @@ from bench.config import BenchConfig, Null, Precision, WeightsChoice
 from bench.embedding import FeatureKey
 from registry import RANDOM, ModelCard
 from registry.card import Architecture, Preprocessing, Pretraining, Weights
-from registry.errors import UserError
+from registry.errors import UserError, near_match
 
 if TYPE_CHECKING:
     from registry.extractor import FeatureExtractor, SlideEncoder
 
 PRECOMPUTED = "precomputed"
+VECTORS, TOKENS = "vectors", "tokens"  # what features= may be of models that see pixels
 BASELINES = ("colour", "random_vit_s16")
 BYTES_PER_PARAMETER = 5  # float32 weights, and a quarter more for buffers
 
@@ -42,6 +44,8 @@ class Model:
         Of a slide encoder: the model whose features it takes.
     named : bool
         Whether the user named it; the others are baselines that the run adds.
+    tokens : bool
+        Whether its patch tokens are stored beside its features.
     """
 
     name: str
@@ -51,6 +55,7 @@ class Model:
     how: dict[str, Any]
     tile_encoder: Model | None = None
     named: bool = True
+    tokens: bool = False
 
     @property
     def sees_pixels(self) -> bool:
@@ -86,6 +91,7 @@ class Model:
 
     def feature_key(self, source: str) -> FeatureKey:
         """The identity of its features of a source; reads the weights once."""
+        compiled = "+compile" if self.how.get("compile") else ""  # fused kernels round otherwise
         return FeatureKey(
             model=self.name,
             card=self.card.digest() if self.sees_pixels else "",
@@ -93,7 +99,7 @@ class Model:
             options=json.dumps(self.how.get("options", {}), sort_keys=True, default=str),
             frontend="",
             preprocess=self.how.get("preprocess", ""),
-            precision=self.how.get("precision", ""),
+            precision=self.how.get("precision", "") + compiled,
             source=source,
         )
 
@@ -118,7 +124,8 @@ def models_of(config: BenchConfig, device: str) -> list[Model]:
     Raises
     ------
     UserError
-        If a name is unknown, or a checkpoint is set for a model that is not in the run.
+        If a name is unknown, a checkpoint is set for a model that is not in the run, or patch tokens are wanted of a
+        model that gives none.
     """
     named = list(config.model) if isinstance(config.model, list) else [config.model]
     if not named or not all(isinstance(name, str) and name for name in named):
@@ -126,16 +133,16 @@ def models_of(config: BenchConfig, device: str) -> list[Model]:
             f"model={config.model} must be a name or a list of names, model=[NAME,NAME]: `python -m registry` lists "
             "them."
         )
-    if (PRECOMPUTED in named) != bool(config.features):
-        raise UserError(
-            f"model={PRECOMPUTED} and features=DIR belong together: DIR is the folder of CLAM's or TRIDENT's feature "
-            "files."
-        )
+    tokens = _wants_tokens(config, named)
     if config.weights is WeightsChoice.random:
         named = [n if _is_baseline(n) or n == PRECOMPUTED else n + RANDOM for n in named]
     registry.load_plugins(list(config.plugins))
     every = dict.fromkeys([*named, *_baselines(config.null, named)])
-    found = [replace(_model(config, name, device), named=name in named) for name in every]
+    found = [
+        replace(_model(config, name, device), named=name in named, tokens=tokens and name in named) for name in every
+    ]
+    for model in found:
+        _check_tokens(model)
     _check_checkpoints(config, named, [model.tile_encoder.name for model in found if model.tile_encoder])
     for option in config.options:
         if not any(option in model.card.options for model in found):
@@ -143,6 +150,39 @@ def models_of(config: BenchConfig, device: str) -> list[Model]:
                 f"No model of this run has the option {option}: `python -m registry NAME` shows what there is."
             )
     return found
+
+
+def features_folder(config: BenchConfig, models: Sequence[Model]) -> Path | None:
+    """The folder of precomputed features; None where no model takes one."""
+    folder = None if all(model.sees_pixels for model in models) else config.features
+    return Path(folder).expanduser() if folder else None
+
+
+def _wants_tokens(config: BenchConfig, named: list[str]) -> bool:
+    """Whether patch tokens are stored; raises where `features` is nothing that these models have."""
+    wanted = config.features
+    if PRECOMPUTED in named:
+        if not wanted:
+            raise UserError(
+                f"model={PRECOMPUTED} and features=DIR belong together: DIR is the folder of CLAM's or TRIDENT's "
+                "feature files."
+            )
+        return False
+    if wanted not in (None, "", VECTORS, TOKENS):
+        raise UserError(
+            f"features={wanted} is neither {VECTORS} nor {TOKENS}, of which one is stored of a model, and "
+            f"model={PRECOMPUTED} and features=DIR belong together: DIR is the folder of CLAM's or TRIDENT's feature "
+            f"files.{near_match(wanted, [VECTORS, TOKENS])}"
+        )
+    return wanted == TOKENS
+
+
+def _check_tokens(model: Model) -> None:
+    if model.tokens:
+        try:
+            registry.check_tokens(model.card)
+        except UserError as error:
+            raise UserError(f"{error}: leave it out of model=, or set features={VECTORS}.") from error
 
 
 def _baselines(null: Null, named: list[str]) -> Iterator[str]:
@@ -177,9 +217,7 @@ def _model(config: BenchConfig, name: str, device: str, *, tile_encoder: bool = 
     known = registry.card(name, revision=config.revision, offline=config.offline).options
     options = {option: value for option, value in config.options.items() if option in known}
     card = registry.card(name, options, revision=config.revision, offline=config.offline)
-    precision = Precision.float32.value  # what other devices compute in, whatever is set
-    if device.startswith("cuda"):
-        precision = card.precision if config.precision is Precision.auto else config.precision.value
+    wanted = None if config.precision is Precision.auto else config.precision.value
     own = None if tile_encoder else config.checkpoint
     below = None
     if card.unit == "slide":
@@ -199,7 +237,8 @@ def _model(config: BenchConfig, name: str, device: str, *, tile_encoder: bool = 
             "trust_remote_code": config.trust_remote_code,
             "options": options,
             "device": device,
-            "precision": precision,
+            "precision": registry.resolve_precision(card, wanted, device),
+            "compile": config.compile and card.unit != "slide",
             "preprocess": config.preprocess.value,
         },
         tile_encoder=below,

@@ -15,7 +15,7 @@ from bench.embedding import EmbeddingJob
 from bench.runs.checks import check_named, fitting_heads, named_unfit
 from bench.runs.context import RunContext
 from bench.runs.fit import Run, fault, sentence_of
-from bench.runs.models import Model
+from bench.runs.models import Model, features_folder
 from bench.tasks import SampleLevel, TaskConfig
 from registry.errors import UserError
 
@@ -224,6 +224,7 @@ def _jobs(
             "mpp": task.mpp or 0.0,
             "mpp_asked": below.card.preprocessing.mpp or 0.0,
         },
+        model.tokens,
     )
     if model.tile_encoder is None:
         return tiles, None
@@ -238,8 +239,10 @@ def _cohort(context: RunContext, task: TaskConfig, models: Sequence[Model]) -> C
         task = dataclasses.replace(task, options={**task.options, "check_files": False})
     manifest = tasks.read(task, Path(config.data) if config.data else None, context.unpacked or context.cache)
     if task.unit is SampleLevel.tile:
-        return TileCohort(manifest, config.shard_tiles)
-    coords, features = (Path(folder).expanduser() if folder else None for folder in (config.coords, config.features))
+        packed = context.cache / "packed" if config.pack else None
+        return TileCohort(manifest, config.shard_tiles, packed, context.progress)
+    coords = Path(config.coords).expanduser() if config.coords else None
+    features = features_folder(config, models)
     if coords and not coords.is_dir():
         raise UserError(f"The folder of coordinates {coords} does not exist or is a file: name it in coords=DIR.")
     results = context.results if context.pictures else None

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import itertools
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from bench.embedding import missing_shards
+from bench.embedding import missing_shards, times_of
 from bench.runs.plan import Plan, TaskPlan, counted_samples
 
 TIMINGS = 50  # files that a model's rate is taken from
@@ -75,11 +74,12 @@ def _todo(task: TaskPlan) -> Iterator[Todo]:
         known = part.known()
         for own in work:
             pending = own.pending()
-            missing = missing_shards(own.tiles, known.shards) if pending else []
+            needed = pending or own.tiles.tokens
+            missing = missing_shards(own.tiles, known.shards) if needed else []
             yield Todo(
                 model=own.model.name,
                 tiles=sum(len(shard.tiles) for shard in missing),
-                slides=known.unknown if pending else 0,
+                slides=known.unknown if needed else 0,
                 rate=_rate(own.tiles.folder.parent),
                 rows=len(own.runs),
                 pending=len(pending),
@@ -106,7 +106,4 @@ def _totals(plan: Plan, every: list[Todo]) -> str:
 
 @cache
 def _rate(of_model: Path) -> float | None:
-    files = itertools.islice(of_model.glob("*/*.timing.json"), TIMINGS)
-    timings = [json.loads(file.read_text("utf-8")) for file in files]
-    seconds = sum(timing["seconds"] for timing in timings)
-    return sum(timing["tiles"] for timing in timings) / seconds if seconds else None
+    return times_of(itertools.islice(of_model.glob("*/*.h5"), TIMINGS)).tiles_per_s

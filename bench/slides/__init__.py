@@ -5,7 +5,7 @@ from bench.slides.interop import coords_attributes, find_bag, find_coords, read_
 from bench.slides.masks import read_mask
 from bench.slides.pixels import UnreadableRegion
 from bench.slides.preview import write_contact_sheet, write_preview
-from bench.slides.reader import SlideTiles
+from bench.slides.reader import SlideFileTiles, SlideTiles
 from bench.slides.slide import Slide, open_slide
 from bench.slides.tiling import FINER_TOLERANCE, Grid, from_coords, plan
 from bench.slides.tissue import Tissue
@@ -15,6 +15,7 @@ __all__ = [
     "FINER_TOLERANCE",
     "Grid",
     "Slide",
+    "SlideFileTiles",
     "SlideTiles",
     "Tissue",
     "UnreadableRegion",

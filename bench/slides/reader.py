@@ -1,29 +1,21 @@
-"""The tiles of a slide as batches of pixels at the requested resolution, read ahead by threads."""
+"""The tiles of a grid on a slide as pixels at the requested resolution."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
-from typing import TYPE_CHECKING
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 
 import numpy as np
 from jaxtyping import UInt8
 
 from bench.slides.pixels import UnreadableRegion
-from bench.slides.slide import Slide
+from bench.slides.slide import Slide, open_slide
 from bench.slides.tiling import Grid
-from bench.tiles import Batch, read_ahead
-
-if TYPE_CHECKING:
-    import torch
-
-    _Reading = tuple[range, torch.Tensor, list[Future[list[tuple[int, UnreadableRegion]]]]]
-
-RUN = 8  # neighbouring tiles that one thread reads: they share compressed tiles
+from bench.tiles import Exceptions
 
 
 class SlideTiles:
-    """The tiles of a grid on a slide, in the grid's order.
+    """The tiles of a grid on an open slide, in the grid's order; several threads may read them at once.
 
     Parameters
     ----------
@@ -37,6 +29,25 @@ class SlideTiles:
     def __len__(self) -> int:
         return len(self.grid)
 
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Height and width of a tile, px."""
+        return self.grid.size, self.grid.size
+
+    def open(self) -> AbstractContextManager[SlideTiles]:
+        """The same tiles: the slide is open."""
+        return nullcontext(self)
+
+    def read_into(self, out: UInt8[np.ndarray, "tile size size 3"], rows: range) -> Exceptions:
+        """Fill ``out[i]`` with the tile ``rows[i]``; those that cannot be decoded are exceptions."""
+        failed = {}
+        for place, row in enumerate(rows):
+            try:
+                self._read_into(out[place], row)
+            except UnreadableRegion as error:
+                failed[row] = error
+        return Exceptions(failed)
+
     def tile(self, row: int) -> UInt8[np.ndarray, "size size 3"]:
         """One tile.
 
@@ -49,42 +60,6 @@ class SlideTiles:
         self._read_into(out, row)
         return out
 
-    def batches(self, batch_size: int = 64, *, workers: int = 1, pin: bool = False) -> Iterator[Batch]:
-        """Read the tiles in order, `batch_size` at a time.
-
-        Parameters
-        ----------
-        workers : int
-            Threads that read and decode.
-        pin : bool
-            Whether the batch lies in page-locked memory, for asynchronous copies to a GPU.
-
-        Yields
-        ------
-        Batch
-            Rows of the grid, and tiles as uint8 [B, 3, size, size], channels last in memory.
-        """
-        import torch
-
-        side = self.grid.size
-
-        def submit(pool: ThreadPoolExecutor, rows: range) -> _Reading:
-            tiles = torch.empty((len(rows), side, side, 3), dtype=torch.uint8, pin_memory=pin)
-            runs = [rows[i : i + RUN] for i in range(0, len(rows), RUN)]
-            return rows, tiles, [pool.submit(self._read_run, tiles.numpy(), rows, run) for run in runs]
-
-        for reading in read_ahead(len(self), batch_size, submit, workers=workers, name="slide"):
-            yield _collected(*reading)
-
-    def _read_run(self, tiles: np.ndarray, rows: range, run: range) -> list[tuple[int, UnreadableRegion]]:
-        failed = []
-        for row in run:
-            try:
-                self._read_into(tiles[row - rows.start], row)
-            except UnreadableRegion as error:
-                failed.append((row, error))
-        return failed
-
     def _read_into(self, out: UInt8[np.ndarray, "size size 3"], row: int) -> None:
         grid, (x, y) = self.grid, self.grid.coords[row].tolist()
         fx, fy = self.slide.downsample(grid.level)
@@ -95,6 +70,30 @@ class SlideTiles:
         out[...] = resize(self.slide.read_region(*place, grid.level, *grid.window), grid.size)
 
 
+class SlideFileTiles:
+    """The tiles of a grid on a slide that is open only while they are read: a cohort has thousands of files.
+
+    Parameters
+    ----------
+    path : str
+    mpp : float or None
+        Microns per level-0 pixel, where the file does not say or is wrong.
+    grid : Grid
+    """
+
+    def __init__(self, path: str, mpp: float | None, grid: Grid):
+        self.path, self.mpp, self.grid = path, mpp, grid
+
+    def __len__(self) -> int:
+        return len(self.grid)
+
+    @contextmanager
+    def open(self) -> Iterator[SlideTiles]:
+        """Open the slide. Raises as `bench.slides.open_slide`."""
+        with open_slide(self.path, self.mpp) as slide:
+            yield SlideTiles(slide, self.grid)
+
+
 def resize(window: UInt8[np.ndarray, "height width 3"], size: int) -> UInt8[np.ndarray, "size size 3"]:
     """Bicubic with antialiasing, as PIL's BICUBIC to within two grey levels, in a seventh of its time."""
     import torch
@@ -102,13 +101,3 @@ def resize(window: UInt8[np.ndarray, "height width 3"], size: int) -> UInt8[np.n
     pixels = torch.from_numpy(window).permute(2, 0, 1)[None]
     small = torch.nn.functional.interpolate(pixels, size=(size, size), mode="bicubic", antialias=True)
     return small[0].permute(1, 2, 0).numpy()
-
-
-def _collected(rows: range, tiles: torch.Tensor, reading: list[Future[list[tuple[int, UnreadableRegion]]]]) -> Batch:
-    import torch
-
-    failed = dict(pair for future in reading for pair in future.result())
-    good = np.array([row for row in rows if row not in failed], np.int64)
-    if failed:
-        tiles = tiles[torch.from_numpy(good - rows.start)]
-    return Batch(good, tiles.permute(0, 3, 1, 2), failed)

@@ -1,8 +1,23 @@
-"""Decoded uint8 tiles, in order, from image files and HDF5 arrays, and the ranges of their settings."""
+"""Decoded uint8 tiles, in order, from image files and HDF5 arrays, as one stream, and the ranges of their settings."""
 
-from bench.tiles.batch import Batch, read_ahead
+from bench.tiles.ahead import Ahead, in_order
+from bench.tiles.batch import Batch, Exceptions, OpenTiles, Tiles
 from bench.tiles.decode import decode_tile
 from bench.tiles.limits import check_tile, check_tiling
 from bench.tiles.source import TileSource
+from bench.tiles.stream import ReadingTime, read_batches
 
-__all__ = ["Batch", "TileSource", "check_tile", "check_tiling", "decode_tile", "read_ahead"]
+__all__ = [
+    "Ahead",
+    "Batch",
+    "Exceptions",
+    "OpenTiles",
+    "ReadingTime",
+    "TileSource",
+    "Tiles",
+    "check_tile",
+    "check_tiling",
+    "decode_tile",
+    "in_order",
+    "read_batches",
+]

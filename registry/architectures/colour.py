@@ -10,6 +10,8 @@ from torch import Tensor, nn
 class ColourStatistics(nn.Module):
     """Mean, standard deviation and `bins`-bin histogram (fractions) of each channel of tiles on the 0..1 scale."""
 
+    no_tokens = "is statistics of colour and gives no patch tokens"
+
     def __init__(self, bins: int = 16) -> None:
         super().__init__()
         self.bins = bins

@@ -12,6 +12,7 @@ from timm.models.vision_transformer import VisionTransformer
 from torch import Tensor, nn
 
 from ..layouts import State, inside, strip, without
+from ..tokens import NetworkTokens
 from .dino_positions import DinoViT
 
 
@@ -51,7 +52,28 @@ class _PoolerV15(nn.Module):
         return self.to_out(F.scaled_dot_product_attention(q, k, v).transpose(1, 2).flatten(2))[:, 0]
 
 
-class Conch(nn.Module):
+class _Tower(nn.Module):
+    """A trunk of timm whose tokens, after its last norm, are pooled; the trunk's class token is one of them."""
+
+    trunk: VisionTransformer
+    prefix_tokens = 1
+
+    @property
+    def last_attention(self) -> nn.Module:
+        block: Any = self.trunk.blocks[-1]
+        return block.attn
+
+    def pooled(self, tokens: Float[Tensor, "tile token feature"]) -> Float[Tensor, "tile pooled"]:
+        raise NotImplementedError
+
+    def forward_tokens(self, tiles: Float[Tensor, "tile 3 448 448"]) -> NetworkTokens:
+        """The pooled vector, and the patch tokens of the trunk."""
+        tokens = self.trunk(tiles)
+        rows, columns = self.trunk.patch_embed.dynamic_feat_size(tiles.shape[-2:])
+        return NetworkTokens(self.pooled(tokens), tokens[:, 1:], (rows, columns))
+
+
+class Conch(_Tower):
     """The visual tower of CONCH v1: ViT-B/16 at 448 px, pooled to 512.
 
     The second pooler, which feeds the caption decoder, is held so that the tower loads whole; features do not use it.
@@ -76,11 +98,15 @@ class Conch(nn.Module):
         self.proj_contrast = nn.Parameter(torch.zeros(512, 512))
 
     def forward(self, tiles: Float[Tensor, "tile 3 448 448"]) -> Float[Tensor, "tile 512"]:
-        image = self.ln_contrast(self.attn_pool_contrast(self.trunk(tiles))[:, 0])
+        return self.pooled(self.trunk(tiles))
+
+    def pooled(self, tokens: Float[Tensor, "tile token 768"]) -> Float[Tensor, "tile 512"]:
+        """The vector that the first pooler makes of all tokens."""
+        image = self.ln_contrast(self.attn_pool_contrast(tokens)[:, 0])
         return image if self.output == "image" else F.normalize(image @ self.proj_contrast, dim=-1)
 
 
-class ConchV15(nn.Module):
+class ConchV15(_Tower):
     """The tower of CONCH v1.5: ViT-L/16 fed 448 px, pooled to 768.
 
     The network holds positions of 224 px (14 x 14) and resamples them by DINO's rule, as the authors' code does.
@@ -93,7 +119,11 @@ class ConchV15(nn.Module):
         self.ln_contrast = nn.LayerNorm(768)
 
     def forward(self, tiles: Float[Tensor, "tile 3 448 448"]) -> Float[Tensor, "tile 768"]:
-        return self.ln_contrast(self.attn_pool_contrast(self.trunk(tiles)))
+        return self.pooled(self.trunk(tiles))
+
+    def pooled(self, tokens: Float[Tensor, "tile token 1024"]) -> Float[Tensor, "tile 768"]:
+        """The vector that the pooler makes of all tokens."""
+        return self.ln_contrast(self.attn_pool_contrast(tokens))
 
 
 def layout(content: Mapping[str, Any]) -> State:

@@ -7,6 +7,7 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from ..tokens import NetworkTokens
 from .rope_vit import Attention, Block, Rope, RopeViT
 
 
@@ -55,6 +56,21 @@ class GenBioPathFM(RopeViT):
         self.rope_embed = _Rope(dim // heads)
 
     def forward(self, tiles: Float[Tensor, "tile 3 height width"]) -> Float[Tensor, "tile feature"]:
+        return self._vectors(self._tokens(tiles))
+
+    @property
+    def prefix_tokens(self) -> int:
+        return 1 + self.storage_tokens.shape[1]
+
+    def forward_tokens(self, tiles: Float[Tensor, "tile 3 height width"]) -> NetworkTokens:
+        """The features, and the patch tokens of R, G and B one after the other: [tile, token, 3 x `dim`]."""
+        tokens = self._tokens(tiles)
+        patches = self.norm(tokens[:, self.prefix_tokens :]).unflatten(0, (-1, 3))
+        return NetworkTokens(self._vectors(tokens), patches.transpose(1, 2).flatten(2), self.grid(tiles))
+
+    def _tokens(self, tiles: Float[Tensor, "tile 3 height width"]) -> Float[Tensor, "image token feature"]:
         images = tiles.flatten(0, 1).unsqueeze(1)  # each channel is an image of its own
-        classes = self.tokens(images, self.storage_tokens, self.rope_embed.periods)[:, 0]
-        return self.norm(classes).unflatten(0, (-1, 3)).flatten(1)
+        return self.tokens(images, self.storage_tokens, self.rope_embed.periods)
+
+    def _vectors(self, tokens: Float[Tensor, "image token feature"]) -> Float[Tensor, "tile feature"]:
+        return self.norm(tokens[:, 0]).unflatten(0, (-1, 3)).flatten(1)

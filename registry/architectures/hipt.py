@@ -12,6 +12,7 @@ from timm.models.vision_transformer import Block
 from torch import Tensor, nn
 
 from ..layouts import State, dino_teacher
+from ..tokens import NetworkTokens
 from .dino_positions import DinoViT, resample
 
 PATCH = 256  # px, side of the lower network's input
@@ -64,11 +65,23 @@ class HIPT(nn.Module):
 
     def forward(self, regions: Float[Tensor, "region 3 height width"]) -> Float[Tensor, "region feature"]:
         """Features of regions whose sides are multiples of 256 px."""
+        return self.forward_tokens(regions).output
+
+    prefix_tokens = 1
+
+    @property
+    def last_attention(self) -> nn.Module:
+        block: Any = self.vit4k.blocks[-1]
+        return block.attn
+
+    def forward_tokens(self, regions: Float[Tensor, "region 3 height width"]) -> NetworkTokens:
+        """The features, and the tokens of the upper network, one for each 256 px."""
         grid = self.patch_features(regions)
-        cls4k = self.vit4k(grid)[:, 0]
-        if self.output == "cls4k":
-            return cls4k
-        return torch.cat([grid.mean(dim=(1, 2)), cls4k], dim=1)
+        tokens = self.vit4k(grid)
+        output = tokens[:, 0]
+        if self.output == "mean256+cls4k":
+            output = torch.cat([grid.mean(dim=(1, 2)), output], dim=1)
+        return NetworkTokens(output, tokens[:, 1:], (grid.shape[1], grid.shape[2]))
 
 
 def vit256() -> DinoViT:

@@ -117,6 +117,8 @@ class Restormer(nn.Module):
         Of the feed-forward.
     """
 
+    no_tokens = "attends across channels and gives no patch tokens"
+
     def __init__(
         self,
         dim: int = 48,

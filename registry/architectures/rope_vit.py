@@ -26,9 +26,19 @@ class Attention(nn.Module):
         self.k_norm = nn.LayerNorm(dim // heads, eps=1e-6) if qk_norm else nn.Identity()
         self.proj = nn.Linear(dim, dim)
 
-    def forward(self, x: Float[Tensor, "image token feature"], turn: Turns) -> Float[Tensor, "image token feature"]:
+    def queries_keys_values(
+        self, x: Float[Tensor, "image token feature"], turn: Turns
+    ) -> tuple[
+        Float[Tensor, "image head token feature"],
+        Float[Tensor, "image head token feature"],
+        Float[Tensor, "image head token feature"],
+    ]:
+        """What is multiplied, queries and keys normalised and turned."""
         q, k, v = (t.transpose(1, 2) for t in self.qkv(x).unflatten(-1, (3, self.heads, -1)).unbind(2))
-        q, k = rotate(self.q_norm(q), *turn), rotate(self.k_norm(k), *turn)
+        return rotate(self.q_norm(q), *turn), rotate(self.k_norm(k), *turn), v
+
+    def forward(self, x: Float[Tensor, "image token feature"], turn: Turns) -> Float[Tensor, "image token feature"]:
+        q, k, v = self.queries_keys_values(x, turn)
         return self.proj(F.scaled_dot_product_attention(q.to(v.dtype), k.to(v.dtype), v).transpose(1, 2).flatten(2))
 
 
@@ -87,6 +97,17 @@ class RopeViT(nn.Module):
         self.patch_embed = Patches(channels, dim, patch)
         self.blocks = nn.ModuleList(block() for _ in range(depth))
         self.norm = nn.LayerNorm(dim, eps=1e-6)
+
+    @property
+    def last_attention(self) -> nn.Module:
+        block = self.blocks[-1]
+        assert isinstance(block, Block)
+        return block.attn
+
+    def grid(self, images: Float[Tensor, "image channel height width"]) -> tuple[int, int]:
+        """Rows and columns of patches."""
+        high, wide = self.patch_embed.proj.stride
+        return images.shape[-2] // high, images.shape[-1] // wide
 
     def tokens(
         self,

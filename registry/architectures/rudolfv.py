@@ -13,6 +13,7 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from ..tokens import NetworkTokens
 from .rope_vit import Attention, Block, Rope, RopeViT
 
 
@@ -52,3 +53,12 @@ class RudolfV2(RopeViT):
 
     def forward(self, tiles: Float[Tensor, "tile 3 height width"]) -> Float[Tensor, "tile token feature"]:
         return self.norm(self.tokens(tiles, self.register_tokens, self.rope.periods))
+
+    @property
+    def prefix_tokens(self) -> int:
+        return 1 + self.register_tokens.shape[1]
+
+    def forward_tokens(self, tiles: Float[Tensor, "tile 3 height width"]) -> NetworkTokens:
+        """The tokens, and the patches among them."""
+        tokens = self(tiles)
+        return NetworkTokens(tokens, tokens[:, self.prefix_tokens :], self.grid(tiles))

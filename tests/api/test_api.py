@@ -87,7 +87,7 @@ def test_rows_and_predictions_are_those_of_the_command_line_bit_for_bit(places, 
 def test_what_stands_is_not_done_again(places, monkeypatch):
     first = bench.evaluate("colour", "tiles", "knn", **QUICK, **places)
     written = contents(places["results"])
-    monkeypatch.setattr("bench.embedding.stage._one_pass", lambda *_: pytest.fail("something was embedded"))
+    monkeypatch.setattr("bench.embedding.one_pass.Pass._embed", lambda *_: pytest.fail("something was embedded"))
 
     second = bench.evaluate("colour", "tiles", "knn", **QUICK, **places)
 
@@ -289,7 +289,8 @@ def test_features_of_slides_are_opened_without_opening_a_slide(slides, tmp_path,
     with pytest.raises(bench.UserError, match="not all in the cache"):
         bench.open_features("means", task, **where)
     made = bench.embed("means", task, **where)
-    monkeypatch.setattr("bench.data.slide_units.open_slide", lambda *_: pytest.fail("a slide was opened"))
+    for module in ("bench.data.slide_units", "bench.slides.reader"):
+        monkeypatch.setattr(f"{module}.open_slide", lambda *_: pytest.fail("a slide was opened"))
 
     opened = bench.open_features("means", task, **where)
 

@@ -33,7 +33,7 @@ def ran(tmp_path_factory):
 def test_the_blocks_run_one_after_the_other_and_leave_what_they_say(ran):
     names, printed = ran
 
-    assert len(BLOCKS) == 7
+    assert len(BLOCKS) == 8
     scores = names["scores"].set_index(["protocol", "model"])
     assert len(scores) == 4
     assert scores.value.between(0, 1).all()

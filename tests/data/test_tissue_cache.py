@@ -7,6 +7,7 @@ import shutil
 import pytest
 
 from bench import tasks
+from bench.data.laying import Laying
 from bench.data.slide_units import SlideUnits, TileSpec
 from bench.slides import tissue
 
@@ -27,7 +28,8 @@ def make(table, spec, folder, on_corrupt="error", mask=None):
     (table if mask is None else table.assign(mask=str(mask))).to_csv(folder / "cohort.csv", index=False)
     task = tasks.configured({"name": "slides", "reader": "slides", "unit": "slide", "min_groups": 1})
     manifest = tasks.read(task, folder / "cohort.csv", folder)
-    return SlideUnits(manifest, spec, folder / "cache", folder / "previews", on_corrupt, None).make()[0]
+    units = SlideUnits(manifest, spec, folder / "cache", folder / "previews", on_corrupt, None)
+    return list(Laying(units))
 
 
 def grids(folder):

@@ -33,8 +33,8 @@ KEY = FeatureKey(
 )
 
 
-def make_job(cache, extractor, model="m", **key):
-    return EmbeddingJob(dataclasses.replace(KEY, model=model, **key), cache, lambda: extractor)
+def make_job(cache, extractor, model="m", *, tokens=False, **key):
+    return EmbeddingJob(dataclasses.replace(KEY, model=model, **key), cache, lambda: extractor, tokens=tokens)
 
 
 def run(source, *jobs, **changes):

@@ -16,6 +16,7 @@ from bench.embedding import (
     FeatureKey,
     write_features,
 )
+from bench.tiles import reading
 from registry.errors import UserError
 
 
@@ -102,11 +103,9 @@ def test_how_it_is_batched_changes_nothing(tmp_path, source, change):
 
 
 def test_each_tile_is_decoded_once_for_all_models(tmp_path, source, monkeypatch):
-    from bench.tiles import source as module
-
     decoded = []
-    plain = module.decode_tile
-    monkeypatch.setattr(module, "decode_tile", lambda path, index: decoded.append(path) or plain(path, index))
+    plain = reading.read_image_into
+    monkeypatch.setattr(reading, "read_image_into", lambda out, path: decoded.append(path) or plain(out, path))
     one, two = run(source, make_job(tmp_path, Means(), "a"), make_job(tmp_path, Means(2.0), "b"))
     assert sorted(decoded) == sorted(source.paths)
     np.testing.assert_allclose(two.features(), 2 * one.features(), rtol=1e-3)

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from embedding_helpers import Means, contents, expected, make_job, run
 
-from bench.embedding.stage import waves
-from bench.tiles import source as tile_source
+from bench.embedding.stage import first_wave
+from bench.tiles import reading
 
 GIB = 2**30
 
@@ -41,8 +41,8 @@ def job(cache, device, number, network=Means):
 @pytest.fixture
 def decoded(monkeypatch):
     """Paths of the tiles that were decoded."""
-    paths, plain = [], tile_source.decode_tile
-    monkeypatch.setattr(tile_source, "decode_tile", lambda path, index: paths.append(path) or plain(path, index))
+    paths, plain = [], reading.read_image_into
+    monkeypatch.setattr(reading, "read_image_into", lambda out, path: paths.append(path) or plain(out, path))
     return paths
 
 
@@ -105,9 +105,14 @@ def test_waves_keep_the_order_and_fill_the_memory(tmp_path):
     jobs = [dataclasses.replace(make_job(tmp_path, None, str(i)), memory_bytes=size) for i, size in enumerate(sizes)]
 
     def of(memory):
-        return [[job.memory_bytes for job in wave] for wave in waves(jobs, memory)]
+        left, found = jobs, []
+        while left:
+            wave = first_wave(left, memory)
+            left = left[len(wave) :]
+            found.append([job.memory_bytes for job in wave])
+        return found
 
     assert of(5) == [[2, 2], [5], [9], [1, 1, 1]], "one that never fits goes alone"
     assert of(1) == [[size] for size in sizes]
     assert of(None) == of(21) == [sizes]
-    assert list(waves([], 5)) == []
+    assert first_wave([], 5) == []

@@ -16,7 +16,7 @@ BLOCKS = re.findall(r"^```python\n(.*?)^```$", SECTION, flags=re.MULTILINE | re.
 
 
 def test_the_blocks_run_one_after_the_other(capsys):
-    assert len(BLOCKS) == 4
+    assert len(BLOCKS) == 5
     names: dict[str, object] = {}
     for number, block in enumerate(BLOCKS):
         exec(compile(block, f"docs/API.md, block {number}", "exec"), names)

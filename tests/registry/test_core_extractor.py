@@ -10,7 +10,7 @@ from PIL import Image
 import registry
 from registry.build import build, build_random, digest
 from registry.card import Pooling
-from registry.extractor import FeatureExtractor, SlideEncoder, pool
+from registry.extractor import SlideEncoder, pool
 from registry.verify import _REGION
 from registry.weights import LoadedWeights
 
@@ -177,14 +177,6 @@ def test_building_without_filling_keeps_buffers():
 def test_bad_arguments(arguments, sentence):
     with pytest.raises(registry.UserError, match=sentence):
         registry.load("efficientnet_lite0", **arguments)
-
-
-def test_autocast_is_asked_for_on_cuda_only(lite):
-    assert isinstance(lite, FeatureExtractor)
-    for precision in ("bfloat16", "float16"):
-        model = registry.load("efficientnet_lite0", precision=precision)
-        tiles = torch.randint(0, 256, (1, 3, 224, 224), dtype=torch.uint8)
-        assert torch.equal(model(tiles), lite(tiles))
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")

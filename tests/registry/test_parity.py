@@ -89,12 +89,17 @@ def test_virchow2_cut_to_two_blocks(rows):
     content = parity.tensors(parity.read("virchow2_depth2"))
     network = build(architecture)
     put(network, layout(cut)(content))
-    assert difference(FeatureExtractor(cut, network, LoadedWeights("rule")), "virchow2_depth2", rows) <= 1e-5
+    assert (
+        difference(FeatureExtractor(cut, network, LoadedWeights("rule"), precision="float32"), "virchow2_depth2", rows)
+        <= 1e-5
+    )
 
 
 @pytest.mark.slow
 def test_virchow2_whole(tmp_path):
-    model = registry.load("virchow2", checkpoint=parity.save("virchow2", tmp_path / "pytorch_model.bin"))
+    model = registry.load(
+        "virchow2", precision="float32", checkpoint=parity.save("virchow2", tmp_path / "pytorch_model.bin")
+    )
     assert difference(model, "virchow2", NCT) <= 1e-5
 
 

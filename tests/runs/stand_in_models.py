@@ -3,7 +3,7 @@
 `means` of a tile are the mean of each colour channel over the tile, over its upper half and over its left half, so that
 a plain loop over pixels gives the same nine numbers. `slide_means` is a slide encoder over them: the mean of the tiles'
 features and of their places. The models of the names `scaled` and `slide_scaled` multiply these by the numbers of a
-checkpoint.
+checkpoint. `token_means` gives as patch tokens the means of the 4 x 4 parts of a tile.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import torch
 from torch import nn
 
 from registry.card import Architecture, ModelCard, Preprocessing, Pretraining, Weights
+from registry.tokens import NetworkTokens
 
 PATH = Path(__file__)
 DIM = 9
@@ -37,6 +38,17 @@ class Means(nn.Module):
         parts = (tiles, tiles[:, :, : height // 2], tiles[:, :, :, : width // 2])
         found = torch.cat([part.mean((2, 3)) for part in parts], dim=1) * self.factor
         return found if self.precision == "float32" else found.bfloat16().float()
+
+
+class TokenMeans(Means):
+    """The same vectors; the channel means of 4 x 4 parts of a tile are its patch tokens, and there is no attention."""
+
+    prefix_tokens = 0
+    last_attention = None
+
+    def forward_tokens(self, tiles: torch.Tensor) -> NetworkTokens:
+        parts = nn.functional.avg_pool2d(tiles, (tiles.shape[2] // 4, tiles.shape[3] // 4))
+        return NetworkTokens(self(tiles), parts.flatten(2).transpose(1, 2), (parts.shape[2], parts.shape[3]))
 
 
 class SlideMeans(nn.Module):
@@ -115,6 +127,7 @@ def _card(name: str, network: str, *, file: str = "", **more: object) -> ModelCa
 
 CARDS = (
     _card("means", "Means"),
+    _card("token_means", "TokenMeans"),
     _card("slide_means", "SlideMeans", unit="slide", dim=DIM + 2, tile_encoder="means"),
     _card("scaled", "Means", file="scaled.pth", options={"tile_precision": PRECISIONS}),
     _card("unpublished", "Means", file="unpublished.pth"),

@@ -37,7 +37,7 @@ def _gpu():
     load = registry.load
 
     def on_cpu(*arguments, **settings):
-        loaded = load(*arguments, **{**settings, "device": "cpu"})
+        loaded = load(*arguments, **{**settings, "device": "cpu", "compile": False})
         loaded.network.precision = settings["precision"]
         return loaded
 
@@ -173,6 +173,7 @@ NEW_FEATURES = {
     "the precision": "precision=float32",
     "the card's own precision": "options.tile_precision=full",
     "the preprocessing": "preprocess=exact",
+    "the compiled kernels": "compile=true",
 }
 NEW_ROWS = {
     "a label": cell(3, "label", "a"),

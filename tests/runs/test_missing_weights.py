@@ -11,7 +11,7 @@ from plain_loop import USUAL
 from slide_command_helpers import write_slide
 
 from bench.slides import reader
-from bench.tiles import source
+from bench.tiles import reading
 
 HEADS = ("protocol=[knn,linear]", "protocols.linear.n_strengths=1")
 
@@ -44,8 +44,8 @@ def decoded(monkeypatch):
         plain = getattr(module, name)
         monkeypatch.setattr(module, name, lambda *a, **k: said.append(sys.stderr.getvalue()) or plain(*a, **k))
 
-    watched(source, "decode_tile")
-    watched(reader.SlideTiles, "batches")
+    watched(reading, "read_image_into")
+    watched(reader.SlideTiles, "read_into")
     return said
 
 

@@ -14,7 +14,7 @@ from slide_command_helpers import write_slide
 
 import registry
 from bench.data import slide_units
-from bench.slides import open_slide
+from bench.slides import open_slide, reader
 
 SHARDS = 4
 HEADS = ("protocol=[knn,linear]", "protocols.linear.n_strengths=1")
@@ -55,12 +55,12 @@ def run(folder, data, *arguments, step=(), model="[means,colour]"):
 
 
 def untimed(folder):
-    """Rows without their speed, predictions, features, and tables without the speed."""
-    timed = re.compile(r'"tiles_per_s": [0-9.]+')
+    """Rows without their times, predictions, features, and tables without the speed."""
+    timed = re.compile(r'"tiles_per_s": [0-9.]+|"stages": {[^}]*}')
     written = {
         name: timed.sub("", data.decode()) for name, (_, data) in files(folder, "results/rows/**/*.json").items()
     }
-    assert all("tiles_per_s" not in text for text in written.values())
+    assert all("tiles_per_s" not in text and "stages" not in text for text in written.values())
     exact = {
         name: data
         for pattern in ("results/predictions/**/*.*", "cache/features/**/*.h5")
@@ -232,6 +232,7 @@ def opened(monkeypatch):
         return open_slide(path, mpp)
 
     monkeypatch.setattr(slide_units, "open_slide", recorded)
+    monkeypatch.setattr(reader, "open_slide", recorded)
     return names
 
 

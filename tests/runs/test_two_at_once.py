@@ -73,6 +73,7 @@ def test_two_processes_at_once(tmp_path, monkeypatch):
     for found in (with_rows, one_by_one):
         for row in found.values():
             assert row.pop("tiles_per_s") > 0
+            assert row["info"].pop("stages").keys() == {"read", "wait", "forward", "write"}
     assert with_rows == one_by_one
     assert all_tables(tmp_path) == tables
 

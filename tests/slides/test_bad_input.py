@@ -10,6 +10,7 @@ import tifffile
 from PIL import Image
 
 from bench.slides import SlideTiles, UnreadableRegion, find_tissue, open_slide, plan
+from bench.tiles import read_batches
 from registry.errors import UserError
 
 
@@ -39,10 +40,10 @@ def test_corrupt_tile_is_named_or_left_out(tmp_path, tissue, write_pyramid, kind
         grid = plan(slide, 256, 0.25)
         assert len(grid) == 25
         tiles = SlideTiles(slide, grid)
-        batches = list(tiles.batches(batch_size=8, workers=2))
+        batches = list(read_batches([tiles], 8, workers=2))
         rows = np.concatenate([b.rows for b in batches])
         [(row, error)] = [pair for b in batches for pair in b.unreadable.items()]
-        assert row == 7
+        assert row == (0, 7)
         assert isinstance(error, UnreadableRegion)
         assert "corrupt.tif is corrupt at pixel (512, 256) of level 0" in str(error)
         assert rows.tolist() == [r for r in range(25) if r != 7]
@@ -183,4 +184,4 @@ def test_slide_smaller_than_a_tile_gives_none(tmp_path, tissue, write_pyramid) -
     with open_slide(write_pyramid(tmp_path / "a.tif", tissue[:300, :100])) as slide:
         grid = plan(slide, 256, 0.25)
         assert (len(grid), grid.candidates) == (0, 0)
-        assert list(SlideTiles(slide, grid).batches()) == []
+        assert list(read_batches([SlideTiles(slide, grid)], 8, workers=1)) == []

@@ -11,6 +11,7 @@ import tifffile
 from dicom_file import write_dicom
 
 from bench.slides import SlideTiles, open_slide, plan
+from bench.tiles import read_batches
 from registry.errors import UserError
 
 
@@ -26,7 +27,7 @@ def test_dicom(tmp_path, tissue) -> None:
         got = slide.read_region(0, 0, 0, 700, 600).astype(int)
         assert np.abs(got - tissue[1000:1600, :700]).mean() < 6
         grid = plan(slide, 224, 0.5)
-        assert [b.tiles.shape for b in SlideTiles(slide, grid).batches()] == [(1, 3, 224, 224)]
+        assert [b.tiles.shape for b in read_batches([SlideTiles(slide, grid)], 64, workers=1)] == [(1, 3, 224, 224)]
 
 
 def test_dicom_label(tmp_path, tissue) -> None:
@@ -44,7 +45,7 @@ with open_slide(sys.argv[1]) as slide:
     tissue = find_tissue(slide, threads=2)
     grid = plan(slide, 256, 0.5, tissue=tissue)
     assert 400 < len(grid) < 900, len(grid)
-    read = sum(len(b.rows) for b in SlideTiles(slide, grid).batches(batch_size=64, workers=2))
+    read = sum(len(b.rows) for b in read_batches([SlideTiles(slide, grid)], 64, workers=2))
     assert read == len(grid)
 # not ru_maxrss, which starts from that of the process that started this one
 print(re.search(r"VmHWM:\\s+(\\d+) kB", Path("/proc/self/status").read_text())[1])

@@ -10,7 +10,7 @@ from PIL import Image
 
 from bench.slides import SlideTiles, find_tissue, open_slide, plan
 from bench.slides.reader import resize
-from bench.tiles import check_tiling
+from bench.tiles import check_tiling, read_batches
 from registry.errors import UserError
 
 
@@ -20,7 +20,7 @@ def path(tmp_path_factory, tissue, write_pyramid):
 
 
 def gathered(slide, grid, **options) -> np.ndarray:
-    batches = list(SlideTiles(slide, grid).batches(**options))
+    batches = list(read_batches([SlideTiles(slide, grid)], **options))
     assert np.concatenate([b.rows for b in batches]).tolist() == list(range(len(grid)))
     return np.concatenate([b.tiles.numpy() for b in batches])
 
@@ -34,7 +34,7 @@ def test_batches_are_the_tiles_in_order(path, mpp) -> None:
         assert (whole.shape, whole.dtype) == ((len(grid), 3, 224, 224), np.uint8)
         for row in (0, len(grid) // 2, len(grid) - 1):
             np.testing.assert_array_equal(whole[row], tiles.tile(row).transpose(2, 0, 1))
-        batch = next(iter(tiles.batches(batch_size=4)))
+        batch = next(read_batches([tiles], 4, workers=1))
         assert batch.tiles.permute(0, 2, 3, 1).is_contiguous()  # channels last
 
 
@@ -50,10 +50,10 @@ def test_stopping_early_leaves_no_thread(path) -> None:
     import threading
 
     with open_slide(path) as slide:
-        batches = SlideTiles(slide, plan(slide, 256, 0.25)).batches(batch_size=4, workers=4)
+        batches = read_batches([SlideTiles(slide, plan(slide, 256, 0.25))], 4, workers=4)
         next(batches)
         batches.close()
-        assert not [t for t in threading.enumerate() if t.name.startswith("slide")]
+        assert not [t for t in threading.enumerate() if t.name.startswith(("read", "open", "fill"))]
 
 
 def test_resize_is_pils(tissue) -> None:

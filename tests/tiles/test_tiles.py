@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from bench.tiles import TileSource, decode_tile
+from bench.tiles import TileSource, decode_tile, read_batches
 from registry.errors import UserError
 
 
@@ -78,7 +78,7 @@ def make_source(folder, n, shape=(12, 12)):
 @pytest.mark.parametrize("workers", [1, 3])
 def test_batches_cover_the_range_in_order(tmp_path, batch_size, workers):
     source = make_source(tmp_path, 11)
-    batches = list(source.part(2, 11).batches(batch_size, workers=workers))
+    batches = list(read_batches([source.part(2, 11)], batch_size, workers=workers))
     assert np.concatenate([b.rows for b in batches]).tolist() == list(range(9))
     for batch in batches:
         for row, tile in zip(batch.rows, batch.tiles, strict=True):
@@ -87,7 +87,7 @@ def test_batches_cover_the_range_in_order(tmp_path, batch_size, workers):
 
 def test_mixed_sizes_come_apart(tmp_path):
     source = make_source(tmp_path, 6, [(8, 8), (9, 7)])
-    batches = list(source.batches(6, workers=2))
+    batches = list(read_batches([source], 6, workers=2))
     assert sorted(b.rows.tolist() for b in batches) == [[0, 2, 4], [1, 3, 5]]
 
 
@@ -96,10 +96,10 @@ def test_corrupt_tiles_are_beside_their_batch_with_the_reason(tmp_path, batch_si
     source = make_source(tmp_path, 6)
     for i in (3, 5):
         (tmp_path / f"{i}.png").write_bytes(b"")
-    batches = list(source.part(1, 6).batches(batch_size, workers=2))
+    batches = list(read_batches([source.part(1, 6)], batch_size, workers=2))
     assert [row for b in batches for row in b.rows] == [0, 1, 3]
     assert all(len(b.rows) == len(b.tiles) for b in batches)
-    unreadable = {row: error for b in batches for row, error in b.unreadable.items()}
+    unreadable = {row: error for b in batches for (_, row), error in b.unreadable.items()}
     assert unreadable.keys() == {2, 4}, "counted from where the part begins"
     for row, error in unreadable.items():
         assert isinstance(error, UserError)
@@ -131,6 +131,6 @@ def test_a_tile_shows_as_much_of_the_white_behind_it_as_it_is_transparent(tmp_pa
 
 
 def test_a_batch_is_not_changed_by_those_who_get_it(tmp_path):
-    for batch in make_source(tmp_path, 4).batches(2, workers=1):
+    for batch in read_batches([make_source(tmp_path, 4)], 2, workers=1):
         with pytest.raises(dataclasses.FrozenInstanceError):
             batch.rows = batch.rows + 1

@@ -1,0 +1,223 @@
+"""One pass over the tiles for the models that fit the device together: a pipeline of overlapping stages.
+
+    shards (laid, opened)  ->  batches (read, decoded)  ->  device (copied, forward of every model)  ->  files
+    threads of the plan        threads of the stream        the calling thread                         the writer
+
+Each stage waits for the next one when it is too far ahead of it, so that memory is bounded.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import closing
+from functools import partial
+from itertools import chain
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from tqdm import tqdm
+
+from bench.embedding.batch_size import BatchKey, BatchSizes, find_batch_size
+from bench.embedding.embedding import Embedding
+from bench.embedding.errors import explained
+from bench.embedding.feature_key import FeatureKey
+from bench.embedding.forward import Copier, Forward
+from bench.embedding.job import EmbeddingJob, Shard, Shards
+from bench.embedding.settings import EmbeddingSettings
+from bench.embedding.store import sweep
+from bench.embedding.times import PassTimes, StageTimes
+from bench.embedding.writer import Piece, Target, Writer
+from bench.tiles import Ahead, Batch, ReadingTime, Tiles, read_batches
+from registry.errors import UserError
+
+if TYPE_CHECKING:
+    import torch
+
+    from registry.extractor import FeatureExtractor
+
+FEWER_MODELS = "when it is loaded: set memory_gib lower, so that fewer models are loaded at once, or device=cpu"
+LARGEST_BATCH = 1024  # that is tried
+SHARDS_AHEAD = 16  # that are known before they are opened
+
+
+class Pass:
+    """One pass over the shards for the models of a wave; an error of a model goes to its result."""
+
+    def __init__(
+        self,
+        shards: Shards,
+        wave: Sequence[EmbeddingJob[FeatureExtractor]],
+        how: EmbeddingSettings,
+        label: str,
+        results: dict[FeatureKey, Embedding],
+    ):
+        self._shards, self._wave, self._how, self._label, self._results = shards, wave, how, label, results
+        self._models: dict[EmbeddingJob[FeatureExtractor], Forward] = {}
+        self._targets: list[dict[EmbeddingJob[FeatureExtractor], Target]] = []  # of each source of the stream
+        self._numbers: list[int] = []  # of their shards, from 1 on
+        self._planned = 0  # tiles of the sources so far
+
+    def run(self) -> list[EmbeddingJob[FeatureExtractor]]:
+        """Load the models at the first shard that they lack, embed, and say where the time went.
+
+        Returns
+        -------
+        list of EmbeddingJob
+            Those that were loaded, or cannot be; none if no shard was missing.
+        """
+        with closing(Ahead(self._shards, SHARDS_AHEAD, "shards")) as shards:
+            numbered = enumerate(shards, 1)
+            missing = (item for item in numbered if not all(job.is_cached(item[1]) for job in self._wave))
+            first = next(missing, None)
+            if first is None:
+                return []
+            taken = [job for job in self._wave if self._shards.complete or not job.is_cached(first[1])]
+            for job in taken:
+                self._load(job, first[1])
+            try:
+                times = self._embed(chain([first], numbered)) if self._models else None
+            finally:  # so that the device is free, whatever still refers to this pass
+                self._models.clear()
+                self._targets.clear()
+        if times and (line := times.line(self._label)):
+            self._how.say(line)
+        return taken
+
+    def _load(self, job: EmbeddingJob[FeatureExtractor], shard: Shard) -> None:
+        sweep(job.folder)
+        mend = FEWER_MODELS
+        try:
+            extractor = job.load()
+            mend = f"at batch_size={self._how.batch_size}: set a smaller batch_size"
+            self._models[job] = self._forward_of(job, extractor, shard)
+        except Exception as error:
+            self._fail(job, explained(job.key.model, error, mend))
+
+    def _forward_of(self, job: EmbeddingJob[FeatureExtractor], extractor: FeatureExtractor, shard: Shard) -> Forward:
+        name, size = job.key.model, self._how.batch_size
+        halved = partial(_say_halved, self._how.say, name)
+        if extractor.device.type == "cuda" and self._how.find_batch_size and (shape := _shape_of(shard)):
+            sizes, (height, width) = BatchSizes(job.cache), shape
+            size = find_batch_size(extractor, height, width, sizes, size, LARGEST_BATCH)
+            key = BatchKey.of(extractor, height, width)
+            halved = partial(_say_halved, self._how.say, name, remember=partial(sizes.put, key))
+        return Forward(name, extractor, size, halved, tokens=job.tokens)
+
+    def _embed(self, shards: Iterable[tuple[int, Shard]]) -> PassTimes:
+        device = next(iter(self._models.values())).extractor.device
+        copier, reading = Copier(device), ReadingTime()
+        times, began = PassTimes(self._how.workers), time.perf_counter()
+        with closing(Writer(self._fail)) as writer, self._bar() as bar:
+            batches = read_batches(
+                self._sources(shards, writer),
+                max(forward.batch_size for forward in self._models.values()),
+                workers=self._how.workers,
+                pin=device.type == "cuda",
+                reading_time=reading,
+            )
+            with closing(batches):
+                mark, read = began, 0.0
+                for batch in batches:
+                    cost = StageTimes(len(batch), read=reading.seconds - read, wait=time.perf_counter() - mark)
+                    read += cost.read
+                    times.data += cost.wait
+                    times.tiles += len(batch)
+                    times.files += self._forward(batch, copier.put(batch.tiles), cost, writer)
+                    self._leave_out(batch, writer)
+                    bar.total = self._planned
+                    if self._shards.number > 1 and len(batch):
+                        number = self._numbers[batch.sources[-1]]
+                        bar.set_postfix_str(f"file {number} of {self._shards.number}", refresh=False)
+                    bar.update(len(batch) + len(batch.unreadable))
+                    if not self._models:
+                        break
+                    mark = time.perf_counter()
+            writer.close()
+        times.wall, times.read = time.perf_counter() - began, reading.seconds
+        times.write, times.by_model = writer.seconds, writer.by_model
+        return times
+
+    def _sources(self, shards: Iterable[tuple[int, Shard]], writer: Writer) -> Iterator[Tiles]:
+        """The tiles of the shards that a model lacks; runs in a thread of the stream."""
+        for number, shard in shards:
+            own = {
+                job: Target(job, shard, forward.extractor)
+                for job, forward in list(self._models.items())
+                if not job.is_cached(shard)
+            }
+            if own and len(shard.tiles):
+                self._targets.append(own)
+                self._numbers.append(number)
+                self._planned += len(shard.tiles)
+                yield shard.tiles
+            for target in own.values() if not len(shard.tiles) else ():
+                writer.leave_out(target, 0)
+
+    def _forward(self, batch: Batch, tiles: torch.Tensor, cost: StageTimes, writer: Writer) -> float:
+        """Run every model on those tiles of a batch that it lacks; gives the seconds that the writer was waited for."""
+        waited = 0.0
+        for job, forward in list(self._models.items()) if len(batch) else ():
+            if self._results[job.key].error is not None:
+                del self._models[job]
+                continue
+            places, chosen = self._places(job, batch)
+            if not places:
+                continue
+            try:
+                computed = forward(tiles if chosen is None else tiles[chosen], fill=not batch.other_size)
+            except Exception as error:
+                self._fail(job, explained(job.key.model, error, f"at batch_size={forward.batch_size}"))
+                del self._models[job]
+                continue
+            mark = time.perf_counter()
+            writer.put(Piece(computed, places, cost.share(len(batch) if chosen is None else len(chosen))))
+            waited += time.perf_counter() - mark
+        return waited
+
+    def _places(
+        self, job: EmbeddingJob[FeatureExtractor], batch: Batch
+    ) -> tuple[list[tuple[Target, np.ndarray]], np.ndarray | None]:
+        """The files that a model's features of a batch belong to, with their rows, and the tiles of the batch, None for
+        all."""
+        borders = np.flatnonzero(np.diff(batch.sources)) + 1
+        runs = np.split(np.arange(len(batch)), borders)
+        own = [(target, run) for run in runs if (target := self._targets[batch.sources[run[0]]].get(job))]
+        chosen = None if len(own) == len(runs) else np.concatenate([np.zeros(0, np.int64), *(run for _, run in own)])
+        return [(target, batch.rows[run]) for target, run in own], chosen
+
+    def _leave_out(self, batch: Batch, writer: Writer) -> None:
+        for source, _ in batch.unreadable:
+            for target in self._targets[source].values():
+                writer.leave_out(target, 1)
+        if batch.unreadable and self._how.on_corrupt != "skip":
+            raise batch.unreadable[min(batch.unreadable)]
+
+    def _fail(self, job: EmbeddingJob[Any], error: Exception) -> None:
+        self._results[job.key].error = error
+
+    def _bar(self) -> tqdm[Any]:
+        return tqdm(
+            total=0,
+            desc=self._label,
+            unit=" tiles",
+            disable=not self._how.progress,
+            mininterval=0.5,
+            dynamic_ncols=True,
+        )
+
+
+def _shape_of(shard: Shard) -> tuple[int, int] | None:
+    """Height and width of the tiles; None where they cannot be opened, of which the stream tells in its place."""
+    try:
+        with shard.tiles.open() as opened:
+            return opened.shape
+    except UserError:
+        return None
+
+
+def _say_halved(
+    say: Callable[[str], None], model: str, size: int, *, remember: Callable[[int], None] = lambda size: None
+) -> None:
+    remember(size)
+    say(f"{model} runs out of GPU memory: it goes on with {size} tile{'' if size == 1 else 's'} a forward pass")

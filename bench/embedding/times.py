@@ -1,0 +1,122 @@
+"""Where the time of embedding goes: what each stage works and what the device waits for."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+
+@dataclass
+class StageTimes:
+    """Seconds of the stages of some tiles; they overlap, so that their sum may exceed the time that passed.
+
+    Attributes
+    ----------
+    tiles : int
+    read : float
+        Work of the threads that read and decode, of all together.
+    wait : float
+        That the device had no tiles to work on.
+    forward : float
+        Preprocessing and forward pass, of one model.
+    write : float
+        Work of the thread that writes files.
+    """
+
+    tiles: int = 0
+    read: float = 0.0
+    wait: float = 0.0
+    forward: float = 0.0
+    write: float = 0.0
+
+    def __add__(self, other: StageTimes) -> StageTimes:
+        return StageTimes(
+            self.tiles + other.tiles,
+            self.read + other.read,
+            self.wait + other.wait,
+            self.forward + other.forward,
+            self.write + other.write,
+        )
+
+    @property
+    def seconds(self) -> float:
+        """What one model alone would have taken: its forward passes, and the waiting for tiles."""
+        return self.wait + self.forward
+
+    @property
+    def tiles_per_s(self) -> float | None:
+        """Rate of one model alone; None where nothing was measured."""
+        return self.tiles / self.seconds if self.seconds else None
+
+    def shares(self) -> dict[str, float]:
+        """Each stage's seconds as a share of `seconds`; empty where nothing was measured."""
+        if not self.seconds:
+            return {}
+        return {name: round(getattr(self, name) / self.seconds, 4) for name in ("read", "wait", "forward", "write")}
+
+    def share(self, tiles: int) -> StageTimes:
+        """The part of these times that falls on so many of the tiles."""
+        part = tiles / self.tiles if self.tiles else 0.0
+        return StageTimes(tiles, self.read * part, self.wait * part, self.forward * part, self.write * part)
+
+    def as_dict(self) -> dict[str, float]:
+        """For a JSON file."""
+        seconds = {name: getattr(self, name) for name in ("read", "wait", "forward", "write")}
+        return {"tiles": self.tiles, **{name: round(value, 4) for name, value in seconds.items()}}
+
+    @classmethod
+    def of(cls, stored: Mapping[str, float]) -> StageTimes:
+        """From such a file; one of an earlier version has the sum alone, as the time of the forward passes."""
+        if "seconds" in stored:
+            return cls(int(stored["tiles"]), forward=stored["seconds"])
+        return cls(int(stored["tiles"]), stored["read"], stored["wait"], stored["forward"], stored["write"])
+
+
+@dataclass
+class PassTimes:
+    """Where the wall time of one pass over the tiles went.
+
+    Attributes
+    ----------
+    workers : int
+        Threads that read.
+    tiles : int
+    wall : float
+        Seconds from the first request for tiles to the last file.
+    data, models, files : float
+        Seconds that the pass waited for tiles, ran models, and waited for the thread that writes.
+    read, write : float
+        Seconds of work of the reading threads together, and of the writing thread.
+    by_model : dict of str to float
+        Seconds of forward passes.
+    """
+
+    workers: int
+    tiles: int = 0
+    wall: float = 0.0
+    data: float = 0.0
+    files: float = 0.0
+    read: float = 0.0
+    write: float = 0.0
+    by_model: dict[str, float] = field(default_factory=dict)
+
+    def line(self, label: str) -> str:
+        """One line for a person: the shares of the wall time, and what would make the next run faster."""
+        if not self.tiles or self.wall <= 0:
+            return ""
+        share = {name: seconds / self.wall for name, seconds in self.by_model.items()}
+        models = ", ".join(f"{name} {part:.0%}" for name, part in share.items())
+        reading = self.read / self.wall / self.workers
+        return (
+            f"{label}: {self.tiles:,} tiles in {self.wall:.0f} s ({self.tiles / self.wall:.0f} tiles/s): {models}; "
+            f"waiting for tiles {self.data / self.wall:.0%}, for files {self.files / self.wall:.0%}; the "
+            f"{self.workers} reading thread{'' if self.workers == 1 else 's'} worked {reading:.0%}, the writing one "
+            f"{self.write / self.wall:.0%}{self._advice(reading)}"
+        )
+
+    def _advice(self, reading: float) -> str:
+        if self.data < 0.1 * self.wall:
+            return ""
+        if reading > 0.8:
+            return ": more processor cores, or a larger workers=, would help"
+        return ": faster storage, or a larger workers=, would help"

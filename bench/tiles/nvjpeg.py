@@ -1,0 +1,84 @@
+"""JPEG tiles decoded on an NVIDIA GPU, through nvJPEG of torchvision.
+
+Its pixels differ from those of libjpeg by some grey levels (another inverse transform, plain upsampling of colours), so
+features from it are other features and need another key.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from jaxtyping import UInt8
+from torch import Tensor
+
+from registry.errors import UserError
+
+INSTEAD = "leave the decoding to the processor"
+
+
+def decode_jpegs(encoded: Sequence[bytes], device: str | torch.device) -> UInt8[Tensor, "tile 3 height width"]:
+    """Decode the JPEG files of a batch, all of one size, in one call.
+
+    Parameters
+    ----------
+    encoded : sequence of bytes
+        The files; one or more.
+    device : str or torch.device
+        A CUDA device.
+
+    Returns
+    -------
+    uint8 tensor [tile, 3, height, width]
+        RGB on the device.
+
+    Raises
+    ------
+    UserError
+        If this installation cannot decode there, or nvJPEG cannot decode one of the files, which leaves nothing of the
+        batch: `bench.tiles.TileSource` reads them one by one.
+    ValueError
+        If the tiles are of several sizes.
+    """
+    check_available(device)
+    from torchvision.io import ImageReadMode, decode_jpeg
+
+    files = [torch.from_numpy(np.frombuffer(data, np.uint8).copy()) for data in encoded]
+    try:
+        tiles = decode_jpeg(files, ImageReadMode.RGB, device=device)
+    except RuntimeError as error:
+        reason = str(error).splitlines()[0].rstrip(".")
+        raise UserError(f"A batch of {len(files)} JPEG tiles cannot be decoded by nvJPEG ({reason}).") from error
+    sizes = {tuple(tile.shape[1:]) for tile in tiles}
+    if len(sizes) > 1:
+        raise ValueError(f"tiles of {len(sizes)} sizes in one batch")
+    return torch.stack(tiles)
+
+
+def check_available(device: str | torch.device) -> None:
+    """Refuse what cannot decode JPEG on a GPU.
+
+    Raises
+    ------
+    UserError
+        If the device is no GPU of NVIDIA, there is none, or torchvision was built without nvJPEG.
+    """
+    if torch.device(device).type != "cuda":
+        raise UserError(f"JPEG tiles are decoded by nvJPEG on CUDA devices alone, not on {device}: {INSTEAD}.")
+    if not torch.cuda.is_available():
+        raise UserError(f"JPEG tiles cannot be decoded on {device}: torch finds no CUDA device here; {INSTEAD}.")
+    if not _has_nvjpeg():
+        raise UserError(
+            f"JPEG tiles cannot be decoded on {device}: this torchvision has no nvJPEG, or does not fit the installed "
+            f"torch; install the build of torchvision for it, or {INSTEAD}."
+        )
+
+
+def _has_nvjpeg() -> bool:
+    import torchvision.io  # noqa: F401  # declares the operators, where its native library loads
+
+    try:
+        return bool(torch.ops.image.decode_jpegs_cuda)
+    except AttributeError:
+        return False

@@ -1,0 +1,144 @@
+"""Runs of neighbouring tiles of an open source, each read and decoded in its place in a batch."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+from jaxtyping import UInt8
+
+from bench.tiles.arrays import ImageArray
+from bench.tiles.batch import Exceptions
+from bench.tiles.decode import UNREADABLE, unreadable
+from bench.tiles.images import decode_into, placed, read_image_into
+from bench.tiles.pack import OpenPack
+from registry.errors import UserError
+
+NOTHING = np.empty((0, 0, 3), np.uint8)
+
+
+class OpenFiles:
+    """Tiles of image files and HDF5 arrays, as `bench.tiles.batch.OpenTiles`.
+
+    Parameters
+    ----------
+    paths, indices : sequences
+        Image file of each tile and -1, or an HDF5 file and the row in it.
+    pack : OpenPack or None
+        Where the bytes of the image files lie too.
+    packed_from : int
+        Row of the pack that is the first of these.
+    """
+
+    def __init__(
+        self, paths: Sequence[str], indices: Sequence[int], pack: OpenPack | None = None, packed_from: int = 0
+    ):
+        self._paths, self._indices, self._pack, self._packed_from = paths, indices, pack, packed_from
+        self._opened = contextlib.ExitStack()
+        self._arrays: dict[str, ImageArray | BaseException] = {}
+        self._lock = threading.Lock()
+        self._first_row, self._first_tile = -1, NOTHING
+        self.shape = self._first_shape()
+
+    def close(self) -> None:
+        """Close the HDF5 files."""
+        self._opened.close()
+
+    def read_into(self, out: UInt8[np.ndarray, "tile height width 3"], rows: range) -> Exceptions:
+        """Fill ``out[i]`` with row ``rows[i]``; what is not filled is in the exceptions."""
+        failed: dict[int, UserError] = {}
+        others: dict[int, np.ndarray] = {}
+        for start, stop in self._runs(rows):
+            if self._indices[start] >= 0:
+                self._read_rows(out[start - rows.start : stop - rows.start], range(start, stop), failed, others)
+                continue
+            packed = self._packed(range(start, stop))
+            for row, encoded in zip(range(start, stop), packed, strict=True):
+                try:
+                    other = self._read_image(out[row - rows.start], row, encoded)
+                except UserError as error:
+                    failed[row] = error
+                else:
+                    if other is not None:
+                        others[row] = other
+        return Exceptions(failed, others)
+
+    def _first_shape(self) -> tuple[int, int]:
+        for row, (path, index) in enumerate(zip(self._paths, self._indices, strict=True)):
+            if index >= 0:
+                array = self._array(path)
+                if isinstance(array, ImageArray) and 0 not in array.shape:
+                    return array.shape
+                continue
+            try:
+                tile = self._read_image(NOTHING, row, *self._packed(range(row, row + 1)))
+            except UserError:
+                continue
+            assert tile is not None
+            self._first_row, self._first_tile = row, tile
+            return tile.shape[0], tile.shape[1]
+        return 0, 0
+
+    def _runs(self, rows: range) -> Iterator[tuple[int, int]]:
+        """Rows of image files, and rows that are neighbours in one HDF5 array."""
+        paths, indices, start = self._paths, self._indices, rows.start
+        for row in range(rows.start + 1, rows.stop + 1):
+            if row < rows.stop:
+                if indices[row] < 0 and indices[row - 1] < 0:
+                    continue
+                if 0 <= indices[row - 1] == indices[row] - 1 and paths[row] == paths[row - 1]:
+                    continue
+            yield start, row
+            start = row
+
+    def _packed(self, rows: range) -> list[bytes | None]:
+        """The bytes of the image files of these rows in the pack, None for those that are read from their files."""
+        if self._pack is None:
+            return [None] * len(rows)
+        return self._pack.read(range(self._packed_from + rows.start, self._packed_from + rows.stop))
+
+    def _read_image(self, out: np.ndarray, row: int, encoded: bytes | None) -> np.ndarray | None:
+        if row == self._first_row:
+            return placed(out, self._first_tile)
+        if encoded is not None:
+            with contextlib.suppress(*UNREADABLE):  # the file itself has the same error, with its name
+                return decode_into(out, encoded)
+        return read_image_into(out, self._paths[row])
+
+    def _read_rows(
+        self, out: np.ndarray, rows: range, failed: dict[int, UserError], others: dict[int, np.ndarray]
+    ) -> None:
+        """Neighbours of one array in one read, and one by one where that fails, so that only the damaged ones fail."""
+        path = self._paths[rows.start]
+        array = self._array(path)
+        if isinstance(array, BaseException):
+            failed |= {row: unreadable(path, self._indices[row], array) for row in rows}
+            return
+        fits = array.shape == out.shape[1:3]
+        try:
+            tiles = out if fits else np.empty((len(rows), *array.shape, 3), np.uint8)
+            array.read_into(tiles, self._indices[rows.start])
+        except UNREADABLE:
+            for row, place in zip(rows, out, strict=True):
+                try:
+                    other = placed(place, array.row(self._indices[row]))
+                except UNREADABLE as error:
+                    failed[row] = unreadable(path, self._indices[row], error)
+                else:
+                    if other is not None:
+                        others[row] = other
+        else:
+            if not fits:
+                others |= zip(rows, tiles, strict=True)
+
+    def _array(self, path: str) -> ImageArray | BaseException:
+        """The open array of a file, or why it cannot be opened."""
+        with self._lock:
+            if path not in self._arrays:
+                try:
+                    self._arrays[path] = self._opened.enter_context(ImageArray(path))
+                except UNREADABLE as error:
+                    self._arrays[path] = error
+            return self._arrays[path]

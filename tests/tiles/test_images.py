@@ -1,0 +1,243 @@
+"""Image files decoded in their place: the pixels, and the errors, of Pillow."""
+
+import io
+import os
+import resource
+import struct
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import simplejpeg
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image
+
+from bench.tiles import TileSource, decode_tile
+from bench.tiles.images import decode_into, read_image_into
+from registry.errors import UserError
+
+
+def picture(height, width, seed=0):
+    """Smooth colours with noise, so that chroma and luma have all frequencies."""
+    rng = np.random.default_rng(seed)
+    y, x = np.mgrid[:height, :width]
+    smooth = np.stack([np.sin(x / 7 + seed), np.cos(y / 5), np.sin((x + y) / 11)], axis=2) * 100 + 128
+    return np.clip(smooth + rng.normal(0, 20, smooth.shape), 0, 255).astype(np.uint8)
+
+
+def encoded(pixels, format="JPEG", mode="RGB", **options):
+    file = io.BytesIO()
+    Image.fromarray(pixels).convert(mode).save(file, format, **options)
+    return file.getvalue()
+
+
+def ycck(pixels):
+    """A CMYK JPEG whose Adobe marker says YCCK, as Photoshop writes them."""
+    data = encoded(pixels, mode="CMYK")
+    at = data.index(b"Adobe") + len(b"Adobe") + 6
+    return data[:at] + b"\x02" + data[at + 1 :]
+
+
+def exif(orientation):
+    found = Image.Exif()
+    found[274], found[282] = orientation, 72.0
+    return found
+
+
+PIXELS = picture(61, 83)
+JPEG = encoded(PIXELS)
+MADE = {
+    "4:2:0": JPEG,
+    "4:4:4": encoded(PIXELS, subsampling=0),
+    "4:2:2": encoded(PIXELS, subsampling=1),
+    "4:4:0": simplejpeg.encode_jpeg(PIXELS, colorsubsampling="440"),
+    "4:1:1": simplejpeg.encode_jpeg(PIXELS, colorsubsampling="411"),
+    "grey": encoded(PIXELS, mode="L"),
+    "CMYK": encoded(PIXELS, mode="CMYK"),
+    "YCCK": ycck(PIXELS),
+    "RGB, with Adobe's marker": encoded(PIXELS, keep_rgb=True),
+    "progressive": encoded(PIXELS, progressive=True),
+    "progressive grey": encoded(PIXELS, mode="L", progressive=True),
+    "restart markers": encoded(PIXELS, restart_marker_blocks=1),
+    "optimised tables": encoded(PIXELS, optimize=True, quality=35),
+    "turned by EXIF": encoded(PIXELS, exif=exif(6)),
+    "profile, comment": encoded(PIXELS, icc_profile=bytes(range(256)) * 600, comment=b"scanner", dpi=(300, 300)),
+    "bytes behind the end": JPEG + b"\0\xff\xd9 and more" * 9,
+    "two pictures, MPO": encoded(PIXELS, "MPO", save_all=True, append_images=[Image.fromarray(PIXELS[::-1])]),
+    "PNG": encoded(PIXELS, "PNG"),
+    "PNG, palette": encoded(PIXELS, "PNG", "P"),
+    "PNG, transparent": encoded(PIXELS, "PNG", "RGBA"),
+    "WebP": encoded(PIXELS, "WEBP"),
+    **{
+        f"TIFF, {name}": encoded(PIXELS, "TIFF", compression=name)
+        for name in ("raw", "packbits", "tiff_lzw", "tiff_adobe_deflate", "jpeg")
+    },
+}
+DAMAGED = {
+    "truncated": JPEG[: len(JPEG) // 2],
+    "truncated in the header": JPEG[:200],
+    "last bytes missing": JPEG[:-2],
+    "corrupt in the middle": JPEG[:900] + b"\xff\xc4\x00\x03" * 9 + JPEG[936:],
+    "zeros in the middle": JPEG[:900] + bytes(300) + JPEG[1200:],
+    "restart markers out of order": MADE["restart markers"].replace(b"\xff\xd3", b"\xff\xd6"),
+    "no pixels": JPEG[:2],
+    "empty": b"",
+    "text": b"not an image",
+    "JPEG that is text": b"\xff\xd8\xff not an image",
+}
+
+
+def by_pillow(path):
+    try:
+        return decode_tile(str(path))
+    except UserError as error:
+        return str(error)
+
+
+def in_place(path, shape):
+    """What `read_image_into` makes of a file: the tile, wherever it is, or the sentence of its error."""
+    out = np.zeros((*shape, 3), np.uint8)
+    try:
+        other = read_image_into(out, str(path))
+    except UserError as error:
+        return str(error)
+    return out if other is None else other
+
+
+def same(one, other):
+    return one == other if isinstance(one, str) or isinstance(other, str) else np.array_equal(one, other)
+
+
+@pytest.mark.parametrize("name", MADE)
+@pytest.mark.parametrize("shape", [(61, 83), (5, 5)], ids=["fits", "other size"])
+def test_made_files_have_the_pixels_of_pillow(tmp_path, name, shape):
+    path = tmp_path / "tile.jpg"
+    path.write_bytes(MADE[name])
+    expected = by_pillow(path)
+    assert expected.shape == (61, 83, 3)
+    np.testing.assert_array_equal(in_place(path, shape), expected)
+
+
+@pytest.mark.parametrize("name", DAMAGED)
+def test_damaged_files_have_the_pixels_or_the_error_of_pillow(tmp_path, name):
+    path = tmp_path / "tile.jpg"
+    path.write_bytes(DAMAGED[name])
+    assert same(in_place(path, (61, 83)), by_pillow(path))
+
+
+@pytest.mark.parametrize("made", [lambda path: None, lambda path: path.mkdir()], ids=["gone", "a folder"])
+def test_what_is_no_file_has_the_error_of_pillow(tmp_path, made):
+    made(tmp_path / "tile.jpg")
+    found = in_place(tmp_path / "tile.jpg", (8, 8))
+    assert "tile.jpg cannot be read" in found
+    assert found == by_pillow(tmp_path / "tile.jpg")
+
+
+@settings(max_examples=60)
+@given(
+    st.tuples(st.integers(1, 70), st.integers(1, 70)),
+    st.sampled_from(["RGB", "L", "CMYK"]),
+    st.integers(1, 100),
+    st.sampled_from([0, 1, 2]),
+    st.booleans(),
+    st.integers(0, 9),
+)
+def test_jpeg_of_every_size_and_setting_is_pillows(size, mode, quality, subsampling, progressive, seed):
+    data = encoded(picture(*size, seed), mode=mode, quality=quality, subsampling=subsampling, progressive=progressive)
+    out = np.zeros((*size, 3), np.uint8)
+    assert decode_into(out, data) is None
+    np.testing.assert_array_equal(out, np.asarray(Image.open(io.BytesIO(data)).convert("RGB")))
+
+
+@settings(max_examples=150)
+@given(st.sampled_from(sorted(MADE)), st.lists(st.tuples(st.floats(0, 1), st.integers(0, 255)), min_size=1, max_size=4))
+def test_changed_bytes_give_the_pixels_or_the_error_of_pillow(tmp_path_factory, name, changes):
+    data = bytearray(MADE[name])
+    for place, value in changes:
+        data[min(int(place * len(data)), len(data) - 1)] = value
+    path = tmp_path_factory.getbasetemp() / "changed.jpg"
+    path.write_bytes(data)
+    assert same(in_place(path, (61, 83)), by_pillow(path))
+
+
+@pytest.mark.parametrize("dataset", ["pcam_sample", "nct_crc_sample"])
+def test_every_real_tile_has_the_pixels_of_pillow(shared, dataset):
+    paths = sorted(str(path) for path in (shared / "data" / dataset).rglob("*.*"))
+    with TileSource(paths, paths, [-1] * len(paths)).open() as tiles:
+        out = np.empty((len(paths), *tiles.shape, 3), np.uint8)
+        found = tiles.read_into(out, range(len(paths)))
+    assert not found.unreadable
+    assert not found.other_size
+    differ = [path for path, tile in zip(paths, out, strict=True) if not np.array_equal(tile, decode_tile(path))]
+    assert not differ
+
+
+def claiming(data, height, width):
+    """The same JPEG with another size in its header."""
+    at = data.index(b"\xff\xc0") + 5
+    return data[:at] + struct.pack(">HH", height, width) + data[at + 4 :]
+
+
+def test_the_largest_picture_that_a_jpeg_can_hold_is_no_false_claim(tmp_path):
+    for i, options in enumerate([{}, {"progressive": True}, {"mode": "L"}, {"mode": "L", "progressive": True}]):
+        path = tmp_path / f"{i}.jpg"
+        path.write_bytes(encoded(np.full((4000, 4000, 3), 128, np.uint8), quality=1, optimize=True, **options))
+        assert in_place(path, (5, 5)).shape == (4000, 4000, 3)
+
+
+def test_a_header_that_claims_to_be_huge_takes_no_memory(tmp_path):
+    (tmp_path / "huge.jpg").write_bytes(claiming(JPEG, 60_000, 60_000))
+    assert by_pillow(tmp_path / "huge.jpg") == (
+        f"The tile {tmp_path / 'huge.jpg'} cannot be read (its header claims 60000 x 60000 px, more than its "
+        f"{len(JPEG)} bytes can hold): mend or remove it, or set on_corrupt=skip to leave such tiles out."
+    )
+    Image.fromarray(PIXELS).save(tmp_path / "tile.jpg")
+    program = """
+import resource, sys
+from bench.tiles import TileSource
+import numpy as np
+with TileSource("ab", sys.argv[1:], [-1, -1]).open() as tiles:
+    print(tiles.shape, *tiles.read_into(np.empty((2, *tiles.shape, 3), np.uint8), range(2)).unreadable)
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)
+"""
+    paths = [str(tmp_path / "huge.jpg"), str(tmp_path / "tile.jpg")]
+    done = subprocess.run([sys.executable, "-c", program, *paths], capture_output=True, text=True, env=os.environ)
+    found, mebibytes = done.stdout.splitlines()
+    assert found == "(61, 83) 0"
+    assert int(mebibytes) < 1500, "60,000 px squared are 10 GB"
+
+
+def test_a_tile_is_decoded_in_its_place(tmp_path):
+    """The row of the batch itself is filled, and nothing beside it."""
+    path = tmp_path / "tile.jpg"
+    path.write_bytes(JPEG)
+    batch = np.full((3, 61, 83, 3), 7, np.uint8)
+    assert read_image_into(batch[1], str(path)) is None
+    np.testing.assert_array_equal(batch[1], decode_tile(str(path)))
+    assert (batch[[0, 2]] == 7).all()
+
+
+def test_a_place_that_is_not_contiguous_is_filled_too(tmp_path):
+    path = tmp_path / "tile.jpg"
+    path.write_bytes(JPEG)
+    planes = np.zeros((3, 61, 83), np.uint8)
+    assert read_image_into(planes.transpose(1, 2, 0), str(path)) is None
+    np.testing.assert_array_equal(planes.transpose(1, 2, 0), decode_tile(str(path)))
+
+
+def test_files_are_closed(tmp_path):
+    for i, data in enumerate([JPEG, MADE["PNG"], DAMAGED["truncated"]] * 40):
+        (tmp_path / f"{i}.jpg").write_bytes(data)
+    paths = [str(tmp_path / f"{i}.jpg") for i in range(120)]
+    before = len(os.listdir("/proc/self/fd")) if os.path.isdir("/proc/self/fd") else None
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(soft, 100), hard))
+    try:
+        with TileSource(paths, paths, [-1] * 120).open() as tiles:
+            found = tiles.read_into(np.empty((120, 61, 83, 3), np.uint8), range(120))
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    assert len(found.unreadable) == 40
+    assert before is None or len(os.listdir("/proc/self/fd")) == before
