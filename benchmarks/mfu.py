@@ -4,7 +4,7 @@
 
 The device's matrix rate is the best of square products of several sizes in each number format. A forward's operations
 are counted by torch (two to a multiplication with addition) on one tile. Weights are random (`NAME@random`), number
-formats those of the extractor: bfloat16 on CUDA (`--precision`), float32 elsewhere. For each model stand the pure
+formats bfloat16 on CUDA (`--precision`) and elsewhere what the extractor takes by itself. For each model stand the pure
 forward on uint8 tiles that lie on the device already, with the model's own preprocessing, and the stage end to end from
 JPEG files of the model's tile size on the disk to written features: tiles/s, operations/s, their share of the matrix
 rate of the same format, the share of time that the model waited for data, and the peak memory of the device (of the
@@ -138,9 +138,10 @@ def peak_memory(device: torch.device) -> int:
 def row(name: str, device: torch.device, peaks: dict[str, float], data: Path, scratch: Path, options: Any) -> str:
     """What one model reaches."""
     network = f"{name.removesuffix(registry.RANDOM)}{registry.RANDOM}"
-    model = registry.load(network, device=device, precision=None if options.precision == "card" else options.precision)
+    precision = options.precision if device.type == "cuda" and options.precision != "card" else None
+    model = registry.load(network, device=device, precision=precision)
     tile_size = model.card.preprocessing.tile_size
-    precision = model.precision if device.type == "cuda" else "float32"
+    precision = model.precision_on(device)
     flops, peak = operations(model), peaks[precision]
     if device.type == "cuda":
         torch.cuda.reset_peak_memory_stats(device)
