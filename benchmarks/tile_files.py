@@ -192,7 +192,8 @@ def main() -> None:
             of_array("HDF5, gzip, 96 px", folder / "gzip.h5", pixels, gzip=True),
         ]
         print(
-            "| tiles | threads | tiles/s | of the bare decoder, processor | clock | of the loop before, processor | clock |"
+            "| tiles | threads | tiles/s | bare decoder / ours, processor time | by the clock "
+            "| before / ours, processor time | by the clock |"
         )
         print("|---|---|---|---|---|---|---|")
         for case in cases:
