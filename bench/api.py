@@ -15,7 +15,7 @@ from jaxtyping import Float
 from bench import report, rows
 from bench.config import BenchConfig, Step
 from bench.protocols import Bags, Samples
-from bench.runs import RunContext, Settings, best_device, embed_cohort, evaluate_plan, make_config, prepare, to_stderr
+from bench.runs import RunContext, Settings, devices_of, embed_cohort, evaluate_plan, make_config, prepare, to_stderr
 from registry.errors import UserError
 
 if TYPE_CHECKING:
@@ -288,7 +288,7 @@ def _features(
 
 def _context(config: BenchConfig, progress: bool, *, pictures: bool = True) -> RunContext:
     say = to_stderr if progress else lambda line: None
-    return RunContext(config, config.device or best_device(), progress, pictures, say)
+    return RunContext(config, devices_of(config)[0], progress, pictures, say)
 
 
 def _frame(records: list[dict[str, str]]) -> pd.DataFrame:

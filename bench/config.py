@@ -113,7 +113,7 @@ class BenchConfig:
     offline: bool = False
     trust_remote_code: bool = False
     # how tiles become features
-    device: str | None = None  # cuda, cuda:1, mps, cpu; None takes a GPU where there is one
+    device: Any = None  # cuda, cuda:1, mps, cpu; a list of several or `all` GPUs; None takes one where there is one
     precision: Precision = Precision.auto
     compile: bool = False  # the networks with torch.compile: other last bits, and a minute or so before the first tile
     preprocess: Preprocess = Preprocess.device

@@ -32,30 +32,32 @@ ROUNDS, TILES, SIDE = 5, 1600, 20_000
 REAL = Path(__file__).resolve().parents[2] / "shared/data/slides"
 
 
-def write_pyramid(path: Path, tissue: np.ndarray) -> None:
-    """A pyramid at 0.25 mpp from mirrored copies of a picture: 256 px JPEG tiles, quality 80, 4:2:0."""
+def write_pyramid(
+    path: Path, tissue: np.ndarray, side: int = SIDE, factors: tuple[int, ...] = (1, 4, 16), mpp: float = 0.25
+) -> None:
+    """A square pyramid from mirrored copies of a picture: 256 px JPEG tiles, quality 80, 4:2:0."""
     right = np.concatenate([tissue, tissue[:, ::-1]], axis=1)
     period = np.concatenate([right, right[::-1]])
 
     def tiles(factor: int) -> Iterator[np.ndarray]:
-        for y in range(0, SIDE // factor, 256):
+        for y in range(0, side // factor, 256):
             band = period[np.arange(y * factor, (y + 256) * factor) % period.shape[0]]
-            for x in range(0, SIDE // factor, 256):
+            for x in range(0, side // factor, 256):
                 part = band[:, np.arange(x * factor, (x + 256) * factor) % period.shape[1]]
                 yield np.asarray(Image.fromarray(part).reduce(factor)) if factor > 1 else part
 
     with tifffile.TiffWriter(path) as out:
-        for factor in (1, 4, 16):
+        for factor in factors:
             out.write(
                 tiles(factor),
-                shape=(SIDE // factor, SIDE // factor, 3),
+                shape=(side // factor, side // factor, 3),
                 dtype=np.uint8,
                 tile=(256, 256),
                 photometric="rgb",
                 compression="jpeg",
                 compressionargs={"level": 80},
                 subsampling=(2, 2),
-                resolution=(4e4 / factor, 4e4 / factor),
+                resolution=(1e4 / mpp / factor, 1e4 / mpp / factor),
                 resolutionunit="CENTIMETER",
                 subfiletype=1 if factor > 1 else 0,
                 metadata=None,

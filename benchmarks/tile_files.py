@@ -1,6 +1,6 @@
 """Single tiles from files as `bench.tiles` reads them, against the bare decoder and the loop before, in one process.
 
-    OMP_NUM_THREADS=1 python -m benchmarks.tile_files [FOLDER] [--reads 3000] [--rounds 5] [--run 16]
+    OMP_NUM_THREADS=1 python -m benchmarks.tile_files [FOLDER] [--reads 1000] [--rounds 9] [--run 16]
 
 FOLDER holds `pcam_sample` (JPEG of 96 px) and `nct_crc_sample` (JPEG and PackBits TIFF of 224 px); it is ../shared/data
 if none is named. Each list of files is repeated until there are as many reads as said. Of the files themselves, of the
@@ -11,8 +11,8 @@ table shows tiles/s with one thread and with two, as a share of the peer beside 
   allocated; of arrays the copy of the rows from memory, and of gzip zlib alone;
 - Pillow a future a tile, which was the loop before (`h5py` a future a row).
 
-All are run in turn, so that the speed of a shared machine drifts for all alike; rates are by the clock, median of the
-rounds, and shares are medians (lowest to highest) of the shares of each round.
+All are run in turn, so that the speed of a shared machine drifts for all alike. Rates are by the clock, medians of the
+rounds; shares are medians (lowest to highest) of those of each round, of processor time and by the clock.
 """
 
 from __future__ import annotations
@@ -98,29 +98,38 @@ def of_array(name: str, path: Path, tiles: np.ndarray, gzip: bool) -> Case:
     return Case(name, source, bare, lambda row: np.ascontiguousarray(opened[row]))
 
 
-def in_runs(n_tiles: int, run: int, threads: int, work: Work) -> float:
-    """Seconds for all tiles in runs of neighbours."""
-    runs = [range(first, min(first + run, n_tiles)) for first in range(0, n_tiles, run)]
-    begin = time.perf_counter()
+@dataclass(frozen=True)
+class Spent:
+    """Seconds of all processors and by the clock."""
+
+    processor: float
+    clock: float
+
+    @classmethod
+    def on(cls, work: Callable[[], None]) -> Spent:
+        """What a piece of work takes."""
+        processor, clock = time.process_time(), time.perf_counter()
+        work()
+        return cls(time.process_time() - processor, time.perf_counter() - clock)
+
+
+def in_runs(n_tiles: int, run: int, threads: int, work: Work) -> None:
+    """All tiles in runs of neighbours."""
     with ThreadPoolExecutor(threads) as pool:
-        list(pool.map(work, runs))
-    return time.perf_counter() - begin
+        list(pool.map(work, [range(first, min(first + run, n_tiles)) for first in range(0, n_tiles, run)]))
 
 
-def loop_before(case: Case, threads: int) -> float:
-    """Seconds for all tiles, a future each, stacked to batches."""
-    begin = time.perf_counter()
+def loop_before(case: Case, threads: int) -> None:
+    """All tiles, a future each, stacked to batches."""
     with ThreadPoolExecutor(threads) as pool:
         for first in range(0, len(case.source), BATCH):
             rows = range(first, min(first + BATCH, len(case.source)))
             np.stack([future.result() for future in [pool.submit(case.before, row) for row in rows]])
-    return time.perf_counter() - begin
 
 
 def measured(case: Case, run: int, threads: int, rounds: int) -> str:
     """A row of the table."""
-    n_tiles = len(case.source)
-    rates, of_bare, of_before = [], [], []
+    n_tiles, spent = len(case.source), []
     with case.source.open() as tiles:
         batch = np.zeros((BATCH, *tiles.shape, 3), np.uint8)
 
@@ -133,27 +142,35 @@ def measured(case: Case, run: int, threads: int, rounds: int) -> str:
             assert not found.unreadable
             assert not found.other_size
 
-        for attempt in range(rounds + 1):
-            own = in_runs(n_tiles, run, threads, ours)
-            bare = in_runs(n_tiles, run, threads, lambda rows: case.bare(place(rows), rows))
-            before = loop_before(case, threads)
-            if attempt:  # the first fills the cache of the disk
-                rates.append(n_tiles / own)
-                of_bare.append(bare / own)
-                of_before.append(before / own)
-    return (
-        f"| {case.name} | {threads} | {statistics.median(rates):,.0f} | {statistics.median(of_bare):.0%} "
-        f"({min(of_bare):.0%} to {max(of_bare):.0%}) | {statistics.median(of_before):.1f} times "
-        f"({min(of_before):.1f} to {max(of_before):.1f}) |"
-    )
+        for _ in range(rounds + 1):
+            own = Spent.on(lambda: in_runs(n_tiles, run, threads, ours))
+            bare = Spent.on(lambda: in_runs(n_tiles, run, threads, lambda rows: case.bare(place(rows), rows)))
+            before = Spent.on(lambda: loop_before(case, threads))
+            spent.append((own, bare, before))
+    spent = spent[1:]  # the first fills the cache of the disk
+    cells = [
+        case.name,
+        f"{threads}",
+        f"{statistics.median(n_tiles / own.clock for own, _, _ in spent):,.0f}",
+        spread([bare.processor / own.processor for own, bare, _ in spent]),
+        spread([bare.clock / own.clock for own, bare, _ in spent]),
+        spread([before.processor / own.processor for own, _, before in spent]),
+        spread([before.clock / own.clock for own, _, before in spent]),
+    ]
+    return f"| {' | '.join(cells)} |"
+
+
+def spread(values: list[float]) -> str:
+    """Median and range."""
+    return f"{statistics.median(values):.2f} ({min(values):.2f} to {max(values):.2f})"
 
 
 def main() -> None:
     """All cases with one thread and with two."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("folder", nargs="?", type=Path, default=REAL)
-    parser.add_argument("--reads", type=int, default=3000)
-    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--reads", type=int, default=1000)
+    parser.add_argument("--rounds", type=int, default=9)
     parser.add_argument("--run", type=int, default=16, help="neighbouring tiles that are one task of the pool")
     settings = parser.parse_args()
 
@@ -174,7 +191,10 @@ def main() -> None:
             of_array("HDF5, one block, 96 px", folder / "plain.h5", pixels, gzip=False),
             of_array("HDF5, gzip, 96 px", folder / "gzip.h5", pixels, gzip=True),
         ]
-        print("| tiles | threads | tiles/s | of the bare decoder | of the loop before |\n|---|---|---|---|---|")
+        print(
+            "| tiles | threads | tiles/s | of the bare decoder, processor | clock | of the loop before, processor | clock |"
+        )
+        print("|---|---|---|---|---|---|---|")
         for case in cases:
             for threads in (1, 2):
                 print(measured(case, settings.run, threads, settings.rounds), flush=True)

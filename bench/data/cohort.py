@@ -19,14 +19,26 @@ from registry.card import ModelCard
 Labelled = TypeVar("Labelled", Samples, Bags)
 Item = TypeVar("Item")
 
-Part = tuple[int, int]  # k and n: the k-th, from 1 on, of n parts
-ALL: Part = (1, 1)
+Part = tuple[tuple[int, int], ...]  # k and n of the k-th, from 1 on, of n parts; of a part of this part; and so on
+ALL: Part = ()
 
 
-def in_part(items: Sequence[Item], part: Part) -> Sequence[Item]:
-    """Every n-th of the items from the k-th on, so that neighbours in a table, often alike, go to several parts."""
-    k, n = part
-    return items[k - 1 :: n]
+def in_part(items: Sequence[Item], part: Part, weight: Callable[[Item], int] = lambda item: 1) -> Sequence[Item]:
+    """The items of a part in their order, parts as alike in weight as they can be made one item after the other.
+
+    The heaviest item goes first, each to the part that is lightest so far (Graham 1969, longest processing time first);
+    items of one weight are dealt out in turn, so that neighbours in a table, often alike, go to several parts.
+    """
+    for k, n in part:
+        loads = [0] * n
+        own = []
+        for position in sorted(range(len(items)), key=lambda i: (-weight(items[i]), i)):
+            lightest = min(range(n), key=loads.__getitem__)
+            loads[lightest] += weight(items[position])
+            if lightest == k - 1:
+                own.append(position)
+        items = [items[position] for position in sorted(own)]
+    return items
 
 
 class Encoder(Protocol):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import urllib.parse
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -106,8 +107,8 @@ class SlideUnits:
         return Known(shards, unknown)
 
     def slides(self, part: Part = ALL) -> Sequence[Any]:
-        """The rows of the manifest's slides that belong to a part."""
-        return in_part(list(self.manifest.slides.itertuples()), part)
+        """The rows of the manifest's slides that belong to a part; a file's size stands for its tiles."""
+        return in_part(list(self.manifest.slides.itertuples()), part, lambda slide: _bytes(slide.path))
 
     def preview(self, slide: Any) -> Path | None:
         """Where the picture of a slide is, if pictures are drawn."""
@@ -229,6 +230,10 @@ def _not_corrupt() -> Iterator[None]:
 def _mpp(slide: Any) -> float | None:
     """Microns per level-0 pixel where the manifest says them."""
     return None if np.isnan(slide.mpp) else slide.mpp
+
+
+def _bytes(path: str) -> int:
+    return os.path.getsize(path) if os.path.exists(path) else 0
 
 
 def file_name(slide: str) -> str:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from bench.data.cohort import Known, Model, PixelPlan, gathered, in_part
+from bench.data.cohort import Known, Model, Part, PixelPlan, gathered, in_part
 from bench.data.stacked import Stacked
-from bench.embedding import Embedding, read_tokens, shards_of, tokens_path
+from bench.embedding import Embedding, Shard, read_tokens, shards_of, tokens_path
 from bench.protocols import Bags, Samples
 from bench.tasks import Manifest
 from bench.tiles import TileSource
@@ -42,9 +42,11 @@ class TileCohort:
         """All models see the same tiles, as they are stored."""
         side = max(self.manifest.task.tile_size or 0, *(model.card.preprocessing.tile_size for model in models))
         shards = shards_of(self.source, self._shard_tiles)
-        return [
-            PixelPlan(models, self.content, side, lambda part: ([*in_part(shards, part)], []), lambda: Known(shards))
-        ]
+
+        def make(part: Part) -> tuple[list[Shard], list[str]]:
+            return [*in_part(shards, part, lambda shard: len(shard.tiles))], []
+
+        return [PixelPlan(models, self.content, side, make, lambda: Known(shards))]
 
     def samples(self, embedding: Embedding) -> Samples:
         """All tiles that could be read."""

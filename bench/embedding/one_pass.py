@@ -187,11 +187,11 @@ class Pass:
         return [(target, batch.rows[run]) for target, run in own], chosen
 
     def _leave_out(self, batch: Batch, writer: Writer) -> None:
+        if batch.unreadable and self._how.on_corrupt != "skip":
+            raise batch.unreadable[min(batch.unreadable)]
         for source, _ in batch.unreadable:
             for target in self._targets[source].values():
                 writer.leave_out(target, 1)
-        if batch.unreadable and self._how.on_corrupt != "skip":
-            raise batch.unreadable[min(batch.unreadable)]
 
     def _fail(self, job: EmbeddingJob[Any], error: Exception) -> None:
         self._results[job.key].error = error

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+LONG_S = 10.0  # seconds of a pass from which on it is worth advice
+
 
 @dataclass
 class StageTimes:
@@ -115,7 +117,7 @@ class PassTimes:
         )
 
     def _advice(self, reading: float) -> str:
-        if self.data < 0.1 * self.wall:
+        if self.wall < LONG_S or self.data < 0.1 * self.wall:
             return ""
         if reading > 0.8:
             return ": more processor cores, or a larger workers=, would help"

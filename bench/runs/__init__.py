@@ -2,7 +2,8 @@
 
 from bench.runs.configuration import Settings, make_config
 from bench.runs.context import RunContext, to_stderr
-from bench.runs.evaluate import Outcome, best_device, embed_cohort, evaluate_plan, prepare, print_report, run
+from bench.runs.devices import devices_of
+from bench.runs.evaluate import Outcome, embed_cohort, evaluate_plan, prepare, print_report, run
 from bench.runs.plan import Plan, blocks_of
 from bench.runs.plan_text import plan_text
 
@@ -11,8 +12,8 @@ __all__ = [
     "Plan",
     "RunContext",
     "Settings",
-    "best_device",
     "blocks_of",
+    "devices_of",
     "embed_cohort",
     "evaluate_plan",
     "make_config",

@@ -60,8 +60,8 @@ def check_settings(config: BenchConfig) -> None:
     part_of(config)
 
 
-def part_of(config: BenchConfig) -> tuple[int, int]:
-    """Which of how many parts of the shards is embedded; (1, 1) is all.
+def part_of(config: BenchConfig) -> tuple[tuple[int, int], ...]:
+    """Which of how many parts of the shards is embedded; several are parts of parts, and none is all.
 
     Raises
     ------
@@ -69,13 +69,14 @@ def part_of(config: BenchConfig) -> tuple[int, int]:
         If `part` is not of the form K/N, or other steps than embed are taken.
     """
     if config.part is None:
-        return 1, 1
-    found = PART.fullmatch(config.part)
-    if not found or int(found[1]) > int(found[2]):
+        return ()
+    found = [PART.fullmatch(part) for part in config.part.split(" ")]
+    parts = tuple((int(match[1]), int(match[2])) for match in found if match)
+    if len(parts) < len(found) or any(k > n for k, n in parts):
         raise UserError(f"part={config.part} must be K/N, the K-th of N parts of the shards, such as part=2/4.")
     if set(config.steps) != {Step.embed}:
         raise UserError(f"part={config.part} embeds a part of the shards only: set steps=[embed] with it.")
-    return int(found[1]), int(found[2])
+    return parts
 
 
 def check_named(key: str, config: BenchConfig) -> None:

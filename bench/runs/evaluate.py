@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import functools
-import os
 import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -19,13 +18,12 @@ from bench.embedding import Embedding, EmbeddingSettings, encode, missing_shards
 from bench.protocols import Bags, Samples
 from bench.runs.checks import check_settings, check_writable, part_of
 from bench.runs.context import RunContext
+from bench.runs.devices import devices_of, memory_for_weights, n_processors, run_on, usual_batch_size
 from bench.runs.fit import Run, sentence_of
 from bench.runs.models import models_of
 from bench.runs.plan import ModelWork, Plan, TaskPlan, blocks_of, counted_samples, make_plan
 from bench.runs.plan_text import plan_text
 from registry.errors import UserError
-
-MEMORY_SHARE = 0.6  # of a device's free memory, for the weights of one pass; the rest is for activations
 
 
 class FeaturesMissing(UserError):
@@ -84,12 +82,34 @@ def evaluate_plan(context: RunContext) -> Outcome:
         check_writable(folder, option)
     plan = prepare(context)
     failures = [*plan.failures]
+    devices = devices_of(context.config)
+    if Step.embed in context.config.steps and len(devices) > 1 and _is_incomplete(plan):
+        run_on(devices, context, embed_part)
     for task in plan.tasks:
         context.say(f"{task.task.name}: {counted_samples(task.cohort)}{task.left_out}")
         failures += [run.fail(error) for run, error in task.failed]
         for part, work in task.passes:
             failures += _run_pass(context, task, part, work)
     return Outcome(plan, list(dict.fromkeys(failures)))
+
+
+def _is_incomplete(plan: Plan) -> bool:
+    """Whether features may be missing in the cache, as far as is known without laying the grid of any slide."""
+    for task in plan.tasks:
+        for part, work in task.passes:
+            known = part.known()
+            if known.unknown or any(missing_shards(own.tiles, known.shards) for own in work):
+                return True
+    return False
+
+
+def embed_part(config: BenchConfig, device: str, threads: int, progress: bool) -> None:
+    """Embed on one of several devices, in a process of its own: what is missing afterwards is the caller's to name."""
+    import torch
+
+    torch.set_num_threads(threads)
+    with contextlib.suppress(UserError, KeyboardInterrupt):
+        evaluate_plan(RunContext(config, device, progress))
 
 
 def run(config: BenchConfig) -> None:
@@ -101,7 +121,7 @@ def run(config: BenchConfig) -> None:
         At the end, if anything failed; all that could be computed is in the results by then.
     """
     check_settings(config)
-    context = RunContext(config, config.device or best_device())
+    context = RunContext(config, devices_of(config)[0])
     steps = set(config.steps)
     if steps == {Step.plan}:
         with _nothing_written(context) as context:
@@ -203,10 +223,10 @@ def _embed(
     """The features of the tiles by each model or, by a slide encoder, of the slides."""
     config = context.config
     how = EmbeddingSettings(
-        batch_size=config.batch_size or _batch_size(context.device, part.tile_size),
-        workers=config.workers or os.cpu_count() or 1,
+        batch_size=config.batch_size or usual_batch_size(context.device, part.tile_size),
+        workers=config.workers or n_processors(),
         on_corrupt=config.on_corrupt.value,
-        memory_bytes=_memory_bytes(context),
+        memory_bytes=memory_for_weights(context),
         find_batch_size=config.batch_size is None,
         progress=context.progress,
         say=context.say,
@@ -266,33 +286,3 @@ def _name_costly_baselines(context: RunContext, embeddings: dict[ModelWork, Embe
 def _samples(cohort: Cohort, embedding: Embedding, bags: bool) -> Samples | Bags:
     """What a head takes: bags of tiles, or a vector each."""
     return cohort.bags(embedding) if bags else cohort.samples(embedding)
-
-
-def _batch_size(device: str, side: int) -> int:
-    """As many pixels as 256 tiles of 256 px on a GPU, an eighth of it on a CPU: one region of 4,096 px is a batch."""
-    share = min(1.0, (256 / side) ** 2) if side else 1.0
-    return max(1, round((256 if device.startswith("cuda") else 32) * share))
-
-
-def _memory_bytes(context: RunContext) -> int | None:
-    """What the weights of one pass may take together on the device."""
-    if context.config.memory_gib is not None:
-        return int(context.config.memory_gib * 2**30)
-    if context.device.startswith("cuda"):
-        import torch
-
-        try:
-            free, _ = torch.cuda.mem_get_info(torch.device(context.device))
-        except (AssertionError, RuntimeError):  # no such device, as loading the first model says in a sentence
-            return None
-        return int(free * MEMORY_SHARE)
-    if hasattr(os, "sysconf") and "SC_AVPHYS_PAGES" in os.sysconf_names:
-        return int(os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") * MEMORY_SHARE)
-    return None
-
-
-def best_device() -> str:
-    """A GPU where there is one."""
-    import torch
-
-    return "cuda" if torch.cuda.is_available() else "cpu"

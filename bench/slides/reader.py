@@ -9,6 +9,7 @@ import numpy as np
 from jaxtyping import UInt8
 
 from bench.slides.pixels import UnreadableRegion
+from bench.slides.resampling import Resample, Resampler
 from bench.slides.slide import Slide, open_slide
 from bench.slides.tiling import Grid
 from bench.tiles import Exceptions
@@ -21,10 +22,13 @@ class SlideTiles:
     ----------
     slide : Slide
     grid : Grid
+    resample : {"exact", "fast"}
+        How windows that are not of the tile's size are brought to it (`bench.slides.resampling`).
     """
 
-    def __init__(self, slide: Slide, grid: Grid):
+    def __init__(self, slide: Slide, grid: Grid, resample: Resample = "exact"):
         self.slide, self.grid = slide, grid
+        self._resampler = Resampler(slide, grid.level, grid.window, grid.size, resample)
 
     def __len__(self) -> int:
         return len(self.grid)
@@ -64,10 +68,7 @@ class SlideTiles:
         grid, (x, y) = self.grid, self.grid.coords[row].tolist()
         fx, fy = self.slide.downsample(grid.level)
         place = (round(x / fx), round(y / fy))
-        if grid.window == (grid.size, grid.size):
-            self.slide.read_into(out, *place, grid.level)
-            return
-        out[...] = resize(self.slide.read_region(*place, grid.level, *grid.window), grid.size)
+        self._resampler.read_into(out, *place)
 
 
 class SlideFileTiles:
@@ -79,10 +80,12 @@ class SlideFileTiles:
     mpp : float or None
         Microns per level-0 pixel, where the file does not say or is wrong.
     grid : Grid
+    resample : {"exact", "fast"}
+        As for `SlideTiles`.
     """
 
-    def __init__(self, path: str, mpp: float | None, grid: Grid):
-        self.path, self.mpp, self.grid = path, mpp, grid
+    def __init__(self, path: str, mpp: float | None, grid: Grid, resample: Resample = "exact"):
+        self.path, self.mpp, self.grid, self.resample = path, mpp, grid, resample
 
     def __len__(self) -> int:
         return len(self.grid)
@@ -91,13 +94,4 @@ class SlideFileTiles:
     def open(self) -> Iterator[SlideTiles]:
         """Open the slide. Raises as `bench.slides.open_slide`."""
         with open_slide(self.path, self.mpp) as slide:
-            yield SlideTiles(slide, self.grid)
-
-
-def resize(window: UInt8[np.ndarray, "height width 3"], size: int) -> UInt8[np.ndarray, "size size 3"]:
-    """Bicubic with antialiasing, as PIL's BICUBIC to within two grey levels, in a seventh of its time."""
-    import torch
-
-    pixels = torch.from_numpy(window).permute(2, 0, 1)[None]
-    small = torch.nn.functional.interpolate(pixels, size=(size, size), mode="bicubic", antialias=True)
-    return small[0].permute(1, 2, 0).numpy()
+            yield SlideTiles(slide, self.grid, self.resample)

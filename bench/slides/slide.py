@@ -14,9 +14,10 @@ from PIL import Image
 from tifffile import TiffPage
 
 from bench.slides import screening
-from bench.slides.direct import TiffPixels, TileTable, is_colour, is_fast
+from bench.slides.direct import TiffPixels
 from bench.slides.pixels import OpenSlidePixels, PixelSource, UnreadableRegion
 from bench.slides.resolution import true_mpp
+from bench.slides.tile_table import TileTable, is_colour, is_fast
 from registry.errors import UserError
 
 DIRECT_VENDORS = ("aperio", "generic-tiff")  # whose OpenSlide levels are pages of the TIFF, tile for tile
@@ -96,9 +97,13 @@ class Slide:
         self.read_into(out, x, y, level)
         return out
 
-    def read_into(self, out: UInt8[np.ndarray, "height width 3"], x: int, y: int, level: int) -> None:
-        """`read_region` into an array of the window's size."""
-        self._pixels.read_into(out, x, y, self._checked(level))
+    def read_into(self, out: UInt8[np.ndarray, "height width 3"], x: int, y: int, level: int, block: int = 1) -> None:
+        """`read_region` into an array of the window's size.
+
+        With a `block` of 2, 4 or 8 the level is read as the means of so many px a side: x, y and the size of `out` are
+        in blocks, counted from the level's corner.
+        """
+        self._pixels.read_into(out, x, y, self._checked(level), block)
 
     def thumbnail(
         self, mpp: float, threads: int | None = None, unreadable: list[tuple[int, int, int, int]] | None = None

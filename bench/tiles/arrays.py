@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import os
+import threading
+from collections import OrderedDict
+from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
 
@@ -13,6 +16,7 @@ from jaxtyping import UInt8
 
 CHUNK_CACHE = 64 << 20  # bytes of decompressed chunks a file; HDF5's own 1 MB is less than one chunk of 64 tiles
 CHUNK_SLOTS = 10_007  # a prime, as HDF5's manual advises
+IDLE_FILES = 8  # open though no thread reads them, of a dataset that has a file a slide
 
 
 class ImageArray:
@@ -91,6 +95,51 @@ class ImageArray:
             if count == 0:
                 raise OSError("the file ends before it")
             into, at = into[count:], at + count
+
+
+class OpenArrays:
+    """The arrays of several files, opened when they are first read; safe to use from several threads."""
+
+    def __init__(self) -> None:
+        self._open: OrderedDict[str, tuple[ImageArray, int]] = OrderedDict()  # with how many read it; used last at end
+        self._failed: dict[str, Exception] = {}
+        self._lock = threading.Lock()
+
+    @contextlib.contextmanager
+    def reading(self, path: str) -> Iterator[ImageArray]:
+        """The array of a file, open for as long as the block lasts.
+
+        Raises
+        ------
+        OSError, ValueError, KeyError, RuntimeError
+            If it cannot be opened; the same each time.
+        """
+        with self._lock:
+            if path in self._failed:
+                raise self._failed[path].with_traceback(None)
+            if path not in self._open:
+                try:
+                    self._open[path] = ImageArray(path), 0
+                except (OSError, ValueError, KeyError, RuntimeError) as error:
+                    self._failed[path] = error
+                    raise
+            array, readers = self._open[path]
+            self._open[path] = array, readers + 1
+            self._open.move_to_end(path)
+        try:
+            yield array
+        finally:
+            with self._lock:
+                self._open[path] = array, self._open[path][1] - 1
+                idle = [path for path, (_, readers) in self._open.items() if not readers]
+                for path in idle[:-IDLE_FILES]:
+                    self._open.pop(path)[0].close()
+
+    def close(self) -> None:
+        """Close all files; none may be read any more."""
+        with self._lock:
+            while self._open:
+                self._open.popitem()[1][0].close()
 
 
 def _image_array(file: h5py.File) -> h5py.Dataset:

@@ -1,21 +1,26 @@
 """One image file of a tile, decoded straight into its place in a batch.
 
-JPEG is decoded by libjpeg-turbo through simplejpeg, with the pixels of Pillow, which uses the same library, and without
-Pillow's work beside it. Whatever simplejpeg refuses or warns of goes to Pillow, whose pixels and errors hold.
+The common formats have decoders without Pillow's work beside the decoding, and with its pixels: JPEG is decoded by
+libjpeg-turbo, the library that Pillow uses, through simplejpeg. Whatever they refuse or warn of goes to Pillow, whose
+pixels and errors hold. Formats are told by their first bytes.
 """
 
 from __future__ import annotations
 
+import contextlib
 import io
+from collections.abc import Callable
 
 import numpy as np
 import simplejpeg
 from jaxtyping import UInt8
 
+from bench.tiles import png, tiff
 from bench.tiles.decode import UNREADABLE, check_claim, decode_image, decode_tile
 
-JPEG = b"\xff\xd8\xff"
 COLOURS = ("YCbCr", "Gray", "RGB")  # of JPEG; the others are converted by Pillow's own rules
+
+Decoder = Callable[[np.ndarray, bytes], np.ndarray]
 
 
 def read_image_into(
@@ -30,9 +35,9 @@ def read_image_into(
     """
     try:
         with open(path, "rb") as file:
-            if file.peek(len(JPEG))[: len(JPEG)] == JPEG:
-                return _jpeg_into(out, file.read())
-            return placed(out, decode_image(file))
+            if _decoder(file.peek(LONGEST)) is None:  # it may be anything, and large
+                return placed(out, decode_image(file))
+            return decode_into(out, file.read())
     except UNREADABLE:
         return placed(out, decode_tile(path))  # what Pillow makes of the file itself, or its error
 
@@ -47,30 +52,44 @@ def decode_into(
     one of `bench.tiles.decode.UNREADABLE`
         If they are no 8-bit image; `out` may be filled in part.
     """
-    if encoded[: len(JPEG)] == JPEG:
-        try:
-            return _jpeg_into(out, encoded)
-        except (ValueError, RuntimeError):
-            pass
+    decoder = _decoder(encoded)
+    if decoder is not None:
+        with contextlib.suppress(ValueError, RuntimeError):
+            return placed(out, decoder(out, encoded))
     return placed(out, decode_image(io.BytesIO(encoded)))
 
 
 def placed(
     out: UInt8[np.ndarray, "height width 3"], tile: UInt8[np.ndarray, "other_height other_width 3"]
 ) -> UInt8[np.ndarray, "other_height other_width 3"] | None:
-    """Copy a tile to its place, or give it back where it is of another size."""
+    """Copy a tile to its place if it is not there, or give it back where it is of another size."""
+    if tile is out:
+        return None
     if tile.shape != out.shape:
         return tile
     out[...] = tile
     return None
 
 
-def _jpeg_into(out: np.ndarray, encoded: bytes) -> np.ndarray | None:
+def _jpeg(out: np.ndarray, encoded: bytes) -> np.ndarray:
+    """A JPEG, in `out` where this is of its size and contiguous; ValueError if simplejpeg refuses or warns of it."""
     height, width, colours, _ = simplejpeg.decode_jpeg_header(encoded)
     if colours not in COLOURS:
         raise ValueError(f"colours {colours}")
     if (height, width) == out.shape[:2] and out.flags.c_contiguous:
         simplejpeg.decode_jpeg(encoded, "RGB", buffer=out)
-        return None
+        return out
     check_claim(height, width, len(encoded))
-    return placed(out, simplejpeg.decode_jpeg(encoded, "RGB"))
+    return simplejpeg.decode_jpeg(encoded, "RGB")
+
+
+DECODERS: tuple[tuple[bytes, Decoder], ...] = (
+    (b"\xff\xd8\xff", _jpeg),
+    (png.SIGNATURE, png.decode_plain),
+    *((head, tiff.decode_plain) for head in tiff.ORDERS),
+)
+LONGEST = max(len(head) for head, _ in DECODERS)
+
+
+def _decoder(encoded: bytes) -> Decoder | None:
+    return next((decoder for head, decoder in DECODERS if encoded.startswith(head)), None)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import os
+import shutil
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -18,6 +19,7 @@ from bench.files import atomic_write, digest, stamp, unwritable
 from bench.tiles.pack_file import Damaged, Index, read_entries, read_index, write_pack
 from registry.errors import UserError
 
+SWITCH_OFF = "cache=DIR, or set pack=false"
 ABANDONED_AFTER_S = 24 * 3600  # a temporary file this old has no living writer
 
 
@@ -92,13 +94,24 @@ class Pack:
         of_tiles = [stamps[path] for path in self._paths]
         try:
             self._sweep()
+            self._check_room(sum(int(stamps[path].partition("-")[0]) for path in set(images) if path))
             with atomic_write(self.file) as temporary:
                 write_pack(temporary, self._source, self._ids, images, of_tiles, progress=self._progress)
                 after = {path: stamp(path) for path in stamps}
                 if self._digest_of(stamps) != self._source or after != stamps:
                     raise UserError("Image files of the dataset changed since the run began: run it again.")
         except OSError as error:
-            raise unwritable(self.file, error, "cache=DIR, or set pack=false") from error
+            raise unwritable(self.file, error, SWITCH_OFF) from error
+
+    def _check_room(self, wanted: int) -> None:
+        """Refuse what cannot fit before hours of reading."""
+        self._folder.mkdir(parents=True, exist_ok=True)
+        free = shutil.disk_usage(self._folder).free
+        if wanted > free:
+            raise UserError(
+                f"The image files of the dataset take {wanted / 2**30:.1f} GiB packed and the disk of {self._folder} "
+                f"has {free / 2**30:.1f} GiB left: make room, name another folder with {SWITCH_OFF}."
+            )
 
     def _sweep(self) -> None:
         """Remove what killed writers left behind: nothing reads such files, and they are large."""

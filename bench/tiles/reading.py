@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-import threading
 from collections.abc import Iterator, Sequence
 
 import numpy as np
 from jaxtyping import UInt8
 
-from bench.tiles.arrays import ImageArray
+from bench.tiles.arrays import ImageArray, OpenArrays
 from bench.tiles.batch import Exceptions
 from bench.tiles.decode import UNREADABLE, unreadable
 from bench.tiles.images import decode_into, placed, read_image_into
@@ -36,15 +35,13 @@ class OpenFiles:
         self, paths: Sequence[str], indices: Sequence[int], pack: OpenPack | None = None, packed_from: int = 0
     ):
         self._paths, self._indices, self._pack, self._packed_from = paths, indices, pack, packed_from
-        self._opened = contextlib.ExitStack()
-        self._arrays: dict[str, ImageArray | BaseException] = {}
-        self._lock = threading.Lock()
+        self._arrays = OpenArrays()
         self._first_row, self._first_tile = -1, NOTHING
         self.shape = self._first_shape()
 
     def close(self) -> None:
         """Close the HDF5 files."""
-        self._opened.close()
+        self._arrays.close()
 
     def read_into(self, out: UInt8[np.ndarray, "tile height width 3"], rows: range) -> Exceptions:
         """Fill ``out[i]`` with row ``rows[i]``; what is not filled is in the exceptions."""
@@ -59,7 +56,7 @@ class OpenFiles:
                 try:
                     other = self._read_image(out[row - rows.start], row, encoded)
                 except UserError as error:
-                    failed[row] = error
+                    failed[row] = UserError(str(error))  # the traceback of the other one would keep the batch alive
                 else:
                     if other is not None:
                         others[row] = other
@@ -68,8 +65,7 @@ class OpenFiles:
     def _first_shape(self) -> tuple[int, int]:
         for row, (path, index) in enumerate(zip(self._paths, self._indices, strict=True)):
             if index >= 0:
-                array = self._array(path)
-                if isinstance(array, ImageArray) and 0 not in array.shape:
+                with contextlib.suppress(*UNREADABLE), self._arrays.reading(path) as array:
                     return array.shape
                 continue
             try:
@@ -112,33 +108,33 @@ class OpenFiles:
     ) -> None:
         """Neighbours of one array in one read, and one by one where that fails, so that only the damaged ones fail."""
         path = self._paths[rows.start]
-        array = self._array(path)
-        if isinstance(array, BaseException):
-            failed |= {row: unreadable(path, self._indices[row], array) for row in rows}
-            return
-        fits = array.shape == out.shape[1:3]
         try:
-            tiles = out if fits else np.empty((len(rows), *array.shape, 3), np.uint8)
-            array.read_into(tiles, self._indices[rows.start])
-        except UNREADABLE:
-            for row, place in zip(rows, out, strict=True):
+            with self._arrays.reading(path) as array:
+                fits = array.shape == out.shape[1:3]
+                tiles = out if fits else np.empty((len(rows), *array.shape, 3), np.uint8)
                 try:
-                    other = placed(place, array.row(self._indices[row]))
-                except UNREADABLE as error:
-                    failed[row] = unreadable(path, self._indices[row], error)
+                    array.read_into(tiles, self._indices[rows.start])
+                except UNREADABLE:
+                    self._read_row_by_row(out, rows, array, failed, others)
                 else:
-                    if other is not None:
-                        others[row] = other
-        else:
-            if not fits:
-                others |= zip(rows, tiles, strict=True)
+                    if not fits:
+                        others |= zip(rows, tiles, strict=True)
+        except UNREADABLE as error:
+            failed |= {row: unreadable(path, self._indices[row], error) for row in rows}
 
-    def _array(self, path: str) -> ImageArray | BaseException:
-        """The open array of a file, or why it cannot be opened."""
-        with self._lock:
-            if path not in self._arrays:
-                try:
-                    self._arrays[path] = self._opened.enter_context(ImageArray(path))
-                except UNREADABLE as error:
-                    self._arrays[path] = error
-            return self._arrays[path]
+    def _read_row_by_row(
+        self,
+        out: np.ndarray,
+        rows: range,
+        array: ImageArray,
+        failed: dict[int, UserError],
+        others: dict[int, np.ndarray],
+    ) -> None:
+        for row, place in zip(rows, out, strict=True):
+            try:
+                other = placed(place, array.row(self._indices[row]))
+            except UNREADABLE as error:
+                failed[row] = unreadable(self._paths[row], self._indices[row], error)
+            else:
+                if other is not None:
+                    others[row] = other

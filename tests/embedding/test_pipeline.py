@@ -86,6 +86,15 @@ def test_nothing_is_loaded_for_shards_that_are_made_one_by_one_and_stand(tmp_pat
     np.testing.assert_allclose(made.features(), expected(source), rtol=1e-3)
 
 
+def test_a_shard_with_a_tile_that_cannot_be_read_leaves_no_file(tmp_path, source):
+    """Its other tiles are all there when the error comes, and a file with a gap would be taken for complete."""
+    open(source.paths[9], "wb").close()
+    job = make_job(tmp_path, Means())
+    with pytest.raises(UserError, match=r"009\.png"):
+        embed_one(shards_of(source, 5), job)
+    assert contents(job.folder).keys() == {"000000000-000000005.h5"}
+
+
 @pytest.mark.parametrize("lazy", [False, True])
 def test_models_that_lack_different_shards(tmp_path, source, lazy):
     first, second = Means(), Means(2.0)

@@ -239,13 +239,16 @@ def opened(monkeypatch):
 def test_parts_of_slides_together_leave_the_cache_of_one_run(slides, tmp_path, opened):
     """Slides 0 to 4 of which 4 is truncated; each part opens its own only."""
     models = "[means,slide_means]"
-    for k, own in ((1, {"0", "2", "4"}), (2, {"1", "3"})):
+    parts = []
+    for k in (1, 2):
         opened.clear()
         done = run(tmp_path, slides, f"part={k}/2", step=["embed"], model=models)
         assert done.returncode == 0, done.stderr
-        assert set(opened) == own
+        parts.append(set(opened))
         assert stored(tmp_path, "means") == stored(tmp_path, "slide_means")
         assert len(stored(tmp_path, "means")) == 2 * k
+    assert parts[0] | parts[1] == set("01234")
+    assert not parts[0] & parts[1]
     assert {path.stem for path in tmp_path.glob("results/previews/slides/*/*.jpg")} == set("0123")
     assert not list(tmp_path.glob("results/previews/slides/*.jpg")), (
         "the sheet of a part would be of the cohort by name"
@@ -273,7 +276,7 @@ def test_fit_after_some_parts_names_every_model_of_the_missing_features(slides, 
         refused(done, f"The features of {model} on slides are not", f"embed task=slides model={model}`")
     assert len([line for line in done.stderr.splitlines() if line.startswith("pfmbench: ")]) == 2
     assert not row_files(tmp_path)
-    assert stored(tmp_path, "means") == {"0.h5", "2.h5"}
+    assert len(stored(tmp_path, "means")) == 2
 
 
 def test_a_part_without_a_usable_slide_is_no_error(slides, tmp_path):

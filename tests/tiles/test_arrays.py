@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bench.tiles import TileSource, decode_tile
+from bench.tiles.arrays import IDLE_FILES
 
 N = 23
 LAYOUTS = {
@@ -151,6 +152,27 @@ def test_files_are_closed_after_reading(tmp_path):
     assert open_here(tmp_path / "none.h5") == 0
     with h5py.File(path, "r+") as file:
         file["x"][0] = 0  # HDF5 refuses to write what is open for reading
+
+
+@pytest.mark.skipif(not os.path.isdir("/proc/self/fd"), reason="counts descriptors as Linux lists them")
+def test_a_file_a_slide_leaves_few_open(tmp_path):
+    """Each file is read by rows that lie apart, from several threads, and opened again where it was closed."""
+    n_files = 3 * IDLE_FILES
+    paths = [write(tmp_path / f"{i}.h5", tiles_of(6) + np.uint8(i)) for i in range(n_files)]
+    order = [(i, row) for row in range(6) for i in range(n_files)]
+    source = TileSource([str(k) for k in range(len(order))], [paths[i] for i, _ in order], [row for _, row in order])
+    before, out = len(os.listdir("/proc/self/fd")), np.zeros((len(order), 8, 9, 3), np.uint8)
+    with source.open() as tiles, ThreadPoolExecutor(4) as pool:
+
+        def some(first):
+            found = tiles.read_into(out[first : first + 9], range(first, first + 9))
+            return len(found.unreadable), len(os.listdir("/proc/self/fd"))
+
+        for unreadable, descriptors in pool.map(some, range(0, len(order), 9)):
+            assert unreadable == 0
+            assert descriptors - before <= 2 * (IDLE_FILES + 4 + 1) + 4
+    np.testing.assert_array_equal(out, [tiles_of(6)[row] + np.uint8(i) for i, row in order])
+    assert len(os.listdir("/proc/self/fd")) == before
 
 
 @pytest.mark.parametrize("layout", LAYOUTS)

@@ -6,15 +6,19 @@ import resource
 import struct
 import subprocess
 import sys
+import zlib
 
+import imagecodecs
 import numpy as np
 import pytest
 import simplejpeg
+import tifffile
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from bench.tiles import TileSource, decode_tile
+from bench.tiles import TileSource, decode_tile, images
+from bench.tiles.decode import decode_image
 from bench.tiles.images import decode_into, read_image_into
 from registry.errors import UserError
 
@@ -38,6 +42,23 @@ def ycck(pixels):
     data = encoded(pixels, mode="CMYK")
     at = data.index(b"Adobe") + len(b"Adobe") + 6
     return data[:at] + b"\x02" + data[at + 1 :]
+
+
+def tiff(pixels, **options):
+    file = io.BytesIO()
+    tifffile.imwrite(file, pixels, photometric="rgb", **options)
+    return file.getvalue()
+
+
+def png(pixels, **chunks):
+    """A PNG with further chunks behind its header, such as tRNS."""
+    data = encoded(pixels, "PNG")
+    extra = b"".join(chunk(name.encode(), body) for name, body in chunks.items())
+    return data[:33] + extra + data[33:]
+
+
+def chunk(name, body):
+    return struct.pack(">I", len(body)) + name + body + struct.pack(">I", zlib.crc32(name + body))
 
 
 def exif(orientation):
@@ -67,6 +88,14 @@ MADE = {
     "bytes behind the end": JPEG + b"\0\xff\xd9 and more" * 9,
     "two pictures, MPO": encoded(PIXELS, "MPO", save_all=True, append_images=[Image.fromarray(PIXELS[::-1])]),
     "PNG": encoded(PIXELS, "PNG"),
+    "PNG, resolution, text": png(PIXELS, pHYs=struct.pack(">IIB", 2000, 2000, 1), tEXt=b"Author\0scanner"),
+    "PNG, a colour is clear": png(PIXELS, tRNS=struct.pack(">3H", *PIXELS[3, 4].tolist())),
+    "PNG, profile": encoded(PIXELS, "PNG", icc_profile=b"profile" * 9),
+    "PNG, grey": encoded(PIXELS, "PNG", "L"),
+    "PNG, two levels": encoded(PIXELS, "PNG", "1"),
+    "PNG, 16 bits": imagecodecs.png_encode(PIXELS.astype(np.uint16) * 257),
+    "PNG of another library": imagecodecs.png_encode(PIXELS),
+    "PNG, bytes behind the end": encoded(PIXELS, "PNG") + b"more" * 9,
     "PNG, palette": encoded(PIXELS, "PNG", "P"),
     "PNG, transparent": encoded(PIXELS, "PNG", "RGBA"),
     "WebP": encoded(PIXELS, "WEBP"),
@@ -74,7 +103,26 @@ MADE = {
         f"TIFF, {name}": encoded(PIXELS, "TIFF", compression=name)
         for name in ("raw", "packbits", "tiff_lzw", "tiff_adobe_deflate", "jpeg")
     },
+    "TIFF, strips, big-endian": tiff(PIXELS, rowsperstrip=7, byteorder=">"),
+    "TIFF, strips, PackBits": tiff(PIXELS, rowsperstrip=7, compression="packbits"),
+    "TIFF, BigTIFF": tiff(PIXELS, bigtiff=True),
+    "TIFF, tiled": tiff(PIXELS, tile=(32, 48)),
+    "TIFF, planes": tiff(np.moveaxis(PIXELS, -1, 0), planarconfig="separate"),
+    "TIFF, two pictures": tiff(np.stack([PIXELS, PIXELS[::-1]])),
+    "TIFF, turned": tiff(PIXELS, extratags=[(274, 3, 1, 3, True)]),
+    "TIFF, transparent": tiff(np.dstack([PIXELS, PIXELS[..., :1]]), extrasamples=["unassalpha"]),
+    "TIFF, grey": encoded(PIXELS, "TIFF", "L"),
 }
+PNG, TIFF = MADE["PNG"], MADE["TIFF, strips, PackBits"]
+with tifffile.TiffFile(io.BytesIO(TIFF)) as opened:
+    STRIP = opened.pages[0].dataoffsets[0]
+
+
+def resized_png(data, height, width):
+    """The same PNG with another size in its header, which has the right check sum."""
+    return data[:8] + chunk(b"IHDR", struct.pack(">II", width, height) + data[24:29]) + data[33:]
+
+
 DAMAGED = {
     "truncated": JPEG[: len(JPEG) // 2],
     "truncated in the header": JPEG[:200],
@@ -83,6 +131,15 @@ DAMAGED = {
     "zeros in the middle": JPEG[:900] + bytes(300) + JPEG[1200:],
     "restart markers out of order": MADE["restart markers"].replace(b"\xff\xd3", b"\xff\xd6"),
     "no pixels": JPEG[:2],
+    "PNG, truncated": PNG[: len(PNG) // 2],
+    "PNG, last chunk missing": PNG[:-12],
+    "PNG, a byte changed": PNG[:500] + b"?" + PNG[501:],
+    "PNG, fewer rows than it says": resized_png(PNG, 70, 83),
+    "PNG, more rows than it says": resized_png(PNG, 40, 83),
+    "PNG, claims to be huge": resized_png(PNG, 90_000, 90_000),
+    "TIFF, truncated": TIFF[: len(TIFF) // 2],
+    "TIFF, a run that is longer": TIFF[:STRIP] + b"\x7f" + TIFF[STRIP + 1 :],
+    "TIFF, a run that is shorter": TIFF[:STRIP] + b"\x01" + TIFF[STRIP + 1 :],
     "empty": b"",
     "text": b"not an image",
     "JPEG that is text": b"\xff\xd8\xff not an image",
@@ -149,6 +206,41 @@ def test_jpeg_of_every_size_and_setting_is_pillows(size, mode, quality, subsampl
     out = np.zeros((*size, 3), np.uint8)
     assert decode_into(out, data) is None
     np.testing.assert_array_equal(out, np.asarray(Image.open(io.BytesIO(data)).convert("RGB")))
+
+
+@settings(max_examples=60)
+@given(
+    st.tuples(st.integers(1, 70), st.integers(1, 70)),
+    st.sampled_from(["RGB", "L", "RGBA"]),
+    st.integers(1, 80),
+    st.sampled_from([None, "packbits"]),
+    st.sampled_from("<>"),
+    st.integers(0, 9),
+)
+def test_tiff_and_png_of_every_size_are_pillows(size, mode, rows, compression, byteorder, level):
+    pixels = np.asarray(Image.fromarray(picture(*size)).convert(mode))
+    strips = {"rowsperstrip": rows, "compression": compression, "byteorder": byteorder}
+    for data in (
+        tiff(pixels, **strips, **({"extrasamples": ["unassalpha"]} if mode == "RGBA" else {}))
+        if mode != "L"
+        else encoded(pixels, "TIFF", "L"),
+        encoded(picture(*size), "PNG", mode, compress_level=level),
+    ):
+        out = np.zeros((*size, 3), np.uint8)
+        assert decode_into(out, data) is None
+        np.testing.assert_array_equal(out, decode_image(io.BytesIO(data)))
+
+
+def test_the_common_formats_need_no_pillow(tmp_path, shared, monkeypatch):
+    def refuse(*_):
+        raise AssertionError("Pillow is called")
+
+    monkeypatch.setattr(images, "decode_image", refuse)
+    monkeypatch.setattr(images, "decode_tile", refuse)
+    for name in ("JPEG 4:2:0", "4:4:4", "grey", "progressive", "PNG", "PNG, resolution, text", "TIFF, raw"):
+        assert decode_into(np.empty((61, 83, 3), np.uint8), MADE[name.removeprefix("JPEG ")]) is None
+    for path in [str(path) for path in (shared / "data/nct_crc_sample").rglob("*.*")]:
+        assert read_image_into(np.empty((224, 224, 3), np.uint8), path) is None
 
 
 @settings(max_examples=150)

@@ -1,5 +1,8 @@
 """Runs of rows of an open source: nothing depends on how long they are, and odd tiles are beside the batch."""
 
+import gc
+import weakref
+
 import h5py
 import numpy as np
 import pytest
@@ -77,6 +80,20 @@ def test_a_source_of_which_nothing_can_be_read_says_so_for_every_row(tmp_path):
         assert tiles.shape == (0, 0)
         found = tiles.read_into(np.empty((3, 0, 0, 3), np.uint8), range(3))
     assert [f"{row}.jpg cannot be read" in str(error) for row, error in found.unreadable.items()] == [True] * 3
+
+
+def test_errors_do_not_keep_the_batch_alive(mixed, tmp_path):
+    (tmp_path / "text.h5").write_text("not HDF5")
+    paths, indices = [*mixed.paths, str(tmp_path / "text.h5")], [*mixed.indices, 3]
+    with TileSource([str(i) for i in range(N + 1)], paths, indices).open() as tiles:
+        batch = np.zeros((N + 1, *tiles.shape, 3), np.uint8)
+        alive = weakref.ref(batch)
+        found = tiles.read_into(batch, range(N + 1))
+        del batch
+        gc.collect()
+        tiles.read_into(np.zeros((1, *tiles.shape, 3), np.uint8), range(N, N + 1))
+        assert alive() is None
+    assert sorted(found.unreadable) == [0, 5, 13, 16, 18, N]
 
 
 def test_the_tile_that_gives_the_size_is_decoded_once(tmp_path, monkeypatch):

@@ -4,6 +4,7 @@ import errno
 import os
 import time
 from concurrent.futures import ThreadPoolExecutor
+from types import SimpleNamespace
 
 import h5py
 import numpy as np
@@ -194,6 +195,15 @@ def test_a_full_disk_is_one_sentence(tmp_path, source, monkeypatch):
     ):
         pass
     assert not list((tmp_path / "packed").iterdir())
+
+
+def test_a_disk_that_is_too_small_is_refused_before_anything_is_read(tmp_path, source, monkeypatch):
+    read = []
+    monkeypatch.setattr(pack_file, "_content", read.append)
+    monkeypatch.setattr("shutil.disk_usage", lambda folder: SimpleNamespace(free=1000))
+    with pytest.raises(UserError, match=r"take 0\.0 GiB packed and the disk of .*packed has 0\.0 GiB left: make room"):
+        contents(packed(source, tmp_path))
+    assert not read
 
 
 def test_a_folder_that_cannot_be_made_is_one_sentence(tmp_path, source):

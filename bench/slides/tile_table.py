@@ -1,0 +1,195 @@
+"""Where the compressed tiles of a level of a TIFF lie, and how one is decoded.
+
+The decoder is libjpeg-turbo through simplejpeg, which takes a warning of libjpeg for an error, as OpenSlide does. (The
+decoder of imagecodecs swallows them and gives grey where a tile is damaged.) JPEG 2000 goes through OpenJPEG,
+everything else through tifffile.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import imagecodecs
+import numpy as np
+import simplejpeg
+from jaxtyping import Int
+
+from bench.slides.pixels import block_means
+from registry.errors import UserError
+
+if TYPE_CHECKING:
+    from tifffile import TiffPage
+
+LARGEST_SEGMENT = 256 << 20  # bytes decoded at once
+JPEG, J2K = (7,), (33005, 34712)  # TIFF compressions; 33005 is Aperio's JPEG 2000 in RGB
+RGB, YCBCR = 2, 6  # TIFF photometric interpretations
+SOI, EOI = b"\xff\xd8", b"\xff\xd9"
+# The marker from which libjpeg takes the colour space: its last byte is 0 for RGB, 1 for YCbCr (ITU-T T.872, 6.5.3).
+ADOBE = b"\xff\xee\x00\x0eAdobe\x00\x64\x00\x00\x00\x00"
+
+Decoder = Callable[[bytes, int, np.ndarray | None], np.ndarray]
+Scaled = Callable[[int, int, int], Decoder]
+
+
+@dataclass(frozen=True, eq=False)
+class TileTable:
+    """Where the compressed tiles of one level lie, and how one is decoded.
+
+    Attributes
+    ----------
+    width, height : int
+        Of the level, px.
+    tile_width, tile_height : int
+        Of a tile; those at the right and bottom edges reach beyond the level. A strip is a tile as wide as the level.
+    offsets, counts : int64 [T]
+        Place and length of each tile in the file, row by row; length 0 is a tile that was never written.
+    decode : callable
+        (bytes, index, buffer or None) -> uint8 [h, w, 3].
+    fills_buffer : bool
+        Whether `decode` writes into a buffer of a tile's size.
+    scaled : callable or None
+        (width, height, block) -> decoder to a tile of that size, each pixel the mean of `block` x `block` ones; None
+        where the format has none that is cheaper than decoding.
+    """
+
+    width: int
+    height: int
+    tile_width: int
+    tile_height: int
+    offsets: Int[np.ndarray, " tile"]
+    counts: Int[np.ndarray, " tile"]
+    decode: Decoder
+    fills_buffer: bool
+    scaled: Scaled | None = None
+
+    @classmethod
+    def of(cls, page: TiffPage) -> TileTable:
+        """The table of a page of 8-bit RGB.
+
+        Raises
+        ------
+        UserError
+            If its tiles or strips are too large to be decoded one by one.
+        """
+        rows = page.tilelength if page.is_tiled else min(page.rowsperstrip or page.imagelength, page.imagelength)
+        columns = page.tilewidth if page.is_tiled else page.imagewidth
+        if rows * columns * 3 > LARGEST_SEGMENT:
+            raise UserError(
+                f"The slide {page.parent.filehandle.path} is one block of {columns} x {rows} px, which cannot be read "
+                "in parts: convert it to a tiled pyramid (vips tiffsave IN OUT --tile --pyramid --compression jpeg)."
+            )
+        decode, fills_buffer, scaled = _decoder(page)
+        return cls(
+            page.imagewidth,
+            page.imagelength,
+            columns,
+            rows,
+            np.asarray(page.dataoffsets, np.int64),
+            np.asarray(page.databytecounts, np.int64),
+            decode,
+            fills_buffer,
+            scaled,
+        )
+
+    def reduced(self, block: int) -> TileTable | None:
+        """The table of the level as means of `block` x `block` px, without what is left over at the right and bottom.
+
+        None where its tiles would have to be decoded in full, or do not begin where blocks do.
+        """
+        if self.scaled is None or self.tile_width % block or self.tile_height % block:
+            return None
+        width, height = self.tile_width // block, self.tile_height // block
+        decode = self.scaled(width, height, block)
+        # A tile that a level ends in by less than a block has no pixel here, so that a row may have one tile fewer.
+        across, down = -(-self.width // block // width), -(-self.height // block // height)
+        rows = -(-self.height // self.tile_height)
+        offsets = self.offsets[: rows * self.across].reshape(rows, self.across)[:down, :across].ravel()
+        counts = self.counts[: rows * self.across].reshape(rows, self.across)[:down, :across].ravel()
+        return replace(
+            self,
+            width=self.width // block,
+            height=self.height // block,
+            tile_width=width,
+            tile_height=height,
+            offsets=offsets,
+            counts=counts,
+            decode=decode,
+            scaled=None,
+        )
+
+    @property
+    def across(self) -> int:
+        """Tiles in a row."""
+        return -(-self.width // self.tile_width)
+
+    def box(self, index: int) -> tuple[int, int, int, int]:
+        """Left, top, width and height of a tile, px of the level, without what reaches beyond the level."""
+        row, column = divmod(index, self.across)
+        x, y = column * self.tile_width, row * self.tile_height
+        return x, y, min(self.tile_width, self.width - x), min(self.tile_height, self.height - y)
+
+
+def is_fast(page: TiffPage) -> bool:
+    """Whether decoding this page's tiles here beats OpenSlide; benchmarks/slides.py measures it."""
+    is_jpeg = page.compression in JPEG and page.photometric in (RGB, YCBCR)
+    return page.is_tiled and is_colour(page) and (is_jpeg or page.compression in J2K)
+
+
+def is_colour(page: TiffPage) -> bool:
+    """Whether a page holds 8-bit RGB in one plane."""
+    return page.samplesperpixel == 3 and page.bitspersample == 8 and page.planarconfig == 1
+
+
+def _decoder(page: TiffPage) -> tuple[Decoder, bool, Scaled | None]:
+    """How a page's tiles are decoded, whether into a buffer, and how at a smaller scale."""
+    if page.compression in JPEG and page.photometric in (RGB, YCBCR) and page.is_tiled:
+        decode_jpeg, scaled = _jpeg_decoders(page.jpegtables, page.photometric)
+        return decode_jpeg, True, scaled
+    if page.compression in J2K:
+        return lambda data, index, out: imagecodecs.jpeg2k_decode(data, out=out), True, None
+
+    tables = page.jpegtables
+
+    def decode(data: bytes, index: int, out: np.ndarray | None) -> np.ndarray:
+        decoded = page.decode(data, index, jpegtables=tables)[0]
+        if decoded is None:
+            raise ValueError("empty")
+        return decoded[0]
+
+    return decode, False, None
+
+
+def _jpeg_decoders(tables: bytes | None, photometric: int) -> tuple[Decoder, Scaled]:
+    """The tile's own stream, with the tables that all tiles share and the colour space of the TIFF put before it."""
+    shared = tables[len(SOI) : tables.rindex(EOI)] if tables else b""
+    head = SOI + shared + ADOBE + (b"\x00" if photometric == RGB else b"\x01")
+
+    def stream(data: bytes) -> bytes:
+        if data[:2] != SOI:
+            raise ValueError(f"not a JPEG: starts with 0x{data[:2].hex()}")
+        return head + data[2:]
+
+    def decode(data: bytes, index: int, out: np.ndarray | None) -> np.ndarray:
+        return simplejpeg.decode_jpeg(stream(data), colorspace="RGB", buffer=out)
+
+    def scaled(width: int, height: int, block: int) -> Decoder:
+        """By an inverse transform to fewer pixels, which in libjpeg's arithmetic are the means of the full one's."""
+
+        def decode_scaled(data: bytes, index: int, out: np.ndarray | None) -> np.ndarray:
+            whole = stream(data)
+            if simplejpeg.decode_jpeg_header(whole)[:2] == (height * block, width * block):
+                return simplejpeg.decode_jpeg(whole, colorspace="RGB", min_height=height, min_width=width, buffer=out)
+            # A tile of another size than the table says, such as one that is cut off where the level ends.
+            means = block_means(simplejpeg.decode_jpeg(whole, colorspace="RGB"), block)
+            if out is None:
+                return means
+            if out.shape != means.shape:
+                raise ValueError(f"decodes to {means.shape}, not {out.shape}")
+            out[...] = means
+            return out
+
+        return decode_scaled
+
+    return decode, scaled
