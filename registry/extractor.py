@@ -134,9 +134,11 @@ class FeatureExtractor(_Encoder):
         Raises
         ------
         UserError
-            If the network gives no patch tokens, or tiles of this size cannot become its input.
+            If the network gives no patch tokens or is compiled, or tiles of this size cannot become its input.
         """
         found = self._reader()
+        if self.network._compiled_call_impl is not None:  # what is compiled is `forward`, with last bits of its own
+            raise UserError(f"{self.card.name} is compiled, and gives patch tokens uncompiled alone; leave compile out")
         inputs = self._inputs(tiles)
         with self._numerics(inputs.device):
             output, patches, grid = found.forward(inputs)

@@ -75,7 +75,6 @@ class TokenReader:
 
 def reader(network: nn.Module) -> TokenReader | str:
     """How the tokens of a network are read, or why there are none, as a clause that follows the model's name."""
-    network = getattr(network, "_orig_mod", network)  # compiled by torch.compile
     if isinstance(network, GivesTokens):
         return TokenReader(network.forward_tokens, network.last_attention, network.prefix_tokens)
     refusal = getattr(network, "no_tokens", None)

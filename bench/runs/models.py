@@ -174,6 +174,11 @@ def _wants_tokens(config: BenchConfig, named: list[str]) -> bool:
             f"model={PRECOMPUTED} and features=DIR belong together: DIR is the folder of CLAM's or TRIDENT's feature "
             f"files.{near_match(wanted, [VECTORS, TOKENS])}"
         )
+    if wanted == TOKENS and config.compile:
+        raise UserError(
+            f"features={TOKENS} and compile=true do not go together: a compiled network gives vectors alone, with last "
+            "bits of their own; leave one of them out."
+        )
     return wanted == TOKENS
 
 

@@ -57,6 +57,12 @@ def test_what_cannot_be_had_is_refused_before_any_work(places, tmp_path, model, 
     assert not list(places["cache"].rglob("*.h5"))
 
 
+def test_tokens_of_compiled_networks_are_refused_before_any_work(places):
+    with pytest.raises(bench.UserError, match="features=tokens and compile=true do not go together"):
+        bench.embed("token_means", "tiles", features="tokens", compile=True, plugins=[STAND_INS], **places)
+    assert not list(places["cache"].rglob("*.h5"))
+
+
 @pytest.mark.parametrize("features", ["vectors", None])
 def test_vectors_alone_are_the_default(places, features):
     made = bench.embed("token_means", "tiles", features=features, plugins=[STAND_INS], **places)

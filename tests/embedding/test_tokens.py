@@ -1,5 +1,6 @@
 """Embedding with patch tokens: the vectors are the same, both come of one pass, and neither is made twice."""
 
+import errno
 import multiprocessing
 import random
 import time
@@ -13,6 +14,7 @@ from embedding_helpers import Means, N, contents, make_job, run
 from PIL import Image
 
 from bench.embedding import grid_of, read_features, read_tokens, tokens_path
+from bench.embedding.forward import Forward
 from registry.errors import UserError
 from registry.extractor import Tokens
 
@@ -126,6 +128,35 @@ def test_a_model_that_gives_none_fails_alone(tmp_path, source):
     )
     assert "gives no patch tokens" in str(failed.error)
     np.testing.assert_allclose(tokens(made), expected(source), rtol=1e-3)
+
+
+@pytest.mark.parametrize(("fits", "sizes"), [(50, []), (7, [16, 8, 4]), (2, [16, 8, 4, 2])])
+def test_where_memory_runs_out_the_parts_are_joined(source, fits, sizes):
+    class Small(TokenMeans):
+        def tokens(self, tiles):
+            if len(tiles) > fits:
+                raise torch.OutOfMemoryError
+            return super().tokens(tiles)
+
+    said = []
+    tiles = torch.from_numpy(np.stack([np.asarray(Image.open(path)) for path in source.paths])).permute(0, 3, 1, 2)
+    computed = Forward("m", Small(), 32, said.append, tokens=True)(tiles[:32])
+    features, tokens, _ = computed.wait()
+    assert said == sizes
+    assert computed.grid == GRID
+    np.testing.assert_allclose(tokens, expected(source)[:32], rtol=1e-5)
+    np.testing.assert_allclose(tokens.mean(1), features, rtol=1e-5)
+
+
+def test_a_disk_that_fills_under_the_tokens_is_a_sentence_and_leaves_nothing(tmp_path, source, monkeypatch):
+    def full(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("bench.embedding.token_store._RawFile.write", full)
+    job = make_job(tmp_path, TokenMeans(), tokens=True)
+    [made] = run(source, job)
+    assert "is full: make room" in str(made.error)
+    assert not list(job.folder.iterdir())
 
 
 @pytest.mark.parametrize("change", [{"batch_size": 1}, {"batch_size": 64}, {"workers": 1}])

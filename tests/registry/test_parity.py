@@ -174,3 +174,38 @@ def test_gigapath_slide(slide_file, row, length):
     assert np.abs(model(features, coords)[0].numpy() - official[f"cls_pool_{length}"]).max() <= 1e-5
     model.network.output = "mean_layer11"
     assert np.abs(model(features, coords)[0].numpy() - official[f"layer_outputs_{length}"][11]).max() <= 1e-5
+
+
+@pytest.mark.parametrize(
+    ("name", "file", "row", "grid"),
+    [
+        ("ctranspath", "ctranspath.pth", 3, (7, 7)),
+        ("hipt_vit256", "vit256_small_dino.pth", 0, (14, 14)),
+        ("hipt_vit256", "vit256_small_dino.pth", 4, (16, 16)),
+        pytest.param("phikon", "model.safetensors", 1, (14, 14), marks=pytest.mark.slow),
+    ],
+)
+def test_patch_tokens_have_the_mean_and_deviation_of_the_official_ones(name, file, row, grid, tmp_path):
+    """They are of all tokens after the last norm: the class token, which is our vector, and the patches."""
+    import safetensors.torch
+
+    if file.endswith(".safetensors"):
+        safetensors.torch.save_file(parity.tensors(parity.read(name)), tmp_path / file)
+    else:
+        parity.save(name, tmp_path / file)
+    model, official = registry.load(name, checkpoint=tmp_path / file), parity.official(name)
+    found = model.tokens(parity.tile(parity.read(name)["inputs"][row]))
+    assert found.grid == grid
+    classes = [] if name == "ctranspath" else [found.vectors[:, None]]
+    tokens = torch.cat([*classes, found.patches], dim=1).numpy()
+    np.testing.assert_allclose(tokens.mean(), official["token_mean"][row], atol=2e-6)
+    np.testing.assert_allclose(tokens.std(), official["token_std"][row], atol=2e-5)
+
+
+def test_patch_tokens_of_regions_have_the_mean_and_deviation_of_the_official_ones(hipt_folder):
+    model, official = registry.load("hipt", checkpoint=hipt_folder), parity.official("hipt_4k")
+    found = model.tokens(parity.tile(parity.read("hipt_4k")["inputs"][1]))
+    assert found.grid == (3, 4)
+    tokens = torch.cat([found.vectors[:, None], found.patches], dim=1).numpy()
+    np.testing.assert_allclose(tokens.mean(), official["token_mean"][1], atol=2e-6)
+    np.testing.assert_allclose(tokens.std(), official["token_std"][1], atol=2e-5)

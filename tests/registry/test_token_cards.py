@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 from contextlib import nullcontext
 from functools import cache
@@ -153,6 +154,49 @@ def test_vectors_are_those_of_forward_and_tokens_pool_to_them(name, choice):
         classes = found.vectors[:, -width:]
         if classes.shape[1] == width:
             assert (found.patches - classes[:, None]).abs().amax(dim=2).min() > 1e-3
+
+
+@pytest.mark.parametrize(
+    "name", ["uni", "virchow2", "conch", "genbio_pathfm", "rudolfv2_s", "hipt_vit256", "ctranspath"]
+)
+def test_in_bfloat16_vectors_are_those_of_forward_too(name):
+    card = extractor(name).card
+    model = FeatureExtractor(card, extractor(name).network, LoadedWeights("seeded"), precision="bfloat16")
+    tiles = tiles_of(card)
+    found = model.tokens(tiles)
+    assert torch.equal(found.vectors, model(tiles))
+    exact = extractor(name).tokens(tiles)
+    assert not torch.equal(found.vectors, exact.vectors)
+    assert F.cosine_similarity(found.patches, exact.patches, dim=2).min() > 0.98
+    if model.gives_attention:
+        maps = model.attention(tiles)
+        assert maps.dtype == torch.float32
+        torch.testing.assert_close(maps, extractor(name).attention(tiles), atol=0.02, rtol=0.2)
+
+
+def test_a_compiled_network_gives_no_tokens():
+    """Its vectors have last bits of their own, so that tokens beside them would be of another forward pass."""
+    card = extractor("kaiko_vits16").card
+    network = build(card.architecture)
+    network.compile()
+    model = FeatureExtractor(card, network, LoadedWeights("seeded"), precision="float32")
+    with pytest.raises(UserError, match="kaiko_vits16 is compiled"):
+        model.tokens(tiles_of(card))
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
+@pytest.mark.parametrize("precision", ["float32", "bfloat16", "float16"])
+@pytest.mark.parametrize("name", ["uni", "virchow2", "conch", "genbio_pathfm", "rudolfv2_s", "ctranspath"])
+def test_on_cuda_vectors_are_those_of_forward(name, precision):
+    here = extractor(name)
+    network = copy.deepcopy(here.network).cuda()
+    model = FeatureExtractor(here.card, network, LoadedWeights("seeded"), precision=precision).cuda()
+    tiles = tiles_of(here.card, 8)
+    found = model.tokens(tiles)
+    assert torch.equal(found.vectors, model(tiles))
+    assert F.cosine_similarity(found.patches.cpu(), here.tokens(tiles).patches, dim=2).min() > 0.98
+    if model.gives_attention:
+        torch.testing.assert_close(model.attention(tiles).cpu(), here.attention(tiles), atol=0.02, rtol=0.2)
 
 
 @pytest.mark.parametrize(("name", "choice"), VARIANTS, ids=IDS)
