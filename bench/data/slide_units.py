@@ -21,7 +21,9 @@ from bench.files import digest, stamp, unwritable
 from bench.slides import (
     FINER_TOLERANCE,
     Grid,
+    Resample,
     SlideTiles,
+    block_of,
     coords_attributes,
     open_slide,
     plan,
@@ -87,9 +89,14 @@ class SlideUnits:
         self.manifest, self.spec = manifest, spec
         coords_folder = str(coords.expanduser().absolute()) if coords else ""
         tiling = {**asdict(manifest.task.tiling), **asdict(spec), "coords": coords_folder}
+        del tiling["resample"]
+        laid = json.dumps({"task": manifest.task.name, "tiling": tiling}, sort_keys=True)
+        self._resample: Resample = "fast" if manifest.task.tiling.resample.value == "fast" else "exact"
+        # The default leaves no trace, so that features from before there was a choice stay valid.
+        tiling |= {} if self._resample == "exact" else {"resample": self._resample}
         self.source = json.dumps({"task": manifest.task.name, "tiling": tiling}, sort_keys=True)
         self.pictures = previews / (f"{spec}-coords" if coords else str(spec)) if previews else None
-        self._grids = cache / "grids" / manifest.task.name / digest(self.source)
+        self._grids = cache / "grids" / manifest.task.name / digest(laid)
         self._tissue = cache / "tissue" / manifest.task.name
         self._on_corrupt, self._coords, self._progress = on_corrupt, coords, progress
 
@@ -139,9 +146,9 @@ class SlideUnits:
             if preview:
                 sheet.append((preview, f"{slide.id}\n{answers[slide.sample]}, {len(grid)} tiles"))
             if len(grid):
-                shards.append(_shard(slide, grid, attributes))
+                shards.append(self._shard(slide, grid, attributes))
                 over_edge += grid.candidates - len(grid) if self._coords else 0
-                scales.append(_Scale(grid, max(attributes["level0_mpp_x"], attributes["level0_mpp_y"])))
+                scales.append(_Scale(grid, max(attributes["level0_mpp_x"], attributes["level0_mpp_y"]), self._resample))
             else:
                 empty.setdefault(self._why_empty(grid), []).append(slide.id)
         if sheet and self.pictures and part == ALL:
@@ -180,8 +187,13 @@ class SlideUnits:
             if cached is None:
                 unknown += 1
             elif len(cached[0]):
-                shards.append(_shard(slide, *cached))
+                shards.append(self._shard(slide, *cached))
         return Known(shards, unknown)
+
+    def _shard(self, slide: Any, grid: Grid, coords_attributes: Mapping[str, Any]) -> Shard:
+        read = {"file": stamp(slide.path), "grid": grid.digest(), "slide": slide.id}
+        tiles = _OpenedWhenRead(slide.path, slide.mpp, grid, self._resample)
+        return Shard(file_name(slide.id), tiles, read, grid.coords, coords_attributes)
 
     def _why_empty(self, grid: Grid) -> str:
         if self._coords:
@@ -244,10 +256,11 @@ def _not_corrupt() -> Iterator[None]:
 
 
 class _Scale:
-    """Microns per px of a slide's tiles, and of its level 0."""
+    """Microns per px of a slide's tiles, and of its level 0, and how the tiles came to theirs."""
 
-    def __init__(self, grid: Grid, level0: float):
+    def __init__(self, grid: Grid, level0: float, resample: Resample):
         self.tile, self.level0 = max(grid.mpp_true), level0
+        self.averaged = resample == "fast" and block_of(grid.window, grid.size) > 1
         self.enlarged = min(grid.factor) < 1 / (1 + FINER_TOLERANCE)
 
 
@@ -261,6 +274,9 @@ def _scale_notes(scales: list[_Scale], requested: float) -> Iterator[str]:
             f"tiles of {counted(len(enlarged), 'slide')} are enlarged from {_range([s.level0 for s in enlarged])} to "
             f"{_range([s.tile for s in enlarged])} um/px: their detail is made up"
         )
+    averaged = sum(scale.averaged for scale in scales)
+    if averaged:
+        yield f"tiles of {counted(averaged, 'slide')} are brought to scale by averages of blocks (tiling.resample=fast)"
 
 
 def _range(values: list[float]) -> str:
@@ -268,24 +284,18 @@ def _range(values: list[float]) -> str:
     return " to ".join(ends)
 
 
-def _shard(slide: Any, grid: Grid, coords_attributes: Mapping[str, Any]) -> Shard:
-    read = {"file": stamp(slide.path), "grid": grid.digest(), "slide": slide.id}
-    tiles = _OpenedWhenRead(slide.path, slide.mpp, grid)
-    return Shard(file_name(slide.id), tiles, read, grid.coords, coords_attributes)
-
-
 class _OpenedWhenRead:
     """The tiles of a slide, opened when they are read: a cohort would hold thousands of files open."""
 
-    def __init__(self, path: str, mpp: float, grid: Grid):
-        self.path, self.mpp, self.grid = path, mpp, grid
+    def __init__(self, path: str, mpp: float, grid: Grid, resample: Resample):
+        self.path, self.mpp, self.grid, self.resample = path, mpp, grid, resample
 
     def __len__(self) -> int:
         return len(self.grid)
 
     def batches(self, batch_size: int, *, workers: int, pin: bool = False) -> Iterator[Batch]:
         with open_slide(self.path, None if np.isnan(self.mpp) else self.mpp) as slide:
-            yield from SlideTiles(slide, self.grid).batches(batch_size, workers=workers, pin=pin)
+            yield from SlideTiles(slide, self.grid, self.resample).batches(batch_size, workers=workers, pin=pin)
 
 
 def file_name(slide: str) -> str:
