@@ -84,13 +84,15 @@ def ratio(ones: Sequence[float], others: Sequence[float]) -> str:
     return spread([one / other for one, other in zip(ones, others, strict=True)])
 
 
-def distance(name: str, path: Path, factor: float, network: Callable[[torch.Tensor], torch.Tensor]) -> None:
-    """Pixels and features of the tiles of one factor."""
+def distance(
+    name: str, path: Path, factor: float, network: Callable[[torch.Tensor], torch.Tensor], step: int = 1
+) -> None:
+    """Pixels and features of the tiles of one factor, at multiples of `step` px."""
     side = round(SIDE * factor)
     draw = np.random.default_rng(0)
     with open_slide(path) as slide:
         area = [min(length, 4000) - side - 1 for length in slide.dimensions]
-        places = np.stack([draw.integers(0, length, DRAWN) for length in area], axis=1)
+        places = np.stack([draw.integers(0, length, DRAWN) // step * step for length in area], axis=1)
         light = [slide.read_region(x, y, 0, side, side)[::8, ::8].mean() for x, y in places.tolist()]
         places = places[np.argsort(light)[:TILES]]
 
@@ -137,9 +139,14 @@ def main() -> None:
             speed(f"pyramid, 256 px at {mpp} mpp", half, lambda s, mpp=mpp: first(s, SIDE, mpp))
         speed("pyramid, chroma at half the width, 256 px at 0.5 mpp", wide, lambda s: first(s, SIDE, 0.5))
         speed("real SVS, 256 px at 1 mpp", svs, lambda s: first(s, SIDE, 1.0))
-        for name, path in (("real SVS", svs), ("pyramid", half), ("chroma at half the width", wide)):
-            for factor in FACTORS if path != wide else FACTORS[:2]:
+        for name, path, factors in (
+            ("real SVS", svs, FACTORS),
+            ("pyramid", half, FACTORS[:-1]),  # it has a level for the last one
+            ("chroma at half the width", wide, FACTORS[:2]),
+        ):
+            for factor in factors:
                 distance(name, path, factor, network)
+            distance(f"{name}, where blocks begin", path, 2.0, network, 2)
 
 
 if __name__ == "__main__":
