@@ -14,7 +14,7 @@ from bench.data.cohort import ALL, Part
 from bench.data.slide_units import NotCorrupt, SlideUnits, counted
 from bench.embedding import Shard
 from bench.files import unwritable
-from bench.slides import FINER_TOLERANCE, Grid, write_contact_sheet
+from bench.slides import FINER_TOLERANCE, Grid, Resample, block_of, write_contact_sheet
 from bench.tiles import in_order
 from registry.errors import UserError
 
@@ -82,7 +82,8 @@ class Laying:
                     empty.setdefault(units.why_empty(grid), []).append(slide.id)
                     continue
                 over_edge += grid.candidates - len(grid) if units.given_coords else 0
-                scales.append(_Scale(grid, max(attributes["level0_mpp_x"], attributes["level0_mpp_y"])))
+                level0 = max(attributes["level0_mpp_x"], attributes["level0_mpp_y"])
+                scales.append(_Scale(grid, level0, units.resample))
                 if not problems.wrong:
                     yield units.shard(slide, grid, attributes)
         if sheet and self._part == ALL:
@@ -174,9 +175,10 @@ def _write_sheet(path: Path, previews: Sequence[tuple[Path, str]]) -> None:
 
 
 class _Scale:
-    """Microns per px of a slide's tiles, and of its level 0."""
+    """Microns per px of a slide's tiles, and of its level 0, and how the tiles came to theirs."""
 
-    def __init__(self, grid: Grid, level0: float):
+    def __init__(self, grid: Grid, level0: float, resample: Resample):
+        self.averaged = resample == "fast" and block_of(grid.window, grid.size) > 1
         self.tile, self.level0 = max(grid.mpp_true), level0
         self.enlarged = min(grid.factor) < 1 / (1 + FINER_TOLERANCE)
 
@@ -191,6 +193,9 @@ def _scale_notes(scales: list[_Scale], requested: float) -> Iterator[str]:
             f"tiles of {counted(len(enlarged), 'slide')} are enlarged from {_range([s.level0 for s in enlarged])} to "
             f"{_range([s.tile for s in enlarged])} um/px: their detail is made up"
         )
+    averaged = sum(scale.averaged for scale in scales)
+    if averaged:
+        yield f"tiles of {counted(averaged, 'slide')} are brought to scale by averages of blocks (tiling.resample=fast)"
 
 
 def _range(values: list[float]) -> str:

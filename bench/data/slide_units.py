@@ -20,6 +20,7 @@ from bench.embedding import Shard
 from bench.files import digest, stamp
 from bench.slides import (
     Grid,
+    Resample,
     Slide,
     SlideFileTiles,
     Tissue,
@@ -73,6 +74,8 @@ class SlideUnits:
         As `coords`.
     grids : Path
         Folder of the grids.
+    resample : {"exact", "fast"}
+        How windows that are not of the tile's size are brought to it.
     """
 
     def __init__(
@@ -87,11 +90,16 @@ class SlideUnits:
         self.manifest, self.spec = manifest, spec
         coords_folder = str(coords.expanduser().absolute()) if coords else ""
         tiling = {**asdict(manifest.task.tiling), **asdict(spec), "coords": coords_folder}
+        del tiling["resample"]
+        laid = json.dumps({"task": manifest.task.name, "tiling": tiling}, sort_keys=True)
+        self.resample: Resample = "fast" if manifest.task.tiling.resample.value == "fast" else "exact"
+        # The default leaves no trace, so that features from before there was a choice stay valid.
+        tiling |= {} if self.resample == "exact" else {"resample": self.resample}
         self.source = json.dumps({"task": manifest.task.name, "tiling": tiling}, sort_keys=True)
         self.pictures = previews / (f"{spec}-coords" if coords else str(spec)) if previews else None
         self.task = manifest.task.name
         self.on_corrupt, self.given_coords = on_corrupt, coords
-        self.grids = cache / "grids" / self.task / digest(self.source)
+        self.grids = cache / "grids" / self.task / digest(laid)
         self._tissue = cache / "tissue" / self.task
         self._answers = dict(zip(manifest.frame["id"], manifest.answers, strict=True))
 
@@ -140,7 +148,7 @@ class SlideUnits:
     def shard(self, slide: Any, grid: Grid, coords_attributes: Mapping[str, Any]) -> Shard:
         """The tiles of a slide, which is opened when they are read."""
         read = {"file": stamp(slide.path), "grid": grid.digest(), "slide": slide.id}
-        tiles = SlideFileTiles(slide.path, _mpp(slide), grid)
+        tiles = SlideFileTiles(slide.path, _mpp(slide), grid, self.resample)
         return Shard(file_name(slide.id), tiles, read, grid.coords, coords_attributes)
 
     def has_grid(self, slide: Any) -> bool:

@@ -6,6 +6,7 @@ from bench.slides.masks import read_mask
 from bench.slides.pixels import UnreadableRegion
 from bench.slides.preview import write_contact_sheet, write_preview
 from bench.slides.reader import SlideFileTiles, SlideTiles
+from bench.slides.resampling import Resample, block_of
 from bench.slides.slide import Slide, open_slide
 from bench.slides.tiling import FINER_TOLERANCE, Grid, from_coords, plan
 from bench.slides.tissue import Tissue
@@ -14,11 +15,13 @@ from bench.slides.tissue import find as find_tissue
 __all__ = [
     "FINER_TOLERANCE",
     "Grid",
+    "Resample",
     "Slide",
     "SlideFileTiles",
     "SlideTiles",
     "Tissue",
     "UnreadableRegion",
+    "block_of",
     "coords_attributes",
     "find_bag",
     "find_coords",

@@ -100,22 +100,20 @@ class TileTable:
         """
         if self.scaled is None or self.tile_width % block or self.tile_height % block:
             return None
-        width, height = self.tile_width // block, self.tile_height // block
-        decode = self.scaled(width, height, block)
-        # A tile that a level ends in by less than a block has no pixel here, so that a row may have one tile fewer.
-        across, down = -(-self.width // block // width), -(-self.height // block // height)
-        rows = -(-self.height // self.tile_height)
-        offsets = self.offsets[: rows * self.across].reshape(rows, self.across)[:down, :across].ravel()
-        counts = self.counts[: rows * self.across].reshape(rows, self.across)[:down, :across].ravel()
+        width, height = self.width // block, self.height // block
+        tile_width, tile_height = self.tile_width // block, self.tile_height // block
+        # A column or row of tiles in which less than a block of the level lies has no pixel here.
+        rows, columns = -(-height // tile_height), -(-width // tile_width)
+        tiles = (np.arange(rows)[:, None] * self.across + np.arange(columns)).ravel()
         return replace(
             self,
-            width=self.width // block,
-            height=self.height // block,
-            tile_width=width,
-            tile_height=height,
-            offsets=offsets,
-            counts=counts,
-            decode=decode,
+            width=width,
+            height=height,
+            tile_width=tile_width,
+            tile_height=tile_height,
+            offsets=self.offsets[tiles],
+            counts=self.counts[tiles],
+            decode=self.scaled(tile_width, tile_height, block),
             scaled=None,
         )
 

@@ -55,6 +55,13 @@ class SampleLevel(Enum):
     patient = "patient"  # of whom all slides are one bag
 
 
+class Resample(Enum):
+    """How windows of a slide are brought to the size of a tile."""
+
+    exact = "exact"
+    fast = "fast"  # averaged over blocks first, which a JPEG decoder does at less than the cost of decoding
+
+
 @dataclass
 class Tiling:
     """How a slide becomes tiles.
@@ -73,6 +80,8 @@ class Tiling:
         At most so many tiles a slide, chosen by `seed`.
     upsample : bool
         Whether tiles may be made from a slide that is coarser than `mpp`.
+    resample : Resample
+        How windows that are not of the tile's size are brought to it.
     """
 
     size: int | None = None
@@ -82,6 +91,7 @@ class Tiling:
     max_tiles: int | None = None
     seed: int = 0
     upsample: bool = False
+    resample: Resample = Resample.exact
 
 
 @dataclass
@@ -217,7 +227,7 @@ def configured(settings: TaskConfig | Mapping[str, Any]) -> TaskConfig:
         if not 0 <= value < 1:
             raise UserError(f"tasks.{task.name}.split.{share} is {value} and must be at least 0 and below 1.")
     tiling = asdict(task.tiling)
-    del tiling["upsample"]
+    del tiling["upsample"], tiling["resample"]
     check_tiling(f"tasks.{task.name}.tiling", **tiling)
     if task.min_groups < 1:
         raise UserError(f"tasks.{task.name}.min_groups is {task.min_groups} and must be at least 1.")
