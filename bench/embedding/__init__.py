@@ -2,6 +2,7 @@
 
 from bench.embedding.embedding import Embedding
 from bench.embedding.feature_key import FeatureKey
+from bench.embedding.host_memory import kept_host_memory
 from bench.embedding.job import EmbeddingJob, Shard, shards_of
 from bench.embedding.slide_stage import encode
 from bench.embedding.stage import EmbeddingSettings, embed, missing_shards
@@ -16,6 +17,7 @@ __all__ = [
     "embed",
     "encode",
     "is_cached",
+    "kept_host_memory",
     "missing_shards",
     "read_features",
     "read_places",
