@@ -18,6 +18,7 @@ takes, and the largest difference of features. `benchmarks/embedding_cases.py` s
 
 from __future__ import annotations
 
+import copy
 import csv
 import functools
 import statistics
@@ -64,10 +65,11 @@ def transform_of(model: Any) -> Any:
 
 
 def network_of(model: Any) -> Callable[[torch.Tensor], torch.Tensor]:
-    """From transformed tiles to features."""
+    """From transformed tiles to features, in float32 and the layout of memory that a network is built in."""
     if not hasattr(model, "network"):
         return model
-    return lambda batch: pool(model.network(batch), model.card.pooling)
+    network = copy.deepcopy(model.network).to(memory_format=torch.contiguous_format)
+    return lambda batch: pool(network(batch), model.card.pooling)
 
 
 class Regions(Dataset):
@@ -198,8 +200,9 @@ def compare(loop: Loop, source: Source, model: Any, batch_size: int, workers: in
     """Seconds of both sides, one after the other, and the largest difference of features."""
     own = embed_once(source, [model], batch_size, workers)
     with tempfile.TemporaryDirectory() as folder:
+        transform, network = transform_of(model), network_of(model)
         clock, processor = time.perf_counter(), processor_seconds()
-        theirs = loop(source, transform_of(model), network_of(model), Path(folder), batch_size, workers)
+        theirs = loop(source, transform, network, Path(folder), batch_size, workers)
         clock, processor = time.perf_counter() - clock, processor_seconds() - processor
     return {
         "tiles": own.tiles,
