@@ -13,11 +13,13 @@ The loops, each with the transforms of torchvision on PIL images in two worker p
 Models are efficientnet_lite0 with its weights on this processor, and a stand-in for a fast device that costs 1 ms a
 batch, for which the loops transform on the processor, as they do, and ours hands over the pixels. Both sides start from
 files on the disk and end with files of features; ours with default settings. Prints how many times as long each loop
-takes, and the largest difference of features. `benchmarks/embedding_cases.py` says what FOLDER holds.
+takes, and the largest difference of features; with `--parts` also where the processor time of a tile goes.
+`benchmarks/embedding_cases.py` says what FOLDER holds.
 """
 
 from __future__ import annotations
 
+import copy
 import csv
 import functools
 import statistics
@@ -64,10 +66,11 @@ def transform_of(model: Any) -> Any:
 
 
 def network_of(model: Any) -> Callable[[torch.Tensor], torch.Tensor]:
-    """From transformed tiles to features."""
+    """From transformed tiles to features, in float32 and the layout of memory that a network is built in."""
     if not hasattr(model, "network"):
         return model
-    return lambda batch: pool(model.network(batch), model.card.pooling)
+    network = copy.deepcopy(model.network).to(memory_format=torch.contiguous_format)
+    return lambda batch: pool(network(batch), model.card.pooling)
 
 
 class Regions(Dataset):
@@ -198,8 +201,9 @@ def compare(loop: Loop, source: Source, model: Any, batch_size: int, workers: in
     """Seconds of both sides, one after the other, and the largest difference of features."""
     own = embed_once(source, [model], batch_size, workers)
     with tempfile.TemporaryDirectory() as folder:
+        transform, network = transform_of(model), network_of(model)
         clock, processor = time.perf_counter(), processor_seconds()
-        theirs = loop(source, transform_of(model), network_of(model), Path(folder), batch_size, workers)
+        theirs = loop(source, transform, network, Path(folder), batch_size, workers)
         clock, processor = time.perf_counter() - clock, processor_seconds() - processor
     return {
         "tiles": own.tiles,
@@ -210,11 +214,46 @@ def compare(loop: Loop, source: Source, model: Any, batch_size: int, workers: in
     }
 
 
+def parts(source: Source, model: Any, batch_size: int, workers: int) -> dict[str, float]:
+    """Processor seconds a tile of reading with transforms, and of the forward, of a loop and of the stage."""
+    transform, network = transform_of(model), network_of(model)
+    if source.mpp:
+        tiles: list[Dataset] = [Regions(*place, transform) for place in grids(source)]
+    else:
+        tiles = [Files(tile_source(source).paths, transform)]
+    began = processor_seconds()
+    read = [own[row] for own in tiles for row in range(len(own))]
+    seconds = {"their reading": processor_seconds() - began}
+    batches_read = [torch.stack(read[first : first + batch_size]) for first in range(0, len(read), batch_size)]
+    began = processor_seconds()
+    with torch.inference_mode():
+        for batch in batches_read:
+            network(batch)
+    seconds["their forward"] = processor_seconds() - began
+    seconds["our reading"] = embed_once(source, [FastDevice(0.0)], batch_size, workers).processor
+    own = embed_once(source, [model], batch_size, workers)
+    seconds["our forward, with preprocessing"] = own.processor - seconds["our reading"]
+    return {name: value / len(read) for name, value in seconds.items()}
+
+
+def print_parts(sources: dict[str, Source], options: Any) -> None:
+    """Print where the processor time of efficientnet_lite0 goes, medians of the rounds in ms a tile."""
+    model, lines = extractor("efficientnet_lite0"), []
+    for source in sources.values():
+        rounds = [parts(source, model, options.batch_size, options.workers) for _ in range(options.rounds + 1)][1:]
+        names = list(rounds[0])
+        found = [f"{1000 * statistics.median(one[name] for one in rounds):.2f}" for name in names]
+        lines.append(" | ".join([source.name, *found]))
+    print("\nprocessor time in ms a tile | " + " | ".join(names))
+    print("\n".join(lines))
+
+
 def main() -> None:
     """Print a row a loop, source and model."""
     arguments = parser(__doc__, tiles=512, slides=20)
     arguments.add_argument("--loops", nargs="+", choices=LOOPS, default=list(LOOPS))
     arguments.add_argument("--models", nargs="+", default=("device", "efficientnet_lite0"))
+    arguments.add_argument("--parts", action="store_true", help="where the processor time goes, at the end")
     options = arguments.parse_args()
     print("loop | source | model | tiles | ours, tiles/s | the loop takes | by processor time | features differ by")
     with tempfile.TemporaryDirectory() as scratch:
@@ -240,6 +279,8 @@ def main() -> None:
                         f"{max(run['difference'] for run in runs):.2g}",
                         flush=True,
                     )
+        if options.parts:
+            print_parts(sources, options)
 
 
 if __name__ == "__main__":
