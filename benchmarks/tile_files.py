@@ -4,8 +4,8 @@
 
 FOLDER holds `pcam_sample` (JPEG of 96 px) and `nct_crc_sample` (JPEG and PackBits TIFF of 224 px); it is ../shared/data
 if none is named. Each list of files is repeated until there are as many reads as said. Of the files themselves, of the
-same tiles packed in one file, and of the same pixels in an HDF5 array (as PCam stores them: one block, and gzip), the
-table shows tiles/s with one thread and with two, as a share of the peer beside it:
+same tiles packed in one file, and of the same pixels in an HDF5 array [N, 96, 96, 3] as PCam has (in one block, and in
+chunks with gzip), the table shows tiles/s with one thread and with two, and the time of two others as shares of ours:
 
 - the bare decoder: of JPEG simplejpeg, and of TIFF and PNG Pillow, on bytes that are in memory, into memory that is
   allocated; of arrays the copy of the rows from memory, and of gzip zlib alone;
@@ -192,7 +192,8 @@ def main() -> None:
             of_array("HDF5, gzip, 96 px", folder / "gzip.h5", pixels, gzip=True),
         ]
         print(
-            "| tiles | threads | tiles/s | of the bare decoder, processor | clock | of the loop before, processor | clock |"
+            "| tiles | threads | tiles/s | bare decoder / ours, processor time | by the clock "
+            "| before / ours, processor time | by the clock |"
         )
         print("|---|---|---|---|---|---|---|")
         for case in cases:

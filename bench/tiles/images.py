@@ -16,6 +16,7 @@ import simplejpeg
 from jaxtyping import UInt8
 
 from bench.tiles import png, tiff
+from bench.tiles.contents import read_contents
 from bench.tiles.decode import UNREADABLE, check_claim, decode_image, decode_tile
 
 COLOURS = ("YCbCr", "Gray", "RGB")  # of JPEG; the others are converted by Pillow's own rules
@@ -34,10 +35,7 @@ def read_image_into(
         As `decode_tile`; `out` may be filled in part.
     """
     try:
-        with open(path, "rb") as file:
-            if _decoder(file.peek(LONGEST)) is None:  # it may be anything, and large
-                return placed(out, decode_image(file))
-            return decode_into(out, file.read())
+        return decode_into(out, read_contents(path))
     except UNREADABLE:
         return placed(out, decode_tile(path))  # what Pillow makes of the file itself, or its error
 
@@ -88,7 +86,6 @@ DECODERS: tuple[tuple[bytes, Decoder], ...] = (
     (png.SIGNATURE, png.decode_plain),
     *((head, tiff.decode_plain) for head in tiff.ORDERS),
 )
-LONGEST = max(len(head) for head, _ in DECODERS)
 
 
 def _decoder(encoded: bytes) -> Decoder | None:

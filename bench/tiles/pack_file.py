@@ -23,6 +23,8 @@ import numpy as np
 from jaxtyping import Int
 from tqdm import tqdm
 
+from bench.tiles.contents import read_contents
+
 WORD = b"PFMPACK1"
 TAIL = struct.Struct("<QQ32s8s")  # first byte and length of the index, its sha256, the word
 READERS = 16  # threads that wait for slow storage; they decode nothing
@@ -179,6 +181,6 @@ def _contents(files: Sequence[str]) -> Iterator[bytes]:
 
 def _content(path: str) -> bytes:
     try:
-        return Path(path).read_bytes()
+        return read_contents(path)
     except OSError:
         return b""

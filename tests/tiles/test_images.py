@@ -17,7 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from bench.tiles import TileSource, decode_tile, images
+from bench.tiles import TileSource, contents, decode_tile, images
 from bench.tiles.decode import decode_image
 from bench.tiles.images import decode_into, read_image_into
 from registry.errors import UserError
@@ -317,6 +317,16 @@ def test_a_place_that_is_not_contiguous_is_filled_too(tmp_path):
     planes = np.zeros((3, 61, 83), np.uint8)
     assert read_image_into(planes.transpose(1, 2, 0), str(path)) is None
     np.testing.assert_array_equal(planes.transpose(1, 2, 0), decode_tile(str(path)))
+
+
+def test_a_large_file_is_left_to_pillow(tmp_path, monkeypatch):
+    monkeypatch.setattr(contents, "LARGEST", len(JPEG) - 1)
+    monkeypatch.setattr(images, "decode_into", None)
+    (tmp_path / "tile.jpg").write_bytes(JPEG)
+    np.testing.assert_array_equal(in_place(tmp_path / "tile.jpg", (61, 83)), by_pillow(tmp_path / "tile.jpg"))
+    with open(tmp_path / "large.jpg", "wb") as file:
+        file.truncate(1 << 40)  # takes no room, and reading it would take all memory
+    assert "large.jpg cannot be read (cannot identify image file" in in_place(tmp_path / "large.jpg", (61, 83))
 
 
 def test_files_are_closed(tmp_path):
