@@ -231,7 +231,7 @@ class _RawFile:
     def write(self, rows: np.ndarray, values: np.ndarray) -> None:
         handle = self._handle
         assert handle is not None
-        order = np.argsort(rows, kind="stable")
+        order = np.argsort(rows)
         for run in np.split(order, np.flatnonzero(np.diff(rows[order]) != 1) + 1):
             handle.seek(self._offset + int(rows[run[0]]) * self.row_bytes)
             in_order = run[-1] - run[0] == len(run) - 1 and (np.diff(run) == 1).all()

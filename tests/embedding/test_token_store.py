@@ -36,7 +36,7 @@ def write(path, tokens, batches, attributes=ATTRIBUTES, tiles=None):
 
 
 def test_what_is_put_is_read(tmp_path, tokens):
-    path = write(tokens_path(tmp_path / "m" / "s.h5"), tokens, np.array_split(np.arange(N), 4))
+    path = write(tokens_path(tmp_path / "m" / "key" / "s.h5"), tokens, np.array_split(np.arange(N), 4))
     assert path.name == "s.tokens.h5"
     stored, attributes = read_tokens(path)
     assert stored.shape == (N, T, C)
