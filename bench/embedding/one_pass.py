@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import closing
+from contextlib import closing, nullcontext
 from functools import partial
 from itertools import chain
 from typing import TYPE_CHECKING, Any
@@ -23,6 +23,7 @@ from bench.embedding.embedding import Embedding
 from bench.embedding.errors import explained
 from bench.embedding.feature_key import FeatureKey
 from bench.embedding.forward import Copier, Forward
+from bench.embedding.host_memory import kept_host_memory
 from bench.embedding.job import EmbeddingJob, Shard, Shards
 from bench.embedding.settings import EmbeddingSettings
 from bench.embedding.store import sweep
@@ -108,7 +109,8 @@ class Pass:
         device = next(iter(self._models.values())).extractor.device
         copier, reading = Copier(device), ReadingTime()
         times, began = PassTimes(self._how.workers), time.perf_counter()
-        with closing(Writer(self._fail)) as writer, self._bar() as bar:
+        memory = kept_host_memory() if device.type == "cpu" else nullcontext()
+        with memory, closing(Writer(self._fail)) as writer, self._bar() as bar:
             batches = read_batches(
                 self._sources(shards, writer),
                 max(forward.batch_size for forward in self._models.values()),

@@ -49,13 +49,13 @@ def test_a_part_reads_and_copies_its_slides_only(folder, job) -> None:
     plan, how = PrecomputedPlan([None], folder, SLIDES, "error"), EmbeddingSettings(1, 1)
     for slide in SLIDES[1::2]:
         (folder / f"{slide}.h5").rename(folder / f"{slide}.later")
-    first = plan.run([job], how, label="", part=(1, 2))[job.key]
+    first = plan.run([job], how, label="", part=((1, 2),))[job.key]
     assert first.error is None
     assert [file.stem for file in first.files] == SLIDES[::2]
     assert {file.stem for file in job.folder.glob("*.h5")} == set(SLIDES[::2])
     for slide in SLIDES[1::2]:
         (folder / f"{slide}.later").rename(folder / f"{slide}.h5")
-    assert [file.stem for file in plan.run([job], how, label="", part=(2, 2))[job.key].files] == SLIDES[1::2]
+    assert [file.stem for file in plan.run([job], how, label="", part=((2, 2),))[job.key].files] == SLIDES[1::2]
     parts = {file.name: file.read_bytes() for file in job.folder.glob("*.h5")}
     for file in job.folder.glob("*.h5"):
         file.unlink()
