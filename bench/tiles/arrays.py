@@ -59,6 +59,9 @@ class ImageArray:
     def __exit__(self, kind: type | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self.close()
 
+    def __len__(self) -> int:
+        return len(self._array)
+
     def close(self) -> None:
         """Close the file."""
         self._opened.close()

@@ -66,7 +66,8 @@ class OpenFiles:
         for row, (path, index) in enumerate(zip(self._paths, self._indices, strict=True)):
             if index >= 0:
                 with contextlib.suppress(*UNREADABLE), self._arrays.reading(path) as array:
-                    return array.shape
+                    if index < len(array):
+                        return array.shape
                 continue
             try:
                 tile = self._read_image(NOTHING, row, *self._packed(range(row, row + 1)))
