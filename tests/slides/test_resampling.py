@@ -117,6 +117,7 @@ def test_any_place_and_factor_is_pils_reduce_and_resize(path, level, side, size,
 
 @settings(deadline=None)
 @given(st.integers(1, 400), st.floats(1.0, 20.0), st.integers(0, 3000), st.integers(0, 3000))
+@example(256, 511 / 256, 0, 0)  # twice the tile to half a percent, and no pixel more on the level
 def test_what_is_read_lies_on_the_level_and_its_middle_near_the_windows(size, factor, before, after) -> None:
     side = round(size * factor)
     length = before + side + after
@@ -153,6 +154,28 @@ def test_a_tile_is_the_same_in_any_order_and_thread(path, mpp) -> None:
                 np.testing.assert_array_equal(got, expected[row])
         batch = next(read_batches([SlideTiles(two, grid, "fast")], 20, workers=3))
         np.testing.assert_array_equal(batch.tiles.permute(0, 2, 3, 1).numpy(), expected[:20])
+
+
+def test_a_window_that_is_longer_one_way_is_reduced_by_the_same_blocks_both_ways(path, level) -> None:
+    with open_slide(path) as slide:
+        resampler = Resampler(slide, 0, (507, 640), 256, "fast")
+        got = np.empty((256, 256, 3), np.uint8)
+        resampler.read_into(got, 1000, 800)
+    assert (resampler.block, resampler.crop) == (2, (253, 320))
+    window = Image.fromarray(block_means(level, 2)[400:720, 500:753])
+    mean, largest = differences(got, np.asarray(window.resize((256, 256), Image.Resampling.BICUBIC)))
+    assert mean <= MEAN
+    assert largest <= LARGEST
+
+
+def test_both_ways_and_all_blocks_share_a_cache_and_no_tile_of_it(path) -> None:
+    with open_slide(path) as shared:
+        for mpp in (0.5, 1.0, 0.5):
+            for way in ("fast", "exact", "fast"):
+                grid = plan(shared, 128, mpp)
+                with open_slide(path) as alone:
+                    expected = SlideTiles(alone, grid, way).tile(30)
+                np.testing.assert_array_equal(SlideTiles(shared, grid, way).tile(30), expected)
 
 
 @pytest.mark.parametrize("mpp", [0.5, 0.55])
