@@ -46,6 +46,13 @@ class Preprocess(Enum):
     exact = "exact"
 
 
+class Decode(Enum):
+    """Where JPEG files of tiles are decoded; the pixels of a GPU's decoder differ by some grey levels."""
+
+    cpu = "cpu"
+    gpu = "gpu"
+
+
 class Precision(Enum):
     """Number format of the network's products.
 
@@ -121,6 +128,7 @@ class BenchConfig:
     workers: int | None = None  # decoding threads; None is one a core
     memory_gib: float | None = None  # for the weights of the models of one pass; None is what the device has free
     shard_tiles: int = 16384  # tiles a feature file: what a killed run loses at most
+    decode: Decode = Decode.cpu  # of JPEG files: gpu takes nvJPEG, and such features have a key of their own
     pack: bool = (
         False  # pack the image files of a tile dataset in one of the cache, for repeated runs over slow storage
     )

@@ -23,19 +23,32 @@ class TileCohort:
         Tiles a feature file.
     packed : Path or None
         Folder of the files that image files are packed in, just before they are embedded; None reads them themselves.
+    gpu : str or None
+        CUDA device that decodes JPEG files; None has the processor do it.
     progress : bool
         Whether a progress bar is shown while they are packed.
     """
 
     noun = "tiles"
 
-    def __init__(self, manifest: Manifest, shard_tiles: int, packed: Path | None = None, progress: bool = True):
+    def __init__(
+        self,
+        manifest: Manifest,
+        shard_tiles: int,
+        packed: Path | None = None,
+        gpu: str | None = None,
+        progress: bool = True,
+    ):
         frame = manifest.frame
         self.manifest = manifest
         self.source = TileSource(frame["id"].tolist(), frame["path"].tolist(), frame["index"].tolist())
         self.content = self.source.digest()
         if packed is not None:
             self.source = self.source.packed(packed, self.content, progress=progress)
+        self._pixels = self.content
+        if gpu is not None:
+            self.source = self.source.decoded_on(gpu)
+            self._pixels += " nvjpeg"
         self._shard_tiles = shard_tiles
 
     def plans(self, models: Sequence[Model]) -> list[PixelPlan]:
@@ -46,7 +59,7 @@ class TileCohort:
         def make(part: Part) -> tuple[list[Shard], list[str]]:
             return [*in_part(shards, part, lambda shard: len(shard.tiles))], []
 
-        return [PixelPlan(models, self.content, side, make, lambda: Known(shards))]
+        return [PixelPlan(models, self._pixels, side, make, lambda: Known(shards))]
 
     def samples(self, embedding: Embedding) -> Samples:
         """All tiles that could be read."""

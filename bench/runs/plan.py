@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from bench import protocols, tasks
+from bench.config import Decode
 from bench.data import Cohort, EmbeddingPlan, SlideCohort, TileCohort
 from bench.embedding import EmbeddingJob
 from bench.runs.checks import check_named, fitting_heads, named_unfit
@@ -240,7 +241,8 @@ def _cohort(context: RunContext, task: TaskConfig, models: Sequence[Model]) -> C
     manifest = tasks.read(task, Path(config.data) if config.data else None, context.unpacked or context.cache)
     if task.unit is SampleLevel.tile:
         packed = context.cache / "packed" if config.pack else None
-        return TileCohort(manifest, config.shard_tiles, packed, context.progress)
+        gpu = context.device if config.decode is Decode.gpu else None
+        return TileCohort(manifest, config.shard_tiles, packed, gpu, context.progress)
     coords = Path(config.coords).expanduser() if config.coords else None
     features = features_folder(config, models)
     if coords and not coords.is_dir():

@@ -19,6 +19,7 @@ from bench.tiles import png, tiff
 from bench.tiles.contents import read_contents
 from bench.tiles.decode import UNREADABLE, check_claim, decode_image, decode_tile
 
+JPEG = b"\xff\xd8\xff"
 COLOURS = ("YCbCr", "Gray", "RGB")  # of JPEG; the others are converted by Pillow's own rules
 
 Decoder = Callable[[np.ndarray, bytes], np.ndarray]
@@ -82,7 +83,7 @@ def _jpeg(out: np.ndarray, encoded: bytes) -> np.ndarray:
 
 
 DECODERS: tuple[tuple[bytes, Decoder], ...] = (
-    (b"\xff\xd8\xff", _jpeg),
+    (JPEG, _jpeg),
     (png.SIGNATURE, png.decode_plain),
     *((head, tiff.decode_plain) for head in tiff.ORDERS),
 )

@@ -9,13 +9,72 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+import simplejpeg
 import torch
 from jaxtyping import UInt8
 from torch import Tensor
 
+from bench.tiles.batch import Exceptions
+from bench.tiles.images import JPEG
+from bench.tiles.reading import OpenFiles
 from registry.errors import UserError
 
-INSTEAD = "leave the decoding to the processor"
+INSTEAD = "set decode=cpu"
+
+
+class OnGpu:
+    """Tiles of an open source whose JPEG files are decoded on a GPU, run by run; all others as the source reads them.
+
+    A file that nvJPEG refuses is decoded by the processor, whatever files are read with it.
+
+    Parameters
+    ----------
+    files : OpenFiles
+    device : str
+        A CUDA device.
+    """
+
+    def __init__(self, files: OpenFiles, device: str) -> None:
+        self._files, self._device, self.shape = files, device, files.shape
+
+    def read_into(self, out: UInt8[np.ndarray, "tile height width 3"], rows: range) -> Exceptions:
+        """As `OpenFiles.read_into`."""
+        contents = self._files.contents(rows)
+        height, width = out.shape[1:3]
+        places = [i for i, data in enumerate(contents) if data is not None and _is_jpeg_of(data, height, width)]
+        decoded = self._decoded([data for i in places if (data := contents[i]) is not None])
+        done = set()
+        for place, tile in zip(places, decoded, strict=True):
+            if tile is not None:
+                out[place] = tile
+                done.add(place)
+        unreadable: dict[int, UserError] = {}
+        other_size: dict[int, np.ndarray] = {}
+        for place, row in enumerate(rows):
+            if place not in done:
+                found = self._files.read_into(out[place : place + 1], range(row, row + 1))
+                unreadable |= found.unreadable
+                other_size |= found.other_size
+        return Exceptions(unreadable, other_size)
+
+    def _decoded(self, encoded: list[bytes]) -> list[np.ndarray | None]:
+        if not encoded:
+            return []
+        try:
+            return list(decode_jpegs(encoded, self._device).permute(0, 2, 3, 1).cpu().numpy())
+        except UserError:  # of one of them: which it is shows alone
+            return [None] if len(encoded) == 1 else [self._decoded([one])[0] for one in encoded]
+
+
+def _is_jpeg_of(data: bytes, height: int, width: int) -> bool:
+    """Whether these are the bytes of a JPEG in YCbCr or grey of this size."""
+    if not data.startswith(JPEG):
+        return False
+    try:
+        found = simplejpeg.decode_jpeg_header(data)
+    except ValueError:
+        return False
+    return found[:3] in ((height, width, "YCbCr"), (height, width, "Gray"))
 
 
 def decode_jpegs(encoded: Sequence[bytes], device: str | torch.device) -> UInt8[Tensor, "tile 3 height width"]:

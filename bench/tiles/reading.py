@@ -10,6 +10,7 @@ from jaxtyping import UInt8
 
 from bench.tiles.arrays import ImageArray, OpenArrays
 from bench.tiles.batch import Exceptions
+from bench.tiles.contents import read_contents
 from bench.tiles.decode import UNREADABLE, unreadable
 from bench.tiles.images import decode_into, placed, read_image_into
 from bench.tiles.pack import OpenPack
@@ -61,6 +62,15 @@ class OpenFiles:
                     if other is not None:
                         others[row] = other
         return Exceptions(failed, others)
+
+    def contents(self, rows: range) -> list[bytes | None]:
+        """The bytes of the image files of these rows; None for rows of arrays and for files that cannot be read."""
+        found = self._packed(rows)
+        for place, row in enumerate(rows):
+            if found[place] is None and self._indices[row] < 0:
+                with contextlib.suppress(OSError):
+                    found[place] = read_contents(self._paths[row])
+        return found
 
     def _first_shape(self) -> tuple[int, int]:
         for row, (path, index) in enumerate(zip(self._paths, self._indices, strict=True)):

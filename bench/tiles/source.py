@@ -30,6 +30,7 @@ class TileSource:
         self.ids, self.paths, self.indices = list(ids), list(paths), [int(i) for i in indices]
         self._pack: Pack | None = None
         self._packed_from = 0  # row of the pack that is our first
+        self._gpu: str | None = None  # that decodes JPEG files
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -37,8 +38,23 @@ class TileSource:
     def part(self, start: int, stop: int) -> TileSource:
         """The tiles `start` to `stop`."""
         part = TileSource(self.ids[start:stop], self.paths[start:stop], self.indices[start:stop])
-        part._pack, part._packed_from = self._pack, self._packed_from + start
+        part._pack, part._packed_from, part._gpu = self._pack, self._packed_from + start, self._gpu
         return part
+
+    def decoded_on(self, device: str) -> TileSource:
+        """The same tiles, whose JPEG files are decoded on a GPU: their pixels differ by some grey levels.
+
+        Raises
+        ------
+        UserError
+            If this installation cannot decode there.
+        """
+        from bench.tiles.nvjpeg import check_available
+
+        check_available(device)
+        found = self.part(0, len(self))
+        found._gpu = device
+        return found
 
     def packed(self, folder: Path, digest: str, *, progress: bool = False) -> TileSource:
         """The same tiles, of which the image files are read from one file in `folder`, made when they are first opened.
@@ -50,7 +66,7 @@ class TileSource:
         progress : bool
             Whether a progress bar is shown while the file is made.
         """
-        packed = TileSource(self.ids, self.paths, self.indices)
+        packed = self.part(0, len(self))
         if any(index < 0 for index in self.indices):
             tiles = (packed.ids, packed.paths, packed.indices)
             packed._pack = Pack(folder, *tiles, digest, packed._digest_of, progress=progress)
@@ -82,4 +98,11 @@ class TileSource:
         """
         with contextlib.ExitStack() as opened:
             pack = opened.enter_context(self._pack.open()) if self._pack else None
-            yield opened.enter_context(contextlib.closing(OpenFiles(self.paths, self.indices, pack, self._packed_from)))
+            files = OpenFiles(self.paths, self.indices, pack, self._packed_from)
+            opened.callback(files.close)
+            if self._gpu is None:
+                yield files
+            else:
+                from bench.tiles.nvjpeg import OnGpu
+
+                yield OnGpu(files, self._gpu)

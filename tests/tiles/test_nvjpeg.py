@@ -8,7 +8,8 @@ import pytest
 import torch
 from PIL import Image
 
-from bench.tiles import nvjpeg
+import bench
+from bench.tiles import TileSource, nvjpeg, read_batches
 from registry.errors import UserError
 
 on_cuda = pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
@@ -58,7 +59,7 @@ def test_a_processor_is_refused():
 
 def test_a_machine_without_a_gpu_is_refused(monkeypatch):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
-    with pytest.raises(UserError, match=r"finds no CUDA device here; leave the decoding to the processor\.$"):
+    with pytest.raises(UserError, match=r"finds no CUDA device here; set decode=cpu\.$"):
         nvjpeg.check_available("cuda:1")
 
 
@@ -87,3 +88,77 @@ def test_a_batch_is_one_call(monkeypatch):
     np.testing.assert_array_equal(tiles.permute(0, 2, 3, 1).numpy(), [by_pillow(data) for data in files])
     with pytest.raises(ValueError, match="2 sizes"):
         nvjpeg.decode_jpegs([*files, encoded(0, height=32)], "cuda")
+
+
+def decoded_by_processor(refuse=()):
+    """A stand-in for the GPU's decoder, whose pixels are one level brighter, and which refuses some files."""
+    calls = []
+
+    def decode(files, device):
+        calls.append(len(files))
+        if any(data in refuse for data in files):
+            raise UserError("nvJPEG refuses one of them")
+        tiles = np.stack([np.minimum(by_pillow(data) + 1, 255) for data in files]).astype(np.uint8)
+        return torch.from_numpy(tiles).permute(0, 3, 1, 2)
+
+    return decode, calls
+
+
+@pytest.fixture
+def source(tmp_path, monkeypatch):
+    monkeypatch.setattr(nvjpeg, "check_available", lambda device: None)
+    contents = [encoded(i) for i in range(20)]
+    contents[3] = encoded(3, height=32)
+    contents[5] = b"no image"
+    contents[7] = encoded(7, mode="CMYK")
+    paths = [str(tmp_path / f"{i}.jpg") for i in range(20)]
+    for path, data in zip(paths, contents, strict=True):
+        with open(path, "wb") as file:
+            file.write(data)
+    return TileSource([str(i) for i in range(20)], paths, [-1] * 20), contents
+
+
+@pytest.mark.parametrize("batch_size", [1, 7, 20])
+def test_runs_are_decoded_in_one_call_and_what_is_refused_by_the_processor(source, monkeypatch, batch_size):
+    tiles, contents = source
+    decode, calls = decoded_by_processor(refuse={contents[11]})
+    monkeypatch.setattr(nvjpeg, "decode_jpegs", decode)
+    found, unreadable = {}, set()
+    for batch in read_batches([tiles.decoded_on("cuda")], batch_size, workers=2):
+        found |= dict(zip(batch.rows.tolist(), batch.tiles.permute(0, 2, 3, 1).numpy(), strict=True))
+        unreadable |= {row for _, row in batch.unreadable}
+    assert unreadable == {5}
+    for row, pixels in found.items():
+        brighter = 0 if row in (3, 7, 11) else 1
+        np.testing.assert_array_equal(pixels, np.minimum(by_pillow(contents[row]) + brighter, 255))
+    assert len(found) == 19
+    assert batch_size == 1 or max(calls) > 1
+
+
+def test_parts_and_packs_are_decoded_there_too(source, monkeypatch, tmp_path):
+    tiles, contents = source
+    decode, calls = decoded_by_processor()
+    monkeypatch.setattr(nvjpeg, "decode_jpegs", decode)
+    packed = tiles.packed(tmp_path / "packed", tiles.digest()).decoded_on("cuda").part(12, 16)
+    (batch,) = read_batches([packed], 8, workers=1)
+    assert calls == [4]
+    np.testing.assert_array_equal(batch.tiles[0].permute(1, 2, 0), np.minimum(by_pillow(contents[12]) + 1, 255))
+
+
+def test_such_features_have_a_key_of_their_own_and_a_processor_is_refused_when_it_is_planned(tmp_path, monkeypatch):
+    for i in range(4):
+        Image.fromarray(np.full((32, 32, 3), 50 * i, np.uint8)).save(tmp_path / f"{i}.jpg")
+    lines = [f"{i}.jpg,{'ab'[i % 2]},{'train' if i < 2 else 'test'}" for i in range(4)]
+    (tmp_path / "t.csv").write_text("\n".join(["path,label,split", *lines]))
+    where = {"data": tmp_path / "t.csv", "cache": tmp_path / "cache"}
+    task = {"tiles": {"min_groups": 1}}
+    with pytest.raises(UserError, match="set decode=cpu"):
+        bench.embed("colour", task, decode="gpu", device="cpu", **where)
+    monkeypatch.setattr(nvjpeg, "check_available", lambda device: None)
+    decode, calls = decoded_by_processor()
+    monkeypatch.setattr(nvjpeg, "decode_jpegs", decode)
+    vectors = [bench.embed("colour", task, decode=by, device="cpu", **where).vectors for by in ("gpu", "cpu", "gpu")]
+    assert calls
+    assert not np.array_equal(vectors[0], vectors[1])
+    np.testing.assert_array_equal(vectors[0], vectors[2])
+    assert len(list((tmp_path / "cache/features/colour").iterdir())) == 2
