@@ -20,6 +20,7 @@ from PIL import Image
 from bench.tiles import TileSource, contents, decode_tile, images
 from bench.tiles.decode import decode_image
 from bench.tiles.images import decode_into, read_image_into
+from bench.tiles.tiff import NotPlain, decode_plain
 from registry.errors import UserError
 
 
@@ -104,6 +105,7 @@ MADE = {
         for name in ("raw", "packbits", "tiff_lzw", "tiff_adobe_deflate", "jpeg")
     },
     "TIFF, strips, big-endian": tiff(PIXELS, rowsperstrip=7, byteorder=">"),
+    "TIFF, raw, strips": tiff(PIXELS, rowsperstrip=7),
     "TIFF, strips, PackBits": tiff(PIXELS, rowsperstrip=7, compression="packbits"),
     "TIFF, BigTIFF": tiff(PIXELS, bigtiff=True),
     "TIFF, tiled": tiff(PIXELS, tile=(32, 48)),
@@ -229,6 +231,29 @@ def test_tiff_and_png_of_every_size_are_pillows(size, mode, rows, compression, b
         out = np.zeros((*size, 3), np.uint8)
         assert decode_into(out, data) is None
         np.testing.assert_array_equal(out, decode_image(io.BytesIO(data)))
+
+
+def with_tag(data, tag, value):
+    """A little-endian TIFF with a tag of one value changed, or written in the place of its resolution unit."""
+    start = struct.unpack_from("<I", data, 4)[0] + 2
+    entries = range(start, start + 12 * struct.unpack_from("<H", data, start - 2)[0], 12)
+    tags = {struct.unpack_from("<H", data, at)[0]: at for at in entries}
+    at = tags.get(tag, tags[296])
+    return data[:at] + struct.pack("<HHII", tag, 3, 1, value) + data[at + 12 :]
+
+
+@pytest.mark.parametrize(
+    ("tag", "value"),
+    [(258, 16), (262, 6), (266, 2), (274, 3), (277, 4), (284, 2), (322, 16), (338, 2), (339, 2), (0xBC01, 1), (259, 5)],
+)
+def test_a_tiff_with_a_tag_that_is_not_plain_is_pillows(tmp_path, tag, value):
+    for data in (MADE["TIFF, raw, strips"], TIFF):
+        out = np.empty((61, 83, 3), np.uint8)
+        assert decode_plain(out, with_tag(data, 296, 2)) is out
+        with pytest.raises(NotPlain, match=f"tag {tag} |compression"):
+            decode_plain(out, with_tag(data, tag, value))
+        (tmp_path / "tile.tif").write_bytes(with_tag(data, tag, value))
+        assert same(in_place(tmp_path / "tile.tif", (61, 83)), by_pillow(tmp_path / "tile.tif"))
 
 
 def test_the_common_formats_need_no_pillow(tmp_path, shared, monkeypatch):
