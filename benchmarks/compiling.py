@@ -9,6 +9,7 @@ in torch's cache on disk are not used.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
 import statistics
 import tempfile
@@ -17,6 +18,7 @@ import time
 import torch
 
 import registry
+from bench.embedding import kept_host_memory
 from benchmarks.precision import cut, load, timed
 from registry.extractor import FeatureExtractor
 from registry.text_table import aligned
@@ -36,7 +38,9 @@ def main() -> None:
     ]
     with tempfile.TemporaryDirectory() as folder:
         os.environ["TORCHINDUCTOR_CACHE_DIR"] = folder
-        lines += [line(name, arguments.device, arguments.batch) for name in arguments.models]
+        memory = kept_host_memory() if arguments.device == "cpu" else contextlib.nullcontext()
+        with memory:
+            lines += [line(name, arguments.device, arguments.batch) for name in arguments.models]
     print("\n".join(aligned(lines, left=2)))
 
 

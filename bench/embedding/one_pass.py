@@ -74,6 +74,7 @@ class Pass:
             if first is None:
                 return []
             taken = [job for job in self._wave if self._shards.complete or not job.is_cached(first[1])]
+            first[1].tiles.prepare()
             for job in taken:
                 self._load(job, first[1])
             try:

@@ -38,6 +38,9 @@ class SlideTiles:
         """Height and width of a tile, px."""
         return self.grid.size, self.grid.size
 
+    def prepare(self) -> None:
+        """Nothing: a slide is read as it is."""
+
     def open(self) -> AbstractContextManager[SlideTiles]:
         """The same tiles: the slide is open."""
         return nullcontext(self)
@@ -89,6 +92,9 @@ class SlideFileTiles:
 
     def __len__(self) -> int:
         return len(self.grid)
+
+    def prepare(self) -> None:
+        """Nothing: a slide is read as it is."""
 
     @contextmanager
     def open(self) -> Iterator[SlideTiles]:

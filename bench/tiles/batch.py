@@ -53,6 +53,9 @@ class Tiles(Protocol):
 
     def __len__(self) -> int: ...
 
+    def prepare(self) -> None:
+        """Do what is done once for all tiles of a dataset and may take long; the calling thread can be interrupted."""
+
     def open(self) -> AbstractContextManager[OpenTiles]:
         """Open the files that the tiles are read from."""
 

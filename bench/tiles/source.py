@@ -87,6 +87,12 @@ class TileSource:
             hashed.update("".join([f"{tile}\0{index}\0{stamps[path]}\n" for tile, index, path in lines]).encode())
         return hashed.hexdigest()[:16]
 
+    def prepare(self) -> None:
+        """Pack the tiles where they are to be packed and are not. Raises as `open`."""
+        if self._pack is not None:
+            with self._pack.open():
+                pass
+
     @contextlib.contextmanager
     def open(self) -> Iterator[OpenTiles]:
         """The tiles for reading by runs of rows, from several threads; closes what it opened.

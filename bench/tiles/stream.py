@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 BATCHES_AHEAD = 3  # that are read before they are wanted
 OPEN_AHEAD = 8  # sources that are opened before they are wanted
-RUN = 8  # neighbouring tiles that one thread reads at once: those of a slide share compressed tiles
+RUN = 16  # neighbouring tiles that one thread reads at once: those of a slide share compressed tiles
 
 
 @dataclass

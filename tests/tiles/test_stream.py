@@ -154,5 +154,5 @@ def test_the_time_of_all_threads_is_counted():
             return super().read_into(out, rows)
 
     clock = ReadingTime()
-    list(read_batches([Slow(0, 32)], 16, workers=4, reading_time=clock))
+    list(read_batches([Slow(0, 64)], 16, workers=4, reading_time=clock))
     assert 4 * 0.02 <= clock.seconds < 4 * 0.02 + 5
