@@ -153,8 +153,8 @@ def _slide_plan(source: Source, cache: Path) -> Any:
 
 
 def _key(model: str) -> FeatureKey:
-    given = {"model": model, "options": "{}", "preprocess": "device", "precision": "float32"}
-    return FeatureKey(**{field.name: given.get(field.name, "") for field in fields(FeatureKey)})
+    values = {"model": model, "options": "{}", "preprocess": "device", "precision": "float32"}
+    return FeatureKey(**{field.name: values.get(field.name, "") for field in fields(FeatureKey)})
 
 
 def files_source(name: str, data: Path, scratch: Path, tiles: int) -> Source:

@@ -3,10 +3,11 @@
 import importlib
 import re
 import sys
+from pathlib import Path
 
 import pytest
-from conftest import REPO
 
+REPO = Path(__file__).resolve().parents[2]
 ROUND = ("--rounds", "1", "--batch-size", "16")
 
 
