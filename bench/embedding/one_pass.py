@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from registry.extractor import FeatureExtractor
 
 FEWER_MODELS = "when it is loaded: set memory_gib lower, so that fewer models are loaded at once, or device=cpu"
+SMALLER_BATCH = "on a batch: set a smaller batch_size, or device=cpu"
 LARGEST_BATCH = 1024  # that is tried
 SHARDS_AHEAD = 16  # that are known before they are opened
 
@@ -91,7 +92,7 @@ class Pass:
         mend = FEWER_MODELS
         try:
             extractor = job.load()
-            mend = f"at batch_size={self._how.batch_size}: set a smaller batch_size"
+            mend = SMALLER_BATCH
             self._models[job] = self._forward_of(job, extractor, shard)
         except Exception as error:
             self._fail(job, explained(job.key.model, error, mend))
@@ -170,7 +171,7 @@ class Pass:
             try:
                 computed = forward(tiles if chosen is None else tiles[chosen], fill=not batch.other_size)
             except Exception as error:
-                self._fail(job, explained(job.key.model, error, f"at batch_size={forward.batch_size}"))
+                self._fail(job, explained(job.key.model, error, SMALLER_BATCH))
                 del self._models[job]
                 continue
             mark = time.perf_counter()
