@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     Output = tuple[torch.Tensor, torch.Tensor | None, tuple[int, int]]  # features, tokens, grid of patches
 
 
+LEAST_ON_CPU = 16  # tiles of a batch
+
+
 @dataclass
 class Computed:
     """Features of a batch, perhaps still on their way from the device.
@@ -100,9 +103,10 @@ class Forward:
 
     Notes
     -----
-    Features must not depend on how tiles are batched, so that a resumed run makes the same files: on a CPU only batches
-    of one tile take other kernels (measured for convolutional networks), on a GPU every size may. A batch of one tile,
-    and on a GPU every batch that is not full, is filled up with copies of its last tile.
+    Features must not depend on how tiles are batched, so that a resumed run makes the same files. On a CPU only batches
+    of few tiles take other kernels (measured for convolutional networks: up to 8 tiles), on a GPU every size may. A
+    batch of fewer than `LEAST_ON_CPU` tiles, and on a GPU every batch that is not full, is filled up with copies of its
+    last tile.
     """
 
     def __init__(
@@ -177,7 +181,8 @@ class Forward:
         import torch
 
         n = len(tiles)
-        wanted = self.batch_size if fill and self.extractor.device.type == "cuda" else 2
+        wanted = self.batch_size if fill and self.extractor.device.type == "cuda" else LEAST_ON_CPU
+        wanted = min(wanted, self.batch_size)
         if n < wanted:
             copies = tiles[-1:].expand(wanted - n, -1, -1, -1)
             tiles = torch.cat([tiles, copies]).contiguous(memory_format=torch.channels_last)

@@ -213,16 +213,14 @@ def test_a_disk_that_fills_while_the_writer_is_behind(tmp_path, source, monkeypa
 def test_a_batch_that_does_not_fit_is_halved_and_that_is_said(tmp_path, source, most):
     said = []
     network = Small(most)
-    if most == 1:  # a batch of one tile is filled up with a second one
-        network.most = 2
     job = make_job(tmp_path, network)
     made = embed_one(shards_of(source, 20), job, dataclasses.replace(HOW, batch_size=8, say=said.append))
     assert made.error is None
     np.testing.assert_allclose(made.features(), expected(source), rtol=1e-3)
-    fits = {1: 2, 2: 2, 3: 2, 6: 4}[most]
+    fits = {1: 1, 2: 2, 3: 2, 6: 4}[most]
     halvings = [line for line in said if "runs out of GPU memory" in line]
     assert len(halvings) == len([size for size in network.sizes if size > network.most]) <= 3
-    assert f"goes on with {fits} tiles" in halvings[-1]
+    assert f"goes on with {fits} tile" in halvings[-1]
 
 
 def test_a_tile_that_does_not_fit_alone_is_one_sentence(tmp_path, source):
@@ -232,13 +230,29 @@ def test_a_tile_that_does_not_fit_alone_is_one_sentence(tmp_path, source):
     assert found[good.key].error is None
 
 
-def test_a_batch_of_one_tile_is_computed_as_two():
-    """Convolutions of one image take other kernels on a CPU, and a resumed run may leave one tile alone."""
-    network = Small(8)
-    tiles = torch.arange(3 * 4 * 4, dtype=torch.uint8).reshape(1, 3, 4, 4)
-    computed = Forward("m", network, 8)(tiles)
-    assert network.sizes == [2]
-    np.testing.assert_array_equal(computed.wait()[0], Means()(tiles))
+@pytest.mark.parametrize(
+    ("batch_size", "tiles", "computed_as"), [(32, 1, 16), (32, 15, 16), (32, 17, 17), (8, 3, 8), (1, 1, 1)]
+)
+def test_a_batch_of_few_tiles_is_filled_up(batch_size, tiles, computed_as):
+    """Few images take other kernels on a CPU, and a resumed run leaves another number of tiles for the last batch."""
+    network = Small(64)
+    pixels = torch.randint(0, 256, (tiles, 3, 4, 4), dtype=torch.uint8)
+    computed = Forward("m", network, batch_size)(pixels)
+    assert network.sizes == [computed_as]
+    np.testing.assert_array_equal(computed.wait()[0], Means()(pixels))
+
+
+@pytest.mark.parametrize("model", ["efficientnet_lite0", "random_vit_s16"])
+def test_features_do_not_depend_on_the_batch(model):
+    """Bit for bit, as a resumed run has other batches: at other places, and fewer tiles in the last."""
+    import registry
+
+    forward = Forward(model, registry.load(model, device="cpu", precision="float32"), 32)
+    pixels = torch.randint(0, 256, (20, 96, 96, 3), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
+    tiles = pixels.permute(0, 3, 1, 2)
+    together = forward(tiles).wait()[0]
+    for start, stop in ((0, 1), (3, 5), (7, 20)):
+        np.testing.assert_array_equal(forward(tiles[start:stop]).wait()[0], together[start:stop])
 
 
 def test_the_times_of_the_stages_are_beside_the_features(tmp_path, source):
