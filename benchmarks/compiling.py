@@ -18,7 +18,7 @@ import time
 import torch
 
 import registry
-from bench.embedding import kept_host_memory
+from bench.embedding.host_memory import kept_host_memory
 from benchmarks.precision import cut, load, timed
 from registry.extractor import FeatureExtractor
 from registry.text_table import aligned

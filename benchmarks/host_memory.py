@@ -1,4 +1,4 @@
-"""What keeping the freed memory of a network's layers gains on a CPU (`bench.embedding.kept_host_memory`).
+"""What keeping the freed memory of a network's layers gains on a CPU (`bench.embedding.host_memory`).
 
     OMP_NUM_THREADS=1 python -m benchmarks.host_memory [--models NAME ...] [--batch 32]
 
@@ -15,7 +15,7 @@ import statistics
 
 import torch
 
-from bench.embedding import kept_host_memory
+from bench.embedding.host_memory import kept_host_memory
 from benchmarks.precision import cut, load
 from registry.extractor import FeatureExtractor
 from registry.text_table import aligned

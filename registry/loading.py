@@ -120,8 +120,8 @@ def load(
         model = SlideEncoder(card, network, loaded, precision)
     else:
         model = FeatureExtractor(card, network, loaded, precision=precision, preprocess=preprocess)
-    # tiles lie channels-last in memory; with weights laid out alike, tiles laid out otherwise give the same bits
-    network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    if place.type == "cuda":  # whose convolutions are faster so; on a CPU nothing is gained
+        network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     if compile and card.unit != "slide":
         compile_network(network)
     return model.eval().to(place)

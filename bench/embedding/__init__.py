@@ -2,7 +2,6 @@
 
 from bench.embedding.embedding import Embedding, times_of
 from bench.embedding.feature_key import FeatureKey
-from bench.embedding.host_memory import kept_host_memory
 from bench.embedding.job import EmbeddingJob, Shard, shards_of
 from bench.embedding.settings import EmbeddingSettings
 from bench.embedding.slide_stage import encode
@@ -21,7 +20,6 @@ __all__ = [
     "encode",
     "grid_of",
     "is_cached",
-    "kept_host_memory",
     "missing_shards",
     "read_features",
     "read_places",

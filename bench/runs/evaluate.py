@@ -14,7 +14,7 @@ from typing import Never
 from bench import protocols, report
 from bench.config import BenchConfig, Step
 from bench.data import Cohort, EmbeddingPlan
-from bench.embedding import Embedding, EmbeddingSettings, encode, kept_host_memory, missing_shards
+from bench.embedding import Embedding, EmbeddingSettings, encode, missing_shards
 from bench.protocols import Bags, Samples
 from bench.runs.checks import check_settings, check_writable, part_of
 from bench.runs.context import RunContext
@@ -232,8 +232,7 @@ def _embed(
         say=context.say,
     )
     label = task.task.name
-    with kept_host_memory() if context.device == "cpu" else contextlib.nullcontext():
-        of_tiles = part.run([own.tiles for own in work], how, label=label, part=part_of(config))
+    of_tiles = part.run([own.tiles for own in work], how, label=label, part=part_of(config))
     found = {}
     for own in work:
         embedding = of_tiles[own.tiles.key]

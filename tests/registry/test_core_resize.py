@@ -77,7 +77,7 @@ def test_whole_recipe_equals_torchvisions(height, width, size, kind, filter):
     assert exact.shape == (2, 3, 24, 24)
     assert torch.equal(Preprocess(recipe)(tiles), exact)
     with pytest.MonkeyPatch.context() as patch:  # the path that CUDA takes
-        patch.setattr("registry.preprocess._resize", resize)
+        patch.setattr(Preprocess, "_on_cpu", Preprocess._on_gpu)
         assert torch.equal(Preprocess(recipe)(tiles), exact)
 
 
@@ -98,3 +98,12 @@ def test_tiles_that_cannot_become_the_input_are_named():
     uncropped = Preprocess(Preprocessing(size=24, mpp=None, tile_size=24, resize=24, crop=False), "m")
     with pytest.raises(registry.UserError, match="24 x 24"):
         uncropped(pixels(40, 48, 0))
+
+
+@pytest.mark.parametrize("side", [(256, 255), (257, 400), (1, 70_000)])
+def test_normalisation_of_tiles_larger_than_a_block(side):
+    tiles = pixels(*side, 0)
+    recipe = Preprocessing(
+        size=1, mpp=None, tile_size=1, resize=None, multiple_of=1, mean=IMAGENET_MEAN, std=IMAGENET_STD
+    )
+    assert torch.equal(Preprocess(recipe)(tiles), ExactPreprocess(recipe)(tiles))
