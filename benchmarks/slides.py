@@ -27,7 +27,6 @@ from PIL import Image
 
 from bench.slides import Grid, Slide, SlideTiles, from_coords, open_slide, plan
 from bench.slides.direct import TiffPixels
-from bench.tiles import read_batches
 
 ROUNDS, TILES, SIDE = 5, 1600, 20_000
 REAL = Path(__file__).resolve().parents[2] / "shared/data/slides"
@@ -72,6 +71,8 @@ def write_pyramid(
 
 def ours(slide: Slide, grid: Grid, workers: int) -> None:
     """All tiles of a grid through the reader."""
+    from bench.tiles import read_batches  # here, as `--tree` imports this file beside an earlier `bench`
+
     for _ in read_batches([SlideTiles(slide, grid)], 64, workers=workers):
         pass
 
