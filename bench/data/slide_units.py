@@ -163,7 +163,7 @@ class SlideUnits:
         UserError
             If it cannot be opened; `NotCorrupt` if its mask, resolution or tiling is wrong.
         """
-        with open_slide(slide.path, _mpp(slide)) as opened:
+        with open_slide(slide.path, _mpp(slide), direct=False) as opened:  # no pixels are read
             if self.given_coords:
                 read_coords(self.given_coords, slide.id, opened, self.spec.size)
                 return

@@ -290,7 +290,7 @@ def test_features_of_slides_are_opened_without_opening_a_slide(slides, tmp_path,
         bench.open_features("means", task, **where)
     made = bench.embed("means", task, **where)
     for module in ("bench.data.slide_units", "bench.slides.reader"):
-        monkeypatch.setattr(f"{module}.open_slide", lambda *_: pytest.fail("a slide was opened"))
+        monkeypatch.setattr(f"{module}.open_slide", lambda *_, **how: pytest.fail("a slide was opened"))
 
     opened = bench.open_features("means", task, **where)
 

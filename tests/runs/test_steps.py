@@ -227,9 +227,9 @@ def opened(monkeypatch):
     """The names of the slides that are opened, for tissue and grids or for their tiles."""
     names = []
 
-    def recorded(path, mpp=None):
+    def recorded(path, mpp=None, **how):
         names.append(Path(path).stem)
-        return open_slide(path, mpp)
+        return open_slide(path, mpp, **how)
 
     monkeypatch.setattr(slide_units, "open_slide", recorded)
     monkeypatch.setattr(reader, "open_slide", recorded)
