@@ -8,7 +8,7 @@ import os
 from collections.abc import Callable
 
 from bench.config import BenchConfig, Step
-from bench.runs.context import RunContext
+from bench.runs.context import RunContext, to_stderr
 from registry.errors import UserError
 
 MEMORY_SHARE = 0.6  # of a device's free memory, for the weights of one pass; the rest is for activations
@@ -46,7 +46,9 @@ def devices_of(config: BenchConfig) -> list[str]:
     return found
 
 
-def run_on(devices: list[str], context: RunContext, embed_part: Callable[[BenchConfig, str, int, bool], None]) -> None:
+def run_on(
+    devices: list[str], context: RunContext, embed_part: Callable[[BenchConfig, str, int, bool, bool], None]
+) -> None:
     """Embed in one process a device, each a part of the slides or shards; they meet in the cache.
 
     A process that fails says why on stderr. What it has not embedded is still missing then, and found so by the caller.
@@ -54,10 +56,11 @@ def run_on(devices: list[str], context: RunContext, embed_part: Callable[[BenchC
     Parameters
     ----------
     embed_part : callable
-        Takes the settings of the part, the device, the threads of the processor that it may use, and whether it shows
-        its progress.
+        Takes the settings of the part, the device, the threads of the processor that it may use, whether it shows its
+        progress, and whether it says lines.
     """
     processes = []
+    talk = context.say is to_stderr
     threads = max(1, n_processors() // len(devices))
     started = multiprocessing.get_context("spawn")  # CUDA does not survive a fork
     for number, device in enumerate(devices, 1):
@@ -69,7 +72,7 @@ def run_on(devices: list[str], context: RunContext, embed_part: Callable[[BenchC
             workers=context.config.workers or threads,
         )
         first = context.progress and number == 1
-        processes.append(started.Process(target=embed_part, args=(config, device, threads, first), name=device))
+        processes.append(started.Process(target=embed_part, args=(config, device, threads, first, talk), name=device))
     context.say(f"embedding in {len(devices)} processes, on {', '.join(devices)}")
     for process in processes:
         process.start()

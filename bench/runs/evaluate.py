@@ -17,7 +17,7 @@ from bench.data import Cohort, EmbeddingPlan
 from bench.embedding import Embedding, EmbeddingSettings, encode, missing_shards
 from bench.protocols import Bags, Samples
 from bench.runs.checks import check_settings, check_writable, part_of
-from bench.runs.context import RunContext
+from bench.runs.context import RunContext, to_stderr
 from bench.runs.devices import devices_of, memory_for_weights, n_processors, run_on, usual_batch_size
 from bench.runs.fit import Run, sentence_of
 from bench.runs.models import models_of
@@ -82,15 +82,20 @@ def evaluate_plan(context: RunContext) -> Outcome:
         check_writable(folder, option)
     plan = prepare(context)
     failures = [*plan.failures]
-    devices = devices_of(context.config)
-    if Step.embed in context.config.steps and len(devices) > 1 and _is_incomplete(plan):
-        run_on(devices, context, embed_part)
+    _embed_on_all(context, plan)
     for task in plan.tasks:
         context.say(f"{task.task.name}: {counted_samples(task.cohort)}{task.left_out}")
         failures += [run.fail(error) for run, error in task.failed]
         for part, work in task.passes:
             failures += _run_pass(context, task, part, work)
     return Outcome(plan, list(dict.fromkeys(failures)))
+
+
+def _embed_on_all(context: RunContext, plan: Plan) -> None:
+    """Where the settings name several devices, embed what is missing with a process for each."""
+    devices = devices_of(context.config)
+    if Step.embed in context.config.steps and len(devices) > 1 and _is_incomplete(plan):
+        run_on(devices, context, embed_part)
 
 
 def _is_incomplete(plan: Plan) -> bool:
@@ -103,13 +108,17 @@ def _is_incomplete(plan: Plan) -> bool:
     return False
 
 
-def embed_part(config: BenchConfig, device: str, threads: int, progress: bool) -> None:
+def embed_part(config: BenchConfig, device: str, threads: int, progress: bool, talk: bool) -> None:
     """Embed on one of several devices, in a process of its own: what is missing afterwards is the caller's to name."""
     import torch
 
+    def say(line: str) -> None:
+        if talk:
+            to_stderr(f"{device}: {line}")
+
     torch.set_num_threads(threads)
     with contextlib.suppress(UserError, KeyboardInterrupt):
-        evaluate_plan(RunContext(config, device, progress))
+        evaluate_plan(RunContext(config, device, progress, say=say))
 
 
 def run(config: BenchConfig) -> None:
@@ -211,6 +220,7 @@ def embed_cohort(context: RunContext, plan: Plan) -> tuple[Cohort, Embedding]:
         own = _without_networks(task, own)
         if _not_embedded(part, [own]):
             raise FeaturesMissing(own.model.name, task.task.name)
+    _embed_on_all(context, plan)
     embedding = _embed(context, task, part, [own])[own]
     if embedding.error:
         raise UserError(sentence_of(embedding.error))
