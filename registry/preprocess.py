@@ -108,7 +108,10 @@ class Preprocess(nn.Module):
         else:
             for i in range(len(tiles)):
                 process(i)
-        return out.permute(0, 3, 1, 2)
+        found = out.permute(0, 3, 1, 2)
+        # The layout is that of Pillow's pixels or, where nothing is resized, the tiles' own: the last bits depend on it.
+        resized = tiles.shape[-2:] != (height, width)
+        return found if resized or tiles.permute(0, 2, 3, 1).is_contiguous() else found.contiguous()
 
     def check(self, height: int, width: int) -> None:
         """Raise `UserError` where tiles of this height and width cannot become the network's input."""

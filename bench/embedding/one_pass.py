@@ -169,7 +169,8 @@ class Pass:
             if not places:
                 continue
             try:
-                computed = forward(tiles if chosen is None else tiles[chosen], fill=not batch.other_size)
+                own = tiles if chosen is None else tiles.permute(0, 2, 3, 1)[chosen].permute(0, 3, 1, 2)
+                computed = forward(own, fill=not batch.other_size)
             except Exception as error:
                 self._fail(job, explained(job.key.model, error, SMALLER_BATCH))
                 del self._models[job]

@@ -156,12 +156,12 @@ def kill_and_finish(cohort, folder, model, kills, seed):
     done_at_kill = {}
     for left in range(kills, 0, -1):
         known = len(done_at_kill)
-        wanted = known + rng.randint(0, max(0, (SLIDES - 2 - known) // left))
+        wanted = known + rng.randint(0, max(0, (SLIDES - 5 - known) // left))
 
         def embedded(child, wanted=wanted):
             while child.poll() is None and len(features(folder, model)) <= wanted:
                 time.sleep(0.001)
-            time.sleep(rng.uniform(0, 0.05))
+            time.sleep(rng.uniform(0, 0.02))
 
         assert killed(folder, arguments, embedded) == -signal.SIGKILL
         now = {p: p.stat().st_mtime_ns for p in features(folder, model).values()}

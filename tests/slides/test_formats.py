@@ -40,6 +40,7 @@ LARGE = """
 import re, sys
 from pathlib import Path
 from bench.slides import SlideTiles, find_tissue, open_slide, plan
+from bench.tiles import read_batches
 with open_slide(sys.argv[1]) as slide:
     assert slide.dimensions == (100_000, 80_000)
     tissue = find_tissue(slide, threads=2)
