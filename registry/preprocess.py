@@ -109,7 +109,7 @@ class Preprocess(nn.Module):
             for i in range(len(tiles)):
                 process(i)
         found = out.permute(0, 3, 1, 2)
-        # The layout is that of Pillow's pixels or, where nothing is resized, the tiles' own: the last bits depend on it.
+        # The layout is that of Pillow's pixels or, where nothing is resized, the tiles' own: last bits depend on it.
         resized = tiles.shape[-2:] != (height, width)
         return found if resized or tiles.permute(0, 2, 3, 1).is_contiguous() else found.contiguous()
 
