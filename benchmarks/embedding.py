@@ -12,6 +12,7 @@ holds.
 
 from __future__ import annotations
 
+import contextlib
 import statistics
 import tempfile
 import time
@@ -62,16 +63,27 @@ def measure(source: dict[str, Any], name: str, batch_size: int, workers: int) ->
     model, tiles_on_disk = extractor(name), Source(**source)
     run = embed_once(tiles_on_disk, [model], batch_size, workers)
     inputs = preprocessed(model, batch_size, model.card.preprocessing.tile_size)
-    pure_forward(model, inputs, batch_size)
-    clock, processor = time.perf_counter(), processor_seconds()
-    pure_forward(model, inputs, run.tiles)
+    with _kept_memory():
+        pure_forward(model, inputs, batch_size)
+        clock, processor = time.perf_counter(), processor_seconds()
+        pure_forward(model, inputs, run.tiles)
+        pure_seconds, pure_processor = time.perf_counter() - clock, processor_seconds() - processor
     return {
         "tiles": run.tiles,
         "seconds": run.seconds,
         "processor": run.processor,
-        "pure_seconds": time.perf_counter() - clock,
-        "pure_processor": processor_seconds() - processor,
+        "pure_seconds": pure_seconds,
+        "pure_processor": pure_processor,
     }
+
+
+def _kept_memory() -> contextlib.AbstractContextManager[None]:
+    """What the stage does about the memory of layers, which it did not in earlier checkouts."""
+    try:
+        from bench.embedding.host_memory import kept_host_memory
+    except ImportError:
+        return contextlib.nullcontext()
+    return kept_host_memory()
 
 
 def make_source(name: str, data: Path, scratch: Path, tiles: int, slides: int) -> Source:
