@@ -18,7 +18,7 @@ import time
 import torch
 
 import registry
-from bench.embedding.host_memory import kept_host_memory
+from bench.embedding.host_memory import reuse_freed_memory
 from benchmarks.precision import cut, load, timed
 from registry.extractor import FeatureExtractor
 from registry.text_table import aligned
@@ -38,7 +38,7 @@ def main() -> None:
     ]
     with tempfile.TemporaryDirectory() as folder:
         os.environ["TORCHINDUCTOR_CACHE_DIR"] = folder
-        memory = kept_host_memory() if arguments.device == "cpu" else contextlib.nullcontext()
+        memory = reuse_freed_memory() if arguments.device == "cpu" else contextlib.nullcontext()
         with memory:
             lines += [line(name, arguments.device, arguments.batch) for name in arguments.models]
     print("\n".join(aligned(lines, left=2)))

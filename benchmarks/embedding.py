@@ -63,7 +63,7 @@ def measure(source: dict[str, Any], name: str, batch_size: int, workers: int) ->
     model, tiles_on_disk = extractor(name), Source(**source)
     run = embed_once(tiles_on_disk, [model], batch_size, workers)
     inputs = preprocessed(model, batch_size, model.card.preprocessing.tile_size)
-    with _kept_memory():
+    with _memory_as_the_stage():
         pure_forward(model, inputs, batch_size)
         clock, processor = time.perf_counter(), processor_seconds()
         pure_forward(model, inputs, run.tiles)
@@ -77,13 +77,13 @@ def measure(source: dict[str, Any], name: str, batch_size: int, workers: int) ->
     }
 
 
-def _kept_memory() -> contextlib.AbstractContextManager[None]:
+def _memory_as_the_stage() -> contextlib.AbstractContextManager[None]:
     """What the stage does about the memory of layers, which it did not in earlier checkouts."""
     try:
-        from bench.embedding.host_memory import kept_host_memory
+        from bench.embedding.host_memory import reuse_freed_memory
     except ImportError:
         return contextlib.nullcontext()
-    return kept_host_memory()
+    return reuse_freed_memory()
 
 
 def make_source(name: str, data: Path, scratch: Path, tiles: int, slides: int) -> Source:

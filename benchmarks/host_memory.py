@@ -15,7 +15,7 @@ import statistics
 
 import torch
 
-from bench.embedding.host_memory import kept_host_memory
+from bench.embedding.host_memory import reuse_freed_memory
 from benchmarks.precision import cut, load
 from registry.extractor import FeatureExtractor
 from registry.text_table import aligned
@@ -36,7 +36,7 @@ def main() -> None:
         found: dict[bool, list[tuple[float, float, torch.Tensor]]] = {False: [], True: []}
         for _ in range(ROUNDS):
             for kept, rounds in found.items():
-                with kept_host_memory() if kept else contextlib.nullcontext():
+                with reuse_freed_memory() if kept else contextlib.nullcontext():
                     forward(model, tiles)
                     rounds.append(forward(model, tiles))
         usual, kept_total = (statistics.median(user + system for user, system, _ in found[k]) for k in (False, True))

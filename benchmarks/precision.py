@@ -28,7 +28,7 @@ from PIL import Image
 
 import bench
 import registry
-from bench.embedding import kept_host_memory
+from bench.embedding.host_memory import reuse_freed_memory
 from registry import UserError
 from registry.extractor import FeatureExtractor
 from registry.precision import Precision
@@ -66,7 +66,7 @@ def main() -> int:
         default = model.precision_on(arguments.device)
         batches = cut(model, arguments.count, arguments.tiles)
         for precision in FORMATS[kind]:
-            with kept_host_memory() if kind == "cpu" else contextlib.nullcontext():
+            with reuse_freed_memory() if kind == "cpu" else contextlib.nullcontext():
                 cosines, ratio = compare(model, precision, batches)
             fine = float(cosines.min()) >= LEAST_COSINE
             passed &= fine or precision != default

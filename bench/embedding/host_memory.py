@@ -13,7 +13,7 @@ _USUAL = {_MMAP_THRESHOLD: 32 * 2**20, _TRIM_THRESHOLD: 64 * 2**20}  # what glib
 
 
 @contextlib.contextmanager
-def kept_host_memory() -> Iterator[None]:
+def reuse_freed_memory() -> Iterator[None]:
     """Keep memory that is freed inside for what is allocated next, and give it back at the end.
 
     The C library of Linux returns a large block to the system when it is freed, and the system clears every page of the

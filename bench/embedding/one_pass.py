@@ -23,7 +23,7 @@ from bench.embedding.embedding import Embedding
 from bench.embedding.errors import explained
 from bench.embedding.feature_key import FeatureKey
 from bench.embedding.forward import Copier, Forward
-from bench.embedding.host_memory import kept_host_memory
+from bench.embedding.host_memory import reuse_freed_memory
 from bench.embedding.job import EmbeddingJob, Shard, Shards
 from bench.embedding.settings import EmbeddingSettings
 from bench.embedding.store import sweep
@@ -111,7 +111,7 @@ class Pass:
         device = next(iter(self._models.values())).extractor.device
         copier, reading = Copier(device), ReadingTime()
         times, began = PassTimes(self._how.workers), time.perf_counter()
-        memory = kept_host_memory() if device.type == "cpu" else nullcontext()
+        memory = reuse_freed_memory() if device.type == "cpu" else nullcontext()
         with memory, closing(Writer(self._fail)) as writer, self._bar() as bar:
             batches = read_batches(
                 self._sources(shards, writer),

@@ -13,16 +13,14 @@ import imagecodecs
 import numpy as np
 from jaxtyping import UInt8
 
+from bench.tiles.plain import NotPlain, place_of
+
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 RGB = struct.Struct(">II5B")  # width, height, bits, colours, compression, filter, interlacing
 PLAIN = (8, 2, 0, 0, 0)
 # Chunks that change no pixel, of which the needed ones are first.
 CHUNKS = frozenset([b"IHDR", b"IDAT", b"IEND", b"pHYs", b"tEXt", b"tIME", b"gAMA", b"cHRM", b"sRGB", b"sBIT", b"bKGD"])
 DEFLATE_RATIO = 1040  # bytes of a picture that a byte of zlib can hold at most, 1032, and some room for the filters
-
-
-class NotPlain(ValueError):
-    """A PNG that Pillow must read."""
 
 
 def decode_plain(
@@ -38,8 +36,7 @@ def decode_plain(
     height, width = _size_of_plain(data)
     if height * width * 3 > DEFLATE_RATIO * len(data):
         raise NotPlain(f"{width} x {height} px in {len(data)} bytes")
-    straight = out.shape == (height, width, 3) and out.flags.c_contiguous
-    picture = out if straight else np.empty((height, width, 3), np.uint8)
+    picture = place_of(out, height, width)
     try:
         imagecodecs.png_decode(data, out=picture)
     except (ValueError, RuntimeError) as error:

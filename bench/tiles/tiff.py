@@ -13,6 +13,8 @@ import imagecodecs
 import numpy as np
 from jaxtyping import UInt8
 
+from bench.tiles.plain import NotPlain, place_of
+
 ORDERS = {b"II*\0": "<", b"MM\0*": ">"}
 WIDTH, HEIGHT, COMPRESSION, OFFSETS, ROWS, COUNTS = 256, 257, 259, 273, 278, 279
 RAW, PACKBITS = 1, 32773
@@ -32,10 +34,6 @@ PLAIN: Mapping[int, tuple[tuple[int, ...] | None, ...]] = {
     0xBC01: (None,),  # of another format, which Pillow refuses
 }
 NEEDED = {*PLAIN, WIDTH, HEIGHT, COMPRESSION, OFFSETS, ROWS, COUNTS}
-
-
-class NotPlain(ValueError):
-    """A TIFF that Pillow must read."""
 
 
 def decode_plain(
@@ -63,8 +61,7 @@ def decode_plain(
     # PackBits makes at most 128 bytes of two, so a picture that is too large for its file takes no memory.
     if height * width * 3 > 64 * len(data):
         raise NotPlain(f"{width} x {height} px in {len(data)} bytes")
-    straight = out.shape == (height, width, 3) and out.flags.c_contiguous
-    picture = out if straight else np.empty((height, width, 3), np.uint8)
+    picture = place_of(out, height, width)
     for strip, (offset, count) in enumerate(zip(offsets, counts, strict=True)):
         part = picture[strip * rows : (strip + 1) * rows].reshape(-1)
         stored = data[offset : offset + count]

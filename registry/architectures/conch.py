@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from typing import Any, Literal
 
@@ -52,7 +53,7 @@ class _PoolerV15(nn.Module):
         return self.to_out(F.scaled_dot_product_attention(q, k, v).transpose(1, 2).flatten(2))[:, 0]
 
 
-class _Tower(nn.Module):
+class _Tower(nn.Module, ABC):
     """A trunk of timm whose tokens, after its last norm, are pooled; the trunk's class token is one of them."""
 
     trunk: VisionTransformer
@@ -63,8 +64,9 @@ class _Tower(nn.Module):
         block: Any = self.trunk.blocks[-1]
         return block.attn
 
+    @abstractmethod
     def pooled(self, tokens: Float[Tensor, "tile token feature"]) -> Float[Tensor, "tile pooled"]:
-        raise NotImplementedError
+        """The vector of each tile, from the trunk's tokens."""
 
     def forward_tokens(self, tiles: Float[Tensor, "tile 3 448 448"]) -> NetworkTokens:
         """The pooled vector, and the patch tokens of the trunk."""

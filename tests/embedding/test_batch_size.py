@@ -73,7 +73,7 @@ def test_the_first_forward_pass_of_a_size_is_not_timed():
     assert Device(64, slow_at_first).largest(32) == 64
 
 
-def test_memory_of_a_failed_batch_is_given_back(monkeypatch):
+def test_memory_of_a_failed_batch_is_freed(monkeypatch):
     emptied = []
     monkeypatch.setattr(torch.cuda, "empty_cache", lambda: emptied.append(True))
     Device(40, latency_bound).largest(32)

@@ -10,13 +10,13 @@ from pathlib import Path
 import pytest
 
 from bench.embedding import host_memory
-from bench.embedding.host_memory import kept_host_memory
+from bench.embedding.host_memory import reuse_freed_memory
 
 REPO = Path(__file__).parents[2]
 
 COUNT = """
 import resource, torch
-from bench.embedding.host_memory import kept_host_memory
+from bench.embedding.host_memory import reuse_freed_memory
 
 def faults():
     return resource.getrusage(resource.RUSAGE_SELF).ru_minflt
@@ -32,7 +32,7 @@ def resident():
 
 layers()
 usual, start = layers(), resident()
-with kept_host_memory():
+with reuse_freed_memory():
     layers(), layers()
     kept, inside = layers(), resident()
 print(usual, kept, inside - start, resident() - start)
@@ -42,7 +42,7 @@ glibc = pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="another C 
 
 
 @glibc
-def test_pages_are_not_cleared_again_for_every_layer_and_are_given_back():
+def test_freed_memory_is_reused_inside_and_released_afterwards():
     done = subprocess.run([sys.executable, "-c", COUNT], capture_output=True, text=True, check=True, cwd=REPO)
     usual, kept, inside, after = map(float, done.stdout.split())
     pages = 20 * 64 * 2**20 / resource.getpagesize()
@@ -56,7 +56,7 @@ def test_pages_are_not_cleared_again_for_every_layer_and_are_given_back():
 def test_elsewhere_nothing_changes(monkeypatch):
     monkeypatch.setattr(platform, "libc_ver", lambda: ("", ""))
     monkeypatch.setattr(host_memory.ctypes, "CDLL", lambda name: pytest.fail("no setting of glibc is there"))
-    with kept_host_memory():
+    with reuse_freed_memory():
         pass
 
 
@@ -72,7 +72,7 @@ def test_settings_are_as_usual_after_an_error(monkeypatch):
             calls.append("trim")
 
     monkeypatch.setattr(host_memory.ctypes, "CDLL", lambda name: Library())
-    with contextlib.suppress(ZeroDivisionError), kept_host_memory():
+    with contextlib.suppress(ZeroDivisionError), reuse_freed_memory():
         calls.clear()
         raise ZeroDivisionError
     assert calls == [(-3, 32 * 2**20), (-1, 64 * 2**20), "trim"]

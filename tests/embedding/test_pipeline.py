@@ -150,7 +150,7 @@ class Gone:
 
 
 @pytest.mark.parametrize("where", ["opening", "reading"])
-def test_a_slide_that_fails_in_the_middle_leaves_its_neighbours_whole(tmp_path, source, where):
+def test_slides_that_share_a_batch_with_a_failing_one_are_complete(tmp_path, source, where):
     """The slides share batches of seven tiles: the first ends in the middle of one."""
     shards = [
         Shard("a", source.part(0, 10)),
@@ -210,7 +210,7 @@ def test_a_disk_that_fills_while_the_writer_is_behind(tmp_path, source, monkeypa
 
 
 @pytest.mark.parametrize("most", [1, 2, 3, 6])
-def test_a_batch_that_does_not_fit_is_halved_and_that_is_said(tmp_path, source, most):
+def test_out_of_memory_halves_the_batch_with_a_message(tmp_path, source, most):
     said = []
     network = Small(most)
     job = make_job(tmp_path, network)

@@ -166,7 +166,7 @@ def test_missing_cells_are_named_and_never_filled(drop) -> None:
     assert "t4 has no value of conch" in again[0]["why"] or drop == "models"
 
 
-def test_without_a_task_that_all_models_have_the_reason_is_given_and_no_number() -> None:
+def test_models_without_a_common_task_have_no_mean_rank_and_the_reason() -> None:
     blocks = [without(block, ["uni", "conch"][i % 2]) for i, block in enumerate(suite(6))]
     records = suite_records(suite_ranks(blocks))
     assert {name: record[name] for record in records for name in ("mean_rank", *TESTED)} == dict.fromkeys(
