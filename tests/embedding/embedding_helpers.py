@@ -1,6 +1,8 @@
 """What the tests of embedding share: a stand-in for an encoder, jobs of it, and what they ought to give."""
 
 import dataclasses
+import multiprocessing
+import random
 import time
 from types import SimpleNamespace
 
@@ -52,3 +54,24 @@ def expected(source):
 
 def contents(folder):
     return {p.name: p.read_bytes() for p in sorted(folder.glob("*.h5"))}
+
+
+def killed_and_resumed(source, plain, job, kills):
+    """Run `plain` undisturbed, kill `kills` runs of `job` at random moments, and finish it.
+
+    Gives the files that were complete before the last run, with their times of modification.
+    """
+    how = {"batch_size": 2, "shard_tiles": 5}
+    began = time.perf_counter()
+    run(source, plain, **how)
+    lasts = time.perf_counter() - began
+    rng = random.Random(kills)
+    for _ in range(kills):
+        child = multiprocessing.get_context("fork").Process(target=run, args=(source, job), kwargs=how)
+        child.start()
+        time.sleep(rng.uniform(0, lasts / 2))
+        child.kill()
+        child.join()
+    complete = {p.name: p.stat().st_mtime_ns for p in job.folder.glob("*.h5")}
+    run(source, job, **how)
+    return complete

@@ -1,15 +1,12 @@
 """Embedding: what is made of tiles, what is never made twice, and what failing models and tiles leave behind."""
 
 import dataclasses
-import multiprocessing
 import os
-import random
-import time
 
 import h5py
 import numpy as np
 import pytest
-from embedding_helpers import KEY, Means, N, contents, expected, make_job, run
+from embedding_helpers import KEY, Means, N, contents, expected, killed_and_resumed, make_job, run
 from PIL import Image
 
 from bench.embedding import (
@@ -167,22 +164,8 @@ def expected_but(source, gap):
 
 @pytest.mark.parametrize("kills", [3, pytest.param(10, marks=pytest.mark.slow)])
 def test_killed_at_any_moment_and_resumed_it_is_the_same_bit_for_bit(tmp_path, source, kills):
-    plain = make_job(tmp_path / "plain", Means(pause=0.004))
-    began = time.perf_counter()
-    run(source, plain, batch_size=2, shard_tiles=5)
-    lasts = time.perf_counter() - began
-    job = make_job(tmp_path / "killed", Means(pause=0.004))
-    rng = random.Random(kills)
-    for _ in range(kills):
-        child = multiprocessing.get_context("fork").Process(
-            target=run, args=(source, job), kwargs={"batch_size": 2, "shard_tiles": 5}
-        )
-        child.start()
-        time.sleep(rng.uniform(0, lasts / 2))
-        child.kill()
-        child.join()
-    whole = {p.name: p.stat().st_mtime_ns for p in job.folder.glob("*.h5")}
-    run(source, job, batch_size=2, shard_tiles=5)
+    plain, job = (make_job(tmp_path / name, Means(pause=0.004)) for name in ("plain", "killed"))
+    whole = killed_and_resumed(source, plain, job, kills)
     assert contents(job.folder) == contents(plain.folder)
     assert all((job.folder / name).stat().st_mtime_ns == time_ for name, time_ in whole.items()), "done work was redone"
 

@@ -1,16 +1,13 @@
 """Embedding with patch tokens: the vectors are the same, both come of one pass, and neither is made twice."""
 
 import errno
-import multiprocessing
-import random
-import time
 
 import h5py
 import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
-from embedding_helpers import Means, N, contents, make_job, run
+from embedding_helpers import Means, N, contents, killed_and_resumed, make_job, run
 from PIL import Image
 
 from bench.embedding import grid_of, read_features, read_tokens, tokens_path
@@ -168,21 +165,8 @@ def test_how_it_is_batched_changes_nothing(tmp_path, source, change):
 
 
 def test_killed_at_any_moment_and_resumed_it_is_the_same_bit_for_bit(tmp_path, source):
-    plain = make_job(tmp_path / "plain", TokenMeans(pause=0.004), tokens=True)
-    began = time.perf_counter()
-    run(source, plain, batch_size=2, shard_tiles=5)
-    lasts = time.perf_counter() - began
-    job = make_job(tmp_path / "killed", TokenMeans(pause=0.004), tokens=True)
-    rng = random.Random(0)
-    for _ in range(3):
-        child = multiprocessing.get_context("fork").Process(
-            target=run, args=(source, job), kwargs={"batch_size": 2, "shard_tiles": 5}
-        )
-        child.start()
-        time.sleep(rng.uniform(0, lasts / 2))
-        child.kill()
-        child.join()
-    run(source, job, batch_size=2, shard_tiles=5)
+    plain, job = (make_job(tmp_path / name, TokenMeans(pause=0.004), tokens=True) for name in ("plain", "killed"))
+    killed_and_resumed(source, plain, job, 3)
     assert contents(job.folder) == contents(plain.folder)
 
 
