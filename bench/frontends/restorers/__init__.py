@@ -1,0 +1,1 @@
+"""Restorers: filters, networks, and what is fitted to each tile."""
