@@ -1,1 +1,3 @@
 """Corruptions of five severities each."""
+
+KINDS: tuple[str, ...] = ()

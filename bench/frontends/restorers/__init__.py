@@ -1,1 +1,3 @@
 """Restorers: filters, networks, and what is fitted to each tile."""
+
+NAMES: tuple[str, ...] = ()
