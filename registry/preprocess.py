@@ -114,7 +114,7 @@ class Preprocess(nn.Module):
         values = out.numpy()
 
         filter = Image.Resampling[self.recipe.interpolation.upper()]
-        part = source_box(*pixels.shape[1:3], (height, width), box)
+        part = source_box(tiles.shape[-2], tiles.shape[-1], (height, width), box)
 
         def process(i: int) -> None:
             tile = pixels[i]
