@@ -62,7 +62,7 @@ class Corruption:
         least = self._levels.least_side(self._levels.at(self.severity, side))
         if side < least:
             raise UserError(
-                f"the corruption {self.name} needs tiles of at least {least} px a side, but these are of "
+                f"The corruption {self.name} needs tiles of at least {least} px a side, but these are of "
                 f"{width} x {height} px: leave it out, or take larger tiles."
             )
 
@@ -99,9 +99,9 @@ def corruption(kind: str, severity: int) -> Corruption:
     """
     if kind not in LEVELS:
         raise UserError(
-            f"there is no corruption {kind!r}: take one of {', '.join(KINDS)}, followed by _1 to _5."
+            f"There is no corruption {kind!r}: take one of {', '.join(KINDS)}, followed by _1 to _5."
             f"{near_match(kind, KINDS)}"
         )
     if severity not in SEVERITIES:
-        raise UserError(f"there is no corruption {kind}_{severity}: its severity must be from 1 to 5.")
+        raise UserError(f"There is no corruption {kind}_{severity}: its severity must be from 1 to 5.")
     return Corruption(kind, int(severity))
