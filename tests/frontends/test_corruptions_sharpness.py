@@ -11,7 +11,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from bench.frontends.corruptions import LEVELS
 from bench.frontends.corruptions.blur import disk
 from bench.frontends.corruptions.convolution import filtered, whole_numbers
 from bench.frontends.corruptions.draws import uniforms
@@ -154,10 +153,9 @@ def test_convolution_by_fourier_transform_is_that_of_whole_numbers(height, width
     assert np.array_equal(filtered(tile, torch.from_numpy(kernel)[None], border).numpy(), exact)
 
 
-@pytest.mark.parametrize("kind", ["defocus", "gaussian_blur", "motion", "pixelate", "downsample", "jpeg"])
+@pytest.mark.parametrize("kind", ["defocus", "gaussian_blur", "motion", "pixelate", "downsample"])
 @pytest.mark.parametrize("level", [0, 77, 255])
 def test_a_flat_tile_stays_as_it_is(kind, level):
     flat = torch.full((1, 3, 96, 96), level, dtype=torch.uint8)
 
     assert all(torch.equal(corrupted(f"{kind}_{severity}", flat), flat) for severity in SEVERITIES)
-    assert LEVELS[kind].at(1, 96)
