@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 import registry
 from bench.config import BenchConfig, Null, Precision, WeightsChoice
 from bench.embedding import FeatureKey
-from bench.frontends import Chain, WeightSources, chain_of
+from bench.frontends import Chain
+from bench.runs.frontends import frontend_of
 from registry import RANDOM, ModelCard
 from registry.card import Architecture, Preprocessing, Pretraining, Weights
 from registry.errors import UserError, near_match
@@ -88,8 +89,7 @@ class Model:
         return registry.fingerprint(self.name, **self.source) if self.sees_pixels else ""
 
     def check_weights(self) -> None:
-        """Find the weights of all its networks and restorers. Raises as `weights`."""
-        _ = self.frontend.identity
+        """Find the weights of all its networks. Raises as `weights`."""
         for model in (self.tile_encoder, self):
             if model is not None:
                 _ = model.weights
@@ -167,29 +167,6 @@ def models_of(config: BenchConfig, device: str) -> list[Model]:
                 f"No model of this run has the option {option}: `python -m registry NAME` shows what there is."
             )
     return found
-
-
-def frontend_of(config: BenchConfig) -> Chain:
-    """What tiles go through before the encoder.
-
-    Raises
-    ------
-    UserError
-        If a name or a setting is unknown.
-    """
-    chain = chain_of(config.frontend, config.frontends, weight_sources(config))
-    unused = sorted(config.frontends.keys() - {part.name for part in chain.parts})
-    if unused:
-        raise UserError(
-            f"frontends.{unused[0]} is set and frontend={chain.name or 'none'} does not name {unused[0]}: add it, or "
-            f"drop the setting.{near_match(unused[0], [part.name for part in chain.parts])}"
-        )
-    return chain
-
-
-def weight_sources(config: BenchConfig) -> WeightSources:
-    """Where restorers look for their weights."""
-    return WeightSources(config.checkpoints, config.weights_dir, config.offline)
 
 
 def features_folder(config: BenchConfig, models: Sequence[Model]) -> Path | None:
