@@ -81,7 +81,7 @@ def check_track(task: TaskConfig) -> None:
                 f"severities in {place}.severities."
             )
     _check_names(f"{place}.corruptions", track.corruptions, kinds)
-    _check_names(f"{place}.restorers", track.restorers, names)
+    _check_names(f"{place}.restorers", [name for name in track.restorers if not _restores(name)], names)
     if not track.severities or any(severity not in SEVERITIES for severity in track.severities):
         raise UserError(f"{place}.severities is {track.severities} and must name one or more from 1 to 5.")
     if track.tiles < 0:
@@ -89,6 +89,16 @@ def check_track(task: TaskConfig) -> None:
     track.corruptions = list(dict.fromkeys(track.corruptions or kinds))
     track.severities = sorted(set(track.severities))
     track.restorers = list(dict.fromkeys([NOTHING, *track.restorers]))
+
+
+def _restores(name: str) -> bool:
+    """Whether it is a restorer, such as a model of the registry whose network restores."""
+    from bench import frontends
+
+    try:
+        return frontends.find(name).restores
+    except UserError:
+        return False
 
 
 def _check_names(place: str, named: Iterable[str], known: Collection[str]) -> None:
