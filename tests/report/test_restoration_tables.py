@@ -45,13 +45,13 @@ def measure(add_run: AddRun) -> Measure:
 
 @pytest.fixture
 def two_cases(results: Path, measure: Measure) -> Path:
-    """On jpeg_1 lpfm is 2 dB above none on every tile, on noise_3 1 dB below; median is above on noise_3."""
+    """On jpeg_1 lpfm is about 2 dB above none on every tile, on noise_3 1 dB below; median is above on noise_3."""
     degraded = np.array([20.0, 21, 22, 23, 24, 25])
     for case, of_median, of_unsharp, of_lpfm in (("jpeg_1", 1, -1, 2), ("noise_3", 3, -2, -1)):
         measure("none", case, list(degraded))
         measure("median", case, list(degraded + of_median + [0, 0, 0, 0, 0, 0.6]))
         measure("unsharp", case, list(degraded + of_unsharp))
-        measure("lpfm", case, list(degraded + of_lpfm))
+        measure("lpfm", case, list(degraded + of_lpfm + [0, 0.1, 0, 0, -0.1, 0]))
     for restorer, psnr in (("none", 100.0), ("median", 30.0), ("lpfm", 40.0)):
         measure(restorer, "", [psnr] * TILES)
     return results
