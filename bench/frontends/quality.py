@@ -35,8 +35,8 @@ HIGHEST_PSNR = 100.0
 WINDOW = 11
 _SIGMA, _RANGE = 1.5, 255.0
 _C1, _C2 = (0.01 * _RANGE) ** 2, (0.03 * _RANGE) ** 2
-_AT_ONCE = {"cpu": 2**20, "cuda": 2**25}
-"""Values of a tile's channels that are filtered at once: each map of them is eight times as many bytes."""
+_AT_ONCE = {"cpu": 2**18, "cuda": 2**25}
+"""Values of tiles that are filtered at once: on a CPU so few that their float64 maps stay in its cache."""
 
 
 def check_size(height: int, width: int) -> None:
@@ -69,17 +69,16 @@ class Clean:
             tiles = tiles.cpu()
         self._tiles = tiles.contiguous()
         channels, height, width = tiles.shape[1:]
-        self._step = max(1, _AT_ONCE.get(tiles.device.type, 2**20) // (channels * height * width))
-        self._rows, self._columns = _smoothing(height, tiles), _smoothing(width, tiles).T.contiguous()
-        self._of_parts = [self._moments(self._tiles[part].double()) for part in self._parts()]
+        self._step = max(1, _AT_ONCE.get(tiles.device.type, _AT_ONCE["cpu"]) // (channels * height * width))
+        self._of_parts = [_moments(self._tiles[part].double()) for part in self._parts()]
 
     def psnr(self, others: Images) -> Float[np.ndarray, " tile"]:
         """In dB, at most `HIGHEST_PSNR`; float64 [B]."""
         import torch
 
-        found = []
+        others, found = self._beside(others), []
         for part in self._parts():
-            own, other = (tiles[part].to(torch.int32) for tiles in (self._tiles, self._near(others)))
+            own, other = (tiles[part].to(torch.int32) for tiles in (self._tiles, others))
             found.append((own - other).square().sum((1, 2, 3), dtype=torch.int64))
         squares = torch.cat(found).cpu().numpy() / math.prod(self._tiles.shape[1:])
         with np.errstate(divide="ignore"):
@@ -89,11 +88,11 @@ class Clean:
         """From -1 to 1; float64 [B]."""
         import torch
 
-        found = []
+        others, found = self._beside(others), []
         for part, (mean, variance) in zip(self._parts(), self._of_parts, strict=True):
-            own, other = (tiles[part].double() for tiles in (self._tiles, self._near(others)))
-            other_mean, other_variance = self._moments(other)
-            covariance = self._smooth(own * other) - mean * other_mean
+            own, other = (tiles[part].double() for tiles in (self._tiles, others))
+            other_mean, other_variance = _moments(other)
+            covariance = _smooth(own * other) - mean * other_mean
             similar = (2 * mean * other_mean + _C1) * (2 * covariance + _C2)
             most = (mean.square() + other_mean.square() + _C1) * (variance + other_variance + _C2)
             found.append((similar / most).mean((1, 2, 3)))
@@ -103,25 +102,29 @@ class Clean:
         for start in range(0, len(self._tiles), self._step):
             yield slice(start, start + self._step)
 
-    def _near(self, others: Images) -> Images:
-        return others.to(self._tiles.device)
-
-    def _moments(self, values: Values) -> tuple[Values, Values]:
-        """Mean and variance in each window."""
-        mean = self._smooth(values)
-        return mean, self._smooth(values.square()) - mean.square()
-
-    def _smooth(self, values: Values) -> Values:
-        """The Gaussian mean in each window that lies in the tile, as two products with banded matrices."""
-        return self._rows @ (values.contiguous() @ self._columns)
+    def _beside(self, others: Images) -> Images:
+        """On the device of the clean tiles, and laid out as these are."""
+        return others.to(self._tiles.device).contiguous()
 
 
-def _smoothing(side: int, like: Tensor) -> Float[Tensor, "window side"]:
-    import torch
+def _window() -> list[float]:
+    weights = np.exp(-0.5 * ((np.arange(WINDOW) - WINDOW // 2) / _SIGMA) ** 2)
+    return list((weights / weights.sum()).tolist())
 
-    places = torch.arange(WINDOW, dtype=torch.float64) - WINDOW // 2
-    window = torch.exp(-0.5 * (places / _SIGMA) ** 2)
-    found = torch.zeros(side - WINDOW + 1, side, dtype=torch.float64)
-    for place, weight in enumerate(window / window.sum()):
-        found.diagonal(place).fill_(weight)
-    return found.to(like.device)
+
+def _smooth(values: Values) -> Values:
+    """The Gaussian mean in each window that lies in the tile, first along rows and then along columns."""
+    weights = _window()
+    for axis in (3, 2):
+        size = values.shape[axis] - WINDOW + 1
+        total = values.narrow(axis, 0, size) * weights[0]
+        for place, weight in enumerate(weights[1:], 1):
+            total.add_(values.narrow(axis, place, size), alpha=weight)
+        values = total
+    return values
+
+
+def _moments(values: Values) -> tuple[Values, Values]:
+    """Mean and variance in each window."""
+    mean = _smooth(values)
+    return mean, _smooth(values.square()) - mean.square()
