@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from bench.files import digest
@@ -35,7 +36,7 @@ class Chain:
         """As tables show it: ``jpeg_3+lpfm``; "" for no front-end."""
         return JOINT.join(part.name for part in self.parts)
 
-    @property
+    @cached_property
     def identity(self) -> str:
         """For `FeatureKey.frontend`: the name and a digest of all that can change what it gives; "" for no front-end.
 
@@ -123,10 +124,13 @@ class Behind:
         self._known: dict[tuple[str, ...], Images] = {(): tiles}
 
     def __call__(self, chain: Chain) -> Images:
-        """uint8 [B, 3, H, W]."""
+        """uint8 [B, 3, H, W]; channels last in memory behind any front-end, as last bits of features depend on it."""
+        import torch
+
         names = tuple(part.name for part in chain.parts)
         for n in range(len(names)):
             done = names[: n + 1]
             if done not in self._known:
-                self._known[done] = self._loaded[names[n]](self._known[names[:n]], self._seeds)
+                found = self._loaded[names[n]](self._known[names[:n]], self._seeds)
+                self._known[done] = found.contiguous(memory_format=torch.channels_last)
         return self._known[names]

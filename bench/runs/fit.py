@@ -55,7 +55,7 @@ class Run:
         return RunKey(
             task=self.task.name,
             model=self.model.name,
-            frontend="",
+            frontend=self.model.frontend.name,
             protocol=self.protocol,
             seed=self.seed,
             fold=self.fold,
@@ -178,7 +178,7 @@ class Run:
         return Row(
             task=self.task.name,
             model=self.model.name,
-            frontend="",
+            frontend=self.model.frontend.name,
             protocol=self.protocol,
             seed=self.seed,
             fold=self.fold,
@@ -219,6 +219,8 @@ def _cautions(task: TaskConfig, model: Model) -> Iterator[str]:
     """What a reader of the row must know of this model on this task."""
     cards = [model.card, *([model.tile_encoder.card] if model.tile_encoder else [])]
     wanted = cards[-1].preprocessing
+    if model.frontend.restores_first:
+        yield f"{model.frontend.name} restores before it corrupts: the encoder sees corrupted tiles"
     if task.unit is not SampleLevel.tile:
         size, mpp = task.tiling.size or wanted.tile_size, task.tiling.mpp or wanted.mpp
     else:

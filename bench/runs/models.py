@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import registry
 from bench.config import BenchConfig, Null, Precision, WeightsChoice
 from bench.embedding import FeatureKey
+from bench.frontends import Chain, WeightSources, chain_of
 from registry import RANDOM, ModelCard
 from registry.card import Architecture, Preprocessing, Pretraining, Weights
 from registry.errors import UserError, near_match
@@ -46,6 +47,8 @@ class Model:
         Whether the user named it; the others are baselines that the run adds.
     tokens : bool
         Whether its patch tokens are stored beside its features.
+    frontend : Chain
+        What tiles go through before it.
     """
 
     name: str
@@ -56,6 +59,7 @@ class Model:
     tile_encoder: Model | None = None
     named: bool = True
     tokens: bool = False
+    frontend: Chain = field(default_factory=Chain)
 
     @property
     def sees_pixels(self) -> bool:
@@ -84,7 +88,8 @@ class Model:
         return registry.fingerprint(self.name, **self.source) if self.sees_pixels else ""
 
     def check_weights(self) -> None:
-        """Find the weights of all its networks. Raises as `weights`."""
+        """Find the weights of all its networks and restorers. Raises as `weights`."""
+        _ = self.frontend.identity
         for model in (self.tile_encoder, self):
             if model is not None:
                 _ = model.weights
@@ -97,11 +102,16 @@ class Model:
             card=self.card.digest() if self.sees_pixels else "",
             weights=self.weights,
             options=json.dumps(self.how.get("options", {}), sort_keys=True, default=str),
-            frontend="",
+            frontend=self.frontend.identity,
             preprocess=self.how.get("preprocess", ""),
             precision=self.how.get("precision", "") + compiled,
             source=source,
         )
+
+    def behind(self, frontend: Chain) -> Model:
+        """The same model behind a front-end."""
+        below = self.tile_encoder.behind(frontend) if self.tile_encoder else None
+        return replace(self, frontend=frontend, tile_encoder=below)
 
     def load(self) -> FeatureExtractor:
         from registry.extractor import FeatureExtractor
@@ -124,8 +134,8 @@ def models_of(config: BenchConfig, device: str) -> list[Model]:
     Raises
     ------
     UserError
-        If a name is unknown, a checkpoint is set for a model that is not in the run, or patch tokens are wanted of a
-        model that gives none.
+        If a name is unknown, a checkpoint is set for a model that is not in the run, patch tokens are wanted of a model
+        that gives none, or a front-end of precomputed features.
     """
     named = list(config.model) if isinstance(config.model, list) else [config.model]
     if not named or not all(isinstance(name, str) and name for name in named):
@@ -143,13 +153,43 @@ def models_of(config: BenchConfig, device: str) -> list[Model]:
     ]
     for model in found:
         _check_tokens(model)
-    _check_checkpoints(config, named, [model.tile_encoder.name for model in found if model.tile_encoder])
+    frontend = frontend_of(config)
+    if frontend.parts and PRECOMPUTED in named:
+        raise UserError(
+            f"frontend={frontend.name} changes tiles and model={PRECOMPUTED} reads features: leave one of them out."
+        )
+    found = [model.behind(frontend) for model in found] if frontend.parts else found
+    others = [model.tile_encoder.name for model in found if model.tile_encoder]
+    _check_checkpoints(config, named, [*others, *(part.name for part in frontend.parts)])
     for option in config.options:
         if not any(option in model.card.options for model in found):
             raise UserError(
                 f"No model of this run has the option {option}: `python -m registry NAME` shows what there is."
             )
     return found
+
+
+def frontend_of(config: BenchConfig) -> Chain:
+    """What tiles go through before the encoder.
+
+    Raises
+    ------
+    UserError
+        If a name or a setting is unknown.
+    """
+    chain = chain_of(config.frontend, config.frontends, weight_sources(config))
+    unused = sorted(config.frontends.keys() - {part.name for part in chain.parts})
+    if unused:
+        raise UserError(
+            f"frontends.{unused[0]} is set and frontend={chain.name or 'none'} does not name {unused[0]}: add it, or "
+            f"drop the setting.{near_match(unused[0], [part.name for part in chain.parts])}"
+        )
+    return chain
+
+
+def weight_sources(config: BenchConfig) -> WeightSources:
+    """Where restorers look for their weights."""
+    return WeightSources(config.checkpoints, config.weights_dir, config.offline)
 
 
 def features_folder(config: BenchConfig, models: Sequence[Model]) -> Path | None:
@@ -203,16 +243,17 @@ def _is_baseline(name: str) -> bool:
     return name in BASELINES or name.endswith(RANDOM)
 
 
-def _check_checkpoints(config: BenchConfig, named: list[str], tile_encoders: list[str]) -> None:
+def _check_checkpoints(config: BenchConfig, named: list[str], others: list[str]) -> None:
     if config.checkpoint and len(named) > 1:
         raise UserError(
             f"checkpoint= belongs to one model and {len(named)} are named: give each its own, "
             f"checkpoints.{named[0]}=FILE."
         )
     for name in config.checkpoints:
-        if name not in [*named, *tile_encoders]:
+        if name not in [*named, *others]:
             raise UserError(
-                f"checkpoints.{name} is set but model= does not name {name}: add it, or drop the checkpoint."
+                f"checkpoints.{name} is set but neither model= nor frontend= names {name}: add it, or drop the "
+                "checkpoint."
             )
 
 

@@ -185,7 +185,7 @@ def _plan_of(
     plan = TaskPlan(cohort, protocols.rows_of(fitting), named_unfit(task, heads, fitting))
     usable = []
     for model in models:
-        error = missing.get(model.name) or _unfit(task, model)
+        error = missing.get(model.name) or _unfit(task, model) or _too_small(task, model)
         if error is None:
             usable.append(model)
         else:
@@ -232,6 +232,18 @@ def _unfit(task: TaskConfig, model: Model) -> UserError | None:
     return None
 
 
+def _too_small(task: TaskConfig, model: Model) -> UserError | None:
+    """Why its front-end cannot take the tiles, where their size is known before they are read."""
+    on_slides = task.unit is not SampleLevel.tile
+    size = task.tiling.size or model.tile_card.preprocessing.tile_size if on_slides else task.tile_size
+    try:
+        if size:
+            model.frontend.check(size, size)
+    except UserError as error:
+        return error
+    return None
+
+
 def _jobs(
     context: RunContext, task: TaskConfig, part: EmbeddingPlan, model: Model
 ) -> tuple[EmbeddingJob[Any], EmbeddingJob[Any] | None]:
@@ -248,6 +260,7 @@ def _jobs(
             "mpp_asked": below.card.preprocessing.mpp or 0.0,
         },
         model.tokens,
+        below.frontend,
     )
     if model.tile_encoder is None:
         return tiles, None

@@ -139,7 +139,7 @@ def test_angles_of_motion_fill_the_published_range():
 )
 def test_convolution_by_fourier_transform_is_that_of_whole_numbers(height, width, side, border, seed):
     tile = made_tiles(1, height, width, seed)
-    kernel = whole_numbers(np.random.default_rng(seed).random((side, side)))
+    kernel = whole_numbers((weights := np.random.default_rng(seed).random((side, side))) / weights.sum())
     padded = np.pad(
         tile.numpy().astype(np.int64),
         ((0, 0), (0, 0), *[(side // 2, side // 2)] * 2),

@@ -49,7 +49,7 @@ def test_lpfm_restores_the_image_of_the_parity_vector(parity, weight_file):
 
 def test_lpfm_gives_a_tile_the_same_bytes_alone_and_among_others(parity, weight_file):
     front_end = restorer("lpfm", weights=WeightSources(checkpoints={"lpfm": str(weight_file)}))
-    tiles = crops(parity)[..., :37, :45].repeat(3, 1, 1, 1)
+    tiles = crops(parity)[..., :37, :45]
     together = apply(front_end, tiles)
 
     for i in (0, 3):
@@ -75,7 +75,7 @@ def test_a_missing_checkpoint_is_one_sentence():
     with pytest.raises(registry.UserError, match=r"download lpfm_restore_stage1.pth at .* and give the path"):
         _ = restorer("lpfm").identity
     gone = restorer("lpfm", weights=WeightSources(checkpoints={"lpfm": "/nowhere/lpfm.pth"}))
-    with pytest.raises(registry.UserError, match="there is no checkpoint /nowhere/lpfm.pth"):
+    with pytest.raises(registry.UserError, match=r"there is no checkpoint /nowhere/lpfm\.pth"):
         gone.load(torch.device("cpu"))
 
 

@@ -21,9 +21,9 @@ _AT_ONCE = 16  # tiles, to bound the memory of their spectra
 
 
 def whole_numbers(kernel: Float[np.ndarray, "row column"]) -> Float[np.ndarray, "row column"]:
-    """A kernel scaled to whole numbers whose sum is 2^24, so that a flat tile stays as it is."""
-    scaled = np.rint(kernel / kernel.sum() * 2**FRACTION_BITS)
-    scaled.flat[scaled.argmax()] += 2**FRACTION_BITS - scaled.sum()
+    """A kernel times 2^24 in whole numbers, with the sum that it has: one of sum 1 leaves a flat tile as it is."""
+    scaled = np.rint(kernel * 2**FRACTION_BITS)
+    scaled.flat[scaled.argmax()] += np.rint(kernel.sum() * 2**FRACTION_BITS) - scaled.sum()
     return scaled
 
 

@@ -91,7 +91,7 @@ def non_local_means(
         over their pixels and channels, the weight is exp(-max(d - 2 noise^2, 0) / h^2), and 0 below exp(-5).
     """
     height, width = pixels.shape[-2:]
-    around = patch // 2
+    around, compared = patch // 2, 3 * patch**2
     border = distance + around
     far = F.pad(pixels, (border, border, border, border), mode="reflect")
 
@@ -99,17 +99,31 @@ def non_local_means(
         top, left = border + y - margin, border + x - margin
         return far[..., top : top + height + 2 * margin, left : left + width + 2 * margin]
 
-    own = moved(0, 0, around)
-    floor = 2 * noise.view(-1, 1, 1, 1) ** 2
-    scale = h.clamp(min=_NO_NOISE).view(-1, 1, 1, 1) ** 2
-    total, mean = torch.ones_like(pixels[:, :1]), pixels.clone()
+    own = moved(0, 0, around).contiguous()
+    floor = 2 * compared * noise.view(-1, 1, 1) ** 2
+    slope = -1 / (compared * h.clamp(min=_NO_NOISE).view(-1, 1, 1) ** 2)
+    gap = torch.empty_like(own)  # new memory for every shift would take most of the time
+    rows, boxes = torch.empty_like(own[:, 0, : height]), torch.empty_like(pixels[:, 0])
+    total, mean, part = torch.ones_like(boxes), pixels.clone(), torch.empty_like(pixels)
     for y in range(-distance, distance + 1):
         for x in range(-distance, distance + 1):
             if (y, x) == (0, 0):
                 continue
-            difference = (own - moved(y, x, around)).square().mean(dim=1, keepdim=True)
-            d = (F.avg_pool2d(difference, patch, stride=1) - floor).clamp(min=0) / scale
-            weight = torch.where(d > _CUT, 0, torch.exp(-d))
-            total += weight
-            mean += weight * moved(y, x, 0)
-    return mean / total
+            torch.sub(own, moved(y, x, around), out=gap).square_()
+            over_channels = gap[:, 0].add_(gap[:, 1]).add_(gap[:, 2])
+            _sum_along(over_channels, patch, -2, out=rows)
+            _sum_along(rows, patch, -1, out=boxes)
+            boxes.sub_(floor).clamp_(min=0).mul_(slope)
+            far_away = boxes < -_CUT
+            weight = boxes.exp_().masked_fill_(far_away, 0)
+            total.add_(weight)
+            mean.add_(torch.mul(weight[:, None], moved(y, x, 0), out=part))
+    return mean / total[:, None]
+
+
+def _sum_along(values: Tensor, length: int, axis: int, out: Tensor) -> None:
+    """Sums of `length` neighbours along an axis, which `out` is shorter in by `length` - 1."""
+    side = out.shape[axis]
+    out.copy_(values.narrow(axis, 0, side))
+    for i in range(1, length):
+        out.add_(values.narrow(axis, i, side))

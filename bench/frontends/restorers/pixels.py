@@ -14,7 +14,7 @@ Pixels = Float[Tensor, "tile 3 height width"]
 # high-pass filter of the wavelet of Daubechies with two vanishing moments
 _DB2 = (-0.48296291314469025, 0.836516303737469, -0.22414386804185735, -0.12940952255092145)
 _MAD = 0.6744897501960817  # median of the absolute value of a standard normal number
-_FLAT = 1e-3  # a detail below this (of 0..1) is rounding: of saturated pixels, say
+_FLAT = 1e-6  # a detail below this (of 0..1) is that of a flat place, of saturated pixels say, but for rounding
 
 
 def from_uint8(tiles: UInt8[Tensor, "tile 3 height width"]) -> Pixels:

@@ -111,7 +111,7 @@ class ReinhardSettings:
     Attributes
     ----------
     beta : float
-        Mean optical density below which a pixel shows the slide's glass. It is left out of the statistics, and as it is.
+        Mean optical density below which a pixel is glass: left out of the statistics, and left as it is.
     tissue : float
         Share of a tile's pixels that must be tissue; a tile with less comes through as it is.
     """
