@@ -3,6 +3,22 @@
 from bench.frontends.base import FrontEnd, WeightSources
 from bench.frontends.catalogue import find
 from bench.frontends.chain import Chain, Loaded, chain_of
+from bench.frontends.names import corruption_kinds, restorer_names
+from bench.frontends.quality import HIGHEST_PSNR, MEASURES, Clean, check_size
 from bench.frontends.seeds import seeds_of
 
-__all__ = ["Chain", "FrontEnd", "Loaded", "WeightSources", "chain_of", "find", "seeds_of"]
+__all__ = [
+    "HIGHEST_PSNR",
+    "MEASURES",
+    "Chain",
+    "Clean",
+    "FrontEnd",
+    "Loaded",
+    "WeightSources",
+    "chain_of",
+    "check_size",
+    "corruption_kinds",
+    "find",
+    "restorer_names",
+    "seeds_of",
+]

@@ -2,6 +2,7 @@
 
 from bench.metrics.bootstrap import Estimator, Replicates, replicate, weighted_mean
 from bench.metrics.intervals import Interval, Scale, degrees_of_freedom, standard_error
+from bench.metrics.measured import MEASURED
 from bench.metrics.metric_sets import (
     CLASSIFIED,
     LOWER_IS_BETTER,
@@ -27,6 +28,7 @@ from bench.metrics.swapping import swapped_differences
 __all__ = [
     "CLASSIFIED",
     "LOWER_IS_BETTER",
+    "MEASURED",
     "METRICS",
     "METRIC_SETS",
     "PRIMARY",

@@ -14,17 +14,24 @@ def baselines_of(entry: AggregatedResult, entries: Iterable[AggregatedResult]) -
     """The baselines of the same samples, protocol and settings that say something about this result.
 
     A random-init baseline counts only for the model whose architecture it has, one behind a frontend only for results
-    behind the same.
+    behind the same. Of what is measured and not predicted, one without a frontend counts only for results without any:
+    it is about clean tiles.
     """
+    before = {entry.key.frontend} if is_measured(entry) else {"", entry.key.frontend}
     return [
         other
         for other in entries
         if other.rows[0].baseline
         and other.key.block == entry.key.block
-        and other.key.frontend in ("", entry.key.frontend)
+        and other.key.frontend in before
         and (not other.key.model.endswith(RANDOM) or other.key.model == entry.key.model + RANDOM)
         and _alike(other, entry)
     ]
+
+
+def is_measured(entry: AggregatedResult) -> bool:
+    """Whether it is of measurements and not of predictions."""
+    return isinstance(targets.get(entry.rows[0].kind), targets.Measurements)
 
 
 def _alike(baseline: AggregatedResult, entry: AggregatedResult) -> bool:

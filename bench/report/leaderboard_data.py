@@ -15,7 +15,7 @@ from bench.metrics import Interval
 from bench.report.comparisons import Comparison, compare, pairs
 from bench.report.estimates import estimate
 from bench.report.families import Adjusted, ComparisonKey, OverBaselines, adjusted, over_baselines
-from bench.report.rank_blocks import RankedBlock, ranked_block
+from bench.report.rank_blocks import RankedBlock, ranked_block, ranked_together
 from bench.report.resampling import Passes, compared, recomputable
 from bench.report.results import AggregatedResult, Block, ResultKey, aggregated
 from bench.rows import MOST_NAMED, RunKey, read_rows, warn_once
@@ -38,7 +38,8 @@ class LeaderboardData:
     over_baselines : dict of ResultKey -> OverBaselines
         By the primary metric, of models with baselines on the same samples.
     ranked : list of RankedBlock
-        What the entries of each block are ranked by, models and baselines alike.
+        What the entries of each block are ranked by, models and baselines alike; of what is measured, a part of the
+        block for each front-end.
     repeats : dict of ResultKey -> int
         How often the entry tests the same samples with heads of other training patients; without those of one time.
     """
@@ -97,7 +98,7 @@ def read_leaderboard(
         faulty += passes.faulty
         intervals |= _intervals(own, passes)
         comparisons += compare(pairs(own), passes)
-        ranked.append(ranked_block(own, passes))
+        ranked += [ranked_block(part, passes) for part in ranked_together(own)]
         repeats |= {key: n for key, of in passes.of.items() if (n := 1 + max((r for _, r in of), default=0)) > 1}
     if faulty:
         more = f" And {len(faulty) - MOST_NAMED} more." if len(faulty) > MOST_NAMED else ""

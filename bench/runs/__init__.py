@@ -4,7 +4,7 @@ from bench.runs.configuration import Settings, make_config
 from bench.runs.context import RunContext, to_stderr
 from bench.runs.devices import devices_of
 from bench.runs.evaluate import Outcome, embed_cohort, evaluate_plan, prepare, print_report, run
-from bench.runs.plan import Plan, blocks_of
+from bench.runs.plan import Plan, blocks_of, keys_of
 from bench.runs.plan_text import plan_text
 
 __all__ = [
@@ -16,6 +16,7 @@ __all__ = [
     "devices_of",
     "embed_cohort",
     "evaluate_plan",
+    "keys_of",
     "make_config",
     "plan_text",
     "prepare",

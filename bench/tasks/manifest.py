@@ -99,7 +99,7 @@ class Manifest:
         frame = table.frame.reset_index(drop=True)
         target = targets.get(task.kind)
         checks.columns(frame, task, table.origin)
-        frame = _completed(frame, task, table.origin)
+        frame = completed(frame, task, table.origin)
         checks.cells(frame, task, table.origin)
         if target.has_classes:
             frame["label"] = frame[task.targets[0]]
@@ -125,7 +125,7 @@ def _slides_of(frame: pd.DataFrame, slides: pd.DataFrame, task: TaskConfig) -> p
     return slides[slides["sample"].isin(frame["id"])][["id", "path", "mpp", "mask", "sample"]].reset_index(drop=True)
 
 
-def _completed(frame: pd.DataFrame, task: TaskConfig, origin: str) -> pd.DataFrame:
+def completed(frame: pd.DataFrame, task: TaskConfig, origin: str) -> pd.DataFrame:
     """The columns that may be left away, and text without blanks around it."""
     frame = frame.copy()
     for column in ("id", "path", *task.targets, "group", "split", "fold"):
