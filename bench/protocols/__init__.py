@@ -10,5 +10,17 @@ row of its own, a function ``variants_of(config)`` returns the settings of each.
 from bench.protocols.bags import Bags
 from bench.protocols.base import KINDS, Predictions, Samples
 from bench.protocols.heads import Head, configured, get, head_types, rows_of
+from bench.protocols.thresholds import threshold_at_specificity
 
-__all__ = ["KINDS", "Bags", "Head", "Predictions", "Samples", "configured", "get", "head_types", "rows_of"]
+__all__ = [
+    "KINDS",
+    "Bags",
+    "Head",
+    "Predictions",
+    "Samples",
+    "configured",
+    "get",
+    "head_types",
+    "rows_of",
+    "threshold_at_specificity",
+]
