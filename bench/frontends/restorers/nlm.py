@@ -46,9 +46,9 @@ class NonLocalMeansSettings:
 
 
 class NonLocalMeans(Restorer):
-    """Non-local means (Buades et al., CVPR 2005), as scikit-image's `denoise_nl_means` in its fast mode.
+    """Non-local means (Buades et al., CVPR 2005) with flat patches, at the strength that the noise of each tile asks for.
 
-    The noise that sets its strength is found in each tile.
+    scikit-image's fast mode has the same weights of patches that are one row and one column smaller.
     """
 
     settings: NonLocalMeansSettings
@@ -103,7 +103,7 @@ def non_local_means(
     floor = 2 * compared * noise.view(-1, 1, 1) ** 2
     slope = -1 / (compared * h.clamp(min=_NO_NOISE).view(-1, 1, 1) ** 2)
     gap = torch.empty_like(own)  # new memory for every shift would take most of the time
-    rows, boxes = torch.empty_like(own[:, 0, : height]), torch.empty_like(pixels[:, 0])
+    rows, boxes = torch.empty_like(own[:, 0, :height]), torch.empty_like(pixels[:, 0])
     total, mean, part = torch.ones_like(boxes), pixels.clone(), torch.empty_like(pixels)
     for y in range(-distance, distance + 1):
         for x in range(-distance, distance + 1):
