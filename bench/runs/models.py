@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -160,7 +160,7 @@ def models_of(config: BenchConfig, device: str) -> list[Model]:
         )
     found = [model.behind(frontend) for model in found] if frontend.parts else found
     others = [model.tile_encoder.name for model in found if model.tile_encoder]
-    _check_checkpoints(config, named, [*others, *(part.name for part in frontend.parts)])
+    _check_checkpoints(config, named, [*others, *(part.name for part in frontend.parts), *_of_tracks(config)])
     for option in config.options:
         if not any(option in model.card.options for model in found):
             raise UserError(
@@ -178,13 +178,23 @@ def frontend_of(config: BenchConfig) -> Chain:
         If a name or a setting is unknown.
     """
     chain = chain_of(config.frontend, config.frontends, weight_sources(config))
-    unused = sorted(config.frontends.keys() - {part.name for part in chain.parts})
+    unused = sorted(config.frontends.keys() - {part.name for part in chain.parts} - _of_tracks(config))
     if unused:
         raise UserError(
             f"frontends.{unused[0]} is set and frontend={chain.name or 'none'} does not name {unused[0]}: add it, or "
             f"drop the setting.{near_match(unused[0], [part.name for part in chain.parts])}"
         )
     return chain
+
+
+def _of_tracks(config: BenchConfig) -> set[str]:
+    """The restorers that tasks with a track name; the tasks are not checked yet."""
+
+    def of(settings: Any, name: str) -> Any:
+        return settings.get(name) if isinstance(settings, Mapping) else getattr(settings, name, None)
+
+    tracks = [of(task, "track") for task in config.tasks.values()]
+    return {str(name) for track in tracks if track for name in of(track, "restorers") or ()}
 
 
 def weight_sources(config: BenchConfig) -> WeightSources:

@@ -32,7 +32,9 @@ def levels(image):
 def test_unsharp_is_that_of_scikit_image(tiles, sigma, amount):
     found = apply(restorer("unsharp", {"sigma": sigma, "amount": amount}), tiles)
 
-    for own, tile in zip(found.flatten(0, 1), tiles.flatten(0, 1), strict=True):  # its channel_axis=-1 is broken in 0.26
+    for own, tile in zip(
+        found.flatten(0, 1), tiles.flatten(0, 1), strict=True
+    ):  # its channel_axis=-1 is broken in 0.26
         expected = skimage.filters.unsharp_mask(tile.numpy(), radius=sigma, amount=amount)
         assert np.abs(own.numpy() - levels(expected)).max() <= 1  # rounding of a value between two levels
 

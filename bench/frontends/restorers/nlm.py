@@ -103,7 +103,7 @@ def non_local_means(
     floor = 2 * compared * noise.view(-1, 1, 1) ** 2
     slope = -1 / (compared * h.clamp(min=_NO_NOISE).view(-1, 1, 1) ** 2)
     gap = torch.empty_like(own)  # new memory for every shift would take most of the time
-    rows, boxes = torch.empty_like(own[:, 0, : height]), torch.empty_like(pixels[:, 0])
+    rows, boxes = torch.empty_like(own[:, 0, :height]), torch.empty_like(pixels[:, 0])
     total, mean, part = torch.ones_like(boxes), pixels.clone(), torch.empty_like(pixels)
     for y in range(-distance, distance + 1):
         for x in range(-distance, distance + 1):
