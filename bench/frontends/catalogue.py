@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+import registry
 from bench.frontends import corruptions, restorers
 from bench.frontends.base import FrontEnd, WeightSources
 from registry.errors import UserError, near_match
@@ -27,8 +28,8 @@ def find(name: str, settings: Mapping[str, Any] | None = None, weights: WeightSo
     UserError
         If there is none of this name, its severity is out of range, or a setting is not one of its own.
     """
-    if name in restorers.NAMES:
-        return restorers.restorer(name, settings or {}, weights or WeightSources())
+    if name in restorers.NAMES or name.removesuffix(registry.RANDOM) in registry.names():
+        return restorers.restorer(name, settings, weights)
     found = WITH_SEVERITY.fullmatch(name)
     if found is None or (found["kind"] not in corruptions.KINDS and near_match(name, restorers.NAMES)):
         raise UserError(_unknown(name))

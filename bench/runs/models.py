@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 import registry
 from bench.config import BenchConfig, Null, Precision, WeightsChoice
 from bench.embedding import FeatureKey
-from bench.frontends import Chain, WeightSources, chain_of
+from bench.frontends import Chain
+from bench.runs.frontends import frontend_of, restorers_of_tracks
 from registry import RANDOM, ModelCard
 from registry.card import Architecture, Preprocessing, Pretraining, Weights
 from registry.errors import UserError, near_match
@@ -88,8 +89,7 @@ class Model:
         return registry.fingerprint(self.name, **self.source) if self.sees_pixels else ""
 
     def check_weights(self) -> None:
-        """Find the weights of all its networks and restorers. Raises as `weights`."""
-        _ = self.frontend.identity
+        """Find the weights of all its networks. Raises as `weights`."""
         for model in (self.tile_encoder, self):
             if model is not None:
                 _ = model.weights
@@ -160,46 +160,13 @@ def models_of(config: BenchConfig, device: str) -> list[Model]:
         )
     found = [model.behind(frontend) for model in found] if frontend.parts else found
     others = [model.tile_encoder.name for model in found if model.tile_encoder]
-    _check_checkpoints(config, named, [*others, *(part.name for part in frontend.parts), *_of_tracks(config)])
+    _check_checkpoints(config, named, [*others, *(part.name for part in frontend.parts), *restorers_of_tracks(config)])
     for option in config.options:
         if not any(option in model.card.options for model in found):
             raise UserError(
                 f"No model of this run has the option {option}: `python -m registry NAME` shows what there is."
             )
     return found
-
-
-def frontend_of(config: BenchConfig) -> Chain:
-    """What tiles go through before the encoder.
-
-    Raises
-    ------
-    UserError
-        If a name or a setting is unknown.
-    """
-    chain = chain_of(config.frontend, config.frontends, weight_sources(config))
-    unused = sorted(config.frontends.keys() - {part.name for part in chain.parts} - _of_tracks(config))
-    if unused:
-        raise UserError(
-            f"frontends.{unused[0]} is set and frontend={chain.name or 'none'} does not name {unused[0]}: add it, or "
-            f"drop the setting.{near_match(unused[0], [part.name for part in chain.parts])}"
-        )
-    return chain
-
-
-def _of_tracks(config: BenchConfig) -> set[str]:
-    """The restorers that tasks with a track name; the tasks are not checked yet."""
-
-    def of(settings: Any, name: str) -> Any:
-        return settings.get(name) if isinstance(settings, Mapping) else getattr(settings, name, None)
-
-    tracks = [of(task, "track") for task in config.tasks.values()]
-    return {str(name) for track in tracks if track for name in of(track, "restorers") or ()}
-
-
-def weight_sources(config: BenchConfig) -> WeightSources:
-    """Where restorers look for their weights."""
-    return WeightSources(config.checkpoints, config.weights_dir, config.offline)
 
 
 def features_folder(config: BenchConfig, models: Sequence[Model]) -> Path | None:

@@ -20,7 +20,7 @@ from bench.rows import Row, RunKey
 from bench.runs.context import RunContext
 from bench.runs.devices import n_processors, usual_batch_size
 from bench.runs.fit import sentence_of
-from bench.runs.models import frontend_of, weight_sources
+from bench.runs.frontends import frontend_of, weight_sources
 from bench.runs.restoring import Case, Measured, Restoring
 from bench.runs.scoring import notes_on_groups
 from bench.targets import UNTOUCHED
