@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from itertools import groupby
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -171,7 +171,7 @@ class Restoring:
                 front_end.check(*size)
             self._sizes.add(size)
 
-    def _measure(self, batch: Batch, bar: tqdm[None]) -> None:
+    def _measure(self, batch: Batch, bar: tqdm[Any]) -> None:
         import torch
 
         tiles = batch.tiles.to(self._device)
