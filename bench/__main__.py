@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 
-OPEN_MAPS = ("checkpoints.", "options.", "tasks.", "protocols.")
+OPEN_MAPS = ("checkpoints.", "frontends.", "options.", "tasks.", "protocols.")
 STEPS = ("plan", "embed", "fit")  # `python -m bench STEP ...` is short for steps=[STEP]
 
 
