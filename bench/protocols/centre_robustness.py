@@ -20,6 +20,7 @@ from registry.errors import UserError
 
 NEEDS = ("centre",)
 RESAMPLES = 1000  # of the margins' intervals
+FEW = 10  # training samples of a class, below which a row has a note
 SPLITS = 8  # at most so many steps of the correlation of class and centre, as PathoROB has on Camelyon
 
 
@@ -75,7 +76,7 @@ def fit_predict(train: Samples, val: Samples | None, test: Samples, config: Conf
     (`bench.robustness` has the definitions), and `centre_accuracy`, the balanced accuracy of a linear probe that
     predicts the centre of samples of other groups. Intervals are over groups. Neighbours of the own group are left out.
 
-    Scores are the votes of the k nearest training and validation samples.
+    Scores are the votes of the k nearest training and validation samples, or of all where there are fewer.
 
     Raises
     ------
@@ -89,10 +90,6 @@ def fit_predict(train: Samples, val: Samples | None, test: Samples, config: Conf
     samples = centred(pool(learned, test), config.centres)
     memory = int(config.memory_gib * 2**30)
     near, k, of_k = _neighbours(samples, config, memory)
-    if k > len(learned):
-        raise UserError(
-            f"k={k} of the centre_robustness head is above the {len(learned)} training samples: set a smaller k."
-        )
     estimators, info = _of_neighbours(samples, near, k)
     notes = [*samples.notes, *info.pop("notes")]
     drops, of_drops = _drops(samples, config, seed)
@@ -105,9 +102,10 @@ def fit_predict(train: Samples, val: Samples | None, test: Samples, config: Conf
         notes.append("the centre cannot be predicted from other groups: a centre has one group only")
     else:
         metrics["centre_accuracy"] = asdict(accuracy)
-    rows, _ = nearest(test.features, learned.features, k, "cosine", memory, config.device)
+    voters = min(k, len(learned))
+    rows, _ = nearest(test.features, learned.features, voters, "cosine", memory, config.device)
     votes = learned.labels[rows]
-    scores = break_ties(vote_shares(votes, np.array([k]), n_classes), votes)[0]
+    scores = break_ties(vote_shares(votes, np.array([voters]), n_classes), votes)[0]
     info |= {
         **of_k,
         **of_drops,
@@ -215,7 +213,12 @@ def _drops(samples: CentredSamples, config: Config, seed: int) -> tuple[dict[str
         f"apd_{name}": robustness.drop_estimator(of, labels, samples.group, n_groups) for name, of in found.items()
     }
     trained_on = [samples.names[code] for code in codes]
-    return drops, {**robustness.summary(found, labels, splits), "apd_centres": trained_on, "notes": []}
+    said = robustness.summary(found, labels, splits)
+    fewest = min(len(one.train[0]) for one in splits) // len(np.unique(labels))
+    notes = []
+    if fewest < FEW:
+        notes.append(f"the average performance drop is of classifiers trained on as few as {fewest} samples a class")
+    return drops, {**said, "apd_centres": trained_on, "notes": notes}
 
 
 def _centre_accuracy(samples: CentredSamples, seed: int) -> Interval | None:

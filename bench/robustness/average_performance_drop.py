@@ -109,7 +109,8 @@ def drop_estimator(
 ) -> Estimator:
     """The average performance drop for `bench.metrics.replicate`: groups of test samples are drawn.
 
-    The classifiers stay as they are; how far they vary is averaged over the repeats.
+    The classifiers stay as they are; how far they vary is averaged over the repeats. A repeat whose first classifier has
+    no test sample right, or whose test samples are not drawn, is left out of the mean.
 
     Parameters
     ----------
@@ -130,14 +131,16 @@ def drop_estimator(
         parts.append((n_splits, right, csr_array((np.ones(len(truth)), (truth, group)), (n_classes, n_groups))))
 
     def statistic(weights: Shaped[np.ndarray, "group resample"]) -> Float[np.ndarray, " resample"]:
-        total = np.zeros(weights.shape[1])
+        drops = []
         for n_splits, right, every in parts:
             of_class = every @ weights
             with np.errstate(divide="ignore", invalid="ignore"):
                 recall = (right @ weights).reshape(n_splits, n_classes, -1) / of_class
                 accuracy = np.nansum(recall, axis=1) / (of_class > 0).sum(axis=0)
-                total += (accuracy[1:] / accuracy[0]).mean(axis=0) - 1
-        return np.where(np.isfinite(total), total / len(parts), np.nan)
+                drops.append((accuracy[1:] / accuracy[0]).mean(axis=0) - 1)
+        finite = np.isfinite(drops)
+        total = np.where(finite, drops, 0.0).sum(axis=0)
+        return np.divide(total, finite.sum(axis=0), out=np.full(total.shape, np.nan), where=finite.any(axis=0))
 
     return Estimator(statistic, Scale(low=-1.0))
 

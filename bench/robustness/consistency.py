@@ -10,6 +10,7 @@ both. A high cosine alone can be a collapse. Filiot et al. 2025, arXiv:2501.1623
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from jaxtyping import Float, Int, Shaped
@@ -102,7 +103,7 @@ def consistency_estimators(pairs: PairedViews, groups: Int[np.ndarray, " region"
     return {
         "consistency": Estimator(mean, Scale(-1.0, 1.0)),
         "cosine_all": Estimator(cosine, Scale(-1.0, 1.0)),
-        **{f"top{k}_{kind}": Estimator(lambda w, kind=kind: top(kind, w), Scale(0.0, 1.0)) for kind in kinds},
+        **{f"top{k}_{kind}": Estimator(partial(top, kind), Scale(0.0, 1.0)) for kind in kinds},
     }
 
 

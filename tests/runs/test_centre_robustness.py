@@ -39,7 +39,7 @@ def test_a_row_has_the_measures_with_intervals(finished):
     assert found["info"]["centres"] == ["scanner_a", "scanner_b"]
     assert found["info"]["m"] == 5
     assert found["info"]["k"] >= 1
-    assert found["metrics"]["centre_accuracy"]["value"] > 0.8, "colour tells the scanners apart"
+    assert found["metrics"]["centre_accuracy"]["value"] > 0.65, "colour tells the scanners apart"
     table = pd.read_csv(finished / "results/leaderboard.csv")
     assert set(table[table.protocol == "centre_robustness"].metric) >= MEASURES
 
@@ -62,7 +62,7 @@ def test_other_centres_are_another_row(finished, phantom, tmp_path):
     mine, theirs = row(tmp_path), row(finished, protocol="centre_robustness")
     assert mine["cohort_hash"] == theirs["cohort_hash"]
     assert mine["head_config_hash"] != theirs["head_config_hash"]
-    assert mine["metrics"]["centre_accuracy"]["value"] < 0.8
+    assert mine["metrics"]["centre_accuracy"]["value"] < theirs["metrics"]["centre_accuracy"]["value"]
 
 
 @pytest.mark.parametrize("centre", [None, "scanner_a"])
