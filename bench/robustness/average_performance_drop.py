@@ -109,8 +109,8 @@ def drop_estimator(
 ) -> Estimator:
     """The average performance drop for `bench.metrics.replicate`: groups of test samples are drawn.
 
-    The classifiers stay as they are; how far they vary is averaged over the repeats. A repeat whose first classifier has
-    no test sample right, or whose test samples are not drawn, is left out of the mean.
+    The classifiers stay as they are; how far they vary is averaged over the repeats. A repeat whose first classifier
+    has no test sample right, or whose test samples are not drawn, is left out of the mean.
 
     Parameters
     ----------
