@@ -19,7 +19,7 @@ from .errors import UserError
 if TYPE_CHECKING:
     from .identity import fingerprint
     from .loading import load
-    from .precision import native_bfloat16, resolve_precision
+    from .precision import full_float32, native_bfloat16, resolve_precision
     from .tokens import check_tokens
 
 __all__ = [
@@ -30,6 +30,7 @@ __all__ = [
     "card",
     "check_tokens",
     "fingerprint",
+    "full_float32",
     "load",
     "load_plugins",
     "names",
@@ -40,6 +41,7 @@ __all__ = [
 _LATER = {
     "check_tokens": ".tokens",
     "fingerprint": ".identity",
+    "full_float32": ".precision",
     "load": ".loading",
     "native_bfloat16": ".precision",
     "resolve_precision": ".precision",
