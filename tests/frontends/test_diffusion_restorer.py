@@ -7,6 +7,7 @@ import pytest
 import torch
 from released_diffusion import SMALL, SMALL_SWINIR, Gain, write
 
+import registry
 from bench.frontends.base import WeightSources
 from bench.frontends.restorers import diffusion
 from bench.frontends.restorers.diffusion import DEFAULTS, restorer
@@ -163,13 +164,38 @@ def test_the_settings_are_the_released_ones():
 
 @pytest.mark.parametrize("ask", ["check", "identity", "load"])
 def test_missing_packages_are_said_before_anything(monkeypatch, folder, ask):
-    real = importlib.util.find_spec
-    monkeypatch.setattr(
-        importlib.util, "find_spec", lambda name, *rest: None if name == "diffusers" else real(name, *rest)
-    )
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name, *_: None if name == "diffusers" else name)
     found = restorer("lpfm2", {}, WeightSources(checkpoints={"lpfm2": str(folder)}))
 
     with pytest.raises(UserError, match=r"lpfm2 needs the package diffusers: `pip install 'pfmbench\[diffusion\]'`\."):
         {"check": lambda: found.check(64, 64), "identity": lambda: found.identity, "load": lambda: found.load(None)}[
             ask
         ]()
+
+
+def test_missing_files_are_said_before_anything(tmp_path):
+    pytest.importorskip("diffusers")
+    pytest.importorskip("transformers")
+    for name in NAMES:
+        with pytest.raises(UserError, match=rf"{name} lacks .*checkpoints\.{name}=FOLDER"):
+            restorer(name, {}, WeightSources(weights_dir=str(tmp_path))).check(224, 224)
+
+
+def test_a_prompt_without_its_vocabulary_is_said_before_anything(folder, monkeypatch):
+    own = small("lpfm2", folder, prompt="stroma")
+    real = importlib.util.find_spec
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name, *_: None if name == "open_clip" else real(name))
+
+    with pytest.raises(UserError, match=r"the prompt of lpfm2 needs the vocabulary"):
+        own.check(64, 64)
+
+
+def test_the_first_stage_is_the_model_lpfm(tmp_path):
+    from bench.frontends.restorers.stable_diffusion.first_stages import restormer
+
+    network = registry.load("lpfm", weights="random").network
+    torch.save({"params": network.state_dict()}, tmp_path / "lpfm_restore_stage1.pth")
+    image = torch.rand(1, 3, 64, 64, generator=torch.Generator().manual_seed(2))
+
+    with torch.no_grad():
+        assert torch.equal(restormer(tmp_path / "lpfm_restore_stage1.pth")(image), network.restored(image))
