@@ -4,11 +4,12 @@ import pytest
 import torch
 from released_diffusion import BESIDE, names
 
-from registry import UserError
+from registry import UserError, card
 
 pytest.importorskip("diffusers", reason="diffusers is not installed: pip install 'pfmbench[diffusion]'")
 pytest.importorskip("transformers", reason="transformers is not installed: pip install 'pfmbench[diffusion]'")
 
+from bench.frontends.restorers.diffusion import restorer
 from bench.frontends.restorers.stable_diffusion import ldm_layout
 from bench.frontends.restorers.stable_diffusion.networks import RELEASED, Sizes, load
 from bench.frontends.restorers.stable_diffusion.swinir import COMPUTED, SwinIR
@@ -90,6 +91,14 @@ def test_diffusers_own_conversion_says_the_same(released, part):
         ours = ldm_layout.autoencoder(ldm_layout.parts(tensors)["autoencoder"])
 
     assert {name: value.shape for name, value in ours.items()} == {name: value.shape for name, value in theirs.items()}
+
+
+def test_the_memory_is_that_of_the_networks_on_the_device(released):
+    on_device = [on_meta(build) for build in (RELEASED.unet, RELEASED.autoencoder, RELEASED.control_net)]
+    shared = sum(map(parameters, on_device))
+
+    assert restorer("lpfm2").memory_bytes == 4 * (shared + card("lpfm").params)
+    assert restorer("virtual_stain").memory_bytes == 4 * (shared + parameters(on_meta(SwinIR)))
 
 
 def test_what_no_network_takes_is_named(released):

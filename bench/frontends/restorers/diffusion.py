@@ -1,8 +1,9 @@
-"""`lpfm2`, LPFM's two stages together, and `virtual_stain`, a tile in another stain: Stable Diffusion that is led.
+"""`lpfm2`, LPFM's two stages together, and `virtual_stain`, a tile in another stain: both sample images.
 
 Both are built to the layout of the released files (github.com/ziniBRC/LPFM, whose second stage is DiffBIR's) and need
-those files, which are not part of this package. The files themselves were not at hand: that real weights restore tiles
-well has not been seen here.
+those files, which are not part of this package. The files themselves were not available when this was written: names
+and shapes are checked against the authors' code at full size, numbers at reduced size, and how well the real weights
+restore tiles has not been measured.
 """
 
 from __future__ import annotations
