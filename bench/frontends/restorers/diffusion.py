@@ -189,13 +189,14 @@ class DiffusionRestorer:
 
         Tiles go through the networks one by one, in float32, so that a batch changes nothing.
         """
+        found = self._files  # first of all, as the packages are imported below
+
         from registry import full_float32
 
         from .stable_diffusion import networks
         from .stable_diffusion.first_stages import FIRST_STAGES
         from .stable_diffusion.pipeline import Pipeline
 
-        found = self._files
         sizes = self.sizes or networks.RELEASED
         loaded, text_tower = networks.load(found["stable_diffusion"], found["stage2"], sizes)
         with full_float32():
