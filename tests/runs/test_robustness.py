@@ -21,11 +21,8 @@ TRACK = (
     "tasks.robustness.track.severities=[1,5]",
     "tasks.robustness.track.restorers=[lighter]",
 )
-CHAINS = [
-    "",
-    "lighter",
-    *(c + r for c in ("darker_1", "darker_5", "speckled_1", "speckled_5") for r in ("", "+lighter")),
-]
+CORRUPTED = ("", "darker_1", "darker_5", "speckled_1", "speckled_5")
+CHAINS = [*CORRUPTED, *(f"{name}+lighter".strip("+") for name in CORRUPTED)]
 
 
 def measure(folder: Path, *arguments: str) -> Done:
@@ -75,12 +72,9 @@ def test_a_row_of_every_front_end_for_features_and_heads(folder: Path, stands: c
     of_clean, of_dark = by_name["linear", ""], by_name["linear", "darker_5"]
     assert of_clean["metrics"]["balanced_accuracy"]["value"] == 1.0
     assert of_dark["info"]["temperature"] == of_clean["info"]["temperature"], "one fit, on clean tiles"
-    assert of_clean["info"]["threshold_shift"] == pytest.approx(
-        dict.fromkeys(of_dark["info"]["threshold_shift"], 0), abs=1
-    )
-    assert of_dark["info"]["threshold_shift"]["sensitivity_at_95_specificity"] < 0, (
-        "dark tiles look like the dark class"
-    )
+    shift = of_dark["info"]["threshold_shift"]
+    assert of_clean["info"]["threshold_shift"].keys() == shift.keys()
+    assert shift["sensitivity_at_95_specificity"] < 0, "dark tiles look like the dark class"
     assert by_name["linear-augmented", ""]["n_train"] == 2 * of_clean["n_train"]
 
 
@@ -175,9 +169,7 @@ def test_predictions_of_joined_samples_are_parted_again():
 
 
 def test_plan_says_what_would_be_measured(folder: Path, stands: collections.Counter[str]) -> None:
-    done = bench(
-        folder, "plan", "task=robustness", "data=tiles", "model=colour", "null=none", "protocol=linear", *TRACK
-    )
+    done = measure(folder, "steps=[plan]")
     assert done.returncode == 0, done.stderr
     assert "16 test tiles of 8 groups behind 10 front-ends, 32 tiles to train on" in done.stdout
     assert not list(folder.glob("results/**/*.json"))
