@@ -2,8 +2,8 @@
 
     python -m benchmarks.behind_frontends [FOLDER] [--models colour efficientnet_lite0] [--tiles 256]
 
-Both sides start from a cold cache and end with written feature files, of clean tiles and of `CHAINS`. In one pass a tile
-is decoded once, a corruption is computed once for the tiles as they are and for those that are then restored, and a
+Both sides start from a cold cache and end with written feature files, of clean tiles and of `CHAINS`. In one pass a
+tile is decoded once, a corruption is computed once for the tiles as they are and for those that are then restored, and a
 network is in memory once. `benchmarks/embedding_cases.py` says what FOLDER holds.
 """
 
@@ -21,7 +21,7 @@ from typing import Any
 from bench.embedding import EmbeddingJob, EmbeddingSettings, embed, shards_of
 from bench.frontends import Chain, chain_of
 from benchmarks.embedding import make_source
-from benchmarks.embedding_cases import _key, extractor, parser, spread, tile_source
+from benchmarks.embedding_cases import extractor, feature_key, parser, spread, tile_source
 
 CORRUPTIONS = ("jpeg", "pixelate", "brightness", "downsample")
 CHAINS = [f"{kind}_{severity}{then}" for kind in CORRUPTIONS for severity in (1, 3, 5) for then in ("", "+median")]
@@ -33,7 +33,7 @@ def seconds_of(source: Any, model: Any, chains: Sequence[Chain]) -> float:
     with tempfile.TemporaryDirectory() as cache:
         jobs = [
             EmbeddingJob(
-                dataclasses.replace(_key(model.card.name), frontend=chain.identity),
+                dataclasses.replace(feature_key(model.card.name), frontend=chain.identity),
                 Path(cache),
                 functools.partial(lambda own: own, model),
                 frontend=chain,
