@@ -3,8 +3,8 @@
     python -m benchmarks.behind_frontends [FOLDER] [--models colour efficientnet_lite0] [--tiles 256]
 
 Both sides start from a cold cache and end with written feature files, of clean tiles and of `CHAINS`. In one pass a
-tile is decoded once, a corruption is computed once for the tiles as they are and for those that are then restored, and a
-network is in memory once. `benchmarks/embedding_cases.py` says what FOLDER holds.
+tile is decoded once, a corruption is computed once for the tiles as they are and for those that are then restored, and
+a network is in memory once. `benchmarks/embedding_cases.py` says what FOLDER holds.
 """
 
 from __future__ import annotations
