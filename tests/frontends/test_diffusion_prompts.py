@@ -57,6 +57,7 @@ def test_a_prompt_that_does_not_fit_is_refused(own_vocabulary):
 @pytest.mark.parametrize(
     ("content", "says"),
     [(b"not zipped", "Not a gzipped file"), (gzip.compress(b"a heading\ns t\n"), "it is too short")],
+    ids=["no gzip", "short"],
 )
 def test_a_damaged_vocabulary_is_refused(tmp_path, content, says):
     pytest.importorskip("transformers")
