@@ -159,11 +159,10 @@ class RestorationPlan:
             progress=context.progress,
         )
         try:
-            found = restoring.run()
-        except UserError as error:  # of the data: the same for all cases
-            return [*self.failures, str(error)]
-        for case, measured in found.items():
-            self._write(case, measured)
+            for case, measured in restoring.run():
+                self._write(case, measured)
+        except UserError as error:  # of the data or the folder: the same for all cases
+            return list(dict.fromkeys([*self.failures, *restoring.failures, str(error)]))
         context.say(f"{self.task.name}: {restoring.summary}")
         return list(dict.fromkeys([*self.failures, *restoring.failures]))
 
