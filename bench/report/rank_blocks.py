@@ -11,7 +11,7 @@ import numpy as np
 
 from bench import targets
 from bench.metrics import Replicates
-from bench.report.baselines import is_measured
+from bench.report.baselines import track_of
 from bench.report.estimates import averaged, definition, moved
 from bench.report.resampling import Number, Pass, Passes
 from bench.report.results import AggregatedResult, Block, ResultKey
@@ -93,13 +93,13 @@ def ranked_block(entries: Sequence[AggregatedResult], passes: Passes) -> RankedB
         replicates,
         frozenset(entry.key for entry in entries if entry.rows[0].baseline),
         left_out,
-        is_measured(entries[0]),
+        bool(track_of(entries[0])),
     )
 
 
 def ranked_together(entries: Sequence[AggregatedResult]) -> Iterator[Sequence[AggregatedResult]]:
     """The parts of a block that are ranked: all of it, or of what is measured the entries behind each front-end."""
-    if not is_measured(entries[0]):
+    if not track_of(entries[0]):
         yield entries
         return
     for frontend in sorted({entry.key.frontend for entry in entries}):

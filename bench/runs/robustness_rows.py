@@ -215,7 +215,7 @@ class Measuring:
             run_hash=plan.run_hash(model, chain, protocol, seed),
             version=version("pfmbench"),
             classes=list(classes),
-            info={**info, "track": "robustness", "frontend": chain.identity, "weights": embedding.weights},
+            info={**info, "track": targets.ROBUSTNESS, "frontend": chain.identity, "weights": embedding.weights},
             notes=[*plan.manifest.notes, *notes],
         )
         try:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bench.metrics import MEASURED
-from bench.targets.measurements import Measurements
+from bench.targets.measurements import ROBUSTNESS, Measurements
 
 
 class FeatureSimilarity(Measurements):
@@ -12,7 +12,7 @@ class FeatureSimilarity(Measurements):
     name = "feature_similarity"
     question = "how near a feature is to that of the clean tile (measured, not predicted)"
     metrics = MEASURED["feature_similarity"]
-    track = "robustness"
+    track = ROBUSTNESS
     measured = ("cosine", "top1", "top10", "cosine_unrestored")
 
     def compares_itself(self, frontend: str, other: str) -> bool:

@@ -12,6 +12,7 @@ from bench.targets.base import Labels, TargetType, TaskSettings
 if TYPE_CHECKING:
     import pandas as pd
 
+RESTORATION, ROBUSTNESS = "restoration", "robustness"  # the tracks of tasks
 UNTOUCHED = "none"
 """The model of the rows of degraded tiles that nothing restores."""
 

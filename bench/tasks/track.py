@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 from jaxtyping import Int, Shaped
 
+from bench.targets import RESTORATION, ROBUSTNESS
 from registry.errors import UserError, near_match
 
 if TYPE_CHECKING:
     from bench.tasks.config import TaskConfig
 
-RESTORATION, ROBUSTNESS = "restoration", "robustness"
 TRACKS = (RESTORATION, ROBUSTNESS)
 SEVERITIES = range(1, 6)
 NOTHING = "none"  # a restorer that leaves tiles as they are, which every track measures
