@@ -29,6 +29,8 @@ _MODULES = {
     "reinhard": "stain",
     "siren": "siren",
     "lpfm": "registered",
+    "lpfm2": "diffusion",
+    "virtual_stain": "diffusion",
 }
 
 NAMES: tuple[str, ...] = tuple(_MODULES)
