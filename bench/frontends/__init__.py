@@ -4,7 +4,7 @@ from bench.frontends.base import FrontEnd, WeightSources
 from bench.frontends.catalogue import find
 from bench.frontends.chain import Chain, Loaded, chain_of
 from bench.frontends.mixture import Mixture
-from bench.frontends.names import corruption_kinds, restorer_names
+from bench.frontends.names import classical_names, corruption_kinds, restorer_names
 from bench.frontends.quality import HIGHEST_PSNR, MEASURES, Clean, check_size
 from bench.frontends.seeds import seeds_of
 
@@ -19,6 +19,7 @@ __all__ = [
     "WeightSources",
     "chain_of",
     "check_size",
+    "classical_names",
     "corruption_kinds",
     "find",
     "restorer_names",

@@ -14,7 +14,7 @@ import numpy as np
 
 from bench import metrics, rows, targets, tasks
 from bench.files import digest, unwritable
-from bench.frontends import HIGHEST_PSNR, MEASURES, FrontEnd, check_size, find
+from bench.frontends import HIGHEST_PSNR, MEASURES, FrontEnd, check_size, classical_names, find
 from bench.protocols import Predictions
 from bench.rows import Row, RunKey
 from bench.runs.context import RunContext
@@ -29,8 +29,6 @@ from bench.tiles import TileSource
 from registry.errors import UserError
 
 KIND, PROTOCOL = "image_quality", "restoration"
-CLASSICAL = frozenset({"bicubic", "unsharp", "median", "median5", "nlm", "wiener"})
-"""The filters, whose rows are baselines, as are those of tiles that nothing restores."""
 
 
 def run_restoration(context: RunContext, task: TaskConfig) -> list[str]:
@@ -159,11 +157,10 @@ class RestorationPlan:
             progress=context.progress,
         )
         try:
-            found = restoring.run()
-        except UserError as error:  # of the data: the same for all cases
-            return [*self.failures, str(error)]
-        for case, measured in found.items():
-            self._write(case, measured)
+            for case, measured in restoring.run():
+                self._write(case, measured)
+        except UserError as error:  # of the data or the folder: the same for all cases
+            return list(dict.fromkeys([*self.failures, *restoring.failures, str(error)]))
         context.say(f"{self.task.name}: {restoring.summary}")
         return list(dict.fromkeys([*self.failures, *restoring.failures]))
 
@@ -225,7 +222,7 @@ class RestorationPlan:
             n_groups=n_groups,
             n_skipped=len(self.tiles) - len(ids),
             tiles_per_s=measured.tiles_per_s,
-            baseline=case.restored_by in CLASSICAL | {UNTOUCHED},
+            baseline=case.restored_by in (UNTOUCHED, *classical_names()),
             run_hash=self._run_hash(case),
             version=version("pfmbench"),
             classes=list(target.metrics.metrics),

@@ -8,11 +8,13 @@ from typing import Any
 
 import numpy as np
 import pytest
-from task_helpers import tile
+from task_helpers import composed, tile
 
 from bench import frontends, tasks
 from bench.tasks import TaskConfig, Track, draw_tiles, read_track_tiles
 from registry.errors import UserError
+
+FILTERS = frontends.classical_names()
 
 
 @pytest.fixture(autouse=True)
@@ -155,3 +157,11 @@ def test_a_task_of_predictions_needs_labels_as_before(tmp_path: Path) -> None:
     tile(tmp_path / "a.png")
     with pytest.raises(UserError, match="holds no tiles"):
         tasks.read(tasks.configured({"name": "mine", "reader": "tiles"}), tmp_path, tmp_path)
+
+
+def test_the_restoration_task_is_of_all_corruptions_and_filters(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.undo()
+    track = composed("restoration").track
+    assert track is not None
+    assert track.corruptions == list(frontends.corruption_kinds())
+    assert track.restorers == ["none", *FILTERS]
