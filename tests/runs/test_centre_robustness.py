@@ -1,5 +1,7 @@
 """Centre robustness as a protocol of a run: on the phantom's two scanners, and on data without comparable centres."""
 
+import h5py
+import numpy as np
 import pandas as pd
 import pytest
 from command_helpers import bench, row, rows
@@ -86,3 +88,23 @@ def test_slides_have_centres_too(phantom_slides, tmp_path):
     found = row(tmp_path)
     assert found["info"]["centres"] == ["scanner_a", "scanner_b"]
     assert "robustness_index" in found["metrics"]
+
+
+def test_plism_gives_its_score(tmp_path):
+    rng = np.random.default_rng(0)
+    tissue = rng.integers(60, 200, (12, 1, 1, 3))
+    for staining, shift in (("GIVH", 0), ("MY", 8)):
+        for scanner, gain in (("AT2", 1.0), ("S60", 0.96)):
+            with h5py.File(tmp_path / f"{staining}_{scanner}_to_GMH_S60.tif.h5", "w") as opened:
+                for region, colour in enumerate(tissue):
+                    pixels = (colour + shift) * gain + rng.normal(size=(32, 32, 3))
+                    opened[f"tile_17_{region}_0"] = pixels.clip(0, 255).astype(np.uint8)
+    settings = ("task=plism", f"data={tmp_path}", "protocol=consistency", "protocols.consistency.k=3")
+    done = bench(tmp_path, *settings, *QUICK[:3])
+    assert done.returncode == 0, done.stderr
+    found = row(tmp_path)
+    parts = [found["metrics"][name]["value"] for name in ("cosine_all", "top3_scanner", "top3_staining", "top3_both")]
+    assert found["metrics"]["consistency"]["value"] == pytest.approx(np.mean(parts))
+    assert found["info"]["pairs"] == {"scanner": 2, "staining": 2, "both": 2}
+    assert found["info"]["regions"] == 12
+    assert parts[0] > 0.5
