@@ -7,28 +7,24 @@ from __future__ import annotations
 
 import itertools
 import math
-import re
 import statistics
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from bench import targets
+from bench.report.chains import SIMILARITY, parse, robustness_tasks
+from bench.report.contrasts import BEST_CLASSICAL, CLASSICAL
 from bench.report.leaderboard_data import LeaderboardData
 from bench.report.results import AggregatedResult
 from bench.targets import UNTOUCHED
 
-SIMILARITY = "feature_similarity"
-CLASSICAL = ("bicubic", "unsharp", "median", "median5", "nlm", "wiener")
-BEST_CLASSICAL = "best classical"
 AUGMENTED = "-augmented"
-JOINT = "+"
-_CORRUPTION = re.compile(r"(?P<kind>.+)_(?P<severity>[1-5])")
 
 Group = tuple[str, str, str, str, str]
 """Task, cohort, model, protocol and head."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Condition:
     """One encoder with one head, or its features alone, on tiles behind a corruption and a restorer.
 
@@ -115,26 +111,6 @@ class Condition:
         return self.metrics.get(metric, {}).get("value")
 
 
-def parse(frontend: str) -> tuple[str, int, str] | None:
-    """Corruption, severity and restorer of a front-end, such as ``jpeg_3+median``; None for any other chain.
-
-    A corruption, a restorer, and a corruption before a restorer have such a form. What restores before it degrades,
-    degrades or restores twice has none.
-    """
-    parts = [part for part in frontend.split(JOINT) if part not in ("", UNTOUCHED)]
-    kind, severity = "", 0
-    if parts and (found := _CORRUPTION.fullmatch(parts[0])):
-        kind, severity, parts = found["kind"], int(found["severity"]), parts[1:]
-    if len(parts) > 1 or any(_CORRUPTION.fullmatch(part) for part in parts):
-        return None
-    return kind, severity, parts[0] if parts else UNTOUCHED
-
-
-def robustness_tasks(entries: Iterable[AggregatedResult]) -> set[tuple[str, str]]:
-    """(task, cohort) of those that have rows of feature similarity, failed ones too."""
-    return {entry.key[:2] for entry in entries if entry.rows[0].kind == SIMILARITY}
-
-
 def conditions(data: LeaderboardData) -> list[Condition]:
     """The conditions of all robustness tasks, ordered by task, model, protocol, restorer, corruption and severity.
 
@@ -190,7 +166,7 @@ def best_classical(found: Iterable[Condition]) -> list[Condition]:
 
 def _entries(data: LeaderboardData) -> Iterator[AggregatedResult]:
     tasks = robustness_tasks(data.entries)
-    return (entry for entry in data.entries if entry.key[:2] in tasks)
+    return (entry for entry in data.entries if (entry.key.task, entry.key.cohort) in tasks)
 
 
 def _measured(data: LeaderboardData, entry: AggregatedResult, metric: str) -> dict[str, float | None]:
