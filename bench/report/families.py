@@ -78,7 +78,8 @@ def adjusted(comparisons: Collection[Comparison]) -> dict[ComparisonKey, Adjuste
 def over_baselines(comparisons: Collection[Comparison]) -> dict[ResultKey, OverBaselines]:
     """Each model that has baselines on its samples against them, adjusted within its task and head."""
     found: dict[ResultKey, OverBaselines] = {}
-    with_baselines = [c for c in comparisons if c.primary and c.b.rows[0].baseline]
+    against = (c for c in comparisons if c.primary and c.b.rows[0].baseline)
+    with_baselines = [c for c in against if c.a.key.model != c.b.key.model]
     for own in _families(with_baselines, lambda c: c.a.key.block).values():
         models = _families(own, lambda c: c.a.key)
         p_values = np.array([p_over_all(of_model) for of_model in models.values()])
