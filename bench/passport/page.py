@@ -1,0 +1,110 @@
+"""The page of one encoder: from what is known of it to headings, sentences, tables and pictures."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from bench.passport.blocks import PNG, Block, Bullets, Gallery, Heading, Page, Paragraph, Picture
+from bench.passport.evidence import Encoder, Evidence
+from bench.passport.numbers import number
+from bench.passport.rules import RULES, said_of_encoder, said_of_head
+from bench.passport.tables import centre_tables, clean_words, costs_table, restorers_table, severity_tables
+from bench.passport.worst import Drawn
+from bench.rows import file_name
+
+INTRODUCTION = (
+    "What corruption, restoration, centre and scanner do to the features of this encoder, and to heads that were "
+    "trained on clean tiles. A condition is a corruption at one severity, and a loss is the score on clean tiles less "
+    "that of the condition. Sentences follow from the numbers by the rules at the end of the page, each with the name "
+    "of its rule; they compare point estimates, whose intervals are in the tables of the results folder."
+)
+
+
+def page_of(
+    encoder: Encoder, drawn: Sequence[Drawn] = (), without_pictures: str = "", plots: Sequence[Picture] = ()
+) -> Page:
+    """The page.
+
+    Parameters
+    ----------
+    drawn : sequence of Drawn
+        The pictures of the worst cases.
+    without_pictures : str
+        The sentence in their place where there are none.
+    plots : sequence of Picture
+        Severity curves.
+    """
+    return Page(
+        f"{encoder.model}: acquisition passport",
+        list(_blocks(encoder, drawn, without_pictures, plots)),
+    )
+
+
+def _blocks(
+    encoder: Encoder, drawn: Sequence[Drawn], without_pictures: str, plots: Sequence[Picture]
+) -> Iterator[Block]:
+    yield Paragraph(INTRODUCTION)
+    yield costs_table(encoder)
+    yield Heading("What follows")
+    for evidence in encoder.evidence:
+        said = said_of_head(evidence)
+        if len(encoder.evidence) > 1:
+            yield Heading(_name(evidence), 3)
+        if said:
+            yield Bullets(said)
+        else:
+            yield Paragraph(f"No rule says anything of {_name(evidence)}.")
+    said = said_of_encoder(encoder)
+    if said:
+        if len(encoder.evidence) > 1:
+            yield Heading("Centres, scanners, and what was not measured", 3)
+        yield Bullets(said)
+    if encoder.failed:
+        yield Paragraph("What failed and is not on this page:")
+        yield Bullets([(words, "") for words in encoder.failed])
+    yield Heading("Worst cases")
+    yield from _pictures(encoder, drawn, without_pictures)
+    yield from plots
+    for evidence in encoder.evidence:
+        yield Heading(_name(evidence))
+        yield Paragraph(clean_words(evidence))
+        yield from severity_tables(evidence)
+        yield from restorers_table(evidence, encoder)
+    yield from centre_tables(encoder)
+    yield Heading("Rules")
+    yield Bullets([(f"{rule.name}: {rule.definition}", "") for rule in RULES])
+    if encoder.version:
+        yield Paragraph(f"The rows were made by pfmbench {encoder.version}.")
+
+
+def _name(evidence: Evidence) -> str:
+    return f"{evidence.task}, {evidence.protocol}"
+
+
+def _pictures(encoder: Encoder, drawn: Sequence[Drawn], without_pictures: str) -> Iterator[Block]:
+    if not drawn:
+        yield Paragraph(without_pictures)
+        return
+    yield Paragraph(
+        "The conditions with the largest loss, one of each corruption at most, and the tiles of each whose features "
+        "have the lowest cosine to those of the clean tile. They are restored by the restorer with the best score "
+        "there."
+    )
+    lines = []
+    for place, one in enumerate(drawn):
+        case = one.case
+        caption = f"{case.tile}, {case.corrupted}: cosine {number(case.cosine)}"
+        if case.restored:
+            caption += f", {number(case.cosine_restored)} behind {case.restored}"
+        if one.remark:
+            caption += f". {one.remark}"
+        pictures = (("clean", one.clean), (case.corrupted, one.corrupted), (case.restored, one.restored))
+        lines.append((caption, [_picture(encoder, place, what, case.tile, data) for what, data in pictures]))
+    yield Gallery(["clean", "corrupted", "restored"], lines)
+
+
+def _picture(encoder: Encoder, place: int, what: str, tile: str, data: bytes | None) -> Picture | None:
+    if data is None:
+        return None
+    name = f"{place + 1:02d}-{file_name(what)}.png"
+    return Picture(f"{file_name(encoder.model)}/{name}", data, f"{tile}, {what}", PNG)
