@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from bench.passport import Draw
 
-OPEN_MAPS = ("checkpoints.", "options.", "tasks.", "protocols.")
+OPEN_MAPS = ("checkpoints.", "frontends.", "options.", "tasks.", "protocols.")
 STEPS = ("plan", "embed", "fit")  # `python -m bench STEP ...` is short for steps=[STEP]
 
 

@@ -32,6 +32,7 @@ NEVER = {  # room: what it must not import, of the house or from outside
     "registry": {room for room in ROOMS if room.startswith("bench")},
     "bench.metrics": {room for room in ROOMS if room != "bench.metrics"},
     "bench.statistics": {room for room in ROOMS if room not in ("bench.metrics", "bench.statistics")},
+    "bench.robustness": {room for room in ROOMS if room not in ("bench.metrics", "bench.robustness")},
     "bench.protocols": {*UPPER, "bench.embedding", "bench.rows", "bench.targets", "bench.tasks"},
     "bench.rows": {*UPPER, "torch", "bench.embedding", "bench.protocols", "bench.tasks"},
     "bench.report": {*UPPER - {"bench.report"}, "torch", "bench.embedding", "bench.protocols", "bench.tasks"},

@@ -14,12 +14,13 @@ import numpy as np
 
 from bench import metrics, rows, targets, tasks
 from bench.files import digest, unwritable
-from bench.frontends import HIGHEST_PSNR, MEASURES, FrontEnd, WeightSources, check_size, find
+from bench.frontends import HIGHEST_PSNR, MEASURES, FrontEnd, check_size, find
 from bench.protocols import Predictions
 from bench.rows import Row, RunKey
 from bench.runs.context import RunContext
 from bench.runs.devices import n_processors, usual_batch_size
 from bench.runs.fit import sentence_of
+from bench.runs.frontends import frontend_of, weight_sources
 from bench.runs.restoring import Case, Measured, Restoring
 from bench.runs.scoring import notes_on_groups
 from bench.targets import UNTOUCHED
@@ -49,11 +50,16 @@ def plan_restoration(context: RunContext, task: TaskConfig) -> RestorationPlan:
     Raises
     ------
     UserError
-        If the data cannot be used, if tiles are smaller than the window of SSIM, or if no restorer can be run.
+        If a setting is wrong, the data cannot be used, or tiles are smaller than the window of SSIM.
     """
     track = task.track
     assert track is not None
     config = context.config
+    if frontend_of(config).parts:
+        raise UserError(
+            f"frontend={config.frontend} stands before an encoder, and the task {task.name} has none: leave it out "
+            f"and name corruptions and restorers in tasks.{task.name}.track."
+        )
     data = Path(config.data) if config.data else None
     tiles = tasks.read_track_tiles(task, data, context.unpacked or context.cache)
     frame = tiles.frame
@@ -82,12 +88,9 @@ def plan_restoration(context: RunContext, task: TaskConfig) -> RestorationPlan:
 
 
 def _restorers(context: RunContext, names: Sequence[str]) -> Iterator[FrontEnd]:
-    config = context.config
-    weights = WeightSources(config.checkpoints, config.weights_dir, config.offline)
-    settings = getattr(config, "frontends", {})
     for name in names:
         if name != UNTOUCHED:
-            yield find(name, settings.get(name), weights)
+            yield find(name, context.config.frontends.get(name), weight_sources(context.config))
 
 
 @dataclass(frozen=True, eq=False)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from itertools import groupby
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -21,8 +21,7 @@ from registry.errors import UserError
 
 if TYPE_CHECKING:
     import torch
-
-    from bench.frontends.base import Apply, Images, Seeds
+    from torch import Tensor
 
 
 @dataclass(frozen=True, eq=False)
@@ -108,7 +107,7 @@ class Restoring:
         self._seconds = dict.fromkeys(self._values, 0.0)
         self._read = np.zeros(len(source), bool)
         self._sizes: set[tuple[int, int]] = set()
-        self._loaded: dict[str, Apply] = {}
+        self._loaded: dict[str, Callable[[Tensor, Tensor], Tensor]] = {}
         self.failures: list[str] = []
         self.summary = ""
 
@@ -171,7 +170,7 @@ class Restoring:
                 front_end.check(*size)
             self._sizes.add(size)
 
-    def _measure(self, batch: Batch, bar: tqdm[None]) -> None:
+    def _measure(self, batch: Batch, bar: tqdm[Any]) -> None:
         import torch
 
         tiles = batch.tiles.to(self._device)
@@ -188,7 +187,7 @@ class Restoring:
         self._read[batch.rows] = True
 
     def _restore(
-        self, case: Case, corrupted: Images, seeds: Seeds, clean: Clean, rows: Int[np.ndarray, " tile"]
+        self, case: Case, corrupted: Tensor, seeds: Tensor, clean: Clean, rows: Int[np.ndarray, " tile"]
     ) -> None:
         began = time.perf_counter()
         restored = self._applied(case.restorer, corrupted, seeds)
@@ -201,7 +200,7 @@ class Restoring:
         self._seconds[case] += time.perf_counter() - began
         self._values[case][rows] = np.stack([clean.psnr(restored), clean.ssim(restored)], axis=1)
 
-    def _applied(self, front_end: FrontEnd | None, tiles: Images, seeds: Seeds) -> Images | None:
+    def _applied(self, front_end: FrontEnd | None, tiles: Tensor, seeds: Tensor) -> Tensor | None:
         """The tiles behind a front-end; None where it failed, now or before."""
         if front_end is None:
             return tiles

@@ -7,12 +7,13 @@ from bench.targets.measurements import Measurements
 
 
 class FeatureSimilarity(Measurements):
-    """Cosine, retrieval of the own clean tile among the first 1 and 10, and recovery of each tile."""
+    """Of each tile the cosine, retrieval of its own clean tile among the first 1 and 10, and the unrestored cosine."""
 
     name = "feature_similarity"
     question = "how near a feature is to that of the clean tile (measured, not predicted)"
     metrics = MEASURED["feature_similarity"]
     track = "robustness"
+    measured = ("cosine", "top1", "top10", "cosine_unrestored")
 
     def compares_itself(self, frontend: str, other: str) -> bool:
         """Where one chain is the start of the other: what its further front-ends change."""

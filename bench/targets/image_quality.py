@@ -13,6 +13,7 @@ class ImageQuality(Measurements):
     question = "how near a restored tile is to the clean one (measured, not predicted)"
     metrics = MEASURED["image_quality"]
     track = "restoration"
+    measured = ("psnr", "ssim")
 
     def compares_itself(self, frontend: str, other: str) -> bool:
         """Never: two corruptions are two questions."""

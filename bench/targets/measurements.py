@@ -23,14 +23,17 @@ class Measurements(TargetType):
     ----------
     track : str
         The task that measures it, for messages.
+    measured : tuple of str
+        The columns of the scores.
     """
 
     columns = ()
     usual_head = ""
     track: str
+    measured: tuple[str, ...]
 
     def class_names(self, frame: pd.DataFrame, task: TaskSettings) -> tuple[str, ...]:
-        return tuple(self.metrics.metrics)
+        return self.measured
 
     def labels(self, frame: pd.DataFrame, task: TaskSettings) -> Labels:
         """None: float64 [N, 0]."""

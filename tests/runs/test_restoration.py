@@ -270,3 +270,35 @@ def test_devices_other_than_the_first_do_not_run_it(folder: Path, stands: collec
     assert done.returncode == 0, done.stderr
     assert not stands
     assert torch.is_inference_mode_enabled() is False
+
+
+def test_settings_and_checkpoints_of_its_restorers_are_those_of_the_run(
+    folder: Path, stands: collections.Counter[str]
+) -> None:
+    assert restore(folder, "frontends.lighter.by=3", "checkpoints.lighter=file").returncode == 0
+    refused(restore(folder, "frontends.idle.by=3"), "frontends.idle is set and frontend=none does not name idle")
+    refused(restore(folder, "checkpoints.idle=file"), "checkpoints.idle is set but neither")
+
+
+def test_a_front_end_of_encoders_has_no_part_in_it(folder: Path, stands: collections.Counter[str]) -> None:
+    refused(
+        restore(folder, "frontend=darker_1"), "frontend=darker_1 stands before an encoder", "has none: leave it out"
+    )
+
+
+def test_real_front_ends_and_a_track_of_any_task(folder: Path) -> None:
+    for label in ("a", "b"):
+        write_tiles(folder / "classes" / label, n=6)
+        (folder / "classes" / label / "manifest.csv").unlink()
+    track = (
+        "track.name=restoration",
+        "track.corruptions=[jpeg,gaussian_noise]",
+        "track.severities=[3]",
+        "track.restorers=[median]",
+    )
+    done = bench(folder, "task=tiles", "data=classes", *(f"tasks.tiles.{setting}" for setting in track))
+    assert done.returncode == 0, done.stderr
+    assert "2 cases of 2 corruptions" in done.stdout
+    psnr = {(line["restorer"], line["corruption"]): float(line["value"]) for line in table(folder, metric="psnr")}
+    assert psnr["none", ""] == 100.0
+    assert psnr["median", "gaussian_noise"] > psnr["none", "gaussian_noise"] + 2

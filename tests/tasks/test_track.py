@@ -32,13 +32,14 @@ def test_empty_lists_are_completed() -> None:
     track = of(corruptions=["lpfm_chain", "jpeg", "jpeg"], severities=[5, 1, 1], restorers=["lpfm", "none"]).track
     assert track == Track("restoration", ["lpfm_chain", "jpeg"], [1, 5], ["none", "lpfm"], 0)
     assert tasks.configured({"name": "mine"}).track is None
+    assert tasks.configured({"name": "mine", "track": None}).track is None
 
 
 @pytest.mark.parametrize(
     ("track", "says"),
     [
         ({"name": "restoraton"}, "tasks.mine.track.name is restoraton and must be one of .* Is restoration meant?"),
-        ({"name": ""}, "tasks.mine.track.name is empty and must be one of restoration, robustness."),
+        ({"name": "", "tiles": 3}, "tasks.mine.track.name is empty and must be one of restoration, robustness."),
         ({"corruptions": ["jpg"]}, "track.corruptions names jpg, which there is not: .* Is jpeg meant?"),
         (
             {"corruptions": ["jpeg_3"]},

@@ -24,6 +24,7 @@ _MODULES = {
     "median5": "classical",
     "nlm": "classical",
     "wiener": "classical",
+    "wiener2": "classical",
     "macenko": "stain",
     "reinhard": "stain",
     "siren": "siren",
