@@ -77,8 +77,8 @@ def _drawn(results: Path, encoder: Encoder, draw: Draw | None) -> tuple[Sequence
     """The pictures, or the sentence that says why there are none."""
     if draw is None:
         return [], (
-            f"There are no pictures on this page, as they need the tiles: make passport MODEL={encoder.model} "
-            f"RESULTS={results} DATA=DIR, with the DATA of the run, adds them."
+            f"There are no pictures on this page, as they need the tiles: make passport MODEL={encoder.model} DATA=DIR "
+            "adds them, DIR being the DATA of the run."
         )
     cases = worst_cases(results, encoder)
     if not cases:

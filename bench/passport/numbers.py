@@ -22,8 +22,14 @@ def with_interval(value: float | None, low: float | None, high: float | None) ->
 
 
 def share(value: float) -> str:
-    """A share in per cent; one decimal below 10 %."""
-    return f"{100 * value:.1f} %" if abs(value) < 0.0995 else f"{100 * value:.0f} %"
+    """A share in per cent, below 10 % with a decimal that is not 0."""
+    text = f"{100 * value:.1f}".removesuffix(".0") if abs(value) < 0.0995 else f"{100 * value:.0f}"
+    return f"{'0' if text == '-0' else text} %"
+
+
+def conditions_counted(n: int) -> str:
+    """As in "1 condition" and "3 conditions"."""
+    return f"{n} condition{'' if n == 1 else 's'}"
 
 
 def speed(value: float | None) -> str:

@@ -46,19 +46,7 @@ def _blocks(
     yield Paragraph(INTRODUCTION)
     yield costs_table(encoder)
     yield Heading("What follows")
-    for evidence in encoder.evidence:
-        said = said_of_head(evidence)
-        if len(encoder.evidence) > 1:
-            yield Heading(_name(evidence), 3)
-        if said:
-            yield Bullets(said)
-        else:
-            yield Paragraph(f"No rule says anything of {_name(evidence)}.")
-    said = said_of_encoder(encoder)
-    if said:
-        if len(encoder.evidence) > 1:
-            yield Heading("Centres, scanners, and what was not measured", 3)
-        yield Bullets(said)
+    yield from _sentences(encoder)
     if encoder.failed:
         yield Paragraph("What failed and is not on this page:")
         yield Bullets([(words, "") for words in encoder.failed])
@@ -75,6 +63,20 @@ def _blocks(
     yield Bullets([(f"{rule.name}: {rule.definition}", "") for rule in RULES])
     if encoder.version:
         yield Paragraph(f"The rows were made by pfmbench {encoder.version}.")
+
+
+def _sentences(encoder: Encoder) -> Iterator[Block]:
+    """What follows by the rules: under a heading for each head where there are several."""
+    of_heads = [said_of_head(evidence) for evidence in encoder.evidence]
+    of_encoder = said_of_encoder(encoder)
+    if len(of_heads) == 1:
+        yield Bullets([*of_heads[0], *of_encoder])
+        return
+    for evidence, said in zip(encoder.evidence, of_heads, strict=True):
+        yield Heading(_name(evidence), 3)
+        yield Bullets(said) if said else Paragraph("No rule holds.")
+    yield Heading("Centres, scanners, and what was not measured", 3)
+    yield Bullets(of_encoder) if of_encoder else Paragraph("No rule holds.")
 
 
 def _name(evidence: Evidence) -> str:

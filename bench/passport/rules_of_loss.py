@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 from bench.passport.evidence import Case, Evidence, shift_of, shifted_thresholds
-from bench.passport.numbers import at_severities, case_name, from_severity, listed, number, share, signed
+from bench.passport.numbers import (
+    at_severities,
+    case_name,
+    conditions_counted,
+    from_severity,
+    listed,
+    number,
+    share,
+    signed,
+)
 from bench.passport.rule import Rule
 from bench.report import clean_of
+from bench.targets import UNTOUCHED
 
 LITTLE = 0.01  # of the score on clean tiles
 RATE = 0.05  # of a sensitivity or specificity, from 0 to 1
@@ -48,22 +59,19 @@ def next_model(evidence: Evidence) -> list[str]:
 
 def below_baseline(evidence: Evidence) -> list[str]:
     """The corruptions behind which a baseline on the same tiles is as good."""
-    ahead: dict[Case, float] = {}
-    named = set()
-    for case in evidence.cases:
-        own = evidence.at(case)
-        if own is None or own.score is None:
-            continue
-        for name, of in evidence.baselines.items():
-            found = next((one for one in of if one.case == case and one.restorer == own.restorer), None)
-            if found is not None and found.score is not None:
-                over = evidence.sign * (found.score - own.score)
-                ahead[case] = max(over, ahead.get(case, over))
-                if over >= 0:
-                    named.add(name)
+    scores = {case: own.score for case in evidence.cases if (own := evidence.at(case)) and own.score is not None}
+    ahead: dict[Case, float] = {}  # of the best baseline
+    best: dict[Case, str] = {}
+    for name, of in sorted(evidence.baselines.items()):
+        for one in of:
+            if one.restorer == UNTOUCHED and one.case in scores and one.score is not None:
+                over = evidence.sign * (one.score - scores[one.case])
+                if over > ahead.get(one.case, -math.inf):
+                    ahead[one.case], best[one.case] = over, name
     first = from_severity(ahead, -1e-12)
     if not first:
         return []
+    named = {best[kind, severity] for kind, severity in ahead if severity >= first.get(kind, math.inf)}
     return [
         f"A baseline ({listed(sorted(named))}) is as good or better behind {at_severities(first, ahead)}: nothing of "
         "what pretraining gives is left there."
@@ -161,7 +169,7 @@ def collapse(evidence: Evidence) -> list[str]:
         return []
     top1, cosine, case = min(hidden)
     return [
-        f"Cosine hides a loss behind {len(hidden)} conditions: at {case_name(case)} features have a cosine of "
+        f"Cosine hides a loss behind {conditions_counted(len(hidden))}: at {case_name(case)} features have a cosine of "
         f"{number(cosine)} to those of the clean tiles, and {share(top1)} of the tiles find their own clean tile."
     ]
 

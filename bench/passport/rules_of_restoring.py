@@ -5,7 +5,7 @@ from __future__ import annotations
 import statistics
 
 from bench.passport.evidence import Case, Evidence
-from bench.passport.numbers import case_name, number, share
+from bench.passport.numbers import case_name, conditions_counted, number, share
 from bench.passport.rule import Rule
 from bench.report import clean_of
 from bench.targets import UNTOUCHED
@@ -71,7 +71,7 @@ def gives_back(evidence: Evidence) -> list[str]:
         return []
     return [
         f"{best} gives back most of the restorers: {share(shares[best][0])} of the {evidence.primary} that is lost "
-        f"over {shares[best][1]} conditions."
+        f"over {conditions_counted(shares[best][1])}."
     ]
 
 
@@ -104,7 +104,7 @@ def augmented(evidence: Evidence) -> list[str]:
     on_clean = f"; on clean tiles its loss is {number(price)}" if price is not None else ""
     return [
         f"A head that is trained on corrupted tiles too loses less than {words}: {number(own)} against {number(other)} "
-        f"of {evidence.primary}, the mean over {len(common)} conditions{on_clean}."
+        f"of {evidence.primary}, the mean over {conditions_counted(len(common))}{on_clean}."
     ]
 
 
@@ -117,7 +117,7 @@ RULES = (
          f"/ (sum of losses without) over its conditions, if that is {share(BACK)} or more.", gives_back),
     Rule("no restorer helps", f"Restorers were measured, and none has a share of {share(BACK)}.", gives_nothing),
     Rule("augmentation", "Over the conditions that both have, the mean loss of a head that is trained on corrupted "
-         "tiles too is smaller than that of the best restorer of each corruption (of no restorer where none was measured) "
+         "tiles too is smaller than that of the best restorer of each corruption (of none where none was measured) "
          f"by more than {share(HARM)} of the score on clean tiles. The best is chosen on the same tiles, which favours "
          "restorers.", augmented),
 )  # fmt: skip

@@ -5,7 +5,6 @@ from pathlib import Path
 
 import numpy as np
 
-from bench.metrics import METRIC_SETS
 from bench.passport.evidence import Evidence
 from bench.passport.reading import encoder_of
 from bench.rows import Row, write
@@ -46,7 +45,7 @@ def head_row(model, frontend, score, *, protocol="linear", info=None, **fields):
     )
 
 
-def feature_row(model, frontend, cosine, top1=1.0, **fields):
+def feature_row(model, frontend, cosine=1.0, top1=1.0, **fields):
     """A row of how near features are to those of clean tiles."""
     return Row(
         **{
@@ -64,29 +63,15 @@ def feature_row(model, frontend, cosine, top1=1.0, **fields):
             "n_test": 4,
             "n_groups": 2,
             "version": "1",
-            "classes": columns(),
+            "classes": list(get("feature_similarity").class_names(None, None)),
         }
         | fields
     )
 
 
-def columns():
-    """The columns of measurements of features, as their kind has them."""
-    metric_set = METRIC_SETS.get("feature_similarity") or get("feature_similarity").metrics
-    every = list(get("feature_similarity").class_names(None, None)) if _names_columns() else list(metric_set.metrics)
-    return [str(name) for name in every]
-
-
-def _names_columns():
-    try:
-        return bool(get("feature_similarity").class_names(None, None))
-    except Exception:
-        return False
-
-
 def scores(values, model="uni", **fields):
     """Rows of a head from front-end to score, and one row of features, without which there is no robustness task."""
-    return [feature_row(model, "", 1.0), *(head_row(model, frontend, score, **fields) for frontend, score in values.items())]
+    return [feature_row(model, ""), *(head_row(model, frontend, score, **fields) for frontend, score in values.items())]
 
 
 def evidence_of(rows, model="uni") -> Evidence:
