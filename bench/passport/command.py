@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 
 from bench.passport.evidence import Encoder
@@ -70,7 +71,7 @@ def make_passport(results: Path, model: str, draw: Draw | None = None) -> tuple[
     """
     encoder = read_encoder(results, model)
     drawn, sentence = _drawn(results, encoder, draw)
-    return write_page(results, model, page_of(encoder, drawn, sentence, plots_of(results, model)))
+    return write_page(results, model, page_of(encoder, drawn, sentence, partial(plots_of, results, model)))
 
 
 def _drawn(results: Path, encoder: Encoder, draw: Draw | None) -> tuple[Sequence[Drawn], str]:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
-from bench.passport.blocks import PNG, Block, Bullets, Gallery, Heading, Page, Paragraph, Picture
+from bench.passport.blocks import Block, Bullets, Gallery, Heading, Page, Paragraph, Picture
 from bench.passport.evidence import Encoder, Evidence
 from bench.passport.numbers import number
 from bench.passport.rules import RULES, said_of_encoder, said_of_head
@@ -20,8 +20,11 @@ INTRODUCTION = (
 )
 
 
+Plots = Callable[[Evidence], Sequence[Picture]]
+
+
 def page_of(
-    encoder: Encoder, drawn: Sequence[Drawn] = (), without_pictures: str = "", plots: Sequence[Picture] = ()
+    encoder: Encoder, drawn: Sequence[Drawn] = (), without_pictures: str = "", plots: Plots = lambda evidence: []
 ) -> Page:
     """The page.
 
@@ -31,8 +34,8 @@ def page_of(
         The pictures of the worst cases.
     without_pictures : str
         The sentence in their place where there are none.
-    plots : sequence of Picture
-        Severity curves.
+    plots : function
+        The plots that belong to an encoder with a head.
     """
     return Page(
         f"{encoder.model}: acquisition passport",
@@ -40,9 +43,7 @@ def page_of(
     )
 
 
-def _blocks(
-    encoder: Encoder, drawn: Sequence[Drawn], without_pictures: str, plots: Sequence[Picture]
-) -> Iterator[Block]:
+def _blocks(encoder: Encoder, drawn: Sequence[Drawn], without_pictures: str, plots: Plots) -> Iterator[Block]:
     yield Paragraph(INTRODUCTION)
     yield costs_table(encoder)
     yield Heading("What follows")
@@ -52,10 +53,10 @@ def _blocks(
         yield Bullets([(words, "") for words in encoder.failed])
     yield Heading("Worst cases")
     yield from _pictures(encoder, drawn, without_pictures)
-    yield from plots
     for evidence in encoder.evidence:
         yield Heading(_name(evidence))
         yield Paragraph(clean_words(evidence))
+        yield from plots(evidence)
         yield from severity_tables(evidence)
         yield from restorers_table(evidence, encoder)
     yield from centre_tables(encoder)
@@ -100,13 +101,17 @@ def _pictures(encoder: Encoder, drawn: Sequence[Drawn], without_pictures: str) -
             caption += f", {number(case.cosine_restored)} behind {case.restored}"
         if one.remark:
             caption += f". {one.remark}"
-        pictures = (("clean", one.clean), (case.corrupted, one.corrupted), (case.restored, one.restored))
-        lines.append((caption, [_picture(encoder, place, what, case.tile, data) for what, data in pictures]))
+        path = f"{file_name(encoder.model)}/{place + 1:02d}"
+        lines.append(
+            (
+                caption,
+                [
+                    Picture(f"{path}-clean.png", one.clean, f"{case.tile}, clean"),
+                    Picture(f"{path}-corrupted.png", one.corrupted, f"{case.tile}, {case.corrupted}"),
+                    Picture(f"{path}-restored.png", one.restored, f"{case.tile}, {case.restored}")
+                    if one.restored is not None
+                    else None,
+                ],
+            )
+        )
     yield Gallery(["clean", "corrupted", "restored"], lines)
-
-
-def _picture(encoder: Encoder, place: int, what: str, tile: str, data: bytes | None) -> Picture | None:
-    if data is None:
-        return None
-    name = f"{place + 1:02d}-{file_name(what)}.png"
-    return Picture(f"{file_name(encoder.model)}/{name}", data, f"{tile}, {what}", PNG)

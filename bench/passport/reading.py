@@ -14,7 +14,7 @@ from bench.report import (
     Condition,
     LeaderboardData,
     aggregated,
-    conditions,
+    conditions_of,
     grouped,
     protocol_names,
     robustness_tasks,
@@ -46,7 +46,7 @@ def read_encoder(results: Path, model: str, warn: Callable[[str], None] = warn_o
 def encoder_of(rows: Sequence[Row], model: str, results: Path = Path("results")) -> Encoder:
     """The same from the rows; `results` is named in errors. Raises UserError as `read_encoder`."""
     entries = aggregated(rows)
-    found = conditions(_unsampled(entries))
+    found = conditions_of(_unsampled(entries))
     measured = sorted({one.model for one in found if not one.clean})
     if model not in measured:
         raise UserError(_without_rows(model, measured, results))

@@ -72,9 +72,12 @@ def below_baseline(evidence: Evidence) -> list[str]:
     if not first:
         return []
     named = {best[kind, severity] for kind, severity in ahead if severity >= first.get(kind, math.inf)}
+    on_clean = [own.score for of in evidence.baselines.values() if (own := clean_of(of)) and own.score is not None]
+    clean = evidence.clean
+    too = clean is not None and any(evidence.sign * (score - clean) >= 0 for score in on_clean)
     return [
-        f"A baseline ({listed(sorted(named))}) is as good or better behind {at_severities(first, ahead)}: nothing of "
-        "what pretraining gives is left there."
+        f"A baseline ({listed(sorted(named))}) is as good or better behind {at_severities(first, ahead)}"
+        + (", and one is on clean tiles too." if too else ", and none is on clean tiles.")
     ]
 
 
@@ -128,7 +131,7 @@ def threshold_shift(evidence: Evidence) -> list[str]:
     """How far a threshold would have to be moved to keep its specificity."""
     sentences = []
     for metric in shifted_thresholds(evidence):
-        shifts = _unrestored(evidence, lambda case, metric=metric: shift_of(evidence.at(case), metric))  # type: ignore[misc]
+        shifts = _unrestored(evidence, lambda case, metric=metric: shift_of(evidence, evidence.at(case), metric))  # type: ignore[misc]
         far = [case for case, value in shifts.items() if abs(value) > SHIFT]
         if far:
             worst = max(far, key=lambda case: (abs(shifts[case]), case))

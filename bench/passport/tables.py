@@ -44,7 +44,7 @@ def severity_tables(evidence: Evidence) -> Iterator[Block]:
             yield from _severities(evidence, title[0].upper() + title[1:], _metric(metric), number)
         for metric in shifted_thresholds(evidence):
             title = f"Shift of the {THRESHOLDS.get(metric, metric)} that keeps the specificity of clean tiles"
-            yield from _severities(evidence, title, lambda one, metric=metric: shift_of(one, metric), signed)  # type: ignore[misc]
+            yield from _severities(evidence, title, lambda one, metric=metric: shift_of(evidence, one, metric), signed)  # type: ignore[misc]
     for metric, title in OF_FEATURES.items():
         if metric != evidence.primary:
             yield from _severities(evidence, title, _metric(metric), number, of_features=True)

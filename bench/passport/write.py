@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import glob
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,6 +9,7 @@ from bench.files import atomic_write, unwritable
 from bench.passport.as_html import html
 from bench.passport.as_markdown import markdown
 from bench.passport.blocks import SVG, Gallery, Page, Picture
+from bench.passport.evidence import Evidence
 from bench.rows import file_name
 
 FOLDER = "passports"
@@ -44,10 +44,17 @@ def write_page(results: Path, model: str, page: Page) -> tuple[Path, Path]:
     return pages
 
 
-def plots_of(results: Path, model: str) -> list[Picture]:
-    """The severity curves of a model that the tables' plots have, as they lie in the results folder."""
-    paths = sorted((results / "plots").glob(f"severity*-{glob.escape(file_name(model))}*.svg"))
-    return [Picture(f"../plots/{path.name}", path.read_bytes(), f"Severity curves: {path.stem}", SVG) for path in paths]
+def plots_of(results: Path, model: str, evidence: Evidence) -> list[Picture]:
+    """The severity curves of a head, and what restorers give back to the encoder: those that the tables have drawn."""
+    task = file_name(evidence.task)
+    names = {
+        f"severity-{task}-{file_name(evidence.of_head[0].protocol)}.svg": "severity curves",
+        f"recovery-{task}-{file_name(model)}.svg": "what restorers give back",
+    }
+    paths = {results / "plots" / name: f"{evidence.task}: {words}" for name, words in names.items()}
+    return [
+        Picture(f"../plots/{path.name}", path.read_bytes(), alt, SVG) for path, alt in paths.items() if path.is_file()
+    ]
 
 
 def _pictures(page: Page) -> Iterator[Picture]:

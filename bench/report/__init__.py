@@ -4,9 +4,11 @@ from bench.report.conditions import (
     AUGMENTED,
     Condition,
     clean_of,
-    conditions,
     grouped,
     robustness_tasks,
+)
+from bench.report.conditions import (
+    conditions as conditions_of,
 )
 from bench.report.leaderboard_data import LeaderboardData, read_leaderboard
 from bench.report.rank_tables import rank_records
@@ -24,7 +26,7 @@ __all__ = [
     "aggregated",
     "check_margin",
     "clean_of",
-    "conditions",
+    "conditions_of",
     "grouped",
     "long_records",
     "mean_records",

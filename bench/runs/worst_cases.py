@@ -118,8 +118,11 @@ def _config(names: Iterable[str], data: str, cache: str, settings: Sequence[str]
 
 
 def _tiles_by_id(config: BenchConfig, name: str) -> dict[str, tuple[str, int]]:
-    """File and row of each tile of a task."""
-    task = tasks.configured({"name": name, **config.tasks[name]})
-    frame: DataFrame = tasks.read(task, Path(config.data) if config.data else None, Path(config.cache)).frame
+    """File and row of each test tile of a task, or of each of its tiles where the data have no split."""
+    every = {"name": "restoration", "tiles": 0}  # tiles without labels too, and as many as there are
+    task = tasks.configured({"name": name, **config.tasks[name], "track": every})
+    frame: DataFrame = tasks.read_track_tiles(
+        task, Path(config.data) if config.data else None, Path(config.cache)
+    ).frame
     places = zip(frame["path"], frame["index"], strict=True)
     return {str(own): (str(path), int(index)) for own, (path, index) in zip(frame["id"], places, strict=True)}

@@ -10,7 +10,7 @@ from bench.passport.reading import encoder_of
 from bench.rows import Row, write
 from bench.targets import get
 
-TILES = ["normal/a.png", "normal/b.png", "tumour/c.png", "tumour/d.png"]
+TILES = ["test/normal/a.png", "test/normal/b.png", "test/tumour/c.png", "test/tumour/d.png"]
 
 
 def of(value, low=None, high=None):

@@ -71,7 +71,11 @@ def test_baseline_is_named_where_it_is_as_good_at_every_higher_severity():
         *scores({"jpeg_1": 0.99}, "uni2"),
     ]  # fmt: skip
     [sentence] = said(rules.below_baseline, rows)
-    assert sentence.startswith("A baseline (colour and uni@random) is as good or better behind jpeg 3 and above:")
+    assert sentence == (
+        "A baseline (colour and uni@random) is as good or better behind jpeg 3 and above, and none is on clean tiles."
+    )
+    [sentence] = said(rules.below_baseline, [*rows, *scores({"": 0.9}, "other", baseline=True)])
+    assert sentence.endswith(", and one is on clean tiles too.")
 
 
 def test_baseline_is_silent_where_the_model_is_ahead():
@@ -105,8 +109,8 @@ def test_threshold_is_silent_at_a_twentieth_and_where_the_rate_rises():
     assert said(rules.threshold, at_threshold(None, 0.1)) == []
 
 
-def shifted(*shifts):
-    rows = [head_row("uni", "", 0.9, info={"threshold_shift": {SENSITIVITY: 0.0}})]
+def shifted(*shifts, clean=0.0):
+    rows = [head_row("uni", "", 0.9, info={"threshold_shift": {SENSITIVITY: clean}})]
     for severity, shift in enumerate(shifts, 1):
         rows.append(head_row("uni", f"jpeg_{severity}", 0.9, info={"threshold_shift": {SENSITIVITY: shift}}))
     return [feature_row("uni", ""), *rows]
@@ -118,6 +122,7 @@ def test_threshold_shift_names_the_farthest():
         "-0.300 at jpeg 2, and by more than 0.1 behind 2 of 3 conditions."
     ]
     assert said(rules.threshold_shift, shifted(0.1, -0.1)) == []
+    assert said(rules.threshold_shift, shifted(0.35, 0.15, clean=0.25)) == [], "the rows' own shift on clean tiles"
 
 
 def calibrated(clean, *corrupted):
