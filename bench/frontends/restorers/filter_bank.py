@@ -1,0 +1,70 @@
+"""Classical filters of a tile, on the device: what the small network blends, to start from the best of them."""
+
+from __future__ import annotations
+
+import math
+from functools import cache
+from typing import TYPE_CHECKING
+
+import torch
+from jaxtyping import Float
+from torch.nn.functional import conv2d, pad
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    Pixels = Float[Tensor, "tile 3 height width"]
+
+GAUSSIANS = (1.0, 2.0, 4.0)  # standard deviations, px
+FILTERS = len(GAUSSIANS) + 2
+REACH = math.ceil(3 * max(GAUSSIANS))  # px beyond a tile's edge, where it is mirrored
+
+# The exchanges that bring the median of nine to place 4 (Smith, Xilinx XCELL 23, 1996).
+_EXCHANGES = (
+    *((1, 2), (4, 5), (7, 8), (0, 1), (3, 4), (6, 7), (1, 2), (4, 5), (7, 8), (0, 3)),
+    *((5, 8), (4, 7), (3, 6), (1, 4), (2, 5), (4, 7), (4, 2), (6, 4), (4, 2)),
+)
+
+
+def filtered(tiles: Pixels) -> list[Pixels]:
+    """Every filter of the bank, of each tile.
+
+    Parameters
+    ----------
+    tiles : float tensor [B, 3, H, W]
+        H and W above `REACH`.
+
+    Returns
+    -------
+    Three Gaussians, a median of 3x3 px, and a median of the latter's pixels two apart; each [B, 3, H, W].
+    """
+    small = median(tiles, 1)
+    return [*(gaussian(tiles, sigma) for sigma in GAUSSIANS), small, median(small, 2)]
+
+
+def gaussian(tiles: Pixels, sigma: float) -> Pixels:
+    """A Gaussian cut off at three standard deviations, `sigma` px each; the tile is mirrored at its edges."""
+    radius = math.ceil(3 * sigma)
+    taps = _taps(sigma, radius).to(tiles)
+    channels = tiles.shape[1]
+    for shape, edges in (((1, 1, 1, -1), (radius, radius, 0, 0)), ((1, 1, -1, 1), (0, 0, radius, radius))):
+        kernel = taps.view(shape).repeat(channels, 1, 1, 1)
+        tiles = conv2d(pad(tiles, edges, "reflect"), kernel, groups=channels)
+    return tiles
+
+
+def median(tiles: Pixels, step: int) -> Pixels:
+    """The median of a pixel and the eight around it, `step` px away; the tile is mirrored at its edges."""
+    height, width = tiles.shape[-2:]
+    wide = pad(tiles, (step,) * 4, "reflect")
+    nine = [wide[..., y : y + height, x : x + width] for y in (0, step, 2 * step) for x in (0, step, 2 * step)]
+    for low, high in _EXCHANGES:
+        nine[low], nine[high] = torch.minimum(nine[low], nine[high]), torch.maximum(nine[low], nine[high])
+    return nine[4]
+
+
+@cache
+def _taps(sigma: float, radius: int) -> Float[Tensor, " tap"]:
+    along = torch.arange(-radius, radius + 1, dtype=torch.float64)
+    weights = torch.exp(-(along**2) / (2 * sigma**2))
+    return (weights / weights.sum()).float()

@@ -1,0 +1,101 @@
+"""The network of `small_unet`: weights of classical filters and a correction for every pixel."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import torch
+from jaxtyping import Float
+from torch import nn
+from torch.nn import functional
+
+from bench.frontends.restorers.filter_bank import FILTERS, filtered
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    Maps = Float[Tensor, "tile channel height width"]
+    Pixels = Float[Tensor, "tile 3 height width"]
+
+
+@dataclass(frozen=True)
+class Shape:
+    """Size of the network.
+
+    Attributes
+    ----------
+    width
+        Channels of the finest level; every further level has twice as many.
+    depths
+        Blocks of each level on the way down, the finest first; on the way up it is as many but for the coarsest.
+    """
+
+    width: int = 32
+    depths: Sequence[int] = (2, 2, 4)
+
+    @property
+    def multiple(self) -> int:
+        """What height and width of the network's input must be a multiple of, in px."""
+        return 2 ** len(self.depths)
+
+
+class Block(nn.Module):
+    """Two convolutions and a weight of each channel from its mean over the tile, added to their input."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.first = nn.Conv2d(channels, channels, 3, padding=1)
+        self.second = nn.Conv2d(channels, channels, 3, padding=1)
+        self.weigh = nn.Conv2d(channels, channels, 1)
+
+    def forward(self, maps: Maps) -> Maps:
+        change = self.second(functional.gelu(self.first(maps)))
+        return maps + change * self.weigh(change.mean((2, 3), keepdim=True))
+
+
+class SmallNetwork(nn.Module):
+    """A U-Net on pixels folded by two, without normalisation over a batch.
+
+    Its output is ``x + r + sum_k w_k (f_k(x) - x)``: `f_k` are the filters of the bank, `w_k` the weight of each for
+    every pixel, `r` a correction of every channel of a pixel. Negative weights of a Gaussian sharpen. The last
+    convolution starts at zero, so that an untrained network returns its input.
+    """
+
+    def __init__(self, shape: Shape) -> None:
+        super().__init__()
+        self.shape = shape
+        widths = [shape.width * 2**level for level in range(len(shape.depths))]
+        self.head = nn.Conv2d(4 * 3 * (1 + FILTERS), shape.width, 3, padding=1)
+        self.down = nn.ModuleList(_blocks(*level) for level in zip(widths, shape.depths, strict=True))
+        self.shrink = nn.ModuleList(nn.Conv2d(width, 2 * width, 2, stride=2) for width in widths[:-1])
+        self.grow = nn.ModuleList(nn.Conv2d(2 * width, 4 * width, 1) for width in widths[:-1])
+        self.up = nn.ModuleList(_blocks(*level) for level in zip(widths[:-1], shape.depths[:-1], strict=True))
+        self.tail = nn.Conv2d(shape.width, 4 * (3 + FILTERS), 3, padding=1)
+        nn.init.zeros_(self.tail.weight)
+        assert self.tail.bias is not None
+        nn.init.zeros_(self.tail.bias)
+
+    def forward(self, tiles: Pixels) -> Pixels:
+        """Restored pixels of tiles in 0..1; height and width are multiples of `shape.multiple`."""
+        changes = [one - tiles for one in filtered(tiles)]
+        folded = functional.pixel_unshuffle(torch.cat([tiles - 0.5, *changes], 1), 2)
+        maps = self.head(folded.contiguous(memory_format=torch.channels_last))
+        skipped = []
+        for blocks, shrink in zip(self.down[:-1], self.shrink, strict=True):
+            maps = blocks(maps)
+            skipped.append(maps)
+            maps = shrink(maps)
+        maps = self.down[-1](maps)
+        for blocks, grow in zip(reversed(self.up), reversed(self.grow), strict=True):
+            maps = blocks(functional.pixel_shuffle(grow(maps), 2) + skipped.pop())
+        mixture = functional.pixel_shuffle(self.tail(maps), 2).float()
+        restored = tiles + mixture[:, :3]
+        for number, change in enumerate(changes, 3):
+            restored = restored + mixture[:, number : number + 1] * change
+        return restored
+
+
+def _blocks(width: int, depth: int) -> nn.Sequential:
+    return nn.Sequential(*(Block(width) for _ in range(depth)))
