@@ -52,7 +52,7 @@ class Block(nn.Module):
 
     def forward(self, maps: Maps) -> Maps:
         change = self.second(functional.gelu(self.first(maps)))
-        return maps + change * self.weigh(change.mean((2, 3), keepdim=True))
+        return maps + change * torch.sigmoid(self.weigh(change.mean((2, 3), keepdim=True)))
 
 
 class SmallNetwork(nn.Module):
@@ -80,7 +80,7 @@ class SmallNetwork(nn.Module):
     def forward(self, tiles: Pixels) -> Pixels:
         """Restored pixels of tiles in 0..1; height and width are multiples of `shape.multiple`."""
         changes = [one - tiles for one in filtered(tiles)]
-        folded = functional.pixel_unshuffle(torch.cat([tiles - 0.5, *changes], 1), 2)
+        folded = functional.pixel_unshuffle(torch.cat([4 * (tiles - 0.5), *(10 * one for one in changes)], 1), 2)
         maps = self.head(folded.contiguous(memory_format=torch.channels_last))
         skipped = []
         for blocks, shrink in zip(self.down[:-1], self.shrink, strict=True):
