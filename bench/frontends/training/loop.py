@@ -110,8 +110,9 @@ class Training:
         loss = decibels(restored.float(), clean)
         self.optimiser.zero_grad(set_to_none=True)
         loss.backward()
-        torch.nn.utils.clip_grad_norm_(self.network.parameters(), 5.0)
-        self.optimiser.step()
+        norm = torch.nn.utils.clip_grad_norm_(self.network.parameters(), 5.0)
+        if torch.isfinite(norm):
+            self.optimiser.step()
         self.step += 1
         share = min(AVERAGED, self.step / (self.step + 9))
         with torch.no_grad():
