@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from .identity import fingerprint
     from .loading import load
     from .precision import native_bfloat16, resolve_precision
+    from .restoring import check_restores
     from .tokens import check_tokens
 
 __all__ = [
@@ -28,6 +29,7 @@ __all__ = [
     "UserError",
     "add",
     "card",
+    "check_restores",
     "check_tokens",
     "fingerprint",
     "load",
@@ -38,6 +40,7 @@ __all__ = [
 ]
 
 _LATER = {
+    "check_restores": ".restoring",
     "check_tokens": ".tokens",
     "fingerprint": ".identity",
     "load": ".loading",

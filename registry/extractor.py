@@ -14,6 +14,7 @@ from .card import ModelCard, Pooling
 from .errors import UserError
 from .precision import Precision, full_float32, resolve_precision
 from .preprocess import ExactPreprocess, Preprocess
+from .restoring import REFUSAL
 from .tokens import Grid, TokenReader, class_attention, reader
 from .weights import LoadedWeights
 
@@ -201,7 +202,7 @@ class FeatureExtractor(_Encoder):
         """
         restore = getattr(self.network, "restore", None)
         if not callable(restore):
-            raise UserError(f"{self.card.name} gives features and restores no images; use lpfm")
+            raise UserError(f"{self.card.name} {REFUSAL}")
         with self._numerics(next(self.network.parameters()).device):
             return restore(tiles)
 
