@@ -10,13 +10,18 @@ import torch
 from jaxtyping import Float
 from torch.nn.functional import conv2d, pad
 
+from bench.frontends.restorers.classical import deconvolved
+from bench.frontends.restorers.pixels import noise_level
+
 if TYPE_CHECKING:
     from torch import Tensor
 
     Pixels = Float[Tensor, "tile 3 height width"]
 
 GAUSSIANS = (1.0, 2.0, 4.0)  # standard deviations, px
-FILTERS = len(GAUSSIANS) + 2
+DECONVOLVED = (1.0, 2.0)  # standard deviations of the Gaussians that Wiener's filter undoes, px
+FILTERS = len(GAUSSIANS) + 2 + len(DECONVOLVED)
+BALANCE, PER_VARIANCE = 1e-4, 30.0  # weight of smoothness in Wiener's filter: without noise, and for its variance
 REACH = math.ceil(3 * max(GAUSSIANS))  # px beyond a tile's edge, where it is mirrored
 
 # The exchanges that bring the median of nine to place 4 (Smith, Xilinx XCELL 23, 1996).
@@ -26,8 +31,8 @@ _EXCHANGES = (
 )
 
 
-def filtered(tiles: Pixels) -> list[Pixels]:
-    """Every filter of the bank, of each tile.
+def filtered(tiles: Pixels) -> tuple[list[Pixels], Float[Tensor, " tile"]]:
+    """Every filter of the bank, and the noise, of each tile.
 
     Parameters
     ----------
@@ -36,10 +41,15 @@ def filtered(tiles: Pixels) -> list[Pixels]:
 
     Returns
     -------
-    Three Gaussians, a median of 3x3 px, and a median of the latter's pixels two apart; each [B, 3, H, W].
+    Three Gaussians, a median of 3x3 px, a median of the latter's pixels two apart, and two of Wiener's filter; each
+    [B, 3, H, W]. Then the standard deviation of the noise, [B], of pixels in 0..1.
     """
     small = median(tiles, 1)
-    return [*(gaussian(tiles, sigma) for sigma in GAUSSIANS), small, median(small, 2)]
+    exact = tiles.double()
+    noise = noise_level(exact)
+    balance = BALANCE + PER_VARIANCE * noise**2
+    sharp = (deconvolved(exact, sigma, balance).clamp(0, 1).to(tiles) for sigma in DECONVOLVED)
+    return [*(gaussian(tiles, sigma) for sigma in GAUSSIANS), small, median(small, 2), *sharp], noise.to(tiles)
 
 
 def gaussian(tiles: Pixels, sigma: float) -> Pixels:

@@ -67,7 +67,7 @@ class SmallNetwork(nn.Module):
         super().__init__()
         self.shape = shape
         widths = [shape.width * 2**level for level in range(len(shape.depths))]
-        self.head = nn.Conv2d(4 * 3 * (1 + FILTERS), shape.width, 3, padding=1)
+        self.head = nn.Conv2d(4 * (3 * (1 + FILTERS) + 1), shape.width, 3, padding=1)
         self.down = nn.ModuleList(_blocks(*level) for level in zip(widths, shape.depths, strict=True))
         self.shrink = nn.ModuleList(nn.Conv2d(width, 2 * width, 2, stride=2) for width in widths[:-1])
         self.grow = nn.ModuleList(nn.Conv2d(2 * width, 4 * width, 1) for width in widths[:-1])
@@ -79,8 +79,10 @@ class SmallNetwork(nn.Module):
 
     def forward(self, tiles: Pixels) -> Pixels:
         """Restored pixels of tiles in 0..1; height and width are multiples of `shape.multiple`."""
-        changes = [one - tiles for one in filtered(tiles)]
-        folded = functional.pixel_unshuffle(torch.cat([4 * (tiles - 0.5), *(10 * one for one in changes)], 1), 2)
+        every, noise = filtered(tiles)
+        changes = [one - tiles for one in every]
+        level = (10 * noise).view(-1, 1, 1, 1).expand(-1, 1, *tiles.shape[2:])
+        folded = functional.pixel_unshuffle(torch.cat([4 * (tiles - 0.5), level, *(10 * one for one in changes)], 1), 2)
         maps = self.head(folded.contiguous(memory_format=torch.channels_last))
         skipped = []
         for blocks, shrink in zip(self.down[:-1], self.shrink, strict=True):

@@ -21,13 +21,14 @@ def drawn(rng: np.random.Generator) -> Degradation:
     if kind == "blur":
         if rng.random() < 0.2:
             return Degradation(disc=rng.uniform(0.5, 5))
-        sigma = rng.uniform(0.3, 4)
-        second = sigma if rng.random() < 0.7 else rng.uniform(0.3, 4)
+        sigma = rng.uniform(0.3, 4) if rng.random() < 0.8 else rng.uniform(4, 6)
+        second = sigma if rng.random() < 0.7 else rng.uniform(0.1, 4)  # a narrow one is close to motion
         return Degradation(blur=(sigma, second), turn=rng.uniform(-math.pi, math.pi))
     if kind == "noise":
-        return Degradation(noise=rng.uniform(0, 55), shot=bool(rng.random() < 0.2))
+        sigma = rng.uniform(0, 55) if rng.random() < 0.8 else rng.uniform(55, 100)
+        return Degradation(noise=sigma, shot=bool(rng.random() < 0.2))
     if kind == "jpeg":
-        return Degradation(quality=rng.uniform(10, 95))
+        return Degradation(quality=rng.uniform(7, 95))
     if kind == "mild":
         return _mild(rng)
     return lpfm(rng) if kind == "lpfm" else Degradation()
