@@ -18,14 +18,16 @@ import torch
 from jaxtyping import Float, UInt8
 from torch import Tensor
 
-Filter = Literal["bilinear", "bicubic"]
+Filter = Literal["box", "bilinear", "bicubic"]
 
 _FRACTION_BITS = 22  # 32 - 8 bits of the pixel - 2 of head room, Pillow's Resample.c
 _DOWN_FIRST_IF_TALL = int(PIL.__version__.split(".")[0]) >= 13
-_SUPPORT = {"bilinear": 1.0, "bicubic": 2.0}
+_SUPPORT = {"box": 0.5, "bilinear": 1.0, "bicubic": 2.0}
 
 
 def _kernel(x: Float[np.ndarray, " tap"], filter: Filter) -> Float[np.ndarray, " tap"]:
+    if filter == "box":
+        return np.where((x > -0.5) & (x <= 0.5), 1.0, 0.0)
     x = np.abs(x)
     if filter == "bilinear":
         return np.where(x < 1.0, 1.0 - x, 0.0)

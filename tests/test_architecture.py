@@ -24,7 +24,7 @@ from benchmarks.rooms import (
 MODULES = modules()
 ROOMS = sorted({room_of(module) for module in MODULES})
 # of registry, beside the names of the package
-PUBLIC_MODULES = {f"registry.{name}" for name in ("card", "errors", "extractor", "text_table")}
+PUBLIC_MODULES = {f"registry.{name}" for name in ("card", "errors", "extractor", "resize", "text_table")}
 COMMANDS = {("bench.__main__", "bench.report.__main__")}  # `python -m bench report` is the command of that room
 
 UPPER = {f"bench.{name}" for name in ("data", "runs", "report")}

@@ -26,14 +26,14 @@ def by_pillow(tile, height, width, filter):
 
 
 @settings(max_examples=150)
-@given(sides, sides, sides, sides, st.sampled_from(["bilinear", "bicubic"]), st.integers(0, 99), st.booleans())
+@given(sides, sides, sides, sides, st.sampled_from(["box", "bilinear", "bicubic"]), st.integers(0, 99), st.booleans())
 def test_any_resize_is_pillows_bit_for_bit(height, width, to_height, to_width, filter, seed, binary):
     tile = pixels(height, width, seed, binary)
     ours = resize(tile, to_height, to_width, filter)[0].numpy()
     assert np.array_equal(ours, by_pillow(tile, to_height, to_width, filter))
 
 
-@pytest.mark.parametrize("filter", ["bilinear", "bicubic"])
+@pytest.mark.parametrize("filter", ["box", "bilinear", "bicubic"])
 @pytest.mark.parametrize(
     ("source", "target"), [(256, 224), (512, 224), (96, 224), (224, 448), (1000, 256), (224, 292), (150, 518)]
 )

@@ -46,7 +46,7 @@ class NonLocalMeansSettings:
 
 
 class NonLocalMeans(Restorer):
-    """Non-local means (Buades et al., CVPR 2005) with flat patches, at the strength that the noise of each tile asks for.
+    """Non-local means (Buades et al., CVPR 2005) with flat patches; each tile's noise sets the strength.
 
     scikit-image's fast mode has the same weights of patches that are one row and one column smaller.
     """
