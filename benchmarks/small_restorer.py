@@ -1,36 +1,42 @@
 """The small restorer on held-out tiles against every classical restorer: PSNR and SSIM of each case, harm when clean.
 
-    python -m benchmarks.small_restorer --data TILES [TILES ...] [--weights FILE] [--tiles 100] [--seed 0] [--network]
+    python -m benchmarks.small_restorer --data TILES [TILES ...] [--cases trained] [--weights FILE] [--tiles 100]
 
-Prints a line a case: the mean over tiles of what is degraded and of each restorer, as PSNR (dB) and SSIM; the best
-classical one of each case, which a user would have to know in advance; and in how many cases the network is better.
-What is degraded counts among them, as leaving a tile alone is often the best. `--network` leaves the others out.
+Prints a line a case: the mean over tiles of what is degraded and of each restorer, as PSNR (dB) and SSIM, and the
+difference from the best classical one of the case, which a user would have to know in advance; then in how many cases
+the network is better. What is degraded counts among the classical ones, as leaving a tile alone is often the best.
+
+`--cases trained` are degradations of the kinds of the training at fixed parameters, `--cases corruptions` are those of
+`bench.frontends.corruptions` that a restorer without knowledge of the stain can undo, at severities 1, 3 and 5.
 """
 
 from __future__ import annotations
 
 import argparse
 import io
-import zlib
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import torch
 from PIL import Image
-from scipy.ndimage import median_filter
-from skimage.restoration import denoise_nl_means, denoise_tv_chambolle, estimate_sigma
 from torch import Tensor
 from torch.nn.functional import conv2d
 
 from bench.frontends.base import WeightSources
-from bench.frontends.restorers.filter_bank import gaussian
-from bench.frontends.restorers.small_unet import NAME, restorer
+from bench.frontends.corruptions import corruption
+from bench.frontends.restorers import restorer
+from bench.frontends.restorers.pixels import from_uint8, to_uint8
+from bench.frontends.seeds import mixed, seeds_of
 from bench.frontends.training.degradations import Degradation, degrade
 from bench.frontends.training.mixture import lpfm
 from bench.frontends.training.tiles import read_folders
 
-CASES: dict[str, Degradation | str] = {
+Method = Callable[[Tensor, Tensor], Tensor]  # uint8 tiles and their seeds, to uint8 tiles
+
+NETWORK = "small_unet"
+CLASSICAL = ("bicubic", "unsharp", "median", "median5", "nlm", "wiener", "wiener2")
+TRAINED = {
     "clean": Degradation(),
     "x2": Degradation(shrink=2),
     "x4": Degradation(shrink=4),
@@ -43,79 +49,56 @@ CASES: dict[str, Degradation | str] = {
     "noise 25": Degradation(noise=25),
     "noise 50": Degradation(noise=50),
     "shot 25": Degradation(noise=25, shot=True),
-    "jpeg 80": "80",
-    "jpeg 50": "50",
-    "jpeg 20": "20",
+    "jpeg 80": 80,
+    "jpeg 50": 50,
+    "jpeg 20": 20,
     "blur 1, x2, noise 10": Degradation(blur=(1, 1), shrink=2, noise=10),
     "blur 2, noise 15": Degradation(blur=(2, 2), noise=15),
-    "LPFM's chain": "lpfm",
+    "LPFM's chain": lpfm,
 }
+DETAIL = ("pixelate", "jpeg", "defocus", "motion", "gaussian_blur", "gaussian_noise", "shot_noise", "downsample")
+SEVERITIES = (1, 3, 5)
+CPU = torch.device("cpu")
 
 
-def degraded(tile: Tensor, case: str, number: int) -> Tensor:
-    """A uint8 tile [3, H, W] in a case; its random numbers follow from the case and the tile's number."""
-    what = CASES[case]
-    key = zlib.crc32(f"{case} {number}".encode())
-    if isinstance(what, str) and what != "lpfm":
-        buffer = io.BytesIO()
-        Image.fromarray(tile.permute(1, 2, 0).numpy()).save(buffer, "JPEG", quality=int(what))
-        return torch.from_numpy(np.array(Image.open(buffer).convert("RGB"))).permute(2, 0, 1)
-    one = lpfm(np.random.default_rng(key)) if isinstance(what, str) else what
-    return grey(degrade(tile[None].float() / 255, [one], torch.Generator().manual_seed(key))[0])
+def cases(of: str) -> dict[str, Method]:
+    """The function of every case."""
+    if of == "trained":
+        return {name: lambda tiles, seeds, name=name: degraded(tiles, seeds, name) for name in TRAINED}
+    names = [(kind, severity) for kind in (*DETAIL, "lpfm_chain") for severity in SEVERITIES]
+    return {f"{kind}_{severity}": corruption(kind, severity).load(CPU) for kind, severity in names}
 
 
-def grey(pixels: Tensor) -> Tensor:
-    """Pixels in 0..1 as uint8."""
-    return (pixels * 255).round().clamp(0, 255).to(torch.uint8)
+def degraded(tiles: Tensor, seeds: Tensor, name: str) -> Tensor:
+    """uint8 tiles [B, 3, H, W] in a case of `TRAINED`; JPEG is Pillow's, and not that of the training."""
+    case = TRAINED[name]
+    if isinstance(case, int):
+        return torch.stack([_jpeg(tile, case) for tile in tiles])
+    every = []
+    for tile, seed in zip(tiles, seeds.tolist(), strict=True):
+        key = mixed(seed, name)
+        one = case if isinstance(case, Degradation) else case(np.random.default_rng(key))
+        every.append(degrade(from_uint8(tile[None]), [one], torch.Generator().manual_seed(key)))
+    return to_uint8(torch.cat(every))
 
 
-def unsharp(tile: Tensor, sigma: float, amount: float) -> Tensor:
-    """A tile plus `amount` times its difference from its Gaussian of `sigma` px."""
-    pixels = tile[None].float() / 255
-    return grey(pixels + amount * (pixels - gaussian(pixels, sigma)))[0]
+def _jpeg(tile: Tensor, quality: int) -> Tensor:
+    buffer = io.BytesIO()
+    Image.fromarray(tile.permute(1, 2, 0).numpy()).save(buffer, "JPEG", quality=quality)
+    return torch.from_numpy(np.array(Image.open(buffer).convert("RGB"))).permute(2, 0, 1)
 
 
-def non_local_means(tile: Tensor) -> Tensor:
-    """Non-local means of scikit-image at the strength that it advises for the noise it estimates."""
-    pixels = tile.permute(1, 2, 0).numpy() / np.float32(255)
-    sigma = float(np.mean(estimate_sigma(pixels, channel_axis=-1)))
-    settings = {"patch_size": 5, "patch_distance": 6, "fast_mode": True, "channel_axis": -1}
-    clean = denoise_nl_means(pixels, h=max(0.8 * sigma, 1e-4), sigma=sigma, **settings)
-    return grey(torch.from_numpy(clean).permute(2, 0, 1))
+def psnr(tiles: Tensor, clean: Tensor) -> Tensor:
+    """Of each tile, dB; an equal tile counts as one that differs by a grey level at a twelfth of its pixels, 58.9."""
+    errors = (tiles.double() - clean.double()).square().mean((1, 2, 3))
+    return 10 * torch.log10(255**2 / errors.clamp(min=1 / 12))
 
 
-def total_variation(tile: Tensor) -> Tensor:
-    """Total variation of scikit-image at a weight of half the noise that it estimates."""
-    pixels = tile.permute(1, 2, 0).numpy() / np.float32(255)
-    sigma = float(np.mean(estimate_sigma(pixels, channel_axis=-1)))
-    clean = denoise_tv_chambolle(pixels, weight=max(sigma, 1e-3), channel_axis=-1)
-    return grey(torch.from_numpy(np.ascontiguousarray(clean)).permute(2, 0, 1))
-
-
-CLASSICAL: dict[str, Callable[[Tensor], Tensor]] = {
-    "degraded": lambda tile: tile,
-    "median 3": lambda tile: torch.from_numpy(median_filter(tile.numpy(), (1, 3, 3))),
-    "median 5": lambda tile: torch.from_numpy(median_filter(tile.numpy(), (1, 5, 5))),
-    "gaussian 1": lambda tile: grey(gaussian(tile[None].float() / 255, 1.0)[0]),
-    "unsharp 1": lambda tile: unsharp(tile, 1.0, 1.0),
-    "unsharp 2": lambda tile: unsharp(tile, 2.0, 1.0),
-    "unsharp 4": lambda tile: unsharp(tile, 4.0, 1.0),
-    "nl means": non_local_means,
-    "tv": total_variation,
-}
-
-
-def psnr(tile: Tensor, clean: Tensor) -> float:
-    """In dB; an equal tile counts as one that differs by a grey level at a twelfth of its pixels, 58.9 dB."""
-    error = (tile.double() - clean.double()).square().mean().item()
-    return 10 * np.log10(255**2 / max(error, 1 / 12))
-
-
-def ssim(tile: Tensor, clean: Tensor) -> float:
-    """The mean over channels, 11x11 px under a Gaussian of 1.5 px, without the outermost 5 px."""
+def ssim(tiles: Tensor, clean: Tensor) -> Tensor:
+    """Of each tile: the mean over channels, 11x11 px under a Gaussian of 1.5 px, without the outermost 5 px."""
     along = torch.exp(-(torch.arange(-5.0, 6.0) ** 2) / (2 * 1.5**2))
     along = along / along.sum()
-    x, y = tile.float()[:, None], clean.float()[:, None]
+    x, y = (one.float().flatten(0, 1)[:, None] for one in (tiles, clean))
 
     def local(values: Tensor) -> Tensor:
         return conv2d(conv2d(values, along.view(1, 1, 1, -1)), along.view(1, 1, -1, 1))
@@ -124,47 +107,48 @@ def ssim(tile: Tensor, clean: Tensor) -> float:
     var_x, var_y, both = local(x * x) - mean_x**2, local(y * y) - mean_y**2, local(x * y) - mean_x * mean_y
     low, high = (0.01 * 255) ** 2, (0.03 * 255) ** 2
     top = (2 * mean_x * mean_y + low) * (2 * both + high)
-    return (top / ((mean_x**2 + mean_y**2 + low) * (var_x + var_y + high))).mean().item()
+    return (top / ((mean_x**2 + mean_y**2 + low) * (var_x + var_y + high))).mean((1, 2, 3)).view(-1, 3).mean(1)
 
 
 def main() -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", nargs="+", type=Path, required=True, help="folders of tiles of no training")
+    parser.add_argument("--cases", choices=["trained", "corruptions"], default="trained")
     parser.add_argument("--weights", type=Path, help="of the network (those of the package)")
     parser.add_argument("--tiles", type=int, default=100, help="of each folder at most (100)")
     parser.add_argument("--seed", type=int, default=0, help="of which tiles these are (0)")
-    parser.add_argument("--network", action="store_true", help="the network alone")
     args = parser.parse_args()
-    tiles = [
-        torch.from_numpy(one).permute(2, 0, 1).contiguous()
-        for folder in args.data
-        for one in read_folders([folder], 32, args.tiles, args.seed)
-    ]
-    sources = WeightSources({NAME: str(args.weights)} if args.weights else {})
-    network = restorer(NAME, {}, sources).load(torch.device("cpu"))
-    methods = {"degraded": CLASSICAL["degraded"]} if args.network else dict(CLASSICAL)
-    methods[NAME] = lambda tile: network(tile[None], torch.zeros(1, dtype=torch.int64))[0]
-    print(f"{len(tiles)} tiles; PSNR (dB) / SSIM", " | ".join(["case", *methods, "over the best classical"]), sep="\n")
-    gains, better = [], [0, 0]
-    for case in CASES:
-        pairs = [(degraded(tile, case, number), tile) for number, tile in enumerate(tiles)]
+    sizes: dict[tuple[int, ...], list[Tensor]] = {}
+    for folder in args.data:
+        for pixels in read_folders([folder], 32, args.tiles, args.seed):
+            sizes.setdefault(pixels.shape, []).append(torch.from_numpy(pixels).permute(2, 0, 1).contiguous())
+    batches = [torch.stack(tiles) for tiles in sizes.values()]
+    seeds = [torch.from_numpy(seeds_of([f"{size} {n}" for n in range(len(tiles))])) for size, tiles in sizes.items()]
+    sources = WeightSources({NETWORK: str(args.weights)} if args.weights else {})
+    methods: dict[str, Method] = {"degraded": lambda tiles, seeds: tiles}
+    methods |= {name: restorer(name, {}, sources).load(CPU) for name in (*CLASSICAL, NETWORK)}
+
+    print(f"{sum(map(len, batches))} tiles; PSNR (dB) / SSIM")
+    print(" | ".join(["case", *methods, "over the best classical"]))
+    gains = []
+    for case, function in cases(args.cases).items():
+        pairs = [(function(tiles, own), own, tiles) for tiles, own in zip(batches, seeds, strict=True)]
         means = {}
         for name, method in methods.items():
-            restored = [(method(tile), clean) for tile, clean in pairs]
-            means[name] = (np.mean([psnr(*pair) for pair in restored]), np.mean([ssim(*pair) for pair in restored]))
-        best = max((name for name in means if name != NAME), key=lambda name: means[name][0])
-        gain = np.array(means[NAME]) - means[best]
-        similar = max(means[name][1] for name in means if name != NAME)
+            restored = [(method(tiles, own), clean) for tiles, own, clean in pairs]
+            means[name] = [torch.cat([of(*pair) for pair in restored]).mean().item() for of in (psnr, ssim)]
+        others = {name: value for name, value in means.items() if name != NETWORK}
+        gain = [means[NETWORK][of] - max(value[of] for value in others.values()) for of in (0, 1)]
+        best = max(others, key=lambda name: others[name][0])
         cells = [f"{value:.2f} / {likeness:.3f}" for value, likeness in means.values()]
-        print(" | ".join([case, *cells, f"{gain[0]:+.2f} / {means[NAME][1] - similar:+.3f} ({best})"]), flush=True)
+        print(" | ".join([case, *cells, f"{gain[0]:+.2f} ({best}) / {gain[1]:+.3f}"]), flush=True)
         if case != "clean":
-            gains.append((gain[0], means[NAME][1] - similar))
-    better = [sum(one[number] > 0 for one in gains) for number in (0, 1)]
+            gains.append(gain)
+    mean, better = np.mean(gains, 0), (np.array(gains) > 0).sum(0)
     print(
-        f"Over the best classical restorer of each case, the mean of {len(gains)} degraded cases: "
-        f"{np.mean([one[0] for one in gains]):+.2f} dB, {np.mean([one[1] for one in gains]):+.3f} SSIM; "
-        f"better in {better[0]} cases by PSNR and {better[1]} by SSIM."
+        f"Over the best classical one of each case, mean of {len(gains)} degraded cases: {mean[0]:+.2f} dB and "
+        f"{mean[1]:+.4f} SSIM; better in {better[0]} cases by PSNR and in {better[1]} by SSIM."
     )
 
 

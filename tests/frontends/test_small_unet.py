@@ -6,9 +6,10 @@ import torch
 from scipy.ndimage import gaussian_filter1d, median_filter
 
 from bench.frontends.base import WeightSources
+from bench.frontends.restorers import restorer
 from bench.frontends.restorers.filter_bank import REACH, gaussian, median
 from bench.frontends.restorers.small_network import Shape, SmallNetwork
-from bench.frontends.restorers.small_unet import NAME, SHIPPED, read_weights, restorer, write_weights
+from bench.frontends.restorers.small_unet import NAME, SHIPPED, read_weights, write_weights
 from registry.errors import UserError
 
 SMALL = Shape(8, (1, 1))
@@ -123,10 +124,10 @@ def test_each_mistake_is_a_sentence(weights, tmp_path):
         missing.load(torch.device("cpu"))
     with pytest.raises(UserError, match="does not hold the weights of small_unet"):
         loaded(damaged)
-    with pytest.raises(UserError, match="has no setting strength"):
+    with pytest.raises(UserError, match="has no setting 'strength': it has none"):
         restorer(NAME, {"strength": 2})
-    with pytest.raises(UserError, match=f"more than {REACH} px on each side, and these are 40x12 px"):
-        restorer(NAME, {}).check(12, 40)
+    with pytest.raises(UserError, match=f"takes tiles of {REACH + 1} px or more, and these are 12 x 40 px"):
+        restorer(NAME).check(12, 40)
 
 
 @pytest.mark.skipif(not SHIPPED.exists(), reason="no weights are shipped")

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -17,36 +17,34 @@ from torch.nn.functional import pad
 
 from bench.files import atomic_write, unwritable
 from bench.frontends.base import WeightSources
+from bench.frontends.restorers.base import NoSettings, Restorer
 from bench.frontends.restorers.filter_bank import REACH
+from bench.frontends.restorers.pixels import from_uint8, to_uint8
+from bench.frontends.restorers.settings import settings_of
 from bench.frontends.restorers.small_network import Shape, SmallNetwork
 from registry.errors import UserError
 
 if TYPE_CHECKING:
-    from torch import Tensor
-
     from bench.frontends.base import Apply, Images, Seeds
 
 NAME = "small_unet"
 SHIPPED = Path(__file__).with_name("weights") / f"{NAME}.safetensors"
 RECIPE = "recipe"  # key of the file's metadata; one only, as safetensors writes several in no fixed order
-TILES = 16  # of a batch on a GPU
-_VERSION = 1  # of this code
-_ANYWHERE = WeightSources()
 
 
 @dataclass(frozen=True)
-class SmallUnet:
-    """The front-end.
+class SmallUnet(Restorer):
+    """The small network, in float32.
 
     Attributes
     ----------
-    weights
+    weights : Path
         File of `write_weights`.
     """
 
     weights: Path
-    name: str = NAME
-    restores: bool = True
+
+    smallest: ClassVar[int] = REACH + 1
 
     @cached_property
     def identity(self) -> str:
@@ -57,23 +55,15 @@ class SmallUnet:
         UserError
             If there are no weights.
         """
-        return f"{NAME} version={_VERSION} sha256={hashlib.sha256(_bytes_of(self.weights)).hexdigest()}"
+        return f"version={self.version} weights={hashlib.sha256(_bytes_of(self.weights)).hexdigest()}"
 
     @property
     def memory_bytes(self) -> int:
-        """Of the weights as float32."""
+        """Of the weights as float32, which the file holds as float16."""
         return 2 * len(_bytes_of(self.weights))
 
-    def check(self, height: int, width: int) -> None:
-        """Raise UserError if a side is not above the reach of the filters, px."""
-        if min(height, width) <= REACH:
-            raise UserError(
-                f"The restorer {NAME} takes tiles of more than {REACH} px on each side, and these are "
-                f"{width}x{height} px: leave it out or use larger tiles."
-            )
-
-    def load(self, device: torch.device) -> Apply:
-        """The network on a device: uint8 tiles [B, 3, H, W] and their seeds, which it ignores, to restored tiles.
+    def function(self, device: torch.device) -> Apply:
+        """The network on a device.
 
         Raises
         ------
@@ -81,18 +71,23 @@ class SmallUnet:
             If the weights are missing or not those of this network.
         """
         network = read_weights(self.weights).to(device, memory_format=torch.channels_last).eval()
-        at_once = TILES if device.type == "cuda" else 1
+        multiple = network.shape.multiple
 
+        @torch.inference_mode()
         def apply(tiles: Images, seeds: Seeds) -> Images:
-            del seeds
-            parts = [_restored(network, part, at_once) for part in tiles.split(at_once)]
-            return torch.cat(parts) if parts else tiles.clone()
+            height, width = tiles.shape[-2:]
+            pixels = pad(from_uint8(tiles), (0, -width % multiple, 0, -height % multiple), "reflect")
+            with (
+                torch.autocast(tiles.device.type, enabled=False),
+                torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True, allow_tf32=False),
+            ):
+                return to_uint8(network(pixels)[:, :, :height, :width])
 
         return apply
 
 
-def restorer(name: str = NAME, settings: Mapping[str, Any] = {}, weights: WeightSources = _ANYWHERE) -> SmallUnet:
-    """The front-end `small_unet`.
+def restorer(name: str, settings: Mapping[str, Any], weights: WeightSources) -> SmallUnet:
+    """The small restorer.
 
     Its weights are the first of: the file that `weights.checkpoints` names, `small_unet.safetensors` in
     `weights.weights_dir`, those of the package.
@@ -100,17 +95,14 @@ def restorer(name: str = NAME, settings: Mapping[str, Any] = {}, weights: Weight
     Raises
     ------
     UserError
-        If a setting is not known.
+        If there is a setting.
     """
-    for setting in settings:
-        raise UserError(f"The restorer {name} has no setting {setting}, as it has none: leave it out.")
+    path = SHIPPED
     if name in weights.checkpoints:
-        return SmallUnet(Path(weights.checkpoints[name]).expanduser())
-    if weights.weights_dir is not None:
-        found = Path(weights.weights_dir).expanduser() / SHIPPED.name
-        if found.is_file():
-            return SmallUnet(found)
-    return SmallUnet(SHIPPED)
+        path = Path(weights.checkpoints[name]).expanduser()
+    elif weights.weights_dir is not None and (found := Path(weights.weights_dir).expanduser() / SHIPPED.name).is_file():
+        path = found
+    return SmallUnet(name, settings_of(name, NoSettings, settings), path)
 
 
 def write_weights(path: Path, network: SmallNetwork, recipe: Mapping[str, Any]) -> None:
@@ -160,19 +152,3 @@ def _bytes_of(path: Path) -> bytes:
             f"There are no weights of the restorer {NAME} at {path}: train it with `python -m bench.frontends.train`, "
             f"or name a file of its weights."
         ) from error
-
-
-@torch.inference_mode()
-def _restored(network: SmallNetwork, tiles: Images, at_once: int) -> Images:
-    """Restored copies of at most `at_once` tiles; a smaller batch is filled up, so that its kernels are the same."""
-    count, height, width = len(tiles), *tiles.shape[-2:]
-    filled = tiles if count == at_once else torch.cat([tiles, tiles[:1].expand(at_once - count, -1, -1, -1)])
-    multiple = network.shape.multiple
-    edges = (0, -width % multiple, 0, -height % multiple)
-    wide = pad(filled.contiguous().float() / 255, edges, "reflect")
-    with (
-        torch.autocast(tiles.device.type, enabled=False),
-        torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True, allow_tf32=False),
-    ):
-        restored: Tensor = network(wide)
-    return (restored[:count, :, :height, :width] * 255).round().clamp(0, 255).to(torch.uint8)
