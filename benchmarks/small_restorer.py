@@ -1,6 +1,6 @@
 """The small restorer on held-out tiles against every classical restorer: PSNR and SSIM of each case, harm when clean.
 
-    python -m benchmarks.small_restorer --data TILES [TILES ...] [--cases trained] [--weights FILE] [--tiles 100]
+    python -m benchmarks.small_restorer --data TILES [TILES ...] [--cases trained] [--weights FILE]
 
 Prints a line a case: the mean over tiles of what is degraded and of each restorer, as PSNR (dB) and SSIM, and the
 difference from the best classical one of the case, which a user would have to know in advance; then in how many cases
@@ -13,8 +13,10 @@ the network is better. What is degraded counts among the classical ones, as leav
 from __future__ import annotations
 
 import argparse
+import hashlib
 import io
-from collections.abc import Callable
+import json
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -23,7 +25,7 @@ from PIL import Image
 from torch import Tensor
 from torch.nn.functional import conv2d
 
-from bench.frontends.base import WeightSources
+from bench.frontends.base import FrontEnd, WeightSources
 from bench.frontends.corruptions import corruption
 from bench.frontends.restorers import restorer
 from bench.frontends.restorers.pixels import from_uint8, to_uint8
@@ -88,17 +90,17 @@ def _jpeg(tile: Tensor, quality: int) -> Tensor:
     return torch.from_numpy(np.array(Image.open(buffer).convert("RGB"))).permute(2, 0, 1)
 
 
-def psnr(tiles: Tensor, clean: Tensor) -> Tensor:
-    """Of each tile, dB; an equal tile counts as one that differs by a grey level at a twelfth of its pixels, 58.9."""
-    errors = (tiles.double() - clean.double()).square().mean((1, 2, 3))
-    return 10 * torch.log10(255**2 / errors.clamp(min=1 / 12))
+def psnr(tile: Tensor, clean: Tensor) -> float:
+    """In dB; an equal tile counts as one that differs by a grey level at a twelfth of its pixels, 58.9."""
+    error = (tile.double() - clean.double()).square().mean().item()
+    return float(10 * np.log10(255**2 / max(error, 1 / 12)))
 
 
-def ssim(tiles: Tensor, clean: Tensor) -> Tensor:
-    """Of each tile: the mean over channels, 11x11 px under a Gaussian of 1.5 px, without the outermost 5 px."""
-    along = torch.exp(-(torch.arange(-5.0, 6.0) ** 2) / (2 * 1.5**2))
+def ssim(tile: Tensor, clean: Tensor) -> float:
+    """Mean over channels, 11x11 px under a Gaussian of 1.5 px, without the outermost 5 px, as scikit-image has it."""
+    along = torch.exp(-(torch.arange(-5.0, 6.0, dtype=torch.float64) ** 2) / (2 * 1.5**2))
     along = along / along.sum()
-    x, y = (one.float().flatten(0, 1)[:, None] for one in (tiles, clean))
+    x, y = (one.double()[:, None] for one in (tile, clean))
 
     def local(values: Tensor) -> Tensor:
         return conv2d(conv2d(values, along.view(1, 1, 1, -1)), along.view(1, 1, -1, 1))
@@ -107,7 +109,17 @@ def ssim(tiles: Tensor, clean: Tensor) -> Tensor:
     var_x, var_y, both = local(x * x) - mean_x**2, local(y * y) - mean_y**2, local(x * y) - mean_x * mean_y
     low, high = (0.01 * 255) ** 2, (0.03 * 255) ** 2
     top = (2 * mean_x * mean_y + low) * (2 * both + high)
-    return (top / ((mean_x**2 + mean_y**2 + low) * (var_x + var_y + high))).mean((1, 2, 3)).view(-1, 3).mean(1)
+    return (top / ((mean_x**2 + mean_y**2 + low) * (var_x + var_y + high))).mean().item()
+
+
+def central(folders: Sequence[Path], count: int, side: int, seed: int) -> Tensor:
+    """At most `count` tiles of each folder, cut to their central `side` px: uint8 [B, 3, side, side]."""
+    every = []
+    for folder in folders:
+        for pixels in read_folders([folder], side, count, seed):
+            top, left = ((length - side) // 2 for length in pixels.shape[:2])
+            every.append(pixels[top : top + side, left : left + side])
+    return torch.from_numpy(np.stack(every)).permute(0, 3, 1, 2).contiguous()
 
 
 def main() -> None:
@@ -115,41 +127,53 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", nargs="+", type=Path, required=True, help="folders of tiles of no training")
     parser.add_argument("--cases", choices=["trained", "corruptions"], default="trained")
+    parser.add_argument("--restorers", nargs="+", default=[*CLASSICAL, NETWORK], help="(all)")
     parser.add_argument("--weights", type=Path, help="of the network (those of the package)")
-    parser.add_argument("--tiles", type=int, default=100, help="of each folder at most (100)")
+    parser.add_argument("--tiles", type=int, default=30, help="of each folder at most (30)")
+    parser.add_argument("--side", type=int, default=96, help="of the centre that is taken of each tile, px (96)")
     parser.add_argument("--seed", type=int, default=0, help="of which tiles these are (0)")
+    parser.add_argument("--means", type=Path, help="a file for the means: those that it holds are not computed again")
     args = parser.parse_args()
-    sizes: dict[tuple[int, ...], list[Tensor]] = {}
-    for folder in args.data:
-        for pixels in read_folders([folder], 32, args.tiles, args.seed):
-            sizes.setdefault(pixels.shape, []).append(torch.from_numpy(pixels).permute(2, 0, 1).contiguous())
-    batches = [torch.stack(tiles) for tiles in sizes.values()]
-    seeds = [torch.from_numpy(seeds_of([f"{size} {n}" for n in range(len(tiles))])) for size, tiles in sizes.items()]
+    tiles = central(args.data, args.tiles, args.side, args.seed)
+    seeds = torch.from_numpy(seeds_of([str(number) for number in range(len(tiles))]))
     sources = WeightSources({NETWORK: str(args.weights)} if args.weights else {})
-    methods: dict[str, Method] = {"degraded": lambda tiles, seeds: tiles}
-    methods |= {name: restorer(name, {}, sources).load(CPU) for name in (*CLASSICAL, NETWORK)}
+    methods: dict[str, FrontEnd | None] = {"degraded": None}
+    methods |= {name: restorer(name, {}, sources) for name in args.restorers}
+    known = json.loads(args.means.read_text()) if args.means and args.means.exists() else {}
+    cohort = hashlib.sha256(tiles.numpy().tobytes()).hexdigest()[:16]
 
-    print(f"{sum(map(len, batches))} tiles; PSNR (dB) / SSIM")
+    print(f"{len(tiles)} tiles; PSNR (dB) / SSIM")
     print(" | ".join(["case", *methods, "over the best classical"]))
     gains = []
     for case, function in cases(args.cases).items():
-        pairs = [(function(tiles, own), own, tiles) for tiles, own in zip(batches, seeds, strict=True)]
+        worse = function(tiles, seeds)
         means = {}
         for name, method in methods.items():
-            restored = [(method(tiles, own), clean) for tiles, own, clean in pairs]
-            means[name] = [torch.cat([of(*pair) for pair in restored]).mean().item() for of in (psnr, ssim)]
-        others = {name: value for name, value in means.items() if name != NETWORK}
-        gain = [means[NETWORK][of] - max(value[of] for value in others.values()) for of in (0, 1)]
-        best = max(others, key=lambda name: others[name][0])
+            key = f"{cohort} {case} {name} {method.identity if method else ''}"
+            if key not in known:
+                apply = method.load(CPU) if method else None
+                pairs = []
+                for tile, seed, clean in zip(worse.split(1), seeds.split(1), tiles, strict=True):
+                    restored = (apply(tile, seed) if apply else tile)[0]
+                    pairs.append((psnr(restored, clean), ssim(restored, clean)))
+                known[key] = np.mean(pairs, 0).tolist()
+                if args.means:
+                    args.means.write_text(json.dumps(known, indent=1))
+            means[name] = known[key]
         cells = [f"{value:.2f} / {likeness:.3f}" for value, likeness in means.values()]
-        print(" | ".join([case, *cells, f"{gain[0]:+.2f} ({best}) / {gain[1]:+.3f}"]), flush=True)
-        if case != "clean":
-            gains.append(gain)
-    mean, better = np.mean(gains, 0), (np.array(gains) > 0).sum(0)
-    print(
-        f"Over the best classical one of each case, mean of {len(gains)} degraded cases: {mean[0]:+.2f} dB and "
-        f"{mean[1]:+.4f} SSIM; better in {better[0]} cases by PSNR and in {better[1]} by SSIM."
-    )
+        if NETWORK in means:
+            others = {name: value for name, value in means.items() if name != NETWORK}
+            gain = [means[NETWORK][of] - max(value[of] for value in others.values()) for of in (0, 1)]
+            best = max(others, key=lambda name: others[name][0])
+            cells.append(f"{gain[0]:+.2f} ({best}) / {gain[1]:+.3f}")
+            gains += [gain] if case != "clean" else []
+        print(" | ".join([case, *cells]), flush=True)
+    if gains:
+        mean, better = np.mean(gains, 0), (np.array(gains) > 0).sum(0)
+        print(
+            f"Over the best classical one of each case, mean of {len(gains)} degraded cases: {mean[0]:+.2f} dB and "
+            f"{mean[1]:+.4f} SSIM; better in {better[0]} cases by PSNR and in {better[1]} by SSIM."
+        )
 
 
 if __name__ == "__main__":

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     Pixels = Float[Tensor, "tile 3 height width"]
 
 GAUSSIANS = (1.0, 2.0, 4.0)  # standard deviations, px
-DECONVOLVED = (1.0, 2.0)  # standard deviations of the Gaussians that Wiener's filter undoes, px
+DECONVOLVED = (0.7, 1.0, 1.4, 2.0, 3.0)  # standard deviations of the Gaussians that Wiener's filter undoes, px
 FILTERS = len(GAUSSIANS) + 2 + len(DECONVOLVED)
 BALANCE, PER_VARIANCE = 1e-4, 30.0  # weight of smoothness in Wiener's filter: without noise, and for its variance
 REACH = math.ceil(3 * max(GAUSSIANS))  # px beyond a tile's edge, where it is mirrored
@@ -41,7 +41,7 @@ def filtered(tiles: Pixels) -> tuple[list[Pixels], Float[Tensor, " tile"]]:
 
     Returns
     -------
-    Three Gaussians, a median of 3x3 px, a median of the latter's pixels two apart, and two of Wiener's filter; each
+    Three Gaussians, a median of 3x3 px, a median of the latter's pixels two apart, and five of Wiener's filter; each
     [B, 3, H, W]. Then the standard deviation of the noise, [B], of pixels in 0..1.
     """
     small = median(tiles, 1)

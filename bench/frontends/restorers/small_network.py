@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     Maps = Float[Tensor, "tile channel height width"]
     Pixels = Float[Tensor, "tile 3 height width"]
 
+BLENDING = 64  # channels of the network that weighs the filters for a tile
+
 
 @dataclass(frozen=True)
 class Shape:
@@ -58,9 +60,11 @@ class Block(nn.Module):
 class SmallNetwork(nn.Module):
     """A U-Net on pixels folded by two, without normalisation over a batch.
 
-    Its output is ``x + r + sum_k w_k (f_k(x) - x)``: `f_k` are the filters of the bank, `w_k` the weight of each for
-    every pixel, `r` a correction of every channel of a pixel. Negative weights of a Gaussian sharpen. The last
-    convolution starts at zero, so that an untrained network returns its input.
+    Its output is ``x + r + sum_k (v_k + w_k) (f_k(x) - x)``: `f_k` are the filters of the bank, `v_k` the weight of each
+    for the tile, `w_k` for every pixel, `r` a correction of every channel of a pixel. Negative weights of a Gaussian
+    sharpen. `v` follows from how much each filter changes the tile and from its noise, by a small network that soon
+    learns which filters suit which degradation. The last layers start at zero, so that an untrained network returns its
+    input.
     """
 
     def __init__(self, shape: Shape) -> None:
@@ -72,15 +76,31 @@ class SmallNetwork(nn.Module):
         self.shrink = nn.ModuleList(nn.Conv2d(width, 2 * width, 2, stride=2) for width in widths[:-1])
         self.grow = nn.ModuleList(nn.Conv2d(2 * width, 4 * width, 1) for width in widths[:-1])
         self.up = nn.ModuleList(_blocks(*level) for level in zip(widths[:-1], shape.depths[:-1], strict=True))
+        self.blend = nn.Sequential(
+            nn.Linear(FILTERS + 2, BLENDING),
+            nn.GELU(),
+            nn.Linear(BLENDING, BLENDING),
+            nn.GELU(),
+            nn.Linear(BLENDING, FILTERS),
+        )
         self.tail = nn.Conv2d(shape.width, 4 * (3 + FILTERS), 3, padding=1)
-        nn.init.zeros_(self.tail.weight)
-        assert self.tail.bias is not None
-        nn.init.zeros_(self.tail.bias)
+        for last in (self.tail, self.blend[-1]):
+            for value in last.parameters():
+                nn.init.zeros_(value)
 
-    def forward(self, tiles: Pixels) -> Pixels:
-        """Restored pixels of tiles in 0..1; height and width are multiples of `shape.multiple`."""
+    def forward(self, tiles: Pixels, locally: bool = True) -> Pixels:
+        """Restored pixels of tiles in 0..1; height and width are multiples of `shape.multiple`.
+
+        Without `locally` they are ``x + sum_k v_k (f_k(x) - x)``.
+        """
         every, noise = filtered(tiles)
         changes = [one - tiles for one in every]
+        weights = self.blend(_described(tiles, changes, noise)).float()
+        restored = tiles
+        for number, change in enumerate(changes):
+            restored = restored + weights[:, number].view(-1, 1, 1, 1) * change
+        if not locally:
+            return restored
         level = (10 * noise).view(-1, 1, 1, 1).expand(-1, 1, *tiles.shape[2:])
         folded = functional.pixel_unshuffle(torch.cat([4 * (tiles - 0.5), level, *(10 * one for one in changes)], 1), 2)
         maps = self.head(folded.contiguous(memory_format=torch.channels_last))
@@ -93,10 +113,16 @@ class SmallNetwork(nn.Module):
         for blocks, grow in zip(reversed(self.up), reversed(self.grow), strict=True):
             maps = blocks(functional.pixel_shuffle(grow(maps), 2) + skipped.pop())
         mixture = functional.pixel_shuffle(self.tail(maps), 2).float()
-        restored = tiles + mixture[:, :3]
+        restored = restored + mixture[:, :3]
         for number, change in enumerate(changes, 3):
             restored = restored + mixture[:, number : number + 1] * change
         return restored
+
+
+def _described(tiles: Pixels, changes: Sequence[Pixels], noise: Float[Tensor, " tile"]) -> Float[Tensor, "tile number"]:
+    """What the weights for a tile follow from, about in -2..2: logs of how much it varies, is noisy and is changed."""
+    sizes = [one.square().mean((1, 2, 3)).sqrt() for one in changes]
+    return torch.log(torch.stack([tiles.std((1, 2, 3)), noise, *sizes], 1) + 1e-3) + 3.5
 
 
 def _blocks(width: int, depth: int) -> nn.Sequential:

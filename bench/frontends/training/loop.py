@@ -25,7 +25,9 @@ if TYPE_CHECKING:
 
     Pixels = Float[Tensor, "tile 3 height width"]
 
-WARM_UP = 100  # steps
+FIRST = 1000  # steps in which only the weights for tiles are learnt, which is quick, before those for pixels
+FASTER = 3.0  # times the learning rate in these
+WARM_UP = 100  # steps, at the beginning of each of both
 COOLING = 0.35  # the last part of the steps, in which the rate falls to zero
 MARGIN = 32  # px that a crop is larger while it is degraded, so that not every crop has mirrored edges
 AVERAGED = 0.998  # of the moving average of the weights, which is what is saved
@@ -106,7 +108,7 @@ class Training:
             group["lr"] = self.options.rate * factor(self.step, self.steps)
         degraded, clean = self.batch(self.step)
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.options.precision == "bfloat16"):
-            restored = self.network(degraded)
+            restored = self.network(degraded, locally=self.step >= FIRST)
         loss = decibels(restored.float(), clean)
         self.optimiser.zero_grad(set_to_none=True)
         loss.backward()
@@ -227,8 +229,8 @@ def train(
 
 
 def factor(step: int, steps: int) -> float:
-    """The learning rate of a step over the highest; `steps` is 0 while it is not known how many there will be."""
-    rising = min(1.0, (step + 1) / WARM_UP)
+    """The learning rate of a step over the option; `steps` is 0 while it is not known how many there will be."""
+    rising = min(FASTER, FASTER * (step + 1) / WARM_UP) if step < FIRST else min(1.0, (step - FIRST + 1) / WARM_UP)
     return rising if not steps else min(rising, (steps - step) / (COOLING * steps))
 
 
