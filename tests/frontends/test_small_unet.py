@@ -75,6 +75,12 @@ def test_the_output_is_the_mixture_that_the_docstring_states():
 
     sharp = given - 0.5 * (gaussian(given, 1.0) - given)
     assert torch.allclose(network(given), sharp, atol=1e-6)
+    with torch.no_grad():
+        network.blend[-1].bias[3] = 1.0  # weight of the median for the tile
+
+    smooth = sharp + median(given, 1) - given
+    assert torch.allclose(network(given), smooth, atol=1e-6)
+    assert torch.allclose(network(given, locally=False), median(given, 1), atol=1e-6)
 
 
 def test_a_tile_alone_and_in_a_batch_becomes_the_same_bytes(weights):

@@ -11,6 +11,7 @@ from scipy.ndimage import convolve
 from bench.frontends.restorers.small_network import Shape
 from bench.frontends.restorers.small_unet import SHIPPED, read_weights
 from bench.frontends.train import main
+from bench.frontends.training import loop
 from bench.frontends.training.degradations import Degradation, convolved, degrade, kernels, levels
 from bench.frontends.training.jpeg import jpeg
 from bench.frontends.training.loop import COOLING, Options, Training, factor, train
@@ -28,6 +29,21 @@ def picture(side=96, seed=0):
     pixels = np.asarray(small.resize((side, side), Image.Resampling.BICUBIC)).astype(np.float32)
     pixels = (pixels + rng.normal(0, 6, pixels.shape)).round().clip(0, 255).astype(np.float32)
     return torch.from_numpy(pixels).permute(2, 0, 1)[None] / 255
+
+
+@pytest.fixture(autouse=True)
+def _soon(monkeypatch):
+    """Weights for pixels are learnt from the fourth step on."""
+    monkeypatch.setattr(loop, "FIRST", 3)
+    monkeypatch.setattr(loop, "WARM_UP", 2)
+
+
+@pytest.fixture(autouse=True)
+def _any_algorithm():
+    """The command allows deterministic algorithms only, in its own process."""
+    before = torch.are_deterministic_algorithms_enabled()
+    yield
+    torch.use_deterministic_algorithms(before)
 
 
 @pytest.fixture(scope="module")
@@ -124,6 +140,8 @@ def test_a_resumed_run_makes_the_same_bytes_as_one_that_was_not_ended(clean, tmp
             train(training, path, 8, 0, 1e9, stop)
         runs[name] = training.averaged().state_dict()
 
+    assert runs["through"]["tail.weight"].abs().max() > 0, "weights for pixels are learnt too"
+    assert runs["through"]["blend.4.weight"].abs().max() > 0
     for name, value in runs["through"].items():
         assert torch.equal(value, runs["again"][name])
         assert torch.equal(value, runs["resumed"][name])
@@ -162,8 +180,13 @@ def test_a_run_by_the_clock_is_that_of_as_many_steps(clean, tmp_path):
     assert all(torch.equal(value, counted.average[name]) for name, value in timed.average.items())
 
 
-def test_the_rate_rises_stays_and_falls():
-    assert [factor(step, 0) for step in (0, 99, 10_000)] == [0.01, 1, 1]
+def test_the_rate_rises_stays_and_falls(monkeypatch):
+    monkeypatch.setattr(loop, "FIRST", 50)
+    monkeypatch.setattr(loop, "WARM_UP", 10)
+
+    rates = [factor(step, 0) for step in (0, 9, 49, 50, 59, 10_000)]
+
+    assert rates == pytest.approx([0.1 * loop.FASTER, loop.FASTER, loop.FASTER, 0.1, 1, 1])
     assert factor(1000, 2000) == 1
     assert factor(2000 - 350, 2000) == pytest.approx(350 / (COOLING * 2000))
 

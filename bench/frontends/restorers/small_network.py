@@ -60,8 +60,8 @@ class Block(nn.Module):
 class SmallNetwork(nn.Module):
     """A U-Net on pixels folded by two, without normalisation over a batch.
 
-    Its output is ``x + r + sum_k (v_k + w_k) (f_k(x) - x)``: `f_k` are the filters of the bank, `v_k` the weight of each
-    for the tile, `w_k` for every pixel, `r` a correction of every channel of a pixel. Negative weights of a Gaussian
+    Its output is ``x + r + sum_k (v_k + w_k) (f_k(x) - x)``: `f_k` are the filters of the bank, `v_k` their weights for
+    the tile, `w_k` those for every pixel, `r` a correction of every channel of a pixel. Negative weights of a Gaussian
     sharpen. `v` follows from how much each filter changes the tile and from its noise, by a small network that soon
     learns which filters suit which degradation. The last layers start at zero, so that an untrained network returns its
     input.

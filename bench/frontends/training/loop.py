@@ -230,8 +230,9 @@ def train(
 
 def factor(step: int, steps: int) -> float:
     """The learning rate of a step over the option; `steps` is 0 while it is not known how many there will be."""
-    rising = min(FASTER, FASTER * (step + 1) / WARM_UP) if step < FIRST else min(1.0, (step - FIRST + 1) / WARM_UP)
-    return rising if not steps else min(rising, (steps - step) / (COOLING * steps))
+    highest, within = (FASTER, step) if step < FIRST else (1.0, step - FIRST)
+    falling = min(1.0, (steps - step) / (COOLING * steps)) if steps else 1.0
+    return highest * min(1.0, (within + 1) / WARM_UP) * falling
 
 
 def decibels(restored: Pixels, clean: Pixels) -> Float[Tensor, ""]:
