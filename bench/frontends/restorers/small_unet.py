@@ -70,7 +70,8 @@ class SmallUnet(Restorer):
         UserError
             If the weights are missing or not those of this network.
         """
-        network = read_weights(self.weights).to(device, memory_format=torch.channels_last).eval()
+        network = read_weights(self.weights).eval()
+        network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         multiple = network.shape.multiple
 
         @torch.inference_mode()

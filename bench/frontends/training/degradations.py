@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, get_args
 
 import torch
 from jaxtyping import Float
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
     Pixels = Float[Tensor, "tile 3 height width"]
 
+Enlargement = Literal["bicubic", "bilinear", "nearest"]
+ENLARGEMENTS: tuple[Enlargement, ...] = get_args(Enlargement)
 REACH = 20  # px on each side of a blur's centre: kernels of 41x41
 
 
@@ -52,7 +54,7 @@ class Degradation:
     disc: float = 0.0
     shrink: float = 1.0
     averaged: bool = True
-    enlarge: Literal["bicubic", "bilinear", "nearest"] = "bicubic"
+    enlarge: Enlargement = "bicubic"
     noise: float = 0.0
     shot: bool = False
     quality: float | None = None

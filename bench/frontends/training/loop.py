@@ -84,7 +84,7 @@ class Training:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(options.seed)
             network = SmallNetwork(options.shape)
-        self.network = network.to(device, memory_format=torch.channels_last)
+        self.network: SmallNetwork = network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.average = {name: value.detach().clone() for name, value in self.network.state_dict().items()}
         self.optimiser = torch.optim.AdamW(self.network.parameters(), lr=0, betas=(0.9, 0.99), weight_decay=1e-4)
 
@@ -232,7 +232,7 @@ def factor(step: int, steps: int) -> float:
     """The learning rate of a step over the option; `steps` is 0 while it is not known how many there will be."""
     highest, within = (FASTER, step) if step < FIRST else (1.0, step - FIRST)
     falling = min(1.0, (steps - step) / (COOLING * steps)) if steps else 1.0
-    return highest * min(1.0, (within + 1) / WARM_UP) * falling
+    return min(highest, highest * (within + 1) / WARM_UP) * falling
 
 
 def decibels(restored: Pixels, clean: Pixels) -> Float[Tensor, ""]:

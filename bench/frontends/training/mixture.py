@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from bench.frontends.training.degradations import Degradation
+from bench.frontends.training.degradations import ENLARGEMENTS, Degradation, Enlargement
 
 # Shares of the kinds. LPFM's chain so blurs a tile that little can be learnt of it: it gets the smallest share.
 SHARES = {"clean": 0.1, "shrink": 0.2, "blur": 0.2, "noise": 0.2, "jpeg": 0.08, "mild": 0.15, "lpfm": 0.07}
@@ -58,5 +58,5 @@ def _mild(rng: np.random.Generator) -> Degradation:
     )
 
 
-def _enlarged(rng: np.random.Generator) -> str:
-    return str(rng.choice(["bicubic", "bilinear", "nearest"], p=[0.7, 0.2, 0.1]))
+def _enlarged(rng: np.random.Generator) -> Enlargement:
+    return ENLARGEMENTS[rng.choice(len(ENLARGEMENTS), p=[0.7, 0.2, 0.1])]

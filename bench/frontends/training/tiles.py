@@ -50,7 +50,7 @@ class Tiles:
             ends = self._synthetic_ends if pool is self.synthetic else self._real_ends
             tile = pool[np.searchsorted(ends, rng.integers(ends[-1]), side="right")]
             top, left = (int(rng.integers(length - side + 1)) for length in tile.shape[:2])
-            crop = np.rot90(tile[top : top + side, left : left + side], rng.integers(4))
+            crop = np.rot90(tile[top : top + side, left : left + side], int(rng.integers(4)))
             every.append(crop[::-1] if rng.random() < 0.5 else crop)
         return torch.from_numpy(np.stack(every).transpose(0, 3, 1, 2).copy())
 
