@@ -15,7 +15,17 @@ from jaxtyping import Float
 from bench import report, rows
 from bench.config import BenchConfig, Step
 from bench.protocols import Bags, Samples
-from bench.runs import RunContext, Settings, devices_of, embed_cohort, evaluate_plan, make_config, prepare, to_stderr
+from bench.runs import (
+    RunContext,
+    Settings,
+    devices_of,
+    embed_cohort,
+    evaluate_plan,
+    keys_of,
+    make_config,
+    prepare,
+    to_stderr,
+)
 from registry.errors import UserError
 
 if TYPE_CHECKING:
@@ -165,7 +175,7 @@ def evaluate(
     context = _context(config, progress)
     outcome = evaluate_plan(context)
     warned = list(outcome.failures)
-    keys = {run.key for task in outcome.plan.tasks for run in task.runs}
+    keys = keys_of(outcome.plan)
     found = report.read_leaderboard(context.results, keys, warned.append)
     if outcome.failures and not any(entry.successful for entry in found.entries):
         raise UserError("\n".join(outcome.failures))

@@ -96,6 +96,9 @@ class BenchConfig:
     # what is run
     model: Any = "efficientnet_lite0"  # a name of `python -m registry`, timm:NAME, hf-hub:REPO, or a list of these
     tasks: dict[str, Any] = field(default_factory=dict)  # filled by task=NAME
+    # what tiles go through before the encoder: none, a corruption such as jpeg_3, a restorer, or a list of them
+    frontend: Any = "none"
+    frontends: dict[str, Any] = field(default_factory=dict)  # settings of restorers, by name
     protocols: dict[str, Any] = field(default_factory=dict)  # filled by protocol=NAME
     seeds: list[int] = field(default_factory=lambda: [0])
     steps: list[Step] = field(default_factory=lambda: [Step.embed, Step.fit, Step.report])

@@ -5,9 +5,10 @@
 End to end is from compressed tiles on the disk to written feature files, with a cold cache (the grids of slides are
 known, but for those of the small slides, whose tissue is found in every run). The pure forward is the network alone on
 as many batches of the same size, decoded and preprocessed beforehand and held in memory. Prints tiles/s and the share
-of the pure forward's rate that is left, by the clock and by processor time. With `--tree` the stage of another
-checkout runs the same in turn, and the ratio of both is printed. `benchmarks/embedding_cases.py` says what FOLDER
-holds.
+of the pure forward's rate that is left, by the clock and by processor time; and the share of a plain loop of PyTorch
+over the same batches, which leaves the memory of layers to the system as any program does that does not ask for more
+(`bench/embedding/host_memory.py`). With `--tree` the stage of another checkout runs the same in turn, and the ratio of
+both is printed. `benchmarks/embedding_cases.py` says what FOLDER holds.
 """
 
 from __future__ import annotations
@@ -68,12 +69,16 @@ def measure(source: dict[str, Any], name: str, batch_size: int, workers: int) ->
         clock, processor = time.perf_counter(), processor_seconds()
         pure_forward(model, inputs, run.tiles)
         pure_seconds, pure_processor = time.perf_counter() - clock, processor_seconds() - processor
+    clock = time.perf_counter()
+    pure_forward(model, inputs, run.tiles)
+    plain_seconds = time.perf_counter() - clock
     return {
         "tiles": run.tiles,
         "seconds": run.seconds,
         "processor": run.processor,
         "pure_seconds": pure_seconds,
         "pure_processor": pure_processor,
+        "plain_seconds": plain_seconds,
     }
 
 
@@ -103,7 +108,7 @@ def main() -> None:
     arguments.add_argument("--models", nargs="+", default=MODELS)
     arguments.add_argument("--sources", nargs="+", choices=SOURCES, default=SOURCES)
     options = arguments.parse_args()
-    print("source | model | tiles | tiles/s | share of the pure forward | by processor time", end="")
+    print("source | model | tiles | tiles/s | share of the pure forward | by processor time | of a plain loop", end="")
     print(" | the other checkout takes" if options.tree else "", flush=True)
     with tempfile.TemporaryDirectory() as scratch, trees(options.tree) as both:
         for name in options.sources:
@@ -119,7 +124,8 @@ def main() -> None:
                 line = (
                     f"{source.name} | {model} | {own[0]['tiles']:.0f} | {rate:.0f} | "
                     f"{spread([one['pure_seconds'] / one['seconds'] for one in own])} | "
-                    f"{spread([one['pure_processor'] / one['processor'] for one in own])}"
+                    f"{spread([one['pure_processor'] / one['processor'] for one in own])} | "
+                    f"{spread([one['plain_seconds'] / one['seconds'] for one in own])}"
                 )
                 if options.tree:
                     ratios = [sides[1]["seconds"] / sides[0]["seconds"] for sides in rounds[1:]]

@@ -25,7 +25,7 @@ from torch import Tensor
 from bench.frontends.restorers import NAMES, restorer
 from bench.frontends.restorers.pixels import blurred, from_uint8, to_uint8
 
-BALANCES = (1e-4, 3e-4, 1e-3, 3e-3, 1e-2)
+BALANCES = (1e-5, 3e-5, 1e-4, 3e-4, 1e-3, 3e-3, 1e-2)
 PER_VARIANCE = (0.0, 3.0, 10.0, 30.0, 100.0, 300.0)
 TUNED_ON = 5  # tiles of each folder
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from fractions import Fraction
 
 import numpy as np
 import torch
@@ -26,6 +27,29 @@ def resized_shape(recipe: Preprocessing, height: int, width: int) -> tuple[int, 
         short, side = min(height, width), recipe.resize
         return (side, int(side * width / short)) if height <= width else (int(side * height / short), side)
     return recipe.resize
+
+
+def source_box(
+    height: int, width: int, resized: tuple[int, int], box: tuple[int, int, int, int]
+) -> tuple[float, float, float, float] | None:
+    """The part of a tile, px, that becomes `box` (left, top, right, bottom) of the resized tile.
+
+    Pillow gives the pixels of the box alone, bit for bit those of the whole, if the scale and the edges are binary
+    fractions of few digits, so that nothing is rounded where it works out the place of a pixel, and if no rows are
+    lost, which could change the order of its two passes (`registry.resize`); None otherwise.
+    """
+    if box[3] - box[1] < height:
+        return None
+    down, across = Fraction(height, resized[0]), Fraction(width, resized[1])
+    left, top, right, bottom = box
+    edges = left * across, top * down, right * across, bottom * down
+    if all(is_power_of_two(edge.denominator) and edge.denominator <= 2**16 for edge in (down, across, *edges)):
+        return float(edges[0]), float(edges[1]), float(edges[2]), float(edges[3])
+    return None
+
+
+def is_power_of_two(number: int) -> bool:
+    return number & (number - 1) == 0
 
 
 def centre(height: int, width: int, size: int) -> tuple[int, int]:
@@ -89,12 +113,17 @@ class Preprocess(nn.Module):
         out = torch.empty((len(tiles), *side), dtype=torch.float32)
         values = out.numpy()
 
+        filter = Image.Resampling[self.recipe.interpolation.upper()]
+        part = source_box(tiles.shape[-2], tiles.shape[-1], (height, width), box)
+
         def process(i: int) -> None:
             tile = pixels[i]
-            if tile.shape[:2] != (height, width):
-                filter = Image.Resampling[self.recipe.interpolation.upper()]
-                tile = np.asarray(Image.fromarray(tile).resize((width, height), filter))
-            tile = tile[top:bottom, left:right]
+            if tile.shape[:2] == (height, width):
+                tile = tile[top:bottom, left:right]
+            elif part is not None:
+                tile = np.asarray(Image.fromarray(tile).resize((right - left, bottom - top), filter, part))
+            else:
+                tile = np.asarray(Image.fromarray(tile).resize((width, height), filter))[top:bottom, left:right]
             for row in range(0, side[0], rows):
                 block = values[i, row : row + rows]
                 np.divide(tile[row : row + rows], PEAK, out=block)

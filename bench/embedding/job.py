@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from operator import length_hint
 from pathlib import Path
 from typing import Any, Generic, TypeVar
@@ -14,6 +14,7 @@ from jaxtyping import Int
 from bench.embedding.feature_key import FeatureKey
 from bench.embedding.store import is_cached
 from bench.embedding.token_store import tokens_path
+from bench.frontends import Chain, seeds_of
 from bench.tiles import Tiles, TileSource
 
 Network = TypeVar("Network", covariant=True)
@@ -34,6 +35,8 @@ class Shard:
         Level-0 position of each tile of a slide, px.
     coords_attributes : mapping
         Written to the dataset `coords`: what its numbers mean.
+    ids : sequence of str
+        Of the tiles of a dataset.
     """
 
     name: str
@@ -41,6 +44,13 @@ class Shard:
     attributes: Mapping[str, str | int | float] = field(default_factory=dict)
     coords: Int[np.ndarray, "tile 2"] | None = None
     coords_attributes: Mapping[str, Any] = field(default_factory=dict)
+    ids: Sequence[str] = ()
+
+    def seeds(self) -> Int[np.ndarray, " tile"]:
+        """A seed a tile for front-ends that draw: from its id or, on a slide, from the slide's name and its place."""
+        if self.coords is not None:
+            return seeds_of([f"{self.name} {x} {y}" for x, y in self.coords.tolist()])
+        return seeds_of(self.ids or [f"{self.name} {row}" for row in range(len(self.tiles))])
 
 
 class Shards:
@@ -85,7 +95,9 @@ class Shards:
 def shards_of(source: TileSource, tiles: int) -> list[Shard]:
     """A tile dataset as shards of at most `tiles` tiles."""
     ends = [(start, min(start + tiles, len(source))) for start in range(0, len(source), tiles)]
-    return [Shard(f"{start:09d}-{stop:09d}", source.part(start, stop)) for start, stop in ends]
+    return [
+        Shard(f"{start:09d}-{stop:09d}", source.part(start, stop), ids=source.ids[start:stop]) for start, stop in ends
+    ]
 
 
 @dataclass(frozen=True, eq=False)
@@ -106,6 +118,8 @@ class EmbeddingJob(Generic[Network]):
     tokens : bool
         Whether patch tokens are stored beside the vectors, of the same forward pass. The key is the same with and
         without them, as the vectors are.
+    frontend : Chain
+        What tiles go through before the network.
     """
 
     key: FeatureKey
@@ -114,6 +128,12 @@ class EmbeddingJob(Generic[Network]):
     memory_bytes: int = 0
     described: Mapping[str, str | int | float] = field(default_factory=dict)
     tokens: bool = False
+    frontend: Chain = field(default_factory=Chain)
+
+    @property
+    def network(self) -> tuple[FeatureKey, bool]:
+        """What jobs have in common that differ in their front-end alone, and so run one network."""
+        return replace(self.key, frontend=""), self.tokens
 
     @property
     def folder(self) -> Path:

@@ -29,6 +29,7 @@ from bench.embedding.settings import EmbeddingSettings
 from bench.embedding.store import sweep
 from bench.embedding.times import PassTimes, StageTimes
 from bench.embedding.writer import Piece, Target, Writer
+from bench.frontends import Loaded
 from bench.tiles import Ahead, Batch, ReadingTime, Tiles, read_batches
 from registry.errors import UserError
 
@@ -56,6 +57,10 @@ class Pass:
     ):
         self._shards, self._wave, self._how, self._label, self._results = shards, wave, how, label, results
         self._models: dict[EmbeddingJob[FeatureExtractor], Forward] = {}
+        self._networks: dict[tuple[FeatureKey, bool], Forward | Exception] = {}
+        self._frontends: Loaded | None = None
+        self._frontend_seconds = 0.0
+        self._seeds: list[torch.Tensor | None] = []  # of the tiles of each source of the stream
         self._targets: list[dict[EmbeddingJob[FeatureExtractor], Target]] = []  # of each source of the stream
         self._numbers: list[int] = []  # of their shards, from 1 on
         self._planned = 0  # tiles of the sources so far
@@ -82,6 +87,8 @@ class Pass:
                 times = self._embed(chain([first], numbered)) if self._models else None
             finally:  # so that the device is free, whatever still refers to this pass
                 self._models.clear()
+                self._networks.clear()
+                self._frontends = None
                 self._targets.clear()
         if times and (line := times.line(self._label)):
             self._how.say(line)
@@ -89,13 +96,28 @@ class Pass:
 
     def _load(self, job: EmbeddingJob[FeatureExtractor], shard: Shard) -> None:
         sweep(job.folder)
+        try:
+            if job.frontend.parts and (shape := _shape_of(shard)):
+                job.frontend.check(*shape)
+            if job.network not in self._networks:
+                self._networks[job.network] = self._network_of(job, shard)
+            if isinstance(forward := self._networks[job.network], Exception):
+                raise forward
+            if job.frontend.parts:
+                self._frontends = self._frontends or Loaded(forward.extractor.device)
+                self._frontends.load(job.frontend)
+            self._models[job] = forward
+        except Exception as error:
+            self._fail(job, explained(job.key.model, error, FEWER_MODELS))
+
+    def _network_of(self, job: EmbeddingJob[FeatureExtractor], shard: Shard) -> Forward | Exception:
         mend = FEWER_MODELS
         try:
             extractor = job.load()
             mend = SMALLER_BATCH
-            self._models[job] = self._forward_of(job, extractor, shard)
+            return self._forward_of(job, extractor, shard)
         except Exception as error:
-            self._fail(job, explained(job.key.model, error, mend))
+            return explained(job.key.model, error, mend)
 
     def _forward_of(self, job: EmbeddingJob[FeatureExtractor], extractor: FeatureExtractor, shard: Shard) -> Forward:
         name, size = job.key.model, self._how.batch_size
@@ -139,7 +161,8 @@ class Pass:
                     mark = time.perf_counter()
             writer.close()
         times.wall, times.read = time.perf_counter() - began, reading.seconds
-        times.write, times.by_model = writer.seconds, writer.by_model
+        in_front = {"front-ends": self._frontend_seconds} if self._frontends else {}
+        times.write, times.by_model = writer.seconds, in_front | writer.by_model
         return times
 
     def _sources(self, shards: Iterable[tuple[int, Shard]], writer: Writer) -> Iterator[Tiles]:
@@ -152,6 +175,7 @@ class Pass:
             }
             if own and len(shard.tiles):
                 self._targets.append(own)
+                self._seeds.append(_seeds_of(shard) if self._frontends else None)
                 self._numbers.append(number)
                 self._planned += len(shard.tiles)
                 yield shard.tiles
@@ -161,6 +185,7 @@ class Pass:
     def _forward(self, batch: Batch, tiles: torch.Tensor, cost: StageTimes, writer: Writer) -> float:
         """Run every model on those tiles of a batch that it lacks; gives the seconds that the writer was waited for."""
         waited = 0.0
+        behind = self._frontends.on(tiles, self._seeds_of(batch).to(tiles.device)) if self._frontends else None
         for job, forward in list(self._models.items()) if len(batch) else ():
             if self._results[job.key].error is not None:
                 del self._models[job]
@@ -169,7 +194,12 @@ class Pass:
             if not places:
                 continue
             try:
-                own = tiles if chosen is None else tiles.permute(0, 2, 3, 1)[chosen].permute(0, 3, 1, 2)
+                if batch.other_size:
+                    job.frontend.check(*tiles.shape[-2:])
+                mark = time.perf_counter()
+                own = tiles if behind is None else behind(job.frontend)
+                self._frontend_seconds += time.perf_counter() - mark
+                own = own if chosen is None else own.permute(0, 2, 3, 1)[chosen].permute(0, 3, 1, 2)
                 computed = forward(own, fill=not batch.other_size)
             except Exception as error:
                 self._fail(job, explained(job.key.model, error, SMALLER_BATCH))
@@ -179,6 +209,18 @@ class Pass:
             writer.put(Piece(computed, places, cost.share(len(batch) if chosen is None else len(chosen))))
             waited += time.perf_counter() - mark
         return waited
+
+    def _seeds_of(self, batch: Batch) -> torch.Tensor:
+        """int64 [B], of the tiles of a batch."""
+        import torch
+
+        found = torch.empty(len(batch), dtype=torch.int64)
+        for source in np.unique(batch.sources):
+            own = torch.from_numpy(batch.sources == source)
+            seeds = self._seeds[source]
+            assert seeds is not None
+            found[own] = seeds[torch.from_numpy(batch.rows)[own]]
+        return found
 
     def _places(
         self, job: EmbeddingJob[FeatureExtractor], batch: Batch
@@ -219,6 +261,12 @@ def _shape_of(shard: Shard) -> tuple[int, int] | None:
             return opened.shape
     except UserError:
         return None
+
+
+def _seeds_of(shard: Shard) -> torch.Tensor:
+    import torch
+
+    return torch.from_numpy(shard.seeds())
 
 
 def _say_halved(

@@ -74,7 +74,14 @@ def first_wave(
     """The first jobs, as many as fit the memory together; one that never fits goes alone."""
     wave: list[EmbeddingJob[FeatureExtractor]] = []
     for job in jobs:
-        if wave and memory_bytes is not None and sum(j.memory_bytes for j in [*wave, job]) > memory_bytes:
+        if wave and memory_bytes is not None and _memory_of([*wave, job]) > memory_bytes:
             break
         wave.append(job)
     return wave
+
+
+def _memory_of(jobs: Sequence[EmbeddingJob[FeatureExtractor]]) -> int:
+    """What the weights of networks and front-ends take, of which each is loaded once."""
+    networks = {job.network: job.memory_bytes for job in jobs}
+    restorers = {part.name: part.memory_bytes for job in jobs for part in job.frontend.parts}
+    return sum(networks.values()) + sum(restorers.values())

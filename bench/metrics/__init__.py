@@ -2,6 +2,7 @@
 
 from bench.metrics.bootstrap import Estimator, Replicates, replicate, weighted_mean
 from bench.metrics.intervals import Interval, Scale, degrees_of_freedom, standard_error
+from bench.metrics.measured import MEASURED
 from bench.metrics.metric_sets import (
     CLASSIFIED,
     LOWER_IS_BETTER,
@@ -20,6 +21,7 @@ from bench.metrics.obuchowski import (
     clustered_auc_difference,
 )
 from bench.metrics.scores import check, names, resample, score, score_all
+from bench.metrics.similarity import cosines, retrieved
 from bench.metrics.survival_brier import brier_times, integrated_brier
 from bench.metrics.survival_curves import KaplanMeier, LogRank, kaplan_meier, log_rank, risk_groups
 from bench.metrics.swapping import swapped_differences
@@ -27,6 +29,7 @@ from bench.metrics.swapping import swapped_differences
 __all__ = [
     "CLASSIFIED",
     "LOWER_IS_BETTER",
+    "MEASURED",
     "METRICS",
     "METRIC_SETS",
     "PRIMARY",
@@ -46,6 +49,7 @@ __all__ = [
     "clustered_auc",
     "clustered_auc_covariance",
     "clustered_auc_difference",
+    "cosines",
     "degrees_of_freedom",
     "integrated_brier",
     "kaplan_meier",
@@ -53,6 +57,7 @@ __all__ = [
     "names",
     "replicate",
     "resample",
+    "retrieved",
     "risk_groups",
     "score",
     "score_all",

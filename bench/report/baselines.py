@@ -14,17 +14,25 @@ def baselines_of(entry: AggregatedResult, entries: Iterable[AggregatedResult]) -
     """The baselines of the same samples, protocol and settings that say something about this result.
 
     A random-init baseline counts only for the model whose architecture it has, one behind a frontend only for results
-    behind the same.
+    behind the same. In a task with a track, one without a frontend counts only for results without any: it is about
+    clean tiles.
     """
+    before = {entry.key.frontend} if track_of(entry) else {"", entry.key.frontend}
     return [
         other
         for other in entries
         if other.rows[0].baseline
         and other.key.block == entry.key.block
-        and other.key.frontend in ("", entry.key.frontend)
+        and other.key.frontend in before
         and (not other.key.model.endswith(RANDOM) or other.key.model == entry.key.model + RANDOM)
         and _alike(other, entry)
     ]
+
+
+def track_of(entry: AggregatedResult) -> str:
+    """The track of its task, "restoration" or "robustness"; "" for other tasks."""
+    target = targets.get(entry.rows[0].kind)
+    return target.track if isinstance(target, targets.Measurements) else str(entry.rows[0].info.get("track", ""))
 
 
 def _alike(baseline: AggregatedResult, entry: AggregatedResult) -> bool:

@@ -12,7 +12,8 @@ import numpy as np
 
 from bench import targets
 from bench.metrics import Metric, degrees_of_freedom, standard_error, swapped_differences
-from bench.report.baselines import baselines_of
+from bench.report.baselines import baselines_of, track_of
+from bench.report.chains import starts_with
 from bench.report.estimates import averaged, definition, of_repeats, on_same_samples
 from bench.report.resampling import Number, Pass, Passes
 from bench.report.results import AggregatedResult, ResultKey
@@ -83,17 +84,46 @@ class Comparison:
         return self.difference.p_equivalent(margin) if bounded else math.nan
 
 
+def pairs_of_conditions(entries: Sequence[AggregatedResult]) -> Iterator[tuple[AggregatedResult, AggregatedResult]]:
+    """Of entries of one block of a robustness task: models behind the same chain, and each with itself on less of it.
+
+    A model behind a chain is compared with each baseline that applies to it and with each other model behind the same
+    chain. A model or baseline is compared with itself on clean tiles, and behind a restorer with itself without it.
+    """
+    for entry in entries:
+        if not entry.rows[0].baseline:
+            of_chain = (one for one in baselines_of(entry, entries) if one.key.frontend == entry.key.frontend)
+            yield from ((entry, baseline) for baseline in of_chain)
+    for a, b in itertools.combinations(entries, 2):
+        alike = a.key.frontend == b.key.frontend
+        if a.key.model == b.key.model:
+            longer, shorter = (a, b) if len(a.key.frontend) > len(b.key.frontend) else (b, a)
+            if starts_with(longer.key.frontend, shorter.key.frontend):
+                yield longer, shorter
+        elif alike and not a.rows[0].baseline and not b.rows[0].baseline:
+            yield a, b
+
+
 def pairs(entries: Collection[AggregatedResult]) -> Iterator[tuple[AggregatedResult, AggregatedResult]]:
     """Of entries of one block: each model against each baseline that applies to it, and any two models once.
 
-    Two models are compared behind the same frontend, and one model with itself behind two: never both at once.
+    Two models are compared behind the same frontend, and one model with itself behind two, where its target type does:
+    never both at once. Restorers that are baselines are compared with tiles that nothing restored.
     """
     models = [entry for entry in entries if not entry.rows[0].baseline]
     for entry in models:
         yield from ((entry, baseline) for baseline in baselines_of(entry, entries))
     for a, b in itertools.combinations(models, 2):
-        if a.key.frontend == b.key.frontend or a.key.model == b.key.model:
+        if a.key.frontend == b.key.frontend or (a.key.model == b.key.model and _compares_itself(a, b)):
             yield a, b
+    for entry in entries:
+        if entry.rows[0].baseline and track_of(entry) == targets.RESTORATION and entry.key.model != targets.UNTOUCHED:
+            untouched = (other for other in baselines_of(entry, entries) if other.key.model == targets.UNTOUCHED)
+            yield from ((entry, other) for other in untouched)
+
+
+def _compares_itself(a: AggregatedResult, b: AggregatedResult) -> bool:
+    return targets.get(a.rows[0].kind).compares_itself(a.key.frontend, b.key.frontend)
 
 
 def compare(wanted: Iterable[tuple[AggregatedResult, AggregatedResult]], passes: Passes) -> list[Comparison]:

@@ -78,17 +78,18 @@ def adjusted(comparisons: Collection[Comparison]) -> dict[ComparisonKey, Adjuste
 def over_baselines(comparisons: Collection[Comparison]) -> dict[ResultKey, OverBaselines]:
     """Each model that has baselines on its samples against them, adjusted within its task and head."""
     found: dict[ResultKey, OverBaselines] = {}
-    with_baselines = [c for c in comparisons if c.primary and c.b.rows[0].baseline]
+    against = (c for c in comparisons if c.primary and c.b.rows[0].baseline)
+    with_baselines = [c for c in against if c.a.key.model != c.b.key.model]
     for own in _families(with_baselines, lambda c: c.a.key.block).values():
         models = _families(own, lambda c: c.a.key)
-        p_values = np.array([_p_over_all(of_model) for of_model in models.values()])
+        p_values = np.array([p_over_all(of_model) for of_model in models.values()])
         for (key, of_model), p, p_holm in zip(models.items(), p_values, holm(p_values), strict=True):
-            hardest = min(of_model, key=_advantage)
+            hardest = min(of_model, key=advantage)
             found[key] = OverBaselines(hardest, float(p), float(p_holm), len(of_model))
     return found
 
 
-def _p_over_all(comparisons: Sequence[Comparison]) -> float:
+def p_over_all(comparisons: Sequence[Comparison]) -> float:
     """The largest p where all differences have one direction; 1 where they have not, NaN where one is not known."""
     if any(math.isnan(c.p) for c in comparisons):
         return math.nan
@@ -96,7 +97,8 @@ def _p_over_all(comparisons: Sequence[Comparison]) -> float:
     return max(c.p for c in comparisons) if alike else 1.0
 
 
-def _advantage(comparison: Comparison) -> float:
+def advantage(comparison: Comparison) -> float:
+    """By how much the first is better; below 0 where it is worse."""
     difference = abs(comparison.difference.difference)
     return difference if comparison.a_is_better else -difference
 

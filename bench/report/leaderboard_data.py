@@ -7,15 +7,17 @@ import math
 import statistics
 from collections import defaultdict
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
 from bench.metrics import Interval
-from bench.report.comparisons import Comparison, compare, pairs
+from bench.report.chains import robustness_tasks
+from bench.report.comparisons import Comparison, compare, pairs, pairs_of_conditions
+from bench.report.contrasts import Contrast, ContrastKey, contrasts
 from bench.report.estimates import estimate
 from bench.report.families import Adjusted, ComparisonKey, OverBaselines, adjusted, over_baselines
-from bench.report.rank_blocks import RankedBlock, ranked_block
+from bench.report.rank_blocks import RankedBlock, ranked_block, ranked_together
 from bench.report.resampling import Passes, compared, recomputable
 from bench.report.results import AggregatedResult, Block, ResultKey, aggregated
 from bench.rows import MOST_NAMED, RunKey, read_rows, warn_once
@@ -38,9 +40,12 @@ class LeaderboardData:
     over_baselines : dict of ResultKey -> OverBaselines
         By the primary metric, of models with baselines on the same samples.
     ranked : list of RankedBlock
-        What the entries of each block are ranked by, models and baselines alike.
+        What the entries of each block are ranked by, models and baselines alike; of what is measured, a part of the
+        block for each front-end.
     repeats : dict of ResultKey -> int
         How often the entry tests the same samples with heads of other training patients; without those of one time.
+    contrasts : dict of (block, model, restorer) -> Contrast
+        Of robustness tasks.
     """
 
     entries: list[AggregatedResult]
@@ -50,6 +55,7 @@ class LeaderboardData:
     over_baselines: dict[ResultKey, OverBaselines]
     ranked: list[RankedBlock]
     repeats: dict[ResultKey, int]
+    contrasts: dict[ContrastKey, Contrast] = field(default_factory=dict)
 
     @cached_property
     def detectable(self) -> dict[Block, float]:
@@ -90,14 +96,18 @@ def read_leaderboard(
     comparisons: list[Comparison] = []
     ranked: list[RankedBlock] = []
     repeats: dict[ResultKey, int] = {}
+    found: dict[ContrastKey, Contrast] = {}
     faulty: list[str] = []
+    robust = robustness_tasks(entries)
     for _, block in itertools.groupby(entries, key=lambda entry: entry.key.block):  # bounds the draws in memory
         own = list(block)
         passes = _resampled(results, own)
         faulty += passes.faulty
         intervals |= _intervals(own, passes)
-        comparisons += compare(pairs(own), passes)
-        ranked.append(ranked_block(own, passes))
+        of_track = (own[0].key.task, own[0].key.cohort) in robust
+        comparisons += compare(pairs_of_conditions(own) if of_track else pairs(own), passes)
+        ranked += [ranked_block(part, passes) for part in ranked_together(own)]
+        found |= contrasts(own, passes) if of_track else {}
         repeats |= {key: n for key, of in passes.of.items() if (n := 1 + max((r for _, r in of), default=0)) > 1}
     if faulty:
         more = f" And {len(faulty) - MOST_NAMED} more." if len(faulty) > MOST_NAMED else ""
@@ -106,7 +116,9 @@ def read_leaderboard(
         warn(sentence)
     differences = {comparison.key: comparison for comparison in comparisons}
     against_baselines = over_baselines(comparisons)
-    return LeaderboardData(entries, intervals, differences, adjusted(comparisons), against_baselines, ranked, repeats)
+    return LeaderboardData(
+        entries, intervals, differences, adjusted(comparisons), against_baselines, ranked, repeats, found
+    )
 
 
 def _resampled(results: Path, entries: Sequence[AggregatedResult]) -> Passes:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from bench import targets
 from bench.metrics import Replicates
+from bench.report.baselines import track_of
 from bench.report.estimates import averaged, definition, moved
 from bench.report.resampling import Number, Pass, Passes
 from bench.report.results import AggregatedResult, Block, ResultKey
@@ -33,6 +34,8 @@ class RankedBlock:
         Which entries are baselines, of those left out too.
     left_out : dict of ResultKey -> str
         Why an entry is not among the replicates, as the end of a sentence of which it is the subject.
+    measured : bool
+        Whether it is of what is measured behind one front-end, which is no task of a suite.
     """
 
     block: Block
@@ -41,6 +44,7 @@ class RankedBlock:
     replicates: dict[ResultKey, Replicates]
     baselines: frozenset[ResultKey]
     left_out: dict[ResultKey, str]
+    measured: bool = False
 
     def ranks(self, keys: Sequence[ResultKey]) -> TaskRanks:
         """The ranks of these entries among each other, in their order."""
@@ -89,7 +93,17 @@ def ranked_block(entries: Sequence[AggregatedResult], passes: Passes) -> RankedB
         replicates,
         frozenset(entry.key for entry in entries if entry.rows[0].baseline),
         left_out,
+        bool(track_of(entries[0])),
     )
+
+
+def ranked_together(entries: Sequence[AggregatedResult]) -> Iterator[Sequence[AggregatedResult]]:
+    """The parts of a block that are ranked: all of it, or of what is measured the entries behind each front-end."""
+    if not track_of(entries[0]):
+        yield entries
+        return
+    for frontend in sorted({entry.key.frontend for entry in entries}):
+        yield [entry for entry in entries if entry.key.frontend == frontend]
 
 
 def _runs(entry: AggregatedResult, metric: str, passes: Passes) -> dict[Number, Pass]:

@@ -7,9 +7,14 @@ import statistics
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
 from bench import targets
+from bench.report.chains import robustness_tasks
 from bench.report.leaderboard_data import LeaderboardData
 from bench.report.rank_tables import Record, rank_records
+from bench.report.restoration import is_restoration, restorers_of
+from bench.report.restoration_tables import restoration_lines
 from bench.report.results import AggregatedResult, Block, ResultKey, protocol_names, task_names
+from bench.report.robustness import robustness_of
+from bench.report.robustness_text import robustness_lines
 from bench.report.tables import number
 from bench.rows import Row
 from registry.text_table import aligned
@@ -37,17 +42,22 @@ def table_text(data: LeaderboardData, blocks: Collection[Block] | None = None) -
     entries = [entry for entry in data.entries if blocks is None or entry.key.block in blocks]
     shown = {entry.key.block for entry in entries}
     hidden = sorted({entry.key.block for entry in data.entries} - shown)
-    names = task_names(entries)
+    names, robust = task_names(entries), robustness_tasks(entries)
     texts = []
     for (task, cohort), group in itertools.groupby(entries, key=lambda entry: (entry.key.task, entry.key.cohort)):
-        lines = [*_block(data, names[task, cohort], list(group)), *_not_shown(task, cohort, shown, hidden)]
-        texts.append("\n".join(lines))
+        name, own = names[task, cohort], list(group)
+        texts += ["\n".join(restoration_lines(restorers, name)) for restorers in restorers_of(data, own)]
+        degraded = list(robustness_of(data, own)) if (task, cohort) in robust else []
+        texts += ["\n".join(robustness_lines(robustness, name)) for robustness in degraded]
+        others = [] if degraded else [entry for entry in own if not is_restoration(entry)]
+        lines = [*(_block(data, name, others) if others else ()), *_not_shown(task, cohort, shown, hidden)]
+        texts += ["\n".join(lines)] if lines else []
     if not entries:
         texts.append("No rows.")
     tasks = sorted({block[0] for block in hidden} - {block[0] for block in shown})
     if tasks:
         texts.append(f"not shown: rows of other tasks ({', '.join(tasks)}); {SHOWS_ALL}")
-    if entries:
+    if not all(is_restoration(entry) or (entry.key.task, entry.key.cohort) in robust for entry in entries):
         texts.append(LEGEND + (LEGEND_OF_MEANS if _of_several(entries) else ""))
     return "\n\n".join(texts)
 

@@ -12,6 +12,13 @@ from bench.files import atomic_write, unwritable
 from bench.report.leaderboard_data import LeaderboardData
 from bench.report.rank_suites import SuiteRanks, suite_ranks
 from bench.report.rank_tables import RANKS, SUITES, rank_records, suite_diagram, suite_records
+from bench.report.restoration_tables import RESTORATION, restoration_records
+from bench.report.robustness_tables import (
+    ROBUSTNESS,
+    SUMMARY,
+    robustness_records,
+    robustness_summary_records,
+)
 from bench.report.tables import (
     LONG,
     MARGIN,
@@ -45,9 +52,11 @@ def check_margin(margin: float) -> None:
 def write_tables(results: Path, data: LeaderboardData, margin: float = MARGIN) -> dict[str, Path]:
     """Write leaderboard.csv, its companions and the diagrams of ranks; gives what each is, and where.
 
-    The companions are ``_mean``, ``_wide``, ``_paired``, ``_ranks`` and ``_suites``. There is a diagram
-    ``critical_difference-PROTOCOL.svg`` for each head that was fitted on enough tasks, its name with ``-HEAD`` where
-    the protocol has several settings; an earlier one of a head that has none now is removed.
+    The companions are ``_mean``, ``_wide``, ``_paired``, ``_ranks`` and ``_suites``. Where restorers were measured
+    there is ``restoration.csv``, where encoders were measured behind corruptions ``robustness.csv``,
+    ``robustness_summary.csv`` and the plots. There is a diagram ``critical_difference-PROTOCOL.svg`` for each head that
+    was fitted on enough tasks, its name with ``-HEAD`` where the protocol has several settings; an earlier one of a
+    head that has none now is removed.
 
     Parameters
     ----------
@@ -67,7 +76,8 @@ def write_tables(results: Path, data: LeaderboardData, margin: float = MARGIN) -
             "with results=DIR."
         )
     wide = wide_records(data)
-    suites = [suite for suite in suite_ranks(data.ranked) if len(suite.tasks) + len(suite.left_out) > 1]
+    ranked = [block for block in data.ranked if not block.measured]
+    suites = [suite for suite in suite_ranks(ranked) if len(suite.tasks) + len(suite.left_out) > 1]
     tables: dict[str, tuple[Path, Sequence[str], list[Record]]] = {
         "leaderboard": (results / "leaderboard.csv", LONG, long_records(entries)),
         "means over seeds and folds": (results / "leaderboard_mean.csv", MEAN, mean_records(data)),
@@ -76,6 +86,14 @@ def write_tables(results: Path, data: LeaderboardData, margin: float = MARGIN) -
         "ranks on each task": (results / "leaderboard_ranks.csv", RANKS, rank_records(data.ranked)),
         "mean ranks over tasks": (results / "leaderboard_suites.csv", SUITES, suite_records(suites)),
     }
+    restored = restoration_records(data)
+    if restored:
+        tables["restorers by corruption and severity"] = (results / "restoration.csv", RESTORATION, restored)
+    degraded = robustness_records(data)
+    if degraded:
+        summary = robustness_summary_records(data)
+        tables["encoders by corruption and restorer"] = (results / "robustness.csv", ROBUSTNESS, degraded)
+        tables["encoders over all corruptions"] = (results / "robustness_summary.csv", SUMMARY, summary)
     for path, columns, records in tables.values():
         _write(path, _csv(columns, records))
     written = {what: path for what, (path, _, _) in tables.items()}

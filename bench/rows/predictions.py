@@ -113,7 +113,7 @@ def read_predictions(path: Path) -> SavedPredictions:
         saved = SavedPredictions(
             ids=np.array(table["id"].to_pylist(), str),
             groups=np.array(table["group"].to_pylist(), str),
-            y_true=labels[0] if target.has_classes else np.stack(labels, axis=1),
+            y_true=labels[0] if target.has_classes else _side_by_side(labels, table.num_rows),
             scores=np.stack([table[f"score_{i}"].to_numpy() for i in range(len(classes))], axis=1),
             classes=classes,
             kind=kind,
@@ -126,6 +126,11 @@ def read_predictions(path: Path) -> SavedPredictions:
     if fault := _fault(kind, saved.y_true, saved.scores, saved.calibrated, len(classes)):
         raise UserError(f"{path} is damaged ({fault.rstrip('.')}): delete its row and run again.")
     return saved
+
+
+def _side_by_side(columns: Sequence[np.ndarray], n_samples: int) -> Shaped[np.ndarray, "sample column"]:
+    """The columns of labels as one array; what is measured and not predicted has none."""
+    return np.stack(columns, axis=1) if columns else np.empty((n_samples, 0))
 
 
 def _fault(kind: str, y_true: np.ndarray, scores: np.ndarray, scaled: np.ndarray | None, n_classes: int) -> str:

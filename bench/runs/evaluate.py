@@ -23,6 +23,7 @@ from bench.runs.fit import Run, sentence_of
 from bench.runs.models import models_of
 from bench.runs.plan import ModelWork, Plan, TaskPlan, blocks_of, counted_samples, make_plan
 from bench.runs.plan_text import plan_text
+from bench.runs.tracks import run_tracks
 from registry.errors import UserError
 
 
@@ -82,6 +83,8 @@ def evaluate_plan(context: RunContext) -> Outcome:
         check_writable(folder, option)
     plan = prepare(context)
     failures = [*plan.failures]
+    if Step.fit in context.config.steps:
+        failures += run_tracks(plan.tracks)
     _embed_on_all(context, plan)
     for task in plan.tasks:
         context.say(f"{task.task.name}: {counted_samples(task.cohort)}{task.left_out}")
@@ -136,7 +139,8 @@ def run(config: BenchConfig) -> None:
         with _nothing_written(context) as context:
             plan = prepare(context)
             print(plan_text(plan))
-        sentences = [*plan.failures, *(str(error) for task in plan.tasks for _, error in task.failed)]
+        sentences = [*plan.failures, *(s for track in plan.tracks for s in track.failures)]
+        sentences = [*sentences, *(str(error) for task in plan.tasks for _, error in task.failed)]
         if sentences:
             raise UserError("\n".join(dict.fromkeys(sentences)))
         return

@@ -22,7 +22,7 @@ from bench.runs.attention import draw_heatmap, write_attention
 from bench.runs.context import RunContext
 from bench.runs.models import Model
 from bench.runs.scoring import scored
-from bench.tasks import SampleLevel, TaskConfig
+from bench.tasks import Manifest, SampleLevel, TaskConfig
 from registry.card import Preprocessing
 from registry.errors import UserError
 
@@ -30,6 +30,15 @@ from registry.errors import UserError
 def head_config_hash(head: protocols.Head) -> str:
     """Digest of what a user may set of a head."""
     return digest([head.head_type, dataclasses.asdict(head.config)])[:8]
+
+
+def _head_hash(head: protocols.Head, manifest: Manifest) -> str:
+    """`head_config_hash`, and of a head that compares samples by columns of the manifest also what these say."""
+    if not head.needs:
+        return head_config_hash(head)
+    frame = manifest.frame.sort_values("id", kind="stable")
+    said = [frame[name].astype(str).tolist() for name in manifest.acquisition]
+    return digest([head_config_hash(head), manifest.acquisition, said])[:8]
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -55,12 +64,12 @@ class Run:
         return RunKey(
             task=self.task.name,
             model=self.model.name,
-            frontend="",
+            frontend=self.model.frontend.name,
             protocol=self.protocol,
             seed=self.seed,
             fold=self.fold,
             cohort=self.cohort.manifest.cohort_hash,
-            head=head_config_hash(self.head),
+            head=_head_hash(self.head, self.cohort.manifest),
         )
 
     def run_hash(self, features: str) -> str:
@@ -178,7 +187,7 @@ class Run:
         return Row(
             task=self.task.name,
             model=self.model.name,
-            frontend="",
+            frontend=self.model.frontend.name,
             protocol=self.protocol,
             seed=self.seed,
             fold=self.fold,
@@ -219,6 +228,8 @@ def _cautions(task: TaskConfig, model: Model) -> Iterator[str]:
     """What a reader of the row must know of this model on this task."""
     cards = [model.card, *([model.tile_encoder.card] if model.tile_encoder else [])]
     wanted = cards[-1].preprocessing
+    if model.frontend.restores_first:
+        yield f"{model.frontend.name} restores before it corrupts: the encoder sees corrupted tiles"
     if task.unit is not SampleLevel.tile:
         size, mpp = task.tiling.size or wanted.tile_size, task.tiling.mpp or wanted.mpp
     else:

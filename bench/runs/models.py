@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 import registry
 from bench.config import BenchConfig, Null, Precision, WeightsChoice
 from bench.embedding import FeatureKey
+from bench.frontends import Chain
+from bench.runs.frontends import frontend_of, restorers_of_tracks
 from registry import RANDOM, ModelCard
 from registry.card import Architecture, Preprocessing, Pretraining, Weights
 from registry.errors import UserError, near_match
@@ -46,6 +48,8 @@ class Model:
         Whether the user named it; the others are baselines that the run adds.
     tokens : bool
         Whether its patch tokens are stored beside its features.
+    frontend : Chain
+        What tiles go through before it.
     """
 
     name: str
@@ -56,6 +60,7 @@ class Model:
     tile_encoder: Model | None = None
     named: bool = True
     tokens: bool = False
+    frontend: Chain = field(default_factory=Chain)
 
     @property
     def sees_pixels(self) -> bool:
@@ -97,11 +102,16 @@ class Model:
             card=self.card.digest() if self.sees_pixels else "",
             weights=self.weights,
             options=json.dumps(self.how.get("options", {}), sort_keys=True, default=str),
-            frontend="",
+            frontend=self.frontend.identity,
             preprocess=self.how.get("preprocess", ""),
             precision=self.how.get("precision", "") + compiled,
             source=source,
         )
+
+    def behind(self, frontend: Chain) -> Model:
+        """The same model behind a front-end."""
+        below = self.tile_encoder.behind(frontend) if self.tile_encoder else None
+        return replace(self, frontend=frontend, tile_encoder=below)
 
     def load(self) -> FeatureExtractor:
         from registry.extractor import FeatureExtractor
@@ -124,8 +134,8 @@ def models_of(config: BenchConfig, device: str) -> list[Model]:
     Raises
     ------
     UserError
-        If a name is unknown, a checkpoint is set for a model that is not in the run, or patch tokens are wanted of a
-        model that gives none.
+        If a name is unknown, a checkpoint is set for a model that is not in the run, patch tokens are wanted of a model
+        that gives none, or a front-end of precomputed features.
     """
     named = list(config.model) if isinstance(config.model, list) else [config.model]
     if not named or not all(isinstance(name, str) and name for name in named):
@@ -143,7 +153,14 @@ def models_of(config: BenchConfig, device: str) -> list[Model]:
     ]
     for model in found:
         _check_tokens(model)
-    _check_checkpoints(config, named, [model.tile_encoder.name for model in found if model.tile_encoder])
+    frontend = frontend_of(config)
+    if frontend.parts and PRECOMPUTED in named:
+        raise UserError(
+            f"frontend={frontend.name} changes tiles and model={PRECOMPUTED} reads features: leave one of them out."
+        )
+    found = [model.behind(frontend) for model in found] if frontend.parts else found
+    others = [model.tile_encoder.name for model in found if model.tile_encoder]
+    _check_checkpoints(config, named, [*others, *(part.name for part in frontend.parts), *restorers_of_tracks(config)])
     for option in config.options:
         if not any(option in model.card.options for model in found):
             raise UserError(
@@ -203,16 +220,17 @@ def _is_baseline(name: str) -> bool:
     return name in BASELINES or name.endswith(RANDOM)
 
 
-def _check_checkpoints(config: BenchConfig, named: list[str], tile_encoders: list[str]) -> None:
+def _check_checkpoints(config: BenchConfig, named: list[str], others: list[str]) -> None:
     if config.checkpoint and len(named) > 1:
         raise UserError(
             f"checkpoint= belongs to one model and {len(named)} are named: give each its own, "
             f"checkpoints.{named[0]}=FILE."
         )
     for name in config.checkpoints:
-        if name not in [*named, *tile_encoders]:
+        if name not in [*named, *others]:
             raise UserError(
-                f"checkpoints.{name} is set but model= does not name {name}: add it, or drop the checkpoint."
+                f"checkpoints.{name} is set but neither model= nor frontend= names {name}: add it, or drop the "
+                "checkpoint."
             )
 
 

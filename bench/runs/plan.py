@@ -13,10 +13,12 @@ from bench import protocols, tasks
 from bench.config import Decode
 from bench.data import Cohort, EmbeddingPlan, SlideCohort, TileCohort
 from bench.embedding import EmbeddingJob
+from bench.rows import RunKey
 from bench.runs.checks import check_named, fitting_heads, named_unfit
 from bench.runs.context import RunContext
 from bench.runs.fit import Run, fault, sentence_of
 from bench.runs.models import Model, features_folder
+from bench.runs.tracks import TrackPlan, plan_track
 from bench.tasks import SampleLevel, TaskConfig
 from registry.errors import UserError
 
@@ -101,10 +103,13 @@ class Plan:
     tasks : list of TaskPlan
     failures : list of str
         A sentence for each task, model or head that cannot be run.
+    tracks : list of TrackPlan
+        Of the tasks with a track.
     """
 
     tasks: list[TaskPlan]
     failures: list[str]
+    tracks: list[TrackPlan] = field(default_factory=list)
 
 
 def make_plan(context: RunContext, models: Sequence[Model], heads: dict[str, protocols.Head]) -> Plan:
@@ -114,7 +119,11 @@ def make_plan(context: RunContext, models: Sequence[Model], heads: dict[str, pro
     """
     failures: list[str] = []
     missing: dict[str, UserError] = {}
-    for model in models:
+    described = _described(context)
+    with_track = [task for task in described.values() if task.track is not None]
+    others = {name: task for name, task in described.items() if task.track is None}
+    tracks = _track_plans(context, with_track, failures)
+    for model in models if others else ():
         try:
             model.check_weights()
         except UserError as error:
@@ -124,7 +133,7 @@ def make_plan(context: RunContext, models: Sequence[Model], heads: dict[str, pro
     if all(model.name in missing for model in named):
         models = named
     plans = []
-    for name, task in _described(context).items():
+    for name, task in others.items():
         try:
             plan = _plan_of(context, task, models, heads, missing)
         except UserError as error:
@@ -134,7 +143,20 @@ def make_plan(context: RunContext, models: Sequence[Model], heads: dict[str, pro
         else:
             failures += [*plan.refused, *_models_without_heads(plan, models)]
             plans.append(plan)
-    return Plan(plans, failures)
+    return Plan(plans, failures, tracks)
+
+
+def _track_plans(context: RunContext, tasks: Sequence[TaskConfig], failures: list[str]) -> list[TrackPlan]:
+    """The plans of tasks with a track; what is wrong with one is added to the failures."""
+    plans = []
+    for task in tasks:
+        try:
+            plans.append(plan_track(context, task))
+        except UserError as error:
+            failures.append(str(error))
+        except Exception as error:  # so that the other tasks run
+            failures.append(f"{task.name}: {fault(error)}")
+    return plans
 
 
 def _described(context: RunContext) -> dict[str, TaskConfig]:
@@ -163,7 +185,7 @@ def _plan_of(
     plan = TaskPlan(cohort, protocols.rows_of(fitting), named_unfit(task, heads, fitting))
     usable = []
     for model in models:
-        error = missing.get(model.name) or _unfit(task, model)
+        error = missing.get(model.name) or _unfit(task, model) or _too_small(task, model)
         if error is None:
             usable.append(model)
         else:
@@ -210,6 +232,18 @@ def _unfit(task: TaskConfig, model: Model) -> UserError | None:
     return None
 
 
+def _too_small(task: TaskConfig, model: Model) -> UserError | None:
+    """Why its front-end cannot take the tiles, where their size is known before they are read."""
+    on_slides = task.unit is not SampleLevel.tile
+    size = task.tiling.size or model.tile_card.preprocessing.tile_size if on_slides else task.tile_size
+    try:
+        if size:
+            model.frontend.check(size, size)
+    except UserError as error:
+        return error
+    return None
+
+
 def _jobs(
     context: RunContext, task: TaskConfig, part: EmbeddingPlan, model: Model
 ) -> tuple[EmbeddingJob[Any], EmbeddingJob[Any] | None]:
@@ -226,6 +260,7 @@ def _jobs(
             "mpp_asked": below.card.preprocessing.mpp or 0.0,
         },
         model.tokens,
+        below.frontend,
     )
     if model.tile_encoder is None:
         return tiles, None
@@ -263,5 +298,10 @@ def counted_samples(cohort: Cohort) -> str:
 
 def blocks_of(plan: Plan) -> set[tuple[str, str, str, str]]:
     """Task, cohort, protocol and head of all rows: what the tables show after the run."""
-    keys = [run.key for run in itertools.chain.from_iterable(task.runs for task in plan.tasks)]
-    return {(key.task, key.cohort, key.protocol, key.head) for key in keys}
+    return {(key.task, key.cohort, key.protocol, key.head) for key in keys_of(plan)}
+
+
+def keys_of(plan: Plan) -> set[RunKey]:
+    """Of all rows that a run makes or finds up to date."""
+    keys = {run.key for run in itertools.chain.from_iterable(task.runs for task in plan.tasks)}
+    return keys.union(*(track.keys for track in plan.tracks))

@@ -66,7 +66,8 @@ def plan_text(plan: Plan) -> str:
         every += own
         for (model, error), _ in itertools.groupby(task.failed, key=lambda pair: (pair[0].model.name, str(pair[1]))):
             lines.append(f"  {model:<28} cannot be run: {error}")
-    return "\n".join([*lines, _totals(plan, every)])
+    lines += [track.text() for track in plan.tracks]
+    return "\n".join([*lines, *([_totals(plan, every)] if plan.tasks or not plan.tracks else [])])
 
 
 def _todo(task: TaskPlan) -> Iterator[Todo]:

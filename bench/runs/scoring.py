@@ -78,6 +78,11 @@ def _notes(undefined: Mapping[str, float], n_groups: int) -> Iterator[str]:
     if often:
         most = 100 * max(often.values())
         yield f"up to {most:.0f} % of the resamples leave {', '.join(often)} undefined: they lack a class or an event"
+    yield from notes_on_groups(n_groups)
+
+
+def notes_on_groups(n_groups: int) -> Iterator[str]:
+    """What a reader of intervals must know where the test samples are of few groups."""
     if n_groups == 1:
         yield "the test samples are of one group, so there are no intervals"
     elif n_groups < FEWEST_GROUPS:

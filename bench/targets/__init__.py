@@ -11,9 +11,21 @@ import importlib
 import pkgutil
 
 from bench.targets.base import TargetType, TaskSettings
+from bench.targets.measurements import RESTORATION, ROBUSTNESS, UNTOUCHED, Measurements
 from registry.errors import UserError, near_match
 
-__all__ = ["TargetType", "TaskSettings", "get", "names", "register", "unregister"]
+__all__ = [
+    "RESTORATION",
+    "ROBUSTNESS",
+    "UNTOUCHED",
+    "Measurements",
+    "TargetType",
+    "TaskSettings",
+    "get",
+    "names",
+    "register",
+    "unregister",
+]
 
 _registered: dict[str, TargetType] = {}
 
@@ -33,8 +45,9 @@ def get(name: str) -> TargetType:
     """
     every = _every()
     if name not in every:
+        offered = sorted(other for other, target in every.items() if not isinstance(target, Measurements))
         raise UserError(
-            f"There is no kind of target {name}: choose one of {', '.join(sorted(every))}.{near_match(name, every)}"
+            f"There is no kind of target {name}: choose one of {', '.join(offered)}.{near_match(name, offered)}"
         )
     return every[name]
 

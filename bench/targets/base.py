@@ -132,6 +132,12 @@ class TargetType(abc.ABC):
         """The columns of labels in the file of predictions, whose scores have `n_classes` columns."""
         return ["y_true"] if self.has_classes else [f"y_true_{i}" for i in range(n_classes)]
 
+    # comparisons
+
+    def compares_itself(self, frontend: str, other: str) -> bool:
+        """Whether a model behind the one front-end is compared with itself behind the other."""
+        return True
+
     # sentences
 
     def refuse(

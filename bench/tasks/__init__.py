@@ -7,18 +7,24 @@ from typing import TYPE_CHECKING
 
 from bench.tasks.config import SampleLevel, Split, TaskConfig, configured, register
 from bench.tasks.split import assign_split
+from bench.tasks.track import Track, draw_tiles
 
 if TYPE_CHECKING:
     from bench.tasks.manifest import Manifest
+    from bench.tasks.track_tiles import TrackTiles
 
 __all__ = [
     "Manifest",
     "SampleLevel",
     "Split",
     "TaskConfig",
+    "Track",
+    "TrackTiles",
     "assign_split",
     "configured",
+    "draw_tiles",
     "read",
+    "read_track_tiles",
     "register",
 ]
 
@@ -45,9 +51,20 @@ def read(task: TaskConfig, data_root: Path | None, cache: Path) -> Manifest:
     return Manifest.of(readers.get(task.reader).read(task, data_root, cache), task)
 
 
+def read_track_tiles(task: TaskConfig, data_root: Path | None, cache: Path) -> TrackTiles:
+    """Read and check the tiles of a task whose track needs no labels; parameters and errors are those of `read`."""
+    from bench.tasks import track_tiles
+
+    return track_tiles.read_track_tiles(task, data_root, cache)
+
+
 def __getattr__(name: str) -> object:
     if name == "Manifest":
         from bench.tasks.manifest import Manifest
 
         return Manifest
+    if name == "TrackTiles":
+        from bench.tasks.track_tiles import TrackTiles
+
+        return TrackTiles
     raise AttributeError(name)

@@ -9,6 +9,7 @@ from typing import Any
 
 from omegaconf import MISSING
 
+from bench.tasks.track import Track, check_track
 from registry.errors import UserError, near_match
 
 
@@ -138,6 +139,8 @@ class TaskConfig:
     min_groups : int
         Two lets heads choose on inner folds and lets a bootstrap by group vary the class.
     split : Split
+    track : Track or None
+        What is measured behind corruptions and restorers; None, once the task is `configured`, for predictions alone.
     citation, licence, url : str
         Who made it, what may be done with it, where it is to be had.
     cohorts : list of str
@@ -171,6 +174,7 @@ class TaskConfig:
     rare: Rare = Rare.error
     min_groups: int = 2
     split: Split = field(default_factory=Split)
+    track: Track | None = field(default_factory=Track)
     # where it comes from
     citation: str = ""
     licence: str = ""
@@ -202,7 +206,7 @@ def configured(settings: TaskConfig | Mapping[str, Any]) -> TaskConfig:
 
     name = settings.name if isinstance(settings, TaskConfig) else settings.get("name", "")
     _check_names(f"tasks.{name}", settings, TaskConfig)
-    for part, schema in (("tiling", Tiling), ("split", Split)):
+    for part, schema in (("tiling", Tiling), ("split", Split), ("track", Track)):
         own = getattr(settings, part) if isinstance(settings, TaskConfig) else settings.get(part)
         _check_names(f"tasks.{name}.{part}", own, schema)
     if name in RESERVED:
@@ -214,6 +218,7 @@ def configured(settings: TaskConfig | Mapping[str, Any]) -> TaskConfig:
     assert isinstance(task, TaskConfig)
     _check_kind(task)
     _check_options(task)
+    check_track(task)
     check_tile(f"tasks.{task.name}", size=task.tile_size, mpp=task.mpp)
     if task.split.folds < 0 or task.split.folds == 1:
         raise UserError(
@@ -253,6 +258,11 @@ def _check_kind(task: TaskConfig) -> None:
         target = targets.get(task.kind)
     except UserError as error:
         raise UserError(f"tasks.{task.name}.kind is wrong. {error}") from error
+    if isinstance(target, targets.Measurements):
+        raise UserError(
+            f"tasks.{task.name}.kind is {task.kind}, which the task {target.track} measures and no head predicts: set "
+            f"the kind of the labels, such as classes, and run task={target.track} for the measurements."
+        )
     if not task.targets and not target.columns:
         raise UserError(
             f"The task {task.name} is {task.kind} and names no columns: set tasks.{task.name}.targets=[A,B], one a "

@@ -18,6 +18,9 @@ from bench.tasks.patients import by_patient
 from bench.tasks.readers import Table
 from bench.tasks.split_labels import SplitLabels, label_split
 
+ACQUISITION = ("centre", "staining", "region")
+"""Columns that may be left away: who scanned a sample, its staining, and which region of tissue it shows."""
+
 
 @dataclass(frozen=True)
 class Manifest:
@@ -67,6 +70,11 @@ class Manifest:
         return digest(record)[:8]
 
     @property
+    def acquisition(self) -> list[str]:
+        """Of the columns that say where and how a sample was made, those that the data have."""
+        return [name for name in ACQUISITION if name in self.frame]
+
+    @property
     def target(self) -> TargetType:
         """The type of the task's target."""
         return targets.get(self.task.kind)
@@ -99,7 +107,7 @@ class Manifest:
         frame = table.frame.reset_index(drop=True)
         target = targets.get(task.kind)
         checks.columns(frame, task, table.origin)
-        frame = _completed(frame, task, table.origin)
+        frame = completed(frame, task, table.origin)
         checks.cells(frame, task, table.origin)
         if target.has_classes:
             frame["label"] = frame[task.targets[0]]
@@ -125,10 +133,10 @@ def _slides_of(frame: pd.DataFrame, slides: pd.DataFrame, task: TaskConfig) -> p
     return slides[slides["sample"].isin(frame["id"])][["id", "path", "mpp", "mask", "sample"]].reset_index(drop=True)
 
 
-def _completed(frame: pd.DataFrame, task: TaskConfig, origin: str) -> pd.DataFrame:
+def completed(frame: pd.DataFrame, task: TaskConfig, origin: str) -> pd.DataFrame:
     """The columns that may be left away, and text without blanks around it."""
     frame = frame.copy()
-    for column in ("id", "path", *task.targets, "group", "split", "fold"):
+    for column in ("id", "path", *task.targets, "group", "split", "fold", *ACQUISITION):
         if column in frame:
             frame[column] = frame[column].astype(str).str.strip()
     if "index" not in frame:

@@ -136,3 +136,11 @@ def digest(tiles):
 def test_bytes_of_a_known_tile(kind):
     """On every machine, and in every process; a change of these needs a new version in the table of levels."""
     assert digest(corrupted(f"{kind}_3", made_tiles(1, 96, 96))) == GOLDEN[kind]
+
+
+@pytest.mark.parametrize("kind", ["defocus", "motion"])
+def test_the_shorter_side_chooses_the_levels(kind):
+    for height, width, side in ((96, 224, 96), (224, 96, 96), (224, 300, 224)):
+        tiles, own = made_tiles(1, height, width), seeds(1)
+
+        assert torch.equal(corrupted(f"{kind}_3", tiles), OPERATORS[kind](LEVELS[kind].at(3, side), CPU)(tiles, own))

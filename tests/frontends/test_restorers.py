@@ -14,7 +14,7 @@ from bench.frontends.restorers import NAMES, restore, restorer
 from bench.frontends.restorers.base import Restorer, in_batches_of
 from registry.errors import UserError
 
-FAST_SIREN = {"hidden": 16, "layers": 1, "steps": 12, "learning_rate": 1e-3}
+FAST_SIREN = {"hidden": 16, "layers": 1, "steps": 6, "learning_rate": 1e-3}
 OWN = ["bicubic", "unsharp", "median", "median5", "nlm", "wiener", "wiener2", "macenko", "reinhard", "siren"]
 
 

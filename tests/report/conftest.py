@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from leaderboard_runs import CLASSES, HEAD, AddRun, Predicted, predicted
 
+from bench import targets
 from bench.metrics import score
 from bench.rows import Row, write
 
@@ -54,7 +55,7 @@ def add_run(results: Path) -> AddRun:
             classes=CLASSES,
         )
         if predictions is not None:
-            kind = predictions.kind
+            kind = targets.get(predictions.kind).metrics
             scored = score(predictions.y_true, predictions.scores, predictions.groups, kind=kind, n_boot=50)
             row = replace(
                 row,

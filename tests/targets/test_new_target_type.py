@@ -178,6 +178,8 @@ def test_an_unknown_kind_is_refused_with_the_near_match(kind: str, near: str) ->
 def test_the_usual_head_takes_the_type() -> None:
     for name in targets.names():
         target = targets.get(name)
+        if isinstance(target, targets.Measurements):  # which no head predicts
+            continue
         assert target.head_kind in protocols.configured({"kind": target.usual_head}).kinds
 
 

@@ -13,7 +13,7 @@ from registry.errors import UserError, near_match
 if TYPE_CHECKING:
     from bench.frontends.restorers.plain import restore
 
-__all__ = ["NAMES", "restore", "restorer"]
+__all__ = ["CLASSICAL", "NAMES", "restore", "restorer"]
 
 # The module of this package that makes a restorer, with a function `restorer(name, settings, weights)`. It is imported
 # when the restorer is wanted, so that a package which only one of them needs is not needed by the others.
@@ -30,9 +30,13 @@ _MODULES = {
     "siren": "siren",
     "small_unet": "small_unet",
     "lpfm": "registered",
+    "lpfm2": "diffusion",
+    "virtual_stain": "diffusion",
 }
 
 NAMES: tuple[str, ...] = tuple(_MODULES)
+CLASSICAL = tuple(name for name, module in _MODULES.items() if module == "classical")
+"""The filters: the best of them on a case is the baseline that other restorers are measured by."""
 
 
 def restorer(name: str, settings: Mapping[str, Any] | None = None, weights: WeightSources | None = None) -> FrontEnd:

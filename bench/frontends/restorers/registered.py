@@ -11,6 +11,7 @@ import registry
 from bench.frontends.base import WeightSources
 from bench.frontends.restorers.base import NoSettings, Restorer
 from bench.frontends.restorers.settings import settings_of
+from registry.errors import UserError
 
 if TYPE_CHECKING:
     import torch
@@ -41,12 +42,16 @@ class Registered(Restorer):
     @cached_property
     def identity(self) -> str:
         """Version of the code, digest of the model's card, sha256 of its weights."""
-        weights = registry.fingerprint(
-            self.name,
-            checkpoint=self.weights.checkpoints.get(self.name),
-            weights_dir=self.weights.weights_dir,
-            offline=self.weights.offline,
-        )
+        try:
+            weights = registry.fingerprint(
+                self.name,
+                checkpoint=self.weights.checkpoints.get(self.name),
+                weights_dir=self.weights.weights_dir,
+                offline=self.weights.offline,
+            )
+        except UserError as error:
+            sentence = str(error).rstrip(".")
+            raise UserError(f"{sentence}; of a front-end that is checkpoints.{self.name}=FILE.") from error
         return f"version={self.version} card={self.card.digest()} weights={weights}"
 
     @property
@@ -54,6 +59,7 @@ class Registered(Restorer):
         return 4 * (self.card.params or 0)
 
     def batch_on(self, device: torch.device) -> int:
+        """On a CPU one tile: in batches of two and four LPFM gave other bytes, and took no less time for a tile."""
         return _ON_GPU if device.type == "cuda" else 1
 
     def function(self, device: torch.device) -> Apply:

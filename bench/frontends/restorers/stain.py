@@ -111,8 +111,8 @@ class ReinhardSettings:
     Attributes
     ----------
     beta : float
-        Mean optical density from which a pixel is tissue. The statistics are those of tissue, and what is lighter changes the
-        less the nearer it is to glass.
+        Mean optical density from which a pixel is tissue. The statistics are those of tissue, and what is lighter
+        changes the less the nearer it is to glass.
     tissue : float
         Share of a tile's pixels that must be tissue; a tile with less comes through as it is.
     """

@@ -1,6 +1,7 @@
 """A tree of image files: ``{train,val,test}/{class}/*`` or ``{class}/*``.
 
-A folder within a class folder is a group (a patient or slide): ``{class}/{group}/*``.
+A folder within a class folder is a group (a patient or slide): ``{class}/{group}/*``. Tasks that need no labels take
+images without a class folder too.
 
 Options
 -------
@@ -29,6 +30,7 @@ from bench.tasks.config import TaskConfig
 from bench.tasks.locate import locate
 from bench.tasks.readers import IMAGE_SUFFIXES, Table
 from bench.tasks.split import NAMES
+from bench.tasks.track import needs_labels
 from registry.errors import UserError
 
 OPTIONS = ("splits", "group", "pattern", "expects")
@@ -55,7 +57,7 @@ def read(task: TaskConfig, root: Path | None, cache: Path) -> Table:
 
 def _matched(task: TaskConfig, base: Path, pattern: str) -> tuple[list[dict[str, str]], list[str]]:
     expression = _compiled(task, "pattern", pattern)
-    if "label" not in expression.groupindex:
+    if "label" not in expression.groupindex and needs_labels(task):
         raise UserError(f"tasks.{task.name}.options.pattern must hold a named group (?P<label>...).")
     rows, others = [], 0
     for name in _images(base):
@@ -73,10 +75,10 @@ def _tree(task: TaskConfig, base: Path, splits: dict[str, str]) -> tuple[list[di
     for split, part in parts.items() if parts else [("", "")]:
         for name in _images(base / part):
             within = name.split("/")
-            if len(within) == 1:
+            if len(within) == 1 and needs_labels(task):
                 stray += 1
                 continue
-            row = {"id": f"{part}/{name}" if part else name, "label": within[0]}
+            row = {"id": f"{part}/{name}" if part else name, "label": within[0] if len(within) > 1 else ""}
             if split:
                 row["split"] = NAMES.get(split.lower(), split)
             if len(within) > 2:

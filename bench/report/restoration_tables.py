@@ -1,0 +1,165 @@
+"""The tables of the restoration task: a line a restorer, case and metric, and what of it fits a terminal."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Iterator, Mapping
+
+from bench import targets
+from bench.report.leaderboard_data import LeaderboardData
+from bench.report.restoration import Against, Restorers, parted, restorers_of
+from bench.report.results import AggregatedResult, ResultKey
+from bench.report.tables import Record, number
+from bench.targets import UNTOUCHED
+from registry.text_table import aligned
+
+RESTORATION = (
+    "task", "restorer", "baseline", "corruption", "severity", "metric", "value", "ci_low", "ci_high", "over_none",
+    "over_none_low", "over_none_high", "p_none", "p_none_holm", "best_classical", "over_classical",
+    "over_classical_low", "over_classical_high", "p_classical", "p_classical_holm", "n_test", "n_groups", "tiles_per_s",
+    "cohort_hash", "head_config_hash",
+)  # fmt: skip
+DIGITS = {"psnr": 2, "ssim": 3}
+LEGEND = (
+    "cases won: corruptions at one severity, in brackets those that are won beyond chance: p over groups of tiles, "
+    "against filters the largest of all of them, adjusted over all restorers and cases (Holm, 5 %). harmed: cases that "
+    "are worse than none beyond chance. clean: restorers on clean tiles, where all that they change is harm. A PSNR is "
+    "at most 100 dB, that of tiles without a difference. restoration.csv has every case with its intervals."
+)
+
+
+def restoration_records(data: LeaderboardData) -> list[Record]:
+    """A line a restorer, corruption, severity and metric; the columns are `RESTORATION`.
+
+    ``over_none`` is the difference to the tiles that nothing restored, ``over_classical`` that to ``best_classical``,
+    the best filter of the case; filters have the first alone, and clean tiles neither. The p values are those of
+    `bench.report.restoration`.
+    """
+    found = []
+    for restorers in restorers_of(data, data.entries):
+        for metric in targets.get(restorers.entries[0].rows[0].kind).metrics.metrics:
+            over = (restorers.over_nothing(metric), restorers.over_filters(metric))
+            lines = [_record(data, entry, metric, *over) for entry in restorers.by_name.values()]
+            found += sorted(lines, key=lambda line: (line["corruption"], line["severity"], line["restorer"]))
+    return found
+
+
+def _record(
+    data: LeaderboardData,
+    entry: AggregatedResult,
+    metric: str,
+    over_nothing: Mapping[ResultKey, Against],
+    over_filters: Mapping[ResultKey, Against],
+) -> Record:
+    row, interval = entry.successful[0], data.intervals.get((entry.key, metric))
+    kind, severity = parted(row.frontend)
+    best = over_filters.get(entry.key)
+    return {
+        "task": row.task,
+        "restorer": row.model,
+        "baseline": str(int(row.baseline)),
+        "corruption": kind,
+        "severity": str(severity or ""),
+        "metric": metric,
+        "value": number(data.value(entry, metric)),
+        "ci_low": number(interval.ci_low if interval else None),
+        "ci_high": number(interval.ci_high if interval else None),
+        **_difference("over_none", "p_none", over_nothing.get(entry.key)),
+        "best_classical": best.comparison.b.key.model if best else "",
+        **_difference("over_classical", "p_classical", best),
+        "n_test": str(row.n_test),
+        "n_groups": str(row.n_groups),
+        "tiles_per_s": number(row.tiles_per_s, 1),
+        "cohort_hash": row.cohort_hash,
+        "head_config_hash": row.head_config_hash,
+    }
+
+
+def _difference(name: str, p: str, against: Against | None) -> Record:
+    found = against.comparison.difference if against else None
+    low, high = found.interval if found else (None, None)
+    return {
+        name: number(found.difference if found else None),
+        f"{name}_low": number(low),
+        f"{name}_high": number(high),
+        p: number(against.p if against else None),
+        f"{p}_holm": number(against.p_holm if against else None),
+    }
+
+
+def restoration_lines(restorers: Restorers, name: str) -> Iterator[str]:
+    """The means over severities of the primary metric, and a line a restorer with the cases that it won."""
+    rows = [row for entry in restorers.entries for row in entry.successful]
+    if rows:
+        tiles, groups = rows[0].n_test, rows[0].n_groups
+        metrics = list(targets.get(rows[0].kind).metrics.metrics)
+        kinds = sorted({parted(case)[0] for case in restorers.cases})
+        yield (
+            f"{name}  {' and '.join(metrics)} against the clean tiles, {tiles} tiles, {groups} groups, "
+            f"{len(restorers.cases)} cases of {len(kinds)} corruptions"
+        )
+        yield from (f"  {line}" for line in aligned(list(_means(restorers, kinds, metrics[0])), left=1))
+        yield from (f"  {line}" for line in aligned(list(_wins(restorers, metrics)), left=1))
+        notes = sorted({note for row in rows for note in row.all_notes})
+        yield from (f"  note: {note}" for note in notes)
+        yield LEGEND
+    for entry in restorers.entries:
+        for row in entry.rows:
+            if not row.ok:
+                yield f"  failed: {row.model} on {row.frontend or 'clean tiles'}: {' '.join(row.error.split())}"
+
+
+def _means(restorers: Restorers, kinds: list[str], metric: str) -> Iterator[list[str]]:
+    """A line a corruption, a column a restorer."""
+    severities = sorted({parted(case)[1] for case in restorers.cases})
+    over = f", mean over severities {', '.join(map(str, severities))}" if len(severities) > 1 else ""
+    yield [f"{metric}{over}", *restorers.names]
+    for kind in kinds:
+        cases = [case for case in restorers.cases if parted(case)[0] == kind]
+        yield [kind, *(_mean(restorers, restorer, cases, metric) for restorer in restorers.names)]
+
+
+def _mean(restorers: Restorers, restorer: str, cases: list[str], metric: str) -> str:
+    values = [value for case in cases if (value := restorers.value(restorer, case, metric)) is not None]
+    return number(statistics.fmean(values), DIGITS[metric]) if len(values) == len(cases) else "-"
+
+
+def _wins(restorers: Restorers, metrics: list[str]) -> Iterator[list[str]]:
+    """A line a restorer: cases won over filters and over none by each metric, and what it does to clean tiles."""
+    over_filters, over_none = (
+        [compared(metric) for metric in metrics] for compared in (restorers.over_filters, restorers.over_nothing)
+    )
+    with_filters = any(over_filters)
+    yield [
+        f"cases won, of {len(restorers.cases)} ({' / '.join(metrics)})",
+        *(["over filters"] if with_filters else []),
+        *("over none", "harmed", "clean", "tiles/s"),
+    ]
+    for restorer in restorers.names:
+        if restorer == UNTOUCHED:
+            continue
+        filters, none = (
+            [[one for key, one in of.items() if key.model == restorer] for of in side]
+            for side in (over_filters, over_none)
+        )
+        clean = [(restorers.value(restorer, "", metric), DIGITS[metric]) for metric in metrics]
+        yield [
+            restorer,
+            *([" / ".join(map(_won, filters))] if with_filters else []),
+            " / ".join(map(_won, none)),
+            " / ".join(str(sum(one.beyond_chance and not one.better for one in own)) for own in none),
+            " / ".join(number(value, digits) or "-" for value, digits in clean),
+            _rate(restorers, restorer),
+        ]
+
+
+def _won(against: list[Against]) -> str:
+    won = [one for one in against if one.better]
+    return f"{len(won)} ({sum(one.beyond_chance for one in won)})" if against else "-"
+
+
+def _rate(restorers: Restorers, restorer: str) -> str:
+    """Tiles a second of a restorer alone, the mean over its rows."""
+    rows = [row for (name, _), entry in restorers.by_name.items() if name == restorer for row in entry.successful]
+    rates = [row.tiles_per_s for row in rows if row.tiles_per_s is not None]
+    return number(statistics.fmean(rates), 1) if rates else "-"

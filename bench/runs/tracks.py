@@ -1,0 +1,58 @@
+"""Tasks with a track: each is planned and run by a module of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Protocol
+
+from bench.rows import RunKey
+from bench.runs.context import RunContext
+from bench.runs.fit import sentence_of
+from bench.runs.restoration import plan_restoration
+from bench.runs.robustness import plan_robustness
+from bench.tasks import TaskConfig
+
+
+class TrackPlan(Protocol):
+    """What a task with a track has to do; nothing is computed before `run`."""
+
+    @property
+    def task(self) -> TaskConfig: ...
+
+    @property
+    def keys(self) -> set[RunKey]:
+        """Of all rows that the task has when it is done."""
+
+    @property
+    def failures(self) -> list[str]:
+        """A sentence for each thing that cannot be run; it is in what `run` returns too."""
+
+    def text(self) -> str:
+        """What ``python -m bench plan`` says of it."""
+
+    def run(self) -> list[str]:
+        """Make the rows that are not up to date; returns a sentence for each failure."""
+
+
+TRACKS: Mapping[str, Callable[[RunContext, TaskConfig], TrackPlan]] = {
+    "restoration": plan_restoration,
+    "robustness": plan_robustness,
+}
+"""From the name of a track to what plans it. A planner raises UserError where nothing of the task can be run."""
+
+
+def plan_track(context: RunContext, task: TaskConfig) -> TrackPlan:
+    """The plan of a task with a track. Raises UserError if its data or settings cannot be used."""
+    assert task.track is not None
+    return TRACKS[task.track.name](context, task)
+
+
+def run_tracks(plans: Iterable[TrackPlan]) -> list[str]:
+    """Run each task with a track; returns a sentence for each failure, and none keeps the others from running."""
+    failures = []
+    for plan in plans:
+        try:
+            failures += plan.run()
+        except Exception as error:
+            failures.append(sentence_of(error, plan.task.name))
+    return failures
