@@ -23,11 +23,10 @@ import numpy as np
 import torch
 from PIL import Image
 from torch import Tensor
-from torch.nn.functional import conv2d
 
-from bench.frontends.base import FrontEnd, WeightSources
+from bench.frontends import Clean, FrontEnd, WeightSources
 from bench.frontends.corruptions import corruption
-from bench.frontends.restorers import restorer
+from bench.frontends.restorers import CLASSICAL, restorer
 from bench.frontends.restorers.pixels import from_uint8, to_uint8
 from bench.frontends.seeds import mixed, seeds_of
 from bench.frontends.training.degradations import Degradation, degrade
@@ -37,7 +36,6 @@ from bench.frontends.training.tiles import read_folders
 Method = Callable[[Tensor, Tensor], Tensor]  # uint8 tiles and their seeds, to uint8 tiles
 
 NETWORK = "small_unet"
-CLASSICAL = ("bicubic", "unsharp", "median", "median5", "nlm", "wiener", "wiener2")
 TRAINED = {
     "clean": Degradation(),
     "x2": Degradation(shrink=2),
@@ -90,28 +88,6 @@ def _jpeg(tile: Tensor, quality: int) -> Tensor:
     return torch.from_numpy(np.array(Image.open(buffer).convert("RGB"))).permute(2, 0, 1)
 
 
-def psnr(tile: Tensor, clean: Tensor) -> float:
-    """In dB; an equal tile counts as one that differs by a grey level at a twelfth of its pixels, 58.9."""
-    error = (tile.double() - clean.double()).square().mean().item()
-    return float(10 * np.log10(255**2 / max(error, 1 / 12)))
-
-
-def ssim(tile: Tensor, clean: Tensor) -> float:
-    """Mean over channels, 11x11 px under a Gaussian of 1.5 px, without the outermost 5 px, as scikit-image has it."""
-    along = torch.exp(-(torch.arange(-5.0, 6.0, dtype=torch.float64) ** 2) / (2 * 1.5**2))
-    along = along / along.sum()
-    x, y = (one.double()[:, None] for one in (tile, clean))
-
-    def local(values: Tensor) -> Tensor:
-        return conv2d(conv2d(values, along.view(1, 1, 1, -1)), along.view(1, 1, -1, 1))
-
-    mean_x, mean_y = local(x), local(y)
-    var_x, var_y, both = local(x * x) - mean_x**2, local(y * y) - mean_y**2, local(x * y) - mean_x * mean_y
-    low, high = (0.01 * 255) ** 2, (0.03 * 255) ** 2
-    top = (2 * mean_x * mean_y + low) * (2 * both + high)
-    return (top / ((mean_x**2 + mean_y**2 + low) * (var_x + var_y + high))).mean().item()
-
-
 def central(folders: Sequence[Path], count: int, side: int, seed: int) -> Tensor:
     """At most `count` tiles of each folder, cut to their central `side` px: uint8 [B, 3, side, side]."""
     every = []
@@ -140,6 +116,7 @@ def main() -> None:
     methods: dict[str, FrontEnd | None] = {"degraded": None}
     methods |= {name: restorer(name, {}, sources) for name in args.restorers}
     known = json.loads(args.means.read_text()) if args.means and args.means.exists() else {}
+    clean = Clean(tiles)
     cohort = hashlib.sha256(tiles.numpy().tobytes()).hexdigest()[:16]
 
     print(f"{len(tiles)} tiles; PSNR (dB) / SSIM")
@@ -152,11 +129,8 @@ def main() -> None:
             key = f"{cohort} {case} {name} {method.identity if method else ''}"
             if key not in known:
                 apply = method.load(CPU) if method else None
-                pairs = []
-                for tile, seed, clean in zip(worse.split(1), seeds.split(1), tiles, strict=True):
-                    restored = (apply(tile, seed) if apply else tile)[0]
-                    pairs.append((psnr(restored, clean), ssim(restored, clean)))
-                known[key] = np.mean(pairs, 0).tolist()
+                restored = apply(worse, seeds) if apply else worse
+                known[key] = [float(clean.psnr(restored).mean()), float(clean.ssim(restored).mean())]
                 if args.means:
                     args.means.write_text(json.dumps(known, indent=1))
             means[name] = known[key]

@@ -18,6 +18,7 @@ from torch.nn.functional import pad
 from bench.files import atomic_write, unwritable
 from bench.frontends.base import WeightSources
 from bench.frontends.restorers.base import NoSettings, Restorer
+from bench.frontends.restorers.classical import Wiener
 from bench.frontends.restorers.filter_bank import REACH
 from bench.frontends.restorers.pixels import from_uint8, to_uint8
 from bench.frontends.restorers.settings import settings_of
@@ -48,14 +49,14 @@ class SmallUnet(Restorer):
 
     @cached_property
     def identity(self) -> str:
-        """Version of the code and sha256 of the weights.
+        """Versions of the code and of the filter that it takes from the classical ones, sha256 of the weights.
 
         Raises
         ------
         UserError
             If there are no weights.
         """
-        return f"version={self.version} weights={hashlib.sha256(_bytes_of(self.weights)).hexdigest()}"
+        return f"version={self.version} wiener={Wiener.version} weights={hashlib.sha256(_bytes_of(self.weights)).hexdigest()}"
 
     @property
     def memory_bytes(self) -> int:
