@@ -56,7 +56,8 @@ class SmallUnet(Restorer):
         UserError
             If there are no weights.
         """
-        return f"version={self.version} wiener={Wiener.version} weights={hashlib.sha256(_bytes_of(self.weights)).hexdigest()}"
+        weights = hashlib.sha256(_bytes_of(self.weights)).hexdigest()
+        return f"version={self.version} wiener={Wiener.version} weights={weights}"
 
     @property
     def memory_bytes(self) -> int:
