@@ -28,6 +28,7 @@ _MODULES = {
     "macenko": "stain",
     "reinhard": "stain",
     "siren": "siren",
+    "small_unet": "small_unet",
     "lpfm": "registered",
     "lpfm2": "diffusion",
     "virtual_stain": "diffusion",

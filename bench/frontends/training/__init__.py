@@ -1,0 +1,1 @@
+"""Training of the small restorer: tiles, degradations on the device, the loop."""
