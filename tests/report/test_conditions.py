@@ -96,6 +96,8 @@ def test_the_best_filter_of_each_case(two_corruptions: Path) -> None:
     }
     assert {one.restorer for one in best} == {BEST_CLASSICAL}
     assert [one.error for one in best] == pytest.approx([0.25, 0.1, 0.3])
+    assert mean_corruption_error(corruption_errors(best)) == pytest.approx(0.225)
+    assert score_recovery(best, heads(two_corruptions), 0.1) == pytest.approx(1 - 0.125 / 0.1)
 
 
 def test_recovery_of_features_is_of_distances_over_all_cases(results: Path, add_run: AddRun) -> None:
