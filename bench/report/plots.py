@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import io
+import textwrap
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
@@ -14,6 +15,9 @@ P = ParamSpec("P")
 T = TypeVar("T")
 FORMATS = ("svg", "png")
 DPI = 150
+TITLE = 9.5
+CHARACTERS = 13
+"""Of a title, that fit an inch."""
 
 # Okabe & Ito 2008, "Color Universal Design": told apart by readers with any colour vision. Yellow is left out, as it
 # is too light for lines on white.
@@ -62,6 +66,11 @@ def new_figure(width: float, height: float) -> Figure:
     figure = Figure(figsize=(width, height), layout="constrained")
     FigureCanvasAgg(figure)
     return figure
+
+
+def entitle(figure: Figure, title: str) -> None:
+    """Write a title above all panels, in as many lines as the width needs."""
+    figure.suptitle("\n".join(textwrap.wrap(title, int(CHARACTERS * figure.get_figwidth()))), fontsize=TITLE)
 
 
 def drawn(figure: Figure) -> dict[str, bytes]:

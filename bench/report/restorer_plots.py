@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+LEAST_POINTS = 5.0
+"""What the colours of the changes of a score reach to at least, so that small ones look small."""
+
 Cells = dict[tuple[str, str], float | None]
 """By restorer and corruption, "" for clean tiles."""
 
@@ -114,7 +117,7 @@ def _matrix(
     import numpy as np
 
     values = np.array([[cells.get((name, kind)) for kind in columns] for name in restorers], dtype=np.float64)
-    most = 1.0 if digits == 2 else max(1.0, float(np.nanmax(np.abs(values), initial=0.0)))
+    most = 1.0 if digits == 2 else max(LEAST_POINTS, float(np.nanmax(np.abs(values), initial=0.0)))
     image = axes.imshow(values, cmap=DIVERGING, vmin=-most, vmax=most, aspect="auto")
     axes.grid(False)
     axes.set_title(title, loc="left")

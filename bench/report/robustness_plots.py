@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from bench.report.conditions import AUGMENTED, Condition
-from bench.report.plots import GREY, drawn, new_figure, style_of, styled
+from bench.report.plots import GREY, drawn, entitle, new_figure, style_of, styled
 from bench.report.restorer_plots import recovery_matrix
 from bench.report.robustness import Robustness, Summary
 from bench.rows import file_name
@@ -76,7 +76,7 @@ def _severity(own: Sequence[Condition], metrics: Sequence[str], protocol: str) -
     handles, labels = panels[0, 0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=min(4, len(labels)))
     what = "Features against those of clean tiles" if own[0].of_features else f"Head {protocol}"
-    figure.suptitle(f"{what} by severity, nothing restored; bands are 95 % intervals", fontsize=9.5)
+    entitle(figure, f"{what} by severity, nothing restored; bands are 95 % intervals")
     return drawn(figure)
 
 
@@ -159,7 +159,7 @@ def _against_accuracy(of_head: Sequence[Summary], protocol: str) -> dict[str, by
     metric = points[0][0].first.primary
     axes.set_xlabel(f"{NAMES.get(metric, metric.replace('_', ' '))} on clean tiles")
     axes.set_ylabel("relative loss, mean over cases (lower is better)")
-    axes.set_title(f"Robustness against accuracy, head {protocol}, nothing restored; 95 % intervals", fontsize=9.5)
+    entitle(figure, f"Robustness against accuracy, head {protocol}, nothing restored; 95 % intervals")
     figure.legend(loc="outside lower center", ncols=2)
     return drawn(figure)
 

@@ -18,7 +18,8 @@ USUAL_HEAD = "linear"
 MOST = 5
 """Encoders, restorers and failures that are named one by one."""
 LEGEND = (
-    "A case is a corruption at one severity. lost: score on clean tiles less the mean over cases.",
+    "A case is a corruption at one severity. clean: the score on clean tiles, behind the restorer too.",
+    "lost: the score on clean tiles that nothing restored, less the mean over cases.",
     "rCE: errors on corrupted tiles as a multiple of those on clean ones. ECE, cosine, top1: means over cases.",
     "recovery: the share of the distance between features that the restorer takes back; below 0 it harms.",
     "better, worse: cases changed by the restorer beyond chance (Holm, 5 %). *: baseline.",

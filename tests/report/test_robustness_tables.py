@@ -160,6 +160,19 @@ def test_features_alone_have_a_table(results: Path, add_run: AddRun) -> None:
     ]
 
 
+def test_rows_without_predictions_have_means_and_no_intervals(results: Path, add_run: AddRun) -> None:
+    add_similarity(add_run, "uni", "", [1.0, 1.0])
+    for frontend, score, ece in (("", 0.9, 0.02), ("jpeg_1", 0.8, 0.1), ("jpeg_2", 0.6, 0.2), ("hue_1", 0.9, 0.03)):
+        add_run("uni", task="robustness", frontend=frontend, values={"balanced_accuracy": score, "ece": ece})
+    rebuild(results)
+    line = of(results, "robustness_summary", protocol="linear")
+    assert (line["mean"], line["mce"], line["rce"]) == ("0.800000", "0.200000", "2.000000")
+    assert (line["ece_clean"], line["ece"], line["loss"]) == ("0.020000", "0.090000", "")
+    line = of(results, protocol="linear", corruption="jpeg", severity="2")
+    assert (line["value"], line["ci_low"], line["ece"], line["over_clean"]) == ("0.600000", "", "0.200000", "")
+    assert "uni" in table_text(read_leaderboard(results))
+
+
 def test_without_robustness_there_are_no_such_files(results: Path, add_run: AddRun) -> None:
     add_run("uni", values={"auroc": 0.9})
     rebuild(results)
