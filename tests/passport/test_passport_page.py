@@ -95,6 +95,23 @@ def test_tables_have_the_score_before_and_after_the_best_restorer_and_of_the_aug
     assert lines_of(text, "Restorers")[2] == ["median", "-0.020", "2", "0.125", "0.125", "0 %", "1", "20 %", "-"]
 
 
+def test_the_restorer_of_a_table_has_the_lowest_mean_loss_and_not_the_first_name():
+    rows = scores({"": 0.9, "jpeg_1": 0.8, "jpeg_1+median": 0.7, "jpeg_1+wiener": 0.75, "jpeg_1+nlm": 0.6})
+    assert evidence_of(rows).best_restorers == {"jpeg": "wiener"}
+
+    # of what only one severity has, the other severities have no say: wiener is best on jpeg_1, which both have
+    rows = [*rows, *scores({"jpeg_5": 0.8, "jpeg_5+median": 0.85})[1:]]
+    assert evidence_of(rows).best_restorers == {"jpeg": "wiener"}
+
+
+def test_the_score_on_clean_tiles_has_its_interval_where_there_is_one_run():
+    text = markdown(page_of(encoder_of(ROWS, "uni")))
+    assert "balanced_accuracy on clean tiles: 0.900 (0.850 to 0.950), on 4 test tiles of 2 groups. " in text
+
+    text = markdown(page_of(encoder_of([*ROWS, *scores({"": 0.8}, seed=1)[1:]], "uni")))
+    assert "balanced_accuracy on clean tiles: 0.850, on 4 test tiles of 2 groups, the mean of 2 runs. " in text
+
+
 def test_centres_and_scanners_have_a_column_a_task_and_front_end():
     rows = [*ROWS]
     for frontend, index in (("", 0.7), ("median", 0.6)):
