@@ -82,9 +82,11 @@ def typed_neighbours(
     found = TypedNeighbours(
         np.full((n, k), -1, np.int64),
         np.full((n, k), np.inf),
-        *(np.full((n, most), np.inf) for _ in range(2)),
-        *(np.zeros((n, most), np.int64) for _ in range(2)),
-        min(m, n),
+        so=np.full((n, most), np.inf),
+        os=np.full((n, most), np.inf),
+        so_rows=np.zeros((n, most), np.int64),
+        os_rows=np.zeros((n, most), np.int64),
+        m=min(m, n),
     )
     size = max(1, memory_bytes // (32 * n))
     for start in range(0, n, size):
