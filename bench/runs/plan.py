@@ -14,7 +14,7 @@ from bench.config import Decode
 from bench.data import Cohort, EmbeddingPlan, SlideCohort, TileCohort
 from bench.embedding import EmbeddingJob
 from bench.rows import RunKey
-from bench.runs.checks import check_named, fitting_heads, named_unfit
+from bench.runs.checks import check_named, fitting_heads, heads_for_data, named_unfit
 from bench.runs.context import RunContext
 from bench.runs.fit import Run, fault, sentence_of
 from bench.runs.models import Model, features_folder
@@ -175,7 +175,7 @@ def _plan_of(
     missing: dict[str, UserError],
 ) -> TaskPlan:
     cohort = _cohort(context, task, models)
-    fitting = fitting_heads(task, heads) if heads else {}
+    fitting = heads_for_data(cohort.manifest, fitting_heads(task, heads)) if heads else {}
     plan = TaskPlan(cohort, protocols.rows_of(fitting), named_unfit(task, heads, fitting))
     usable = []
     for model in models:
