@@ -28,7 +28,7 @@ $(error There is no variable $(UNKNOWN)$(if $(NEAR),: is $(NEAR) meant?,.) Those
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help bench plan test test-slow mutants lint types leaderboard models setup clean
+.PHONY: help bench plan test test-slow mutants lint types leaderboard passport models setup clean
 
 help:  ## list the targets
 	@echo 'make bench MODEL=uni TASK=tiles DATA=/my/tiles   (also SUITE= RESULTS= CACHE= SITE= MARGIN= ARGS="any=override")'
@@ -42,6 +42,10 @@ plan: $(VENV)/.installed  ## say what make bench would do, what stands and what 
 
 leaderboard: $(VENV)/.installed  ## rebuild the tables from the saved rows
 	@$(PY) -m bench report $(if $(RESULTS),'results=$(RESULTS)') $(if $(MARGIN),'margin=$(MARGIN)') $(ARGS)
+
+passport: $(VENV)/.installed  ## a page of one encoder behind corruptions and restorers, from the saved rows: MODEL= RESULTS= DATA=
+	@$(PY) -m bench passport $(if $(MODEL),'model=$(call list,$(MODEL))') $(if $(RESULTS),'results=$(RESULTS)') \
+	  $(if $(DATA),'data=$(DATA)') $(if $(CACHE),'cache=$(CACHE)') $(ARGS)
 
 models: $(VENV)/.installed  ## list the models of the registry
 	@$(PY) -m registry $(ARGS)

@@ -4,8 +4,13 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-OPEN_MAPS = ("checkpoints.", "options.", "tasks.", "protocols.")
+if TYPE_CHECKING:
+    from bench.passport import Draw
+
+OPEN_MAPS = ("checkpoints.", "frontends.", "options.", "tasks.", "protocols.")
 STEPS = ("plan", "embed", "fit")  # `python -m bench STEP ...` is short for steps=[STEP]
 
 
@@ -15,6 +20,10 @@ def main() -> None:
         from bench.report.__main__ import main as report
 
         sys.exit(report(sys.argv[2:]))
+    if sys.argv[1:2] == ["passport"]:
+        from bench.passport import passport
+
+        sys.exit(passport(sys.argv[2:], _drawing))
     import hydra
     import yaml
     from hydra.errors import HydraException
@@ -51,6 +60,13 @@ def main() -> None:
     except KeyboardInterrupt:
         sys.exit(_complain("Stopped; what is computed stays and is not done again."))
     sys.exit(max(complaints, default=0))
+
+
+def _drawing(data: str, cache: str, settings: Sequence[str]) -> Draw:
+    """What draws the pictures of a passport; the packages of front-ends are loaded for them only."""
+    from bench.runs import drawing
+
+    return drawing(data, cache, settings)
 
 
 def _overrides(arguments: list[str]) -> list[str]:

@@ -115,7 +115,7 @@ def embed_once(source: Source, models: Sequence[Any], batch_size: int = 32, work
     with tempfile.TemporaryDirectory() as name:
         cache = Path(name)
         jobs = [
-            EmbeddingJob(_key(f"{number}-{model.card.name}"), cache, functools.partial(lambda own: own, model))
+            EmbeddingJob(feature_key(f"{number}-{model.card.name}"), cache, functools.partial(lambda own: own, model))
             for number, model in enumerate(models)
         ]
         clock, processor = time.perf_counter(), processor_seconds()
@@ -152,7 +152,7 @@ def _slide_plan(source: Source, cache: Path) -> Any:
     return plan
 
 
-def _key(model: str) -> FeatureKey:
+def feature_key(model: str) -> FeatureKey:
     values = {"model": model, "options": "{}", "preprocess": "device", "precision": "float32"}
     return FeatureKey(**{field.name: values.get(field.name, "") for field in fields(FeatureKey)})
 

@@ -1,9 +1,10 @@
 """PSNR of each restorer on real tiles that were degraded, and its seconds a tile; how Wiener's constants were chosen.
 
     python -m benchmarks.restorers FOLDER [--names median,wiener] [--tiles 12] [--sheet FILE.png]
-    python -m benchmarks.restorers FOLDER --tune
+    python -m benchmarks.restorers FOLDER FOLDER --tune
 
-FOLDER has a folder of image files a class, as NCT-CRC-HE's has. Tiles are taken from one class after another.
+A FOLDER has a folder of image files a class, as NCT-CRC-HE's has. Tiles are taken from one class after another; those
+that `--tune` takes come after those of the table.
 """
 
 from __future__ import annotations
@@ -24,11 +25,9 @@ from torch import Tensor
 from bench.frontends.restorers import NAMES, restorer
 from bench.frontends.restorers.pixels import blurred, from_uint8, to_uint8
 
-TUNED = {
-    "sigma": (1.0, 1.5, 2.0, 2.5),
-    "balance": (3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 1e-1),
-    "noise": (0.0, 30.0, 100.0, 300.0),
-}
+BALANCES = (1e-5, 3e-5, 1e-4, 3e-4, 1e-3, 3e-3, 1e-2)
+PER_VARIANCE = (0.0, 3.0, 10.0, 30.0, 100.0, 300.0)
+TUNED_ON = 5  # tiles of each folder
 
 
 def read(folder: Path, count: int) -> Tensor:
@@ -100,33 +99,41 @@ def table(tiles: Tensor, names: Sequence[str]) -> dict[str, Tensor]:
     return sheet
 
 
-def tune(tiles: Tensor) -> None:
-    """Print Wiener's PSNR for each set of constants, the best last: mean over blurs of 1, 2 and 3 px, each sharp and
-    with noise of 3 grey levels, and noise of 15 alone."""
-    blurs = [blur(tiles, sigma) for sigma in (1, 2, 3)]
-    cases = [*blurs, *(noise(values, 3) for values in blurs), noise(tiles, 15)]
+def tune(sets: Sequence[Tensor], sigma: float) -> None:
+    """Print what each pair of constants of the Wiener filter of one blur gains, the best last.
+
+    The cases are that blur on each set of tiles, sharp and with noise of 3 grey levels; a gain is in dB over doing
+    nothing, and the best has the largest mean over the cases.
+    """
+    cases = [(tiles, blur(tiles, sigma)) for tiles in sets]
+    cases += [(tiles, noise(degraded, 3)) for tiles, degraded in cases]
     found = []
-    for values in itertools.product(*TUNED.values()):
-        apply = restorer("wiener", dict(zip(TUNED, values, strict=True))).load(torch.device("cpu"))
-        scores = [psnr(apply(case, torch.zeros(len(tiles), dtype=torch.int64)), tiles) for case in cases]
-        found.append((float(np.mean(scores)), values, scores))
-    print("degraded", " ".join(f"{psnr(case, tiles):.2f}" for case in cases))
-    for mean, values, scores in sorted(found)[-12:]:
-        print(f"{mean:.3f}", dict(zip(TUNED, values, strict=True)), " ".join(f"{score:.2f}" for score in scores))
+    for balance, per_variance in itertools.product(BALANCES, PER_VARIANCE):
+        settings = {"sigma": sigma, "balance": balance, "noise": per_variance}
+        apply = restorer("wiener", settings).load(torch.device("cpu"))
+        gains = []
+        for tiles, degraded in cases:
+            restored = apply(degraded, torch.zeros(len(tiles), dtype=torch.int64))
+            gains.append(psnr(restored, tiles) - psnr(degraded, tiles))
+        found.append((float(np.mean(gains)), balance, per_variance, gains))
+    for mean, balance, per_variance, gains in sorted(found)[-5:]:
+        print(f"{mean:.3f} {sigma=} {balance=} noise={per_variance}", " ".join(f"{gain:.2f}" for gain in gains))
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("folder", type=Path)
+    parser.add_argument("folders", type=Path, nargs="+")
     parser.add_argument("--names", default=",".join(name for name in NAMES if name not in ("lpfm", "siren")))
     parser.add_argument("--tiles", type=int, default=12)
     parser.add_argument("--tune", action="store_true")
     parser.add_argument("--sheet", type=Path)
     options = parser.parse_args()
-    tiles = read(options.folder, options.tiles)
     if options.tune:
-        tune(tiles)
+        sets = [read(folder, options.tiles + TUNED_ON)[-TUNED_ON:] for folder in options.folders]
+        for sigma in (1.0, 2.0):
+            tune(sets, sigma)
         return
+    tiles = read(options.folders[0], options.tiles)
     sheet = table(tiles, options.names.split(","))
     if options.sheet:
         rows = [torch.cat(list(row), dim=2) for row in sheet.values()]

@@ -19,7 +19,7 @@ from .errors import UserError
 if TYPE_CHECKING:
     from .identity import fingerprint
     from .loading import load
-    from .precision import native_bfloat16, resolve_precision
+    from .precision import full_float32, native_bfloat16, resolve_precision
     from .restoring import check_restores
     from .tokens import check_tokens
 
@@ -32,6 +32,7 @@ __all__ = [
     "check_restores",
     "check_tokens",
     "fingerprint",
+    "full_float32",
     "load",
     "load_plugins",
     "names",
@@ -43,6 +44,7 @@ _LATER = {
     "check_restores": ".restoring",
     "check_tokens": ".tokens",
     "fingerprint": ".identity",
+    "full_float32": ".precision",
     "load": ".loading",
     "native_bfloat16": ".precision",
     "resolve_precision": ".precision",

@@ -24,16 +24,21 @@ from benchmarks.rooms import (
 MODULES = modules()
 ROOMS = sorted({room_of(module) for module in MODULES})
 # of registry, beside the names of the package
-PUBLIC_MODULES = {f"registry.{name}" for name in ("card", "errors", "extractor", "resize", "text_table")}
+PUBLIC_MODULES = {f"registry.{name}" for name in ("card", "checkpoint", "errors", "extractor", "resize", "text_table")}
 COMMANDS = {("bench.__main__", "bench.report.__main__")}  # `python -m bench report` is the command of that room
 
-UPPER = {f"bench.{name}" for name in ("data", "runs", "report")}
+UPPER = {f"bench.{name}" for name in ("data", "runs", "report", "passport")}
 NEVER = {  # room: what it must not import, of the house or from outside
     "registry": {room for room in ROOMS if room.startswith("bench")},
     "bench.metrics": {room for room in ROOMS if room != "bench.metrics"},
     "bench.statistics": {room for room in ROOMS if room not in ("bench.metrics", "bench.statistics")},
+    "bench.robustness": {room for room in ROOMS if room not in ("bench.metrics", "bench.robustness")},
     "bench.protocols": {*UPPER, "bench.embedding", "bench.rows", "bench.targets", "bench.tasks"},
     "bench.rows": {*UPPER, "torch", "bench.embedding", "bench.protocols", "bench.tasks"},
+    "bench.passport": {
+        *UPPER - {"bench.report", "bench.passport"},
+        *("torch", "bench.embedding", "bench.frontends", "bench.protocols", "bench.tasks"),
+    },
     "bench.report": {*UPPER - {"bench.report"}, "torch", "bench.embedding", "bench.protocols", "bench.tasks"},
     "bench.embedding": {*UPPER, "bench.protocols", "bench.rows", "bench.tasks"},
 }
@@ -103,7 +108,9 @@ def test_a_room_imports_of_another_its_public_names_only():
     assert wrong == []
 
 
-@pytest.mark.parametrize("room", ["bench.report", "bench.rows", "bench.targets", "bench.metrics", "bench.config"])
+@pytest.mark.parametrize(
+    "room", ["bench.passport", "bench.report", "bench.rows", "bench.targets", "bench.metrics", "bench.config"]
+)
 def test_tables_are_made_without_loading_torch(room):
     code = f"import sys, {room}; print(*({{'torch', 'timm', 'bench.embedding'}} & sys.modules.keys()))"
 

@@ -1,6 +1,6 @@
 """Cohorts: what is measured on, and how its tiles or slides become samples with features."""
 
-from bench.data.cohort import Cohort, EmbeddingPlan, Encoder, Known, split_samples
+from bench.data.cohort import Cohort, EmbeddingPlan, Encoder, Known, split_samples, table_of
 from bench.data.laying import MPP_TOLERANCE
 from bench.data.slide_data import SlideCohort
 from bench.data.slide_units import file_name
@@ -16,4 +16,5 @@ __all__ = [
     "TileCohort",
     "file_name",
     "split_samples",
+    "table_of",
 ]

@@ -180,7 +180,14 @@ def gathered(
     ids, groups = (manifest.frame[c].to_numpy(str)[rows] for c in ("id", "group"))
     kind = manifest.target.head_kind
     metric = manifest.task.metric if manifest.task.metric in METRIC_SETS[kind].metrics else ""
-    return of(ids, groups, features, manifest.labels[rows], manifest.classes, kind, metric)
+    acquisition = {name: manifest.frame[name].to_numpy(str)[rows] for name in manifest.acquisition}
+    return of(ids, groups, features, manifest.labels[rows], manifest.classes, kind, metric, acquisition)
+
+
+def table_of(manifest: Manifest) -> Samples:
+    """The samples of a manifest without features."""
+    rows = np.arange(len(manifest))
+    return gathered(manifest, rows, np.empty((len(rows), 0), np.float32), Samples)
 
 
 def split_samples(

@@ -3,7 +3,8 @@
 from bench.frontends.base import FrontEnd, WeightSources
 from bench.frontends.catalogue import find
 from bench.frontends.chain import Chain, Loaded, chain_of
-from bench.frontends.names import corruption_kinds, restorer_names
+from bench.frontends.mixture import Mixture
+from bench.frontends.names import classical_names, corruption_kinds, restorer_names
 from bench.frontends.quality import HIGHEST_PSNR, MEASURES, Clean, check_size
 from bench.frontends.seeds import seeds_of
 
@@ -14,9 +15,11 @@ __all__ = [
     "Clean",
     "FrontEnd",
     "Loaded",
+    "Mixture",
     "WeightSources",
     "chain_of",
     "check_size",
+    "classical_names",
     "corruption_kinds",
     "find",
     "restorer_names",

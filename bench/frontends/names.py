@@ -15,3 +15,10 @@ def restorer_names() -> tuple[str, ...]:
     from bench.frontends import restorers
 
     return tuple(restorers.NAMES)
+
+
+def classical_names() -> tuple[str, ...]:
+    """The restorers that are filters."""
+    from bench.frontends import restorers
+
+    return restorers.CLASSICAL

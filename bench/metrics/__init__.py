@@ -21,6 +21,7 @@ from bench.metrics.obuchowski import (
     clustered_auc_difference,
 )
 from bench.metrics.scores import check, names, resample, score, score_all
+from bench.metrics.similarity import cosines, retrieved
 from bench.metrics.survival_brier import brier_times, integrated_brier
 from bench.metrics.survival_curves import KaplanMeier, LogRank, kaplan_meier, log_rank, risk_groups
 from bench.metrics.swapping import swapped_differences
@@ -48,6 +49,7 @@ __all__ = [
     "clustered_auc",
     "clustered_auc_covariance",
     "clustered_auc_difference",
+    "cosines",
     "degrees_of_freedom",
     "integrated_brier",
     "kaplan_meier",
@@ -55,6 +57,7 @@ __all__ = [
     "names",
     "replicate",
     "resample",
+    "retrieved",
     "risk_groups",
     "score",
     "score_all",

@@ -39,18 +39,53 @@ def mean_of_column(
     return statistic
 
 
+def recovery(
+    y_true: Shaped[np.ndarray, "sample 0"],
+    scores: Float[np.ndarray, "sample column"],
+    groups: Int[np.ndarray, " sample"],
+    *,
+    restored: int,
+    unrestored: int,
+) -> Statistic:
+    """``1 - sum(1 - restored) / sum(1 - unrestored)`` of two columns of cosines; negative where restoring did harm.
+
+    A ratio of sums and not a mean of ratios, as a tile that the corruption left alone has nothing to recover. Undefined
+    where no tile has both, or nothing was lost.
+    """
+    lost, left = 1.0 - scores[:, unrestored], 1.0 - scores[:, restored]
+    defined = ~np.isnan(lost) & ~np.isnan(left)
+    if not defined.any():
+        return undefined
+    of_lost, of_left = (np.bincount(groups, np.where(defined, values, 0.0)) for values in (lost, left))
+
+    def statistic(weights: Weights) -> Float[np.ndarray, " resample"]:
+        before, after = of_lost @ weights, of_left @ weights
+        return np.asarray(1.0 - np.divide(after, before, out=np.full(before.shape, np.nan), where=before > 0))
+
+    return statistic
+
+
 def of_shares(y_true: Shaped[np.ndarray, "sample 0"], scores: Float[np.ndarray, "sample column"]) -> Added:
     """Half a success and half a failure, of columns that are 1 or 0 for each sample (`bench.metrics.smoothing`)."""
     return Added(np.empty((2, 0)), np.array([[1.0], [0.0]]).repeat(scores.shape[1], axis=1), np.array([0, 1]), 0.5)
 
 
 def _measured(
-    name: str, scales: Mapping[str, Scale], *, shares: tuple[str, ...] = (), partly: bool = False
+    name: str,
+    scales: Mapping[str, Scale],
+    *,
+    shares: tuple[str, ...] = (),
+    partly: bool = False,
+    more: Mapping[str, Metric] | None = None,
+    columns: tuple[str, ...] = (),
 ) -> MetricSet:
+    """The mean of each column in `scales`, and `more` metrics of these and of further `columns`."""
+    names = (*scales, *columns)
+
     def check(y_true: Shaped[np.ndarray, "sample 0"], scores: Float[np.ndarray, "sample column"]) -> None:
-        if scores.ndim != 2 or scores.shape[1] != len(scales):
+        if scores.ndim != 2 or scores.shape[1] != len(names):
             raise ValueError(
-                f"Measurements of {name} must have the columns {', '.join(scales)}, not shape {scores.shape}."
+                f"Measurements of {name} must have the columns {', '.join(names)}, not shape {scores.shape}."
             )
         if y_true.shape != (len(scores), 0):
             raise ValueError(
@@ -67,6 +102,7 @@ def _measured(
         metric: Metric(partial(mean_of_column, column=column), scale=scale, smoothed=metric in shares)
         for column, (metric, scale) in enumerate(scales.items())
     }
+    metrics |= more or {}
     return MetricSet(name, metrics, next(iter(metrics)), check, added=of_shares if shares else None)
 
 
@@ -76,9 +112,11 @@ MEASURED = {
         _measured("image_quality", {"psnr": UNBOUNDED, "ssim": CORRELATION}),
         _measured(
             "feature_similarity",
-            {"cosine": CORRELATION, "top1": SHARE, "top10": SHARE, "recovery": Scale(high=1.0)},
+            {"cosine": CORRELATION, "top1": SHARE, "top10": SHARE},
             shares=("top1", "top10"),
             partly=True,
+            more={"recovery": Metric(partial(recovery, restored=0, unrestored=3), scale=Scale(high=1.0))},
+            columns=("cosine_unrestored",),
         ),
     )
 }

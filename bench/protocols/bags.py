@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 import numpy as np
 from jaxtyping import Float, Int, Shaped
 
-from bench.protocols.base import Samples
+from bench.protocols.base import Acquisition, Samples
 from registry.errors import UserError
 
 
@@ -36,7 +36,7 @@ class Bags:
         Identity of each slide, and the unit (patient) that must not be split.
     features : one [T_s, D] a slide
         Float16 or float32: a bag is read when it is used.
-    labels, classes, kind, metric
+    labels, classes, kind, metric, acquisition
         As in `Samples`, one row a slide.
     """
 
@@ -47,6 +47,7 @@ class Bags:
     classes: tuple[str, ...] = ()
     kind: str = "classes"
     metric: str = ""
+    acquisition: Acquisition = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -75,13 +76,22 @@ class Bags:
         return self._samples(features)
 
     def _samples(self, features: Float[np.ndarray, "slide feature"]) -> Samples:
-        return Samples(self.ids, self.groups, features, self.labels, self.classes, self.kind, self.metric)
+        return Samples(
+            self.ids, self.groups, features, self.labels, self.classes, self.kind, self.metric, self.acquisition
+        )
 
     def take(self, rows: Shaped[np.ndarray, " row"]) -> Bags:
         """The bags at these rows (indices or mask), in their order."""
         where = np.arange(len(self))[rows]
         chosen = [self.features[i] for i in where]
-        return replace(self, ids=self.ids[where], groups=self.groups[where], features=chosen, labels=self.labels[where])
+        return replace(
+            self,
+            ids=self.ids[where],
+            groups=self.groups[where],
+            features=chosen,
+            labels=self.labels[where],
+            acquisition={name: values[where] for name, values in self.acquisition.items()},
+        )
 
     def read(self, slide: int, tiles: Int[np.ndarray, " tile"] | None = None) -> Float[np.ndarray, "tile feature"]:
         """Features of one slide, or of some of its tiles, as float32.

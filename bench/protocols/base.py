@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -13,6 +14,9 @@ from bench.metrics import METRIC_SETS
 
 KINDS = tuple(METRIC_SETS)
 """The forms that labels may have here; a target type names the one in which heads take its labels."""
+
+Acquisition = Mapping[str, Shaped[np.ndarray, " sample"]]
+"""Where and how each sample was made, as text by the name of the manifest's column: centre, staining, region."""
 
 
 @dataclass(frozen=True)
@@ -31,6 +35,8 @@ class Samples:
     kind : one of `KINDS`
     metric : str
         The metric that ranks the task and by which heads choose a setting; "" is the primary metric of the kind.
+    acquisition : dict of str arrays [N]
+        Of the columns centre, staining and region those that the manifest has; "" where a cell is empty.
     """
 
     ids: np.ndarray
@@ -40,6 +46,7 @@ class Samples:
     classes: tuple[str, ...] = ()
     kind: str = "classes"
     metric: str = ""
+    acquisition: Acquisition = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -56,6 +63,7 @@ class Samples:
             groups=self.groups[rows],
             features=self.features[rows],
             labels=self.labels[rows],
+            acquisition={name: values[rows] for name, values in self.acquisition.items()},
         )
 
 

@@ -20,6 +20,15 @@ def wrong_kind(target: str, head: str, taken: Sequence[str], others: Sequence[st
     )
 
 
+def lacks_columns(head: str, columns: Sequence[str]) -> str:
+    """The sentence for a head whose data do not say where or how the samples were made."""
+    named = " and ".join(columns)
+    return (
+        f"The head {head} compares samples by their {named}, and the data have no column {named}: add it to the "
+        "manifest, or name yours in options.columns of the task, or choose another protocol."
+    )
+
+
 def check_classes(train: Samples, val: Samples | None, test: Samples) -> int:
     """Check features and labels of all splits, and return the number of classes.
 

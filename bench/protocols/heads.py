@@ -14,7 +14,7 @@ import numpy as np
 
 from bench.protocols.bags import Bags
 from bench.protocols.base import CLASSIFIED, Predictions, Samples
-from bench.protocols.checks import wrong_kind
+from bench.protocols.checks import lacks_columns, wrong_kind
 from bench.protocols.settings import nearest_name, wrong_type
 from bench.protocols.temperature import notes_on_temperature
 from registry.errors import UserError
@@ -59,12 +59,28 @@ class Head:
         return getattr(_module(self.head_type), "TAKES", "samples") == "bags"
 
     @property
+    def needs(self) -> tuple[str, ...]:
+        """The columns of the manifest that the head cannot do without, of `Samples.acquisition`."""
+        return tuple(getattr(_module(self.head_type), "NEEDS", ()))
+
+    @property
     def kinds(self) -> tuple[str, ...]:
         """The kinds of target that the head takes, of `KINDS`."""
         module = _module(self.head_type)
         if hasattr(module, "kinds_of"):
             return tuple(module.kinds_of(self.config))
         return tuple(getattr(module, "KINDS", CLASSIFIED))
+
+    def unfit(self, samples: Samples) -> str:
+        """Why the head cannot be fitted to samples like these, which have no features yet; empty where it can."""
+        lacking = [name for name in self.needs if name not in samples.acquisition]
+        if lacking:
+            return lacks_columns(self.head_type, lacking)
+        try:
+            getattr(_module(self.head_type), "check", lambda samples, config: None)(samples, self.config)
+        except UserError as error:
+            return str(error)
+        return ""
 
     @property
     def variants(self) -> dict[str, Head]:
@@ -82,11 +98,14 @@ class Head:
         Raises
         ------
         UserError
-            If the labels are not of a kind that the head takes, or what the head raises.
+            If the labels are not of a kind that the head takes, if the samples lack a column that it needs, or what the
+            head raises.
         """
         if train.kind not in self.kinds:
             others = _heads_for(train.kind, self.takes_bags)
             raise UserError(wrong_kind(train.kind, self.head_type, self.kinds, others))
+        if any(name not in train.acquisition for name in self.needs):
+            raise UserError(lacks_columns(self.head_type, self.needs))
         predictions: Predictions = get(self.head_type).fit_predict(train, val, test, self.config, seed)
         info = dict(predictions.info)
         notes = [*info.pop("notes", []), *_notes_on_one_class(predictions, train.classes), *notes_on_temperature(info)]
@@ -161,7 +180,7 @@ def _notes_on_one_class(predictions: Predictions, classes: tuple[str, ...]) -> l
 def _heads_for(target: str, bags: bool) -> list[str]:
     """The heads that take this kind of target at their default settings, from bags or from vectors."""
     heads = [Head(name, _module(name).Config()) for name in head_types()]
-    return [head.head_type for head in heads if head.takes_bags == bags and target in head.kinds]
+    return [head.head_type for head in heads if head.takes_bags == bags and target in head.kinds and not head.needs]
 
 
 def _module(name: str) -> ModuleType:

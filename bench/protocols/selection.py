@@ -168,6 +168,9 @@ def pool(train: Samples, val: Samples | None) -> Samples:
             groups=np.concatenate([train.groups, val.groups]),
             features=np.concatenate([train.features, val.features]),
             labels=np.concatenate([train.labels, val.labels]),
+            acquisition={
+                name: np.concatenate([of_train, val.acquisition[name]]) for name, of_train in train.acquisition.items()
+            },
         )
     return both.take(np.argsort(both.ids, kind="stable"))
 

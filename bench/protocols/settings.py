@@ -106,6 +106,7 @@ _TYPES = {
     type(None): "null",
     list[int]: "a list of whole numbers",
     list[float]: "a list of numbers",
+    list[str]: "a list of words",
     dict[str, Any]: "settings by name",
 }
 

@@ -14,10 +14,10 @@ def baselines_of(entry: AggregatedResult, entries: Iterable[AggregatedResult]) -
     """The baselines of the same samples, protocol and settings that say something about this result.
 
     A random-init baseline counts only for the model whose architecture it has, one behind a frontend only for results
-    behind the same. Of what is measured and not predicted, one without a frontend counts only for results without any:
-    it is about clean tiles.
+    behind the same. In a task with a track, one without a frontend counts only for results without any: it is about
+    clean tiles.
     """
-    before = {entry.key.frontend} if is_measured(entry) else {"", entry.key.frontend}
+    before = {entry.key.frontend} if track_of(entry) else {"", entry.key.frontend}
     return [
         other
         for other in entries
@@ -29,9 +29,10 @@ def baselines_of(entry: AggregatedResult, entries: Iterable[AggregatedResult]) -
     ]
 
 
-def is_measured(entry: AggregatedResult) -> bool:
-    """Whether it is of measurements and not of predictions."""
-    return isinstance(targets.get(entry.rows[0].kind), targets.Measurements)
+def track_of(entry: AggregatedResult) -> str:
+    """The track of its task, "restoration" or "robustness"; "" for other tasks."""
+    target = targets.get(entry.rows[0].kind)
+    return target.track if isinstance(target, targets.Measurements) else str(entry.rows[0].info.get("track", ""))
 
 
 def _alike(baseline: AggregatedResult, entry: AggregatedResult) -> bool:

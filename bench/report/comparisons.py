@@ -12,7 +12,7 @@ import numpy as np
 
 from bench import targets
 from bench.metrics import Metric, degrees_of_freedom, standard_error, swapped_differences
-from bench.report.baselines import baselines_of, is_measured
+from bench.report.baselines import baselines_of, track_of
 from bench.report.chains import starts_with
 from bench.report.estimates import averaged, definition, of_repeats, on_same_samples
 from bench.report.resampling import Number, Pass, Passes
@@ -117,7 +117,7 @@ def pairs(entries: Collection[AggregatedResult]) -> Iterator[tuple[AggregatedRes
         if a.key.frontend == b.key.frontend or (a.key.model == b.key.model and _compares_itself(a, b)):
             yield a, b
     for entry in entries:
-        if entry.rows[0].baseline and is_measured(entry) and entry.key.model != targets.UNTOUCHED:
+        if entry.rows[0].baseline and track_of(entry) == targets.RESTORATION and entry.key.model != targets.UNTOUCHED:
             untouched = (other for other in baselines_of(entry, entries) if other.key.model == targets.UNTOUCHED)
             yield from ((entry, other) for other in untouched)
 

@@ -106,7 +106,7 @@ def read_leaderboard(
         intervals |= _intervals(own, passes)
         of_track = (own[0].key.task, own[0].key.cohort) in robust
         comparisons += compare(pairs_of_conditions(own) if of_track else pairs(own), passes)
-        ranked += [ranked_block(part, passes, of_track) for part in ranked_together(own, of_track)]
+        ranked += [ranked_block(part, passes) for part in ranked_together(own)]
         found |= contrasts(own, passes) if of_track else {}
         repeats |= {key: n for key, of in passes.of.items() if (n := 1 + max((r for _, r in of), default=0)) > 1}
     if faulty:

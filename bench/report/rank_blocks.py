@@ -11,7 +11,7 @@ import numpy as np
 
 from bench import targets
 from bench.metrics import Replicates
-from bench.report.baselines import is_measured
+from bench.report.baselines import track_of
 from bench.report.estimates import averaged, definition, moved
 from bench.report.resampling import Number, Pass, Passes
 from bench.report.results import AggregatedResult, Block, ResultKey
@@ -35,7 +35,7 @@ class RankedBlock:
     left_out : dict of ResultKey -> str
         Why an entry is not among the replicates, as the end of a sentence of which it is the subject.
     measured : bool
-        Whether it is of a task with a track, behind one front-end; that is no task of a suite.
+        Whether it is of what is measured behind one front-end, which is no task of a suite.
     """
 
     block: Block
@@ -57,7 +57,7 @@ class RankedBlock:
         return task_ranks(np.array([one.value for one in own], float), draws, lower_is_better=self.lower_is_better)
 
 
-def ranked_block(entries: Sequence[AggregatedResult], passes: Passes, behind_one: bool = False) -> RankedBlock:
+def ranked_block(entries: Sequence[AggregatedResult], passes: Passes) -> RankedBlock:
     """The primary metric of the entries of one block, as means over the seeds and repeats that most of them have.
 
     These are the seeds and repeats that more than half of the entries with a value have. An entry that lacks one of
@@ -70,8 +70,6 @@ def ranked_block(entries: Sequence[AggregatedResult], passes: Passes, behind_one
         Of one block; one at least.
     passes : Passes
         Of these entries.
-    behind_one : bool
-        Whether they are the part of a robustness task behind one front-end.
     """
     row = next((row for entry in entries for row in entry.successful), entries[0].rows[0])
     metric = row.primary_metric
@@ -95,18 +93,13 @@ def ranked_block(entries: Sequence[AggregatedResult], passes: Passes, behind_one
         replicates,
         frozenset(entry.key for entry in entries if entry.rows[0].baseline),
         left_out,
-        behind_one or is_measured(entries[0]),
+        bool(track_of(entries[0])),
     )
 
 
-def ranked_together(
-    entries: Sequence[AggregatedResult], by_frontend: bool = False
-) -> Iterator[Sequence[AggregatedResult]]:
-    """The parts of a block that are ranked: all of it, or the entries behind each front-end.
-
-    The latter of what is measured, and `by_frontend` of the heads of robustness tasks.
-    """
-    if not by_frontend and not is_measured(entries[0]):
+def ranked_together(entries: Sequence[AggregatedResult]) -> Iterator[Sequence[AggregatedResult]]:
+    """The parts of a block that are ranked: all of it, or of what is measured the entries behind each front-end."""
+    if not track_of(entries[0]):
         yield entries
         return
     for frontend in sorted({entry.key.frontend for entry in entries}):

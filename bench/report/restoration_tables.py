@@ -126,37 +126,40 @@ def _mean(restorers: Restorers, restorer: str, cases: list[str], metric: str) ->
 
 def _wins(restorers: Restorers, metrics: list[str]) -> Iterator[list[str]]:
     """A line a restorer: cases won over filters and over none by each metric, and what it does to clean tiles."""
-    compared = [(restorers.over_filters(metric), restorers.over_nothing(metric)) for metric in metrics]
+    over_filters, over_none = (
+        [compared(metric) for metric in metrics] for compared in (restorers.over_filters, restorers.over_nothing)
+    )
+    with_filters = any(over_filters)
     yield [
-        f"cases won, of {len(restorers.cases)}",
-        *(f"over filters, {metric}" for metric in metrics),
-        *(f"over none, {metric}" for metric in metrics),
-        *(f"harmed, {metric}" for metric in metrics),
-        *(f"clean, {metric}" for metric in metrics),
-        "tiles/s",
+        f"cases won, of {len(restorers.cases)} ({' / '.join(metrics)})",
+        *(["over filters"] if with_filters else []),
+        *("over none", "harmed", "clean", "tiles/s"),
     ]
     for restorer in restorers.names:
         if restorer == UNTOUCHED:
             continue
-        over_filters, over_none = (
-            [[a for key, a in own[side].items() if key.model == restorer] for own in compared] for side in (0, 1)
+        filters, none = (
+            [[one for key, one in of.items() if key.model == restorer] for of in side]
+            for side in (over_filters, over_none)
         )
-        speeds = [
-            row.tiles_per_s
-            for (name, _), entry in restorers.by_name.items()
-            for row in entry.successful
-            if name == restorer and row.tiles_per_s is not None
-        ]
+        clean = [(restorers.value(restorer, "", metric), DIGITS[metric]) for metric in metrics]
         yield [
             restorer,
-            *(_won(against) for against in over_filters),
-            *(_won(against) for against in over_none),
-            *(str(sum(a.beyond_chance and not a.better for a in against)) for against in over_none),
-            *(number(restorers.value(restorer, "", metric), DIGITS[metric]) or "-" for metric in metrics),
-            number(statistics.fmean(speeds), 1) if speeds else "-",
+            *([" / ".join(map(_won, filters))] if with_filters else []),
+            " / ".join(map(_won, none)),
+            " / ".join(str(sum(one.beyond_chance and not one.better for one in own)) for own in none),
+            " / ".join(number(value, digits) or "-" for value, digits in clean),
+            _rate(restorers, restorer),
         ]
 
 
 def _won(against: list[Against]) -> str:
     won = [one for one in against if one.better]
     return f"{len(won)} ({sum(one.beyond_chance for one in won)})" if against else "-"
+
+
+def _rate(restorers: Restorers, restorer: str) -> str:
+    """Tiles a second of a restorer alone, the mean over its rows."""
+    rows = [row for (name, _), entry in restorers.by_name.items() if name == restorer for row in entry.successful]
+    rates = [row.tiles_per_s for row in rows if row.tiles_per_s is not None]
+    return number(statistics.fmean(rates), 1) if rates else "-"

@@ -6,6 +6,7 @@ from bench.runs.devices import devices_of
 from bench.runs.evaluate import Outcome, embed_cohort, evaluate_plan, prepare, print_report, run
 from bench.runs.plan import Plan, blocks_of, keys_of
 from bench.runs.plan_text import plan_text
+from bench.runs.worst_cases import draw_worst_cases, drawing
 
 __all__ = [
     "Outcome",
@@ -14,6 +15,8 @@ __all__ = [
     "Settings",
     "blocks_of",
     "devices_of",
+    "draw_worst_cases",
+    "drawing",
     "embed_cohort",
     "evaluate_plan",
     "keys_of",

@@ -10,8 +10,9 @@ from typing import Any
 
 from bench import protocols, report, targets
 from bench.config import BenchConfig, Step
+from bench.data import table_of
 from bench.files import unwritable
-from bench.tasks import SampleLevel, TaskConfig
+from bench.tasks import Manifest, SampleLevel, TaskConfig
 from registry.errors import UserError, near_match
 
 LEAST_BOOTSTRAP = 20
@@ -110,15 +111,35 @@ def fitting_heads(task: TaskConfig, heads: dict[str, protocols.Head]) -> dict[st
     return found
 
 
+def heads_for_data(manifest: Manifest, heads: dict[str, protocols.Head]) -> dict[str, protocols.Head]:
+    """The heads that can be fitted to the samples, by what the manifest says of them.
+
+    Raises
+    ------
+    UserError
+        If none is left: the sentence of the first.
+    """
+    if not any(head.needs for head in heads.values()):
+        return heads
+    samples = table_of(manifest)
+    unfit = {name: head.unfit(samples) for name, head in heads.items()}
+    if all(unfit.values()):
+        raise UserError(f"The task {manifest.task.name} cannot be run. {next(iter(unfit.values()))}")
+    return {name: head for name, head in heads.items() if not unfit[name]}
+
+
 def named_unfit(task: TaskConfig, heads: dict[str, protocols.Head], fitting: dict[str, protocols.Head]) -> str:
     """The heads that do not fit the task, in words, with what they take."""
     kind = targets.get(task.kind).head_kind
-    unfit = [
-        f"{name} ({'slides' if kind in head.kinds else ', '.join(head.kinds)})"
-        for name, head in heads.items()
-        if name not in fitting
-    ]
+    unfit = [f"{name} ({_wanted_by(head, kind)})" for name, head in heads.items() if name not in fitting]
     return f"; left out: {', '.join(unfit)}" if unfit else ""
+
+
+def _wanted_by(head: protocols.Head, kind: str) -> str:
+    """What a head takes, of which a task of this kind has nothing."""
+    if kind not in head.kinds:
+        return ", ".join(head.kinds)
+    return f"samples to be compared by {' and '.join(head.needs)}" if head.needs else "slides"
 
 
 def check_writable(folder: Path, option: str) -> None:

@@ -22,7 +22,7 @@ from bench.runs.attention import draw_heatmap, write_attention
 from bench.runs.context import RunContext
 from bench.runs.models import Model
 from bench.runs.scoring import scored
-from bench.tasks import SampleLevel, TaskConfig
+from bench.tasks import Manifest, SampleLevel, TaskConfig
 from registry.card import Preprocessing
 from registry.errors import UserError
 
@@ -30,6 +30,15 @@ from registry.errors import UserError
 def head_config_hash(head: protocols.Head) -> str:
     """Digest of what a user may set of a head."""
     return digest([head.head_type, dataclasses.asdict(head.config)])[:8]
+
+
+def _head_hash(head: protocols.Head, manifest: Manifest) -> str:
+    """`head_config_hash`, and of a head that compares samples by columns of the manifest also what these say."""
+    if not head.needs:
+        return head_config_hash(head)
+    frame = manifest.frame.sort_values("id", kind="stable")
+    said = [frame[name].astype(str).tolist() for name in manifest.acquisition]
+    return digest([head_config_hash(head), manifest.acquisition, said])[:8]
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -60,7 +69,7 @@ class Run:
             seed=self.seed,
             fold=self.fold,
             cohort=self.cohort.manifest.cohort_hash,
-            head=head_config_hash(self.head),
+            head=_head_hash(self.head, self.cohort.manifest),
         )
 
     def run_hash(self, features: str) -> str:

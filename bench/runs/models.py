@@ -13,7 +13,7 @@ import registry
 from bench.config import BenchConfig, Null, Precision, WeightsChoice
 from bench.embedding import FeatureKey
 from bench.frontends import Chain
-from bench.runs.frontends import frontend_of
+from bench.runs.frontends import frontend_of, restorers_of_tracks
 from registry import RANDOM, ModelCard
 from registry.card import Architecture, Preprocessing, Pretraining, Weights
 from registry.errors import UserError, near_match
@@ -160,7 +160,7 @@ def models_of(config: BenchConfig, device: str) -> list[Model]:
         )
     found = [model.behind(frontend) for model in found] if frontend.parts else found
     others = [model.tile_encoder.name for model in found if model.tile_encoder]
-    _check_checkpoints(config, named, [*others, *(part.name for part in frontend.parts)])
+    _check_checkpoints(config, named, [*others, *(part.name for part in frontend.parts), *restorers_of_tracks(config)])
     for option in config.options:
         if not any(option in model.card.options for model in found):
             raise UserError(

@@ -14,12 +14,13 @@ import numpy as np
 
 from bench import metrics, rows, targets, tasks
 from bench.files import digest, unwritable
-from bench.frontends import HIGHEST_PSNR, MEASURES, FrontEnd, WeightSources, check_size, find
+from bench.frontends import HIGHEST_PSNR, MEASURES, FrontEnd, check_size, classical_names, find
 from bench.protocols import Predictions
 from bench.rows import Row, RunKey
 from bench.runs.context import RunContext
 from bench.runs.devices import n_processors, usual_batch_size
 from bench.runs.fit import sentence_of
+from bench.runs.frontends import frontend_of, weight_sources
 from bench.runs.restoring import Case, Measured, Restoring
 from bench.runs.scoring import notes_on_groups
 from bench.targets import UNTOUCHED
@@ -28,8 +29,6 @@ from bench.tiles import TileSource
 from registry.errors import UserError
 
 KIND, PROTOCOL = "image_quality", "restoration"
-CLASSICAL = frozenset({"bicubic", "unsharp", "median", "median5", "nlm", "wiener"})
-"""The filters, whose rows are baselines, as are those of tiles that nothing restores."""
 
 
 def run_restoration(context: RunContext, task: TaskConfig) -> list[str]:
@@ -49,11 +48,16 @@ def plan_restoration(context: RunContext, task: TaskConfig) -> RestorationPlan:
     Raises
     ------
     UserError
-        If the data cannot be used, if tiles are smaller than the window of SSIM, or if no restorer can be run.
+        If a setting is wrong, the data cannot be used, or tiles are smaller than the window of SSIM.
     """
     track = task.track
     assert track is not None
     config = context.config
+    if frontend_of(config).parts:
+        raise UserError(
+            f"frontend={config.frontend} stands before an encoder, and the task {task.name} has none: leave it out "
+            f"and name corruptions and restorers in tasks.{task.name}.track."
+        )
     data = Path(config.data) if config.data else None
     tiles = tasks.read_track_tiles(task, data, context.unpacked or context.cache)
     frame = tiles.frame
@@ -82,12 +86,9 @@ def plan_restoration(context: RunContext, task: TaskConfig) -> RestorationPlan:
 
 
 def _restorers(context: RunContext, names: Sequence[str]) -> Iterator[FrontEnd]:
-    config = context.config
-    weights = WeightSources(config.checkpoints, config.weights_dir, config.offline)
-    settings = getattr(config, "frontends", {})
     for name in names:
         if name != UNTOUCHED:
-            yield find(name, settings.get(name), weights)
+            yield find(name, context.config.frontends.get(name), weight_sources(context.config))
 
 
 @dataclass(frozen=True, eq=False)
@@ -156,11 +157,10 @@ class RestorationPlan:
             progress=context.progress,
         )
         try:
-            found = restoring.run()
-        except UserError as error:  # of the data: the same for all cases
-            return [*self.failures, str(error)]
-        for case, measured in found.items():
-            self._write(case, measured)
+            for case, measured in restoring.run():
+                self._write(case, measured)
+        except UserError as error:  # of the data or the folder: the same for all cases
+            return list(dict.fromkeys([*self.failures, *restoring.failures, str(error)]))
         context.say(f"{self.task.name}: {restoring.summary}")
         return list(dict.fromkeys([*self.failures, *restoring.failures]))
 
@@ -222,7 +222,7 @@ class RestorationPlan:
             n_groups=n_groups,
             n_skipped=len(self.tiles) - len(ids),
             tiles_per_s=measured.tiles_per_s,
-            baseline=case.restored_by in CLASSICAL | {UNTOUCHED},
+            baseline=case.restored_by in (UNTOUCHED, *classical_names()),
             run_hash=self._run_hash(case),
             version=version("pfmbench"),
             classes=list(target.metrics.metrics),

@@ -1,13 +1,13 @@
-"""One pass over tiles: each is decoded once, corrupted once a corruption, and restored by every restorer."""
+"""Tiles that are decoded once, corrupted once by each corruption, and restored by every restorer."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from itertools import groupby
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -21,8 +21,10 @@ from registry.errors import UserError
 
 if TYPE_CHECKING:
     import torch
+    from torch import Tensor
 
-    from bench.frontends.base import Apply, Images, Seeds
+MOST_KEPT = 2**30
+"""Bytes of decoded tiles that are kept from one corruption to the next; more are decoded again for each."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,9 +69,10 @@ class Measured:
 
 
 class Restoring:
-    """The cases of a task on its tiles.
+    """The cases of a task on its tiles, one corruption after the other.
 
-    In memory are a few batches of tiles and two numbers for each tile and case.
+    In memory are the decoded tiles, if they are at most `MOST_KEPT`, a few batches of them otherwise, and two numbers
+    for each tile and case of one corruption.
 
     Parameters
     ----------
@@ -104,62 +107,107 @@ class Restoring:
         self._source, self._cases, self._label, self._device = source, list(cases), label, device
         self._batch_size, self._workers = batch_size, workers
         self._skip_unreadable, self._progress = skip_unreadable, progress
-        self._values = {case: np.full((len(source), 2), np.nan) for case in cases}
-        self._seconds = dict.fromkeys(self._values, 0.0)
-        self._read = np.zeros(len(source), bool)
+        self._kept: list[Batch] | None = None
         self._sizes: set[tuple[int, int]] = set()
-        self._loaded: dict[str, Apply] = {}
+        self._loaded: dict[str, Callable[[Tensor, Tensor], Tensor]] = {}
+        self._failed: set[str] = set()
         self.failures: list[str] = []
         self.summary = ""
 
-    def run(self) -> dict[Case, Measured]:
-        """The cases that did not fail.
+    def run(self) -> Iterator[tuple[Case, Measured]]:
+        """The cases that did not fail, those of a corruption as soon as they are done.
 
         Raises
         ------
         UserError
-            If a tile cannot be read, is too small, or is of a size that a front-end cannot take.
+            If a tile cannot be read, is too small, or is of a size that a front-end cannot take: before the first case
+            is there.
         """
         import torch
 
-        began = time.perf_counter()
+        began, restored = time.perf_counter(), 0
         self._load(torch.device(self._device))
-        total = len(self._source) * len(self._cases)
-        with (
-            tqdm(
-                total=total,
-                desc=self._label,
-                unit=" tiles",
-                dynamic_ncols=True,
-                disable=not self._progress,
-                leave=False,
-            ) as bar,
-            closing(read_batches([self._source], self._batch_size, workers=self._workers)) as batches,
-            torch.inference_mode(),
-        ):
-            for batch in batches:
-                if not self._cases:
-                    break
-                self._check(batch)
-                if len(batch):
-                    self._measure(batch, bar)
-        rows = np.flatnonzero(self._read)
-        if self._cases and not len(rows):
-            raise UserError(f"No tile of the task {self._label} could be read.")
+        with tqdm(
+            total=len(self._source) * len(self._cases),
+            desc=self._label,
+            unit=" tiles",
+            dynamic_ncols=True,
+            disable=not self._progress,
+            leave=False,
+        ) as bar:
+            for _, cases in groupby(self._cases, key=lambda case: case.corrupted_by):
+                found = self._of_corruption([case for case in cases if self._works(case)], bar)
+                restored += sum(len(measured.rows) for measured in found.values())
+                yield from found.items()
         seconds = time.perf_counter() - began
-        restored = len(rows) * len(self._cases)
         self.summary = f"{restored} tiles measured in {seconds:.0f} s, {restored / seconds:.1f} a second"
-        return {case: self._found(case, rows) for case in self._cases}
 
     def _load(self, device: torch.device) -> None:
         for name, front_end in self._front_ends().items():
             try:
                 self._loaded[name] = front_end.load(device)
-            except Exception as error:
+            except Exception as error:  # so that the others run
                 self._drop(name, error)
 
     def _front_ends(self) -> dict[str, FrontEnd]:
         return {front_end.name: front_end for case in self._cases for front_end in case.front_ends}
+
+    def _works(self, case: Case) -> bool:
+        return self._failed.isdisjoint(front_end.name for front_end in case.front_ends)
+
+    def _of_corruption(self, cases: Sequence[Case], bar: tqdm[Any]) -> dict[Case, Measured]:
+        """All cases of one corruption that do not fail."""
+        import torch
+
+        rows: list[np.ndarray] = []
+        values: dict[Case, list[np.ndarray]] = {case: [] for case in cases}
+        seconds = dict.fromkeys(cases, 0.0)
+        with closing(self._batches()) as batches, torch.inference_mode():
+            for batch in batches if cases else ():
+                self._check(batch)
+                if not len(batch):
+                    continue
+                rows.append(batch.rows)
+                tiles = batch.tiles.to(self._device)
+                seeds = torch.from_numpy(seeds_of([self._source.ids[row] for row in batch.rows])).to(self._device)
+                clean, corrupted = Clean(tiles), self._applied(cases[0].corruption, tiles, seeds)
+                for case in cases if corrupted is not None else ():
+                    began = time.perf_counter()
+                    restored = self._applied(case.restorer, corrupted, seeds)
+                    if restored is None:
+                        continue
+                    if restored.is_cuda:
+                        torch.cuda.synchronize(restored.device)
+                    seconds[case] += time.perf_counter() - began
+                    values[case].append(np.stack([clean.psnr(restored), clean.ssim(restored)], axis=1))
+                    bar.update(len(batch))
+        if cases and not rows:
+            raise UserError(f"No tile of the task {self._label} could be read.")
+        order = np.argsort(np.concatenate(rows)) if rows else np.empty(0, np.int64)
+        return {
+            case: Measured(
+                np.concatenate(rows)[order],
+                np.concatenate(values[case])[order],
+                len(order) / seconds[case] if case.restorer and seconds[case] else None,
+            )
+            for case in cases
+            if self._works(case)
+        }
+
+    def _batches(self) -> Generator[Batch, None, None]:
+        """The decoded tiles, kept the first time if they are few enough."""
+        if self._kept is not None:
+            yield from self._kept
+            return
+        kept: list[Batch] = []
+        size = 0
+        with closing(read_batches([self._source], self._batch_size, workers=self._workers)) as batches:
+            for batch in batches:
+                size += batch.tiles.nbytes
+                kept = [*kept, batch] if size <= MOST_KEPT else []
+                yield batch
+        if size <= MOST_KEPT:
+            self._kept = kept
 
     def _check(self, batch: Batch) -> None:
         """What cannot be read or is of a size that cannot be measured ends the pass."""
@@ -171,41 +219,11 @@ class Restoring:
                 front_end.check(*size)
             self._sizes.add(size)
 
-    def _measure(self, batch: Batch, bar: tqdm[None]) -> None:
-        import torch
-
-        tiles = batch.tiles.to(self._device)
-        seeds = torch.from_numpy(seeds_of([self._source.ids[row] for row in batch.rows])).to(self._device)
-        clean = Clean(tiles)
-        for _, own in groupby(list(self._cases), key=lambda case: case.corrupted_by):
-            cases = list(own)
-            corrupted = self._applied(cases[0].corruption, tiles, seeds)
-            if corrupted is None:
-                continue
-            for case in cases:
-                self._restore(case, corrupted, seeds, clean, batch.rows)
-                bar.update(len(batch))
-        self._read[batch.rows] = True
-
-    def _restore(
-        self, case: Case, corrupted: Images, seeds: Seeds, clean: Clean, rows: Int[np.ndarray, " tile"]
-    ) -> None:
-        began = time.perf_counter()
-        restored = self._applied(case.restorer, corrupted, seeds)
-        if restored is None:
-            return
-        if restored.is_cuda:
-            import torch
-
-            torch.cuda.synchronize(restored.device)
-        self._seconds[case] += time.perf_counter() - began
-        self._values[case][rows] = np.stack([clean.psnr(restored), clean.ssim(restored)], axis=1)
-
-    def _applied(self, front_end: FrontEnd | None, tiles: Images, seeds: Seeds) -> Images | None:
+    def _applied(self, front_end: FrontEnd | None, tiles: Tensor | None, seeds: Tensor) -> Tensor | None:
         """The tiles behind a front-end; None where it failed, now or before."""
-        if front_end is None:
+        if front_end is None or tiles is None:
             return tiles
-        if front_end.name not in self._loaded:
+        if front_end.name in self._failed:
             return None
         try:
             return self._loaded[front_end.name](tiles, seeds)
@@ -216,9 +234,4 @@ class Restoring:
     def _drop(self, name: str, error: Exception) -> None:
         """Leave out the cases of a front-end that failed."""
         self.failures.append(sentence_of(error, name))
-        self._loaded.pop(name, None)
-        self._cases = [case for case in self._cases if name not in (case.corrupted_by, case.restored_by)]
-
-    def _found(self, case: Case, rows: Int[np.ndarray, " tile"]) -> Measured:
-        rate = len(rows) / self._seconds[case] if case.restorer and self._seconds[case] else None
-        return Measured(rows, self._values[case][rows], rate)
+        self._failed.add(name)

@@ -9,6 +9,7 @@ from bench.rows import RunKey
 from bench.runs.context import RunContext
 from bench.runs.fit import sentence_of
 from bench.runs.restoration import plan_restoration
+from bench.runs.robustness import plan_robustness
 from bench.tasks import TaskConfig
 
 
@@ -33,7 +34,10 @@ class TrackPlan(Protocol):
         """Make the rows that are not up to date; returns a sentence for each failure."""
 
 
-TRACKS: Mapping[str, Callable[[RunContext, TaskConfig], TrackPlan]] = {"restoration": plan_restoration}
+TRACKS: Mapping[str, Callable[[RunContext, TaskConfig], TrackPlan]] = {
+    "restoration": plan_restoration,
+    "robustness": plan_robustness,
+}
 """From the name of a track to what plans it. A planner raises UserError where nothing of the task can be run."""
 
 

@@ -11,10 +11,21 @@ import importlib
 import pkgutil
 
 from bench.targets.base import TargetType, TaskSettings
-from bench.targets.measurements import UNTOUCHED, Measurements
+from bench.targets.measurements import RESTORATION, ROBUSTNESS, UNTOUCHED, Measurements
 from registry.errors import UserError, near_match
 
-__all__ = ["UNTOUCHED", "Measurements", "TargetType", "TaskSettings", "get", "names", "register", "unregister"]
+__all__ = [
+    "RESTORATION",
+    "ROBUSTNESS",
+    "UNTOUCHED",
+    "Measurements",
+    "TargetType",
+    "TaskSettings",
+    "get",
+    "names",
+    "register",
+    "unregister",
+]
 
 _registered: dict[str, TargetType] = {}
 

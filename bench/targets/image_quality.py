@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bench.metrics import MEASURED
-from bench.targets.measurements import Measurements
+from bench.targets.measurements import RESTORATION, Measurements
 
 
 class ImageQuality(Measurements):
@@ -12,7 +12,8 @@ class ImageQuality(Measurements):
     name = "image_quality"
     question = "how near a restored tile is to the clean one (measured, not predicted)"
     metrics = MEASURED["image_quality"]
-    track = "restoration"
+    track = RESTORATION
+    measured = ("psnr", "ssim")
 
     def compares_itself(self, frontend: str, other: str) -> bool:
         """Never: two corruptions are two questions."""

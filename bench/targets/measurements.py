@@ -12,6 +12,7 @@ from bench.targets.base import Labels, TargetType, TaskSettings
 if TYPE_CHECKING:
     import pandas as pd
 
+RESTORATION, ROBUSTNESS = "restoration", "robustness"  # the tracks of tasks
 UNTOUCHED = "none"
 """The model of the rows of degraded tiles that nothing restores."""
 
@@ -23,14 +24,17 @@ class Measurements(TargetType):
     ----------
     track : str
         The task that measures it, for messages.
+    measured : tuple of str
+        The columns of the scores.
     """
 
     columns = ()
     usual_head = ""
     track: str
+    measured: tuple[str, ...]
 
     def class_names(self, frame: pd.DataFrame, task: TaskSettings) -> tuple[str, ...]:
-        return tuple(self.metrics.metrics)
+        return self.measured
 
     def labels(self, frame: pd.DataFrame, task: TaskSettings) -> Labels:
         """None: float64 [N, 0]."""

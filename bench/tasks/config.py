@@ -140,7 +140,7 @@ class TaskConfig:
         Two lets heads choose on inner folds and lets a bootstrap by group vary the class.
     split : Split
     track : Track or None
-        What is measured behind corruptions and restorers; None for a task of predictions alone.
+        What is measured behind corruptions and restorers; None, once the task is `configured`, for predictions alone.
     citation, licence, url : str
         Who made it, what may be done with it, where it is to be had.
     cohorts : list of str
@@ -174,7 +174,7 @@ class TaskConfig:
     rare: Rare = Rare.error
     min_groups: int = 2
     split: Split = field(default_factory=Split)
-    track: Track | None = None
+    track: Track | None = field(default_factory=Track)
     # where it comes from
     citation: str = ""
     licence: str = ""

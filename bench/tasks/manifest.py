@@ -18,6 +18,9 @@ from bench.tasks.patients import by_patient
 from bench.tasks.readers import Table
 from bench.tasks.split_labels import SplitLabels, label_split
 
+ACQUISITION = ("centre", "staining", "region")
+"""Columns that may be left away: who scanned a sample, its staining, and which region of tissue it shows."""
+
 
 @dataclass(frozen=True)
 class Manifest:
@@ -65,6 +68,11 @@ class Manifest:
         if self.task.unit is SampleLevel.patient:
             record += self.slides[["sample", "id"]].sort_values(["sample", "id"]).to_numpy(str).tolist()
         return digest(record)[:8]
+
+    @property
+    def acquisition(self) -> list[str]:
+        """Of the columns that say where and how a sample was made, those that the data have."""
+        return [name for name in ACQUISITION if name in self.frame]
 
     @property
     def target(self) -> TargetType:
@@ -128,7 +136,7 @@ def _slides_of(frame: pd.DataFrame, slides: pd.DataFrame, task: TaskConfig) -> p
 def completed(frame: pd.DataFrame, task: TaskConfig, origin: str) -> pd.DataFrame:
     """The columns that may be left away, and text without blanks around it."""
     frame = frame.copy()
-    for column in ("id", "path", *task.targets, "group", "split", "fold"):
+    for column in ("id", "path", *task.targets, "group", "split", "fold", *ACQUISITION):
         if column in frame:
             frame[column] = frame[column].astype(str).str.strip()
     if "index" not in frame:

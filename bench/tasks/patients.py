@@ -40,4 +40,7 @@ def by_patient(slides: pd.DataFrame, task: TaskConfig, origin: str) -> pd.DataFr
             )
     patients = slides.drop_duplicates("group").copy()
     patients["id"] = patients["group"]
+    if "centre" in slides:  # a patient of several centres is of none
+        several_centres = slides.groupby("group")["centre"].nunique() > 1
+        patients.loc[patients["group"].map(several_centres), "centre"] = ""
     return patients

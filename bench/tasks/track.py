@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 from jaxtyping import Int, Shaped
 
+from bench.targets import RESTORATION, ROBUSTNESS
 from registry.errors import UserError, near_match
 
 if TYPE_CHECKING:
     from bench.tasks.config import TaskConfig
 
-RESTORATION, ROBUSTNESS = "restoration", "robustness"
 TRACKS = (RESTORATION, ROBUSTNESS)
 SEVERITIES = range(1, 6)
 NOTHING = "none"  # a restorer that leaves tiles as they are, which every track measures
@@ -53,14 +53,14 @@ def needs_labels(task: TaskConfig) -> bool:
 
 
 def check_track(task: TaskConfig) -> None:
-    """Complete and check the track of a task, if it has one.
+    """Complete and check the track of a task; it is None afterwards where nothing of it is set.
 
     Raises
     ------
     UserError
         If a name is unknown, a severity is out of range, or the samples are no tiles.
     """
-    track = task.track
+    track = task.track = None if task.track == Track() else task.track
     if track is None:
         return
     from bench import frontends

@@ -9,7 +9,8 @@ from corruption_tiles import CPU, EVERY, corrupted, made_tiles, psnr, real_tiles
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bench.frontends.corruptions import KINDS, corruption
+from bench.frontends.corruptions import KINDS, LEVELS, corruption
+from bench.frontends.corruptions.operators import OPERATORS
 from registry.errors import UserError
 
 SEEDED = {"motion", "bubbles", "marking", "gaussian_noise", "shot_noise", "stain", "lpfm_chain"}
@@ -46,6 +47,17 @@ def test_a_tile_alone_in_a_batch_and_in_another_order_gives_the_same_bytes(name)
     for i in (0, 17, 63):
         assert torch.equal(corrupted(name, tiles[i : i + 1], own[i : i + 1])[0], together[i])
     assert torch.equal(corrupted(name, tiles[5:24], own[5:24]), together[5:24])
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_batch_in_one_operation_as_on_a_gpu_gives_the_bytes_of_single_tiles(kind):
+    tiles, own = made_tiles(21, 96, 96), seeds(21)
+    apply = OPERATORS[kind](LEVELS[kind].at(3, 96), CPU)
+
+    together = apply(tiles, own)
+
+    assert torch.equal(together, torch.cat([apply(tiles[i : i + 1], own[i : i + 1]) for i in range(21)]))
+    assert torch.equal(together, corrupted(f"{kind}_3", tiles, own))
 
 
 @pytest.mark.parametrize("name", THIRD)
@@ -124,3 +136,11 @@ def digest(tiles):
 def test_bytes_of_a_known_tile(kind):
     """On every machine, and in every process; a change of these needs a new version in the table of levels."""
     assert digest(corrupted(f"{kind}_3", made_tiles(1, 96, 96))) == GOLDEN[kind]
+
+
+@pytest.mark.parametrize("kind", ["defocus", "motion"])
+def test_the_shorter_side_chooses_the_levels(kind):
+    for height, width, side in ((96, 224, 96), (224, 96, 96), (224, 300, 224)):
+        tiles, own = made_tiles(1, height, width), seeds(1)
+
+        assert torch.equal(corrupted(f"{kind}_3", tiles), OPERATORS[kind](LEVELS[kind].at(3, side), CPU)(tiles, own))

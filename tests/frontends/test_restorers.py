@@ -14,8 +14,8 @@ from bench.frontends.restorers import NAMES, restore, restorer
 from bench.frontends.restorers.base import Restorer, in_batches_of
 from registry.errors import UserError
 
-FAST_SIREN = {"hidden": 16, "layers": 1, "steps": 12, "learning_rate": 1e-3}
-OWN = ["bicubic", "unsharp", "median", "median5", "nlm", "wiener", "macenko", "reinhard", "siren"]
+FAST_SIREN = {"hidden": 16, "layers": 1, "steps": 6, "learning_rate": 1e-3}
+OWN = ["bicubic", "unsharp", "median", "median5", "nlm", "wiener", "wiener2", "macenko", "reinhard", "siren"]
 
 
 def made(name):

@@ -56,28 +56,26 @@ def test_activations_keep_their_spread_through_the_layers():
 
 
 @pytest.mark.slow
-def test_a_real_tile_is_fitted_above_30_db(shared):
-    tile = real_tiles(shared, ("TUM",), side=64)
+@pytest.mark.parametrize("kind", ["TUM", "STR", "LYM"])
+def test_a_real_tile_is_fitted_above_30_db_in_60_steps(shared, kind):
+    """They were above it after 29, 35 and 51 steps of the published setting, which is the default."""
+    tile = real_tiles(shared, (kind,), side=64)
 
-    found = fitted(tile, [11], SirenSettings(steps=STEPS_FOR_30_DB, held_out=0.0))
+    found = apply(restorer("siren", {"steps": 60}), tile)
 
     assert psnr(found, tile) > 30
 
 
-STEPS_FOR_30_DB = 500
-
-
 @pytest.mark.slow
 def test_noise_is_left_out_by_stopping_early(shared):
-    clean = real_tiles(shared, ("LYM",), side=48)
-    noise = np.random.default_rng(0).normal(0, 50, clean.shape)
+    clean = real_tiles(shared, ("STR",), side=48)
+    noise = np.random.default_rng(0).normal(0, 25, clean.shape)
     degraded = torch.from_numpy((clean.numpy() + noise).round().clip(0, 255).astype(np.uint8))
-    settings = {"hidden": 128, "layers": 2, "steps": 1500, "learning_rate": 5e-4}
 
-    stopped = apply(restorer("siren", settings), degraded)
-    to_the_end = apply(restorer("siren", {**settings, "held_out": 0.0}), degraded)
+    stopped = apply(restorer("siren"), degraded)
+    to_the_end = apply(restorer("siren", {"held_out": 0.0}), degraded)
 
-    assert psnr(stopped, clean) > psnr(degraded, clean) + 3
+    assert psnr(stopped, clean) > psnr(degraded, clean) + 4
     assert psnr(stopped, clean) > psnr(to_the_end, clean) + 3
     assert psnr(to_the_end, degraded) > psnr(stopped, degraded), "the later fit is nearer to the noise"
 

@@ -64,7 +64,17 @@ def test_reinhard_gives_tissue_the_mean_and_deviation_of_the_reference(tiles):
 
         np.testing.assert_allclose(colours.mean(axis=1), MEAN, atol=0.06)  # what is above 255 is clipped
         np.testing.assert_allclose(colours.std(axis=1), DEVIATION, atol=0.06)
-        assert torch.equal(own.flatten(1)[:, ~tissue], tile.flatten(1)[:, ~tissue])
+
+
+def test_reinhard_leaves_glass_as_it_is_and_makes_no_step_at_its_edge(tiles):
+    """A ramp of a pink from glass to tissue stays without a jump."""
+    ramp = torch.from_numpy(np.linspace([240, 240, 240], [150, 60, 140], 200).T[:, None].astype(np.uint8))
+    tile = torch.cat([tiles[0, :, :24, :200], ramp], dim=1)
+
+    found = apply(restorer("reinhard"), tile[None])[0, :, -1].int()
+
+    assert torch.equal(found[:, 0], tile[:, -1, 0].int())
+    assert (found.diff(dim=1).abs().max() <= 4) & (found != tile[:, -1].int()).any()
 
 
 def without_tissue():

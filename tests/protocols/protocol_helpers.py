@@ -31,7 +31,8 @@ def cohort(
     features = (means[labels] * spread + rng.normal(size=(n, dim)) * spread * 2 + 3).astype(np.float32)
     ids = np.array([f"{prefix}{seed}-{i:05d}" for i in range(n)])
     groups = np.array([f"{prefix}{seed}-g{i // per_group:04d}" for i in range(n)])
-    return Samples(ids, groups, features, labels.astype(np.int64))
+    centre = np.array(["x", "y", "z"])[np.arange(n) % 3]
+    return Samples(ids, groups, features, labels.astype(np.int64), acquisition={"centre": centre, "region": groups})
 
 
 def logistic_oracle(

@@ -38,6 +38,14 @@ CASES: dict[str, dict[str, Case]] = {
     "knn": {"k": ({}, [7]), "metric": ({}, "l2")},
     "prototype": {},
     "retrieval": {"k": ({}, [7]), "metric": ({}, "l2")},
+    "centre_robustness": {
+        "k": ({"repeats": 0}, 3),
+        "m": ({"repeats": 0}, 2),
+        "centres": ({"repeats": 0}, ["x", "z"]),
+        "repeats": ({"repeats": 1}, 2),
+        "train_samples": ({"repeats": 1}, 15),
+    },
+    "consistency": {"k": ({}, 3)},
     "simpleshot": {"shots": ({"episodes": 20}, [3]), "episodes": ({"shots": [1]}, 30)},
     "label_efficiency": {"percent": ({}, [30.0]), "repeats": ({"percent": [10.0]}, 5), "c": ({}, 0.01)},
     "ridge": {

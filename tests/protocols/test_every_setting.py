@@ -177,12 +177,13 @@ def test_the_pooled_head_pools_every_side_alike(pool: str) -> None:
     assert own.info == expected.info
 
 
-DRAWS_NOTHING = ("ridge_hest", "retrieval")
+DRAWS_NOTHING = ("ridge_hest", "retrieval", "consistency")
 TEMPERATURE_ALONE = ("linear_uni", "prototype")  # their folds give the temperature and nothing else
 BY_SEED: dict[str, dict[str, Any]] = {
     "linear": {"n_strengths": 5},
     "linear_sgd": {"steps": 20},
     "simpleshot": {"episodes": 20},
+    "centre_robustness": {"repeats": 1, "k": 5},
     "label_efficiency": {"percent": [20.0]},
     "pooled": {"head": "simpleshot", "settings": {"episodes": 5, "shots": [1]}},
     "abmil": SMALL,
@@ -222,6 +223,8 @@ WHERE_MEMORY_IS_BOUND: dict[str, tuple[str, str]] = {
     "knn": ("knn", "nearest"),
     "retrieval": ("retrieval", "nearest"),
     "simpleshot": ("simpleshot", "episodes"),
+    "centre_robustness": ("centre_robustness", "nearest"),
+    "consistency": ("consistency", "nearest"),
 }
 
 

@@ -18,6 +18,8 @@ from registry.errors import UserError
 
 APPLIED: collections.Counter[str] = collections.Counter()
 """Tiles that each front-end was given."""
+STOPS: set[str] = set()
+"""Front-ends at which the run is stopped."""
 IDENTITIES: dict[str, str] = {}
 """What the tests change of a front-end's identity."""
 
@@ -44,6 +46,8 @@ class Stand:
         kind, _, severity = self.name.partition("_")
 
         def apply(tiles: torch.Tensor, seeds: torch.Tensor) -> torch.Tensor:
+            if self.name in STOPS:
+                raise KeyboardInterrupt
             APPLIED[self.name] += len(tiles)
             values = tiles.int()
             if kind == "darker":
@@ -81,6 +85,7 @@ def stands(monkeypatch: pytest.MonkeyPatch) -> collections.Counter[str]:
     monkeypatch.setattr(restorers, "restorer", _restorer, raising=False)
     APPLIED.clear()
     IDENTITIES.clear()
+    STOPS.clear()
     return APPLIED
 
 

@@ -80,3 +80,10 @@ def test_the_margin_reaches_the_tables_too():
         line for line in make("-n", "leaderboard", "RESULTS=r", "MARGIN=0.03").splitlines() if "report" in line
     )
     assert command.replace("'", "").split("-m bench report ")[1].split() == ["results=r", "margin=0.03"]
+
+
+def test_the_passport_takes_the_model_the_results_and_the_tiles():
+    said = make("-n", "passport", "MODEL=uni", "RESULTS=r", "DATA=/d", "CACHE=c", "ARGS=weights_dir=w")
+    command = " ".join(line.rstrip("\\") for line in said.splitlines() if "passport" in line or "data=" in line)
+    expected = "model=uni results=r data=/d cache=c weights_dir=w"
+    assert command.replace("'", "").split("-m bench passport ")[1].split() == expected.split()

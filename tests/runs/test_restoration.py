@@ -5,6 +5,7 @@ from __future__ import annotations
 import collections
 import csv
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -12,11 +13,13 @@ import pytest
 import torch
 from command_helpers import Done, bench, refused, row_files
 from PIL import Image
-from restoration_helpers import IDENTITIES, stands, write_tiles
+from restoration_helpers import IDENTITIES, STOPS, stands, write_tiles
 from skimage.metrics import peak_signal_noise_ratio
 
 import bench as api
 from bench.frontends import seeds_of
+from bench.runs import restoring
+from bench.tiles import read_batches
 
 __all__ = ["stands"]
 TRACK = (
@@ -37,8 +40,8 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def table(folder: Path, **where: str) -> list[dict[str, str]]:
-    with open(folder / "results" / "restoration.csv", newline="") as file:
+def table(folder: Path, results: str = "results", **where: str) -> list[dict[str, str]]:
+    with open(folder / results / "restoration.csv", newline="") as file:
         return [line for line in csv.DictReader(file) if all(line[name] == value for name, value in where.items())]
 
 
@@ -88,6 +91,42 @@ def test_a_second_run_computes_nothing_and_leaves_the_same_tables(
     assert "15 of 15 rows up to date" in second.stderr
     assert second.stdout == first.stdout
     assert {path.name: path.read_bytes() for path in (folder / "results").glob("*.csv")} == tables
+
+
+def test_a_run_that_was_stopped_loses_the_corruption_that_it_was_at(
+    folder: Path, stands: collections.Counter[str]
+) -> None:
+    STOPS.add("speckled_1")
+    stopped = restore(folder, "batch_size=7")
+    assert stopped.returncode == 2
+    assert {row["frontend"] for row in row_files(folder).values()} == {"", "darker_1", "darker_2"}
+    STOPS.clear()
+    stands.clear()
+    restore(folder, "batch_size=7")
+    assert stands == {"speckled_1": 24, "speckled_2": 24, "median": 48, "lighter": 48}
+    restore(folder, "results=other")
+    assert (folder / "results" / "restoration.csv").exists()
+    rate = {"tiles_per_s": ""}
+    assert [line | rate for line in table(folder)] == [line | rate for line in table(folder, "other")]
+
+
+def test_more_tiles_than_are_kept_are_decoded_again_for_each_corruption(
+    folder: Path, stands: collections.Counter[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read = []
+
+    def counting(*arguments: Any, **named: Any) -> Any:
+        read.append(arguments)
+        return read_batches(*arguments, **named)
+
+    monkeypatch.setattr(restoring, "read_batches", counting)
+    restore(folder, "batch_size=7")
+    assert len(read) == 1
+    monkeypatch.setattr(restoring, "MOST_KEPT", 3 * 7 * 32 * 32)
+    restore(folder, "batch_size=7", "results=other")
+    assert len(read) == 1 + len(CASES)
+    rate = {"tiles_per_s": ""}
+    assert [line | rate for line in table(folder)] == [line | rate for line in table(folder, "other")]
 
 
 def test_only_what_changed_is_computed_again(folder: Path, stands: collections.Counter[str]) -> None:
@@ -270,3 +309,35 @@ def test_devices_other_than_the_first_do_not_run_it(folder: Path, stands: collec
     assert done.returncode == 0, done.stderr
     assert not stands
     assert torch.is_inference_mode_enabled() is False
+
+
+def test_settings_and_checkpoints_of_its_restorers_are_those_of_the_run(
+    folder: Path, stands: collections.Counter[str]
+) -> None:
+    assert restore(folder, "frontends.lighter.by=3", "checkpoints.lighter=file").returncode == 0
+    refused(restore(folder, "frontends.idle.by=3"), "frontends.idle is set and frontend=none does not name idle")
+    refused(restore(folder, "checkpoints.idle=file"), "checkpoints.idle is set but neither")
+
+
+def test_a_front_end_of_encoders_has_no_part_in_it(folder: Path, stands: collections.Counter[str]) -> None:
+    refused(
+        restore(folder, "frontend=darker_1"), "frontend=darker_1 stands before an encoder", "has none: leave it out"
+    )
+
+
+def test_real_front_ends_and_a_track_of_any_task(folder: Path) -> None:
+    for label in ("a", "b"):
+        write_tiles(folder / "classes" / label, n=6)
+        (folder / "classes" / label / "manifest.csv").unlink()
+    track = (
+        "track.name=restoration",
+        "track.corruptions=[jpeg,gaussian_noise]",
+        "track.severities=[3]",
+        "track.restorers=[median]",
+    )
+    done = bench(folder, "task=tiles", "data=classes", *(f"tasks.tiles.{setting}" for setting in track))
+    assert done.returncode == 0, done.stderr
+    assert "2 cases of 2 corruptions" in done.stdout
+    psnr = {(line["restorer"], line["corruption"]): float(line["value"]) for line in table(folder, metric="psnr")}
+    assert psnr["none", ""] == 100.0
+    assert psnr["median", "gaussian_noise"] > psnr["none", "gaussian_noise"] + 2

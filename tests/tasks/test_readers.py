@@ -141,4 +141,4 @@ def test_the_task_s_own_data_go_before_the_run_s(read: Callable[..., Manifest], 
 
 def test_an_unknown_reader_lists_the_known(read: Callable[..., Manifest], data: Path):
     said = sentence(read, "tiles", data, "tasks.tiles.reader=parquet")
-    assert "folder, gdc, panda, pcam, slides, table, tiles" in said
+    assert "folder, gdc, panda, patho_rob, pcam, plism, slides, table, tiles" in said

@@ -8,11 +8,13 @@ from typing import Any
 
 import numpy as np
 import pytest
-from task_helpers import tile
+from task_helpers import composed, tile
 
 from bench import frontends, tasks
 from bench.tasks import TaskConfig, Track, draw_tiles, read_track_tiles
 from registry.errors import UserError
+
+FILTERS = frontends.classical_names()
 
 
 @pytest.fixture(autouse=True)
@@ -32,13 +34,14 @@ def test_empty_lists_are_completed() -> None:
     track = of(corruptions=["lpfm_chain", "jpeg", "jpeg"], severities=[5, 1, 1], restorers=["lpfm", "none"]).track
     assert track == Track("restoration", ["lpfm_chain", "jpeg"], [1, 5], ["none", "lpfm"], 0)
     assert tasks.configured({"name": "mine"}).track is None
+    assert tasks.configured({"name": "mine", "track": None}).track is None
 
 
 @pytest.mark.parametrize(
     ("track", "says"),
     [
         ({"name": "restoraton"}, "tasks.mine.track.name is restoraton and must be one of .* Is restoration meant?"),
-        ({"name": ""}, "tasks.mine.track.name is empty and must be one of restoration, robustness."),
+        ({"name": "", "tiles": 3}, "tasks.mine.track.name is empty and must be one of restoration, robustness."),
         ({"corruptions": ["jpg"]}, "track.corruptions names jpg, which there is not: .* Is jpeg meant?"),
         (
             {"corruptions": ["jpeg_3"]},
@@ -154,3 +157,11 @@ def test_a_task_of_predictions_needs_labels_as_before(tmp_path: Path) -> None:
     tile(tmp_path / "a.png")
     with pytest.raises(UserError, match="holds no tiles"):
         tasks.read(tasks.configured({"name": "mine", "reader": "tiles"}), tmp_path, tmp_path)
+
+
+def test_the_restoration_task_is_of_all_corruptions_and_filters(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.undo()
+    track = composed("restoration").track
+    assert track is not None
+    assert track.corruptions == list(frontends.corruption_kinds())
+    assert track.restorers == ["none", *FILTERS]

@@ -35,3 +35,6 @@ OPERATORS: Mapping[str, Callable[[Level, torch.device], Apply]] = {
     "stain": stain,
     "lpfm_chain": lpfm_chain,
 }
+
+WITH_THREADS = frozenset({"jpeg"})
+"""Those that share the tiles of a batch among threads of the processor."""

@@ -13,7 +13,7 @@ from registry.errors import UserError, near_match
 if TYPE_CHECKING:
     from bench.frontends.restorers.plain import restore
 
-__all__ = ["NAMES", "restore", "restorer"]
+__all__ = ["CLASSICAL", "NAMES", "restore", "restorer"]
 
 # The module of this package that makes a restorer, with a function `restorer(name, settings, weights)`. It is imported
 # when the restorer is wanted, so that a package which only one of them needs is not needed by the others.
@@ -24,13 +24,18 @@ _MODULES = {
     "median5": "classical",
     "nlm": "classical",
     "wiener": "classical",
+    "wiener2": "classical",
     "macenko": "stain",
     "reinhard": "stain",
     "siren": "siren",
     "lpfm": "registered",
+    "lpfm2": "diffusion",
+    "virtual_stain": "diffusion",
 }
 
 NAMES: tuple[str, ...] = tuple(_MODULES)
+CLASSICAL = tuple(name for name, module in _MODULES.items() if module == "classical")
+"""The filters: the best of them on a case is the baseline that other restorers are measured by."""
 
 
 def restorer(name: str, settings: Mapping[str, Any] | None = None, weights: WeightSources | None = None) -> FrontEnd:

@@ -46,9 +46,9 @@ class NonLocalMeansSettings:
 
 
 class NonLocalMeans(Restorer):
-    """Non-local means (Buades et al., CVPR 2005), as scikit-image's `denoise_nl_means` in its fast mode.
+    """Non-local means (Buades et al., CVPR 2005) with flat patches; each tile's noise sets the strength.
 
-    The noise that sets its strength is found in each tile.
+    scikit-image's fast mode has the same weights of patches that are one row and one column smaller.
     """
 
     settings: NonLocalMeansSettings

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 OMEGA = 30.0  # what every layer's input to the sine is multiplied by
 _ON_GPU = 8  # tiles that are fitted together
-_LOOK = 10  # steps between two looks at the pixels that are held out
+_LOOK = 5  # steps between two looks at the pixels that are held out
 
 Layer = tuple[Float[Tensor, "tile input output"], Float[Tensor, "tile 1 output"]]
 
@@ -56,10 +56,10 @@ class SirenSettings:
 
     hidden: int = setting(256, 1, 4096)
     layers: int = setting(3, 0, 16)
-    steps: int = setting(500, 1, 100_000)
+    steps: int = setting(200, 1, 100_000)
     learning_rate: float = setting(1e-4, 1e-8, 1.0)
     held_out: float = setting(0.05, 0.0, 0.5)
-    patience: int = setting(100, 1, 100_000)
+    patience: int = setting(30, 1, 100_000)
 
 
 class Siren(Restorer):

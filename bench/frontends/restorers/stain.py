@@ -111,7 +111,8 @@ class ReinhardSettings:
     Attributes
     ----------
     beta : float
-        Mean optical density below which a pixel is glass: left out of the statistics, and left as it is.
+        Mean optical density from which a pixel is tissue. The statistics are those of tissue, and what is lighter
+        changes the less the nearer it is to glass.
     tissue : float
         Share of a tile's pixels that must be tissue; a tile with less comes through as it is.
     """
@@ -123,7 +124,8 @@ class ReinhardSettings:
 class Reinhard(Restorer):
     """Reinhard et al., IEEE CG&A 2001: mean and deviation of the tissue's colours become those of the reference.
 
-    The glass is left out as HistomicsTK's `mask_out` does, because its share would decide what tissue looks like.
+    The glass is left out as by HistomicsTK's `mask_out`, because its share would decide what tissue looks like. Between
+    glass and tissue the change rises linearly with the density: with a step there, blurred tissue gets a light rim.
     """
 
     settings: ReinhardSettings
@@ -140,7 +142,8 @@ class Reinhard(Restorer):
 def reinhard(tile: Tile, beta: float, least: float) -> Tile:
     """One tile with the colours of the reference, or as it is where it has too little tissue or a single colour."""
     pixels = tile.flatten(1).double()
-    tissue = -torch.log((pixels + 1) / _LIGHT).mean(dim=0) >= beta
+    density = -torch.log((pixels + 1) / _LIGHT).mean(dim=0)
+    tissue = density >= beta
     if not _enough(tissue, least):
         return tile
     opponent = to_opponent(pixels)
@@ -150,7 +153,8 @@ def reinhard(tile: Tile, beta: float, least: float) -> Tile:
         return tile
     wanted = torch.tensor([_REINHARD_MEAN, _REINHARD_DEVIATION], dtype=pixels.dtype, device=pixels.device)[..., None]
     changed = from_opponent((opponent - mean) / deviation * wanted[1] + wanted[0])
-    return _levels(torch.where(tissue, changed, pixels), tile)
+    share = torch.where(tissue, 1, density.clamp(min=0) / max(beta, 1e-9))
+    return _levels(pixels + (changed.clamp(0, 255) - pixels) * share, tile)
 
 
 def to_opponent(pixels: Colours) -> Colours:
