@@ -98,9 +98,7 @@ def _drawn(
     panels = figure.subplots(len(matrices), 1, squeeze=False)[:, 0]
     for axes, (title, cells, digits) in zip(panels, matrices, strict=True):
         _matrix(figure, axes, title, cells, digits, restorers, columns)
-    entitle(
-        figure, f"{model}: what restorers give back, over severities; below 0 (orange) they harm, a dot: not known"
-    )
+    entitle(figure, f"{model}: what restorers give back, over severities; below 0 (orange) they harm, a dot: not known")
     return drawn(figure)
 
 
