@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from bench.report.conditions import AUGMENTED, BEST_CLASSICAL, CLASSICAL, Condition
-from bench.report.plots import DIVERGING, drawn, new_figure, styled
+from bench.report.plots import DIVERGING, drawn, entitle, new_figure, styled
 from bench.report.robustness import Robustness
 from bench.report.robustness_measures import mean_of, recovery
 from bench.targets import UNTOUCHED
@@ -98,10 +98,7 @@ def _drawn(
     panels = figure.subplots(len(matrices), 1, squeeze=False)[:, 0]
     for axes, (title, cells, digits) in zip(panels, matrices, strict=True):
         _matrix(figure, axes, title, cells, digits, restorers, columns)
-    figure.suptitle(
-        f"{model}: what restorers give back, over severities; below 0 (orange) they harm, a dot: not known",
-        fontsize=9.5,
-    )
+    entitle(figure, f"{model}: what restorers give back, over severities; below 0 (orange) they harm, a dot: not known")
     return drawn(figure)
 
 
