@@ -63,6 +63,8 @@ def test_usual_names_stay_readable_in_markdown(name):
     assert f"# {name}\n" in markdown(Page(name, []))
 
 
+CENTRE_METRICS = ("croma", "croma_ltm10", "apd_in", "apd_out", "centre_accuracy")
+SCANNER_METRICS = ("consistency", "cosine_all", "top10_scanner", "top10_staining")
 LADDER = {"": 0.9, "jpeg_1": 0.85, "jpeg_5": 0.7, "median": 0.88, "jpeg_1+median": 0.8, "jpeg_5+median": 0.75,
           "jpeg_1+wiener": 0.82, "jpeg_5+wiener": 0.7}  # fmt: skip
 ROWS = [
@@ -117,13 +119,26 @@ def test_centres_and_scanners_have_a_column_a_task_and_front_end():
     for frontend, index in (("", 0.7), ("median", 0.6)):
         row = head_row("uni", frontend, 0.9, protocol="centre_robustness", task="camelyon", cohort_hash="c1")
         row.metrics["robustness_index"] = of(index, index - 0.1, index + 0.1)
+        row.metrics.update({name: of(0.25) for name in CENTRE_METRICS})
+        row.info["chance_centre_accuracy"] = 0.2
         rows.append(row)
     text = markdown(page_of(encoder_of(rows, "uni")))
     table = text.split("## Centres\n")[1]
 
     assert "| measure | camelyon, centre_robustness | camelyon, centre_robustness, behind median |" in table
     assert "| 0.700 (0.600 to 0.800) | 0.600 (0.500 to 0.700) |" in table
+    assert table.split("\n#")[0].count("| 0.250 | 0.250 |") == 5
+    assert "A guess at the centre has 0.200." in table
     assert "## Scanners" not in text
+
+
+def test_scanners_have_a_table_of_their_own():
+    row = head_row("uni", "", 0.9, protocol="consistency", task="plism", cohort_hash="c1")
+    row.metrics.update({name: of(0.5) for name in SCANNER_METRICS})
+    table = markdown(page_of(encoder_of([*ROWS, row], "uni"))).split("## Scanners and staining\n")[1]
+
+    assert "| measure | plism, consistency |" in table
+    assert table.split("\n#")[0].count("| 0.500 |") == 4
 
 
 def test_pictures_lie_in_a_line_a_tile_with_a_remark_where_one_lacks():
