@@ -15,6 +15,8 @@ from PIL import Image
 
 from bench.frontends import chain_of, seeds_of
 from bench.passport import passport
+from bench.passport.reading import read_encoder
+from bench.passport.worst import worst_cases
 from bench.runs import drawing
 
 NOISE = "gaussian_noise_5"
@@ -195,3 +197,10 @@ def test_the_command_line_has_it_and_loads_no_torch_for_a_page_without_pictures(
     done = subprocess.run([sys.executable, "-c", code, *arguments], capture_output=True, text=True, check=True)
 
     assert done.stdout.splitlines()[-1] == "0 False"
+
+
+def test_several_heads_on_the_same_tiles_show_each_case_once(tmp_path):
+    write_rows(tmp_path, [*ROWS, *scores({"": 0.8, NOISE: 0.7}, protocol="knn")[1:]], COSINES)
+    cases = worst_cases(tmp_path, read_encoder(tmp_path, "uni"))
+
+    assert [(case.corrupted, case.tile) for case in cases] == [(NOISE, TILES[1]), (NOISE, TILES[2])]
