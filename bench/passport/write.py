@@ -47,10 +47,9 @@ def write_page(results: Path, model: str, page: Page) -> tuple[Path, Path]:
 def plots_of(results: Path, model: str, evidence: Evidence) -> list[Picture]:
     """The severity curves of a head, and what restorers give back to the encoder: those that the tables have drawn."""
     task = file_name(evidence.task)
-    names = {
-        f"severity-{task}-{file_name(evidence.of_head[0].protocol)}.svg": "severity curves",
-        f"recovery-{task}-{file_name(model)}.svg": "what restorers give back",
-    }
+    curves = [of[0].protocol for of in (evidence.of_head, evidence.of_features) if of]
+    names = {f"severity-{task}-{file_name(protocol)}.svg": f"severity curves, {protocol}" for protocol in curves}
+    names[f"recovery-{task}-{file_name(model)}.svg"] = "what restorers give back"
     paths = {results / "plots" / name: f"{evidence.task}: {words}" for name, words in names.items()}
     return [
         Picture(f"../plots/{path.name}", path.read_bytes(), alt, SVG) for path, alt in paths.items() if path.is_file()

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from bench import robustness
-from bench.metrics import Estimator, Interval, Replicates, replicate, score
+from bench.metrics import Estimator, Interval, replicate, score
 from bench.protocols.base import Predictions, Samples
 from bench.protocols.centres import CentredSamples, centred
 from bench.protocols.checks import check_classes
@@ -19,7 +19,7 @@ from bench.protocols.settings import FROM_ONE, POSITIVE, Range, check_settings, 
 from registry.errors import UserError
 
 NEEDS = ("centre",)
-RESAMPLES = 1000  # of the margins' intervals
+BLOCKS = 50  # an interval leaves out a hundredth of the groups at a time, which may be larger than the others
 FEW = 10  # training samples of a class, below which a row has a note
 SPLITS = 8  # at most so many steps of the correlation of class and centre, as PathoROB has on Camelyon
 
@@ -95,8 +95,8 @@ def fit_predict(train: Samples, val: Samples | None, test: Samples, config: Conf
     drops, of_drops = _drops(samples, config, seed)
     notes += of_drops.pop("notes")
     n_groups = int(samples.group.max()) + 1
-    found = replicate(estimators | drops, n_groups, len(samples.labels), n_boot=RESAMPLES, seed=0)
-    metrics = {name: asdict(_interval(of)) for name, of in found.items()}
+    found = replicate(estimators | drops, n_groups, len(samples.labels), n_boot=1, seed=0)
+    metrics = {name: asdict(of.interval()) for name, of in found.items()}
     accuracy = _centre_accuracy(samples, seed)
     if accuracy is None:
         notes.append("the centre cannot be predicted from other groups: a centre has one group only")
@@ -133,8 +133,9 @@ def _neighbours(
             f"k={config.k} of the centre_robustness head needs as many samples of other groups, and there are {most}: "
             "set a smaller k, or add groups."
         )
+    spare = int(np.bincount(groups).max()) + len(labels) // BLOCKS
     near = robustness.typed_neighbours(
-        samples.features[own], labels, centres, groups, k=wanted, m=config.m, memory_bytes=memory
+        samples.features[own], labels, centres, groups, k=wanted, m=config.m, spare=spare, memory_bytes=memory
     )
     if config.k:
         return near, config.k, {"k": config.k, "k_chosen_by": "settings"}
@@ -148,13 +149,15 @@ def _of_neighbours(
     own = samples.measured
     labels, centres, groups = samples.labels[own], samples.centre[own], samples.group[own]
     so, os = robustness.types_of(near.rows, labels, centres)
-    weights = robustness.margin_weights(near, labels, centres, k)
+    first = slice(k + near.so.shape[1] - near.m)  # with those to spare
+    weights = [of[:, first] for of in robustness.margin_weights(near, labels, centres, k)]
+    rows = near.rows[:, first]
     margins = robustness.margins(near)
     notes = []
     undefined = int(np.isnan(margins).sum())
     if undefined:
         notes.append(
-            f"{undefined} of {len(margins)} samples have fewer than {near.so.shape[1]} neighbours of each type, and no "
+            f"{undefined} of {len(margins)} samples have fewer than {near.m} neighbours of each type, and no "
             "part in CRoMa"
         )
     ks = sorted({k, *robustness.PUBLISHED_K.values()} & set(range(near.fewest + 1)))
@@ -166,10 +169,9 @@ def _of_neighbours(
         "notes": notes,
     }
     return {
-        "robustness_index": robustness.index_estimator(so[:, :k], os[:, :k], groups),
-        "mari": robustness.index_estimator(*weights, groups),
-        "croma": robustness.median_estimator(margins, groups),
-        "croma_ltm10": robustness.tail_estimator(margins, groups),
+        "robustness_index": robustness.index_estimator(rows, so[:, first], os[:, first], groups, k),
+        "mari": robustness.index_estimator(rows, weights[0], weights[1], groups, k),
+        **robustness.margin_estimators(near, groups),
     }, info
 
 
@@ -229,11 +231,3 @@ def _centre_accuracy(samples: CentredSamples, seed: int) -> Interval | None:
         return None
     scores = np.eye(len(samples.names))[predicted]
     return score(centres, scores, groups, metrics=["balanced_accuracy"])["balanced_accuracy"]
-
-
-def _interval(of: Replicates) -> Interval:
-    """The studentised interval, or where there is no jackknife the middle 95 % of the draws."""
-    if of.scale is not None or not len(of.draws) or np.isnan(of.draws).all():
-        return of.interval()
-    low, high = np.nanquantile(of.draws, [0.025, 0.975])
-    return Interval(of.value, float(low), float(high))

@@ -21,6 +21,8 @@ Rebuilds the tables in DIR (results) from its rows and predictions, and prints t
   leaderboard_paired.csv  the difference of every two models; margin=M is that of p_equivalent ({MARGIN})
   leaderboard_ranks.csv   ranks on each task
   leaderboard_suites.csv  mean ranks over the tasks of each head, two or more
+  robustness.csv          encoders by corruption, severity and restorer; robustness_summary.csv their means over cases
+  plots/                  severity curves, recovery matrices, robustness against accuracy
   critical_difference-PROTOCOL[-HEAD].svg  the diagram of these, for five tasks or more"""
 
 

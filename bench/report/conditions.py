@@ -19,6 +19,8 @@ from bench.report.results import AggregatedResult
 from bench.targets import UNTOUCHED
 
 AUGMENTED = "-augmented"
+OPERATING_POINT = "sensitivity_at_95_specificity"
+"""The metric of the threshold whose shift is told."""
 
 Group = tuple[str, str, str, str, str]
 """Task, cohort, model, protocol and head."""
@@ -102,9 +104,14 @@ class Condition:
 
     @property
     def threshold_shift(self) -> float | None:
-        """By how much the operating threshold moves, the mean over the runs; None where no run says."""
+        """By how much the threshold at 95 % specificity would have to move, the mean over the runs; None where unknown.
+
+        To have on these tiles the specificity that it has on clean ones. Several thresholds have the same specificity
+        on a few tiles, so that it need not be 0 on clean ones: tables tell the difference to it.
+        """
         found = [row.info.get("threshold_shift") for row in self.entry.successful]
-        shifts = [float(value) for value in found if isinstance(value, int | float)]
+        values = [one.get(OPERATING_POINT) if isinstance(one, dict) else one for one in found]
+        shifts = [float(value) for value in values if isinstance(value, int | float)]
         return statistics.fmean(shifts) if shifts else None
 
     def value(self, metric: str) -> float | None:

@@ -96,7 +96,7 @@ def restoration_lines(restorers: Restorers, name: str) -> Iterator[str]:
         kinds = sorted({parted(case)[0] for case in restorers.cases})
         yield (
             f"{name}  {' and '.join(metrics)} against the clean tiles, {tiles} tiles, {groups} groups, "
-            f"{len(restorers.cases)} cases of {len(kinds)} corruptions"
+            f"{_counted(len(restorers.cases), 'case')} of {_counted(len(kinds), 'corruption')}"
         )
         yield from (f"  {line}" for line in aligned(list(_means(restorers, kinds, metrics[0])), left=1))
         yield from (f"  {line}" for line in aligned(list(_wins(restorers, metrics)), left=1))
@@ -151,6 +151,10 @@ def _wins(restorers: Restorers, metrics: list[str]) -> Iterator[list[str]]:
             " / ".join(number(value, digits) or "-" for value, digits in clean),
             _rate(restorers, restorer),
         ]
+
+
+def _counted(n: int, noun: str) -> str:
+    return f"{n} {noun}{'s' * (n != 1)}"
 
 
 def _won(against: list[Against]) -> str:

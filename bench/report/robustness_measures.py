@@ -5,8 +5,9 @@ The conditions of a call are of one group (encoder and head) and one restorer. d
 
 from __future__ import annotations
 
+import math
 import statistics
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping
 
 from bench.report.conditions import Condition
 
@@ -56,16 +57,11 @@ def mean_over_cases(found: Iterable[Condition], metric: str) -> float | None:
 def recovery(restored: Iterable[Condition], corrupted: Iterable[Condition]) -> float | None:
     """Which share of what the features lost a restorer gives back, over all cases that both have.
 
-    1 - sum d(e(R(Dx)), e(x)) / sum d(e(Dx), e(x)) with d = 1 - cosine; below 0 it harms, 1 is all. The sums are over
-    cases, so that one with hardly any loss cannot outweigh the others; None where nothing was lost.
+    1 - D(e(R(Dx)), e(x)) / D(e(Dx), e(x)) with D the mean of 1 - cosine over corruptions of the means over severities.
+    Below 0 it harms, 1 is all. A case with hardly any loss cannot outweigh the others, as it could in a mean of ratios;
+    None where nothing was lost.
     """
-    before = {one.case: one.value("cosine") for one in corrupted if not one.clean}
-    pairs = [
-        (1 - after, 1 - cosine)
-        for one in restored
-        if (after := one.value("cosine")) is not None and (cosine := before.get(one.case)) is not None
-    ]
-    return _share(pairs, 0.0)
+    return _share(restored, corrupted, lambda one: _less(1.0, one.value("cosine")))
 
 
 def score_recovery(
@@ -73,16 +69,10 @@ def score_recovery(
 ) -> float | None:
     """Which share of the score that a head lost a restorer gives back, over all cases that both have.
 
-    1 - (E_restored - E_clean) / (E_corrupted - E_clean) with sums over cases for the errors E; below 0 it harms, 1 is
-    all. None where the head lost nothing, or the error on clean tiles is not known.
+    1 - (mCE behind the restorer - clean error) / (mCE without it - clean error). Below 0 it harms, 1 is all. None where
+    the head lost nothing, or the error on clean tiles is not known.
     """
-    before = {one.case: one.error for one in corrupted if not one.clean}
-    pairs = [
-        (after, error)
-        for one in restored
-        if (after := one.error) is not None and (error := before.get(one.case)) is not None
-    ]
-    return None if clean_error is None else _share(pairs, clean_error)
+    return None if clean_error is None else _share(restored, corrupted, lambda one: _less(one.error, clean_error))
 
 
 def same_cases(found: Iterable[Condition], others: Iterable[Condition]) -> list[Condition]:
@@ -102,6 +92,19 @@ def mean_of_all(values: Collection[float | None]) -> float | None:
     return None if any(value is None for value in values) else mean_of(values)
 
 
-def _share(pairs: Sequence[tuple[float, float]], least: float) -> float | None:
-    lost = sum(before - least for _, before in pairs)
-    return 1 - sum(after - least for after, _ in pairs) / lost if lost > 0 else None
+def _share(
+    restored: Iterable[Condition], corrupted: Iterable[Condition], lost: Callable[[Condition], float | None]
+) -> float | None:
+    before = {one.case: lost(one) for one in corrupted if not one.clean}
+    pairs: dict[str, list[tuple[float, float]]] = {}
+    for one in restored:
+        own, without = lost(one), before.get(one.case)
+        if own is not None and without is not None:
+            pairs.setdefault(one.corruption, []).append((own, without))
+    means = [[statistics.fmean(values) for values in zip(*of_kind, strict=True)] for of_kind in pairs.values()]
+    total = math.fsum(without for _, without in means)
+    return 1 - math.fsum(own for own, _ in means) / total if total > 0 else None
+
+
+def _less(value: float | None, other: float | None) -> float | None:
+    return None if value is None or other is None else value - other

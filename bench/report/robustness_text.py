@@ -18,7 +18,8 @@ USUAL_HEAD = "linear"
 MOST = 5
 """Encoders, restorers and failures that are named one by one."""
 LEGEND = (
-    "A case is a corruption at one severity. lost: score on clean tiles less the mean over cases.",
+    "A case is a corruption at one severity. clean: the score on clean tiles, behind the restorer too.",
+    "lost: the score on clean tiles that nothing restored, less the mean over cases.",
     "rCE: errors on corrupted tiles as a multiple of those on clean ones. ECE, cosine, top1: means over cases.",
     "recovery: the share of the distance between features that the restorer takes back; below 0 it harms.",
     "better, worse: cases changed by the restorer beyond chance (Holm, 5 %). *: baseline.",
@@ -93,7 +94,7 @@ def _gives_back(own: Sequence[Summary], augmented: dict[str, Summary]) -> Iterat
             continue
         gain, best = max(gains, key=lambda pair: pair[0].difference)
         none = next(one for one in of_model if one.restorer == UNTOUCHED)
-        some = "" if len(best.cases) == len(none.cases) else f" over its {len(best.cases)} cases"
+        some = "" if len(best.cases) == len(none.cases) else f" over {_cases(best)}"
         share = f", {best.recovery:.0%} of the loss" if best.recovery is not None and best.recovery > 0 else ""
         if gain.interval[0] > 0:
             yield f"{best.restorer} gives {model} most back: {_interval(gain, '+')}{share}{some}"
@@ -132,11 +133,11 @@ def _harms(own: Sequence[Summary]) -> Iterator[str]:
         kind, severity = worst[1]
         case = f"{kind}_{severity}" if kind else "clean tiles"
         clean = sum(one.changes[("", 0)].harms for one in own if ("", 0) in one.changes)
-        on_clean = f", and clean tiles of {clean} of {len(own)} encoders" if clean else ""
-        yield (
-            f"{name} harms {sum(one.harmed for one in own)} of {cases} cases{on_clean}; most "
-            f"{case} of {worst[0].a.key.model}, {number(worst[0].difference.difference, DIGITS, '+')}"
-        )
+        harmed = sum(one.harmed for one in own)
+        parts = [f"{harmed} of {cases} cases"] if harmed else []
+        parts += [f"clean tiles of {clean} of {len(own)} encoders"] if clean else []
+        change = number(worst[0].difference.difference, DIGITS, "+")
+        yield f"{name} harms {' and '.join(parts)}; most {case} of {worst[0].a.key.model}, {change}"
     if len(order) > MOST:
         yield f"so do {', '.join(order[MOST:])}"
     if found and not order:
@@ -155,7 +156,7 @@ def _cells(robustness: Robustness, own: Sequence[Summary], augmented: dict[str, 
         for one in of_model:
             if one.restorer in CLASSICAL or (baseline and one.restorer != UNTOUCHED):
                 continue
-            few = f" ({len(one.cases)} cases)" if len(one.cases) < len(of_model[0].cases) else ""
+            few = f" ({_cases(one)})" if len(one.cases) < len(of_model[0].cases) else ""
             label = f"{model}{'*' if baseline else ''}" if one.restorer == UNTOUCHED else f"  {one.restorer}{few}"
             yield [label, *_head_cells(one), *_feature_cells(of_features.get((model, one.restorer))), *_counts(one)]
         if model in augmented and not baseline:
@@ -178,6 +179,10 @@ def _feature_cells(one: Summary | None) -> list[str]:
     if one is None:
         return ["-"] * 3
     return [*(_number(mean_over_cases(one.cases, name)) for name in ("cosine", "top1")), _number(one.recovery, 2, "+")]
+
+
+def _cases(one: Summary) -> str:
+    return f"{len(one.cases)} case" + "s" * (len(one.cases) > 1)
 
 
 def _counts(one: Summary) -> list[str]:

@@ -13,6 +13,9 @@ from bench.report.leaderboard_data import LeaderboardData
 from bench.report.rank_suites import SuiteRanks, suite_ranks
 from bench.report.rank_tables import RANKS, SUITES, rank_records, suite_diagram, suite_records
 from bench.report.restoration_tables import RESTORATION, restoration_records
+from bench.report.results import task_names
+from bench.report.robustness import robustness_of
+from bench.report.robustness_plots import PLOTS, robustness_plots
 from bench.report.robustness_tables import (
     ROBUSTNESS,
     SUMMARY,
@@ -97,7 +100,20 @@ def write_tables(results: Path, data: LeaderboardData, margin: float = MARGIN) -
     for path, columns, records in tables.values():
         _write(path, _csv(columns, records))
     written = {what: path for what, (path, _, _) in tables.items()}
-    return written | _write_diagrams(results, suites)
+    return written | _write_diagrams(results, suites) | _write_plots(results, data)
+
+
+def _write_plots(results: Path, data: LeaderboardData) -> dict[str, Path]:
+    """The plots of robustness tasks; those that an earlier report drew of results that are gone are removed."""
+    folder, names = results / "plots", task_names(data.entries)
+    paths: set[Path] = set()
+    for robustness in robustness_of(data):
+        for name, forms in robustness_plots(robustness, names[robustness.block]):
+            for ending, content in forms.items():
+                _write(folder / f"{name}.{ending}", content)
+                paths.add(folder / f"{name}.{ending}")
+    _remove({path for start in PLOTS for path in folder.glob(f"{start}-*.*")} - paths)
+    return {"plots of robustness": folder} if paths else {}
 
 
 def _write_diagrams(results: Path, suites: Sequence[SuiteRanks]) -> dict[str, Path]:
@@ -130,10 +146,10 @@ def _csv(columns: Sequence[str], records: Iterable[Record]) -> str:
     return text.getvalue()
 
 
-def _write(path: Path, text: str) -> None:
+def _write(path: Path, content: str | bytes) -> None:
     try:
         with atomic_write(path) as temporary:
-            temporary.write_text(text, encoding="utf-8", newline="\n")
+            temporary.write_bytes(content.encode() if isinstance(content, str) else content)
     except OSError as error:
         raise unwritable(path, error, "results=DIR") from error
 

@@ -12,7 +12,7 @@ from bench.robustness.centre_predictability import centre_predictions
 from bench.robustness.consistency import KINDS as PAIR_KINDS
 from bench.robustness.consistency import PairedViews, consistency_estimators, paired_views
 from bench.robustness.correlated_splits import CorrelatedSplits, correlated_splits, cramers_v, in_domain_centres
-from bench.robustness.croma import lower_tail_mean, margins, median, median_estimator, tail_estimator
+from bench.robustness.croma import lower_tail_mean, margin_estimators, margins, median
 from bench.robustness.robustness_index import (
     PUBLISHED_K,
     candidate_ks,
@@ -43,14 +43,13 @@ __all__ = [
     "in_domain_centres",
     "index_estimator",
     "lower_tail_mean",
+    "margin_estimators",
     "margin_weights",
     "margins",
     "median",
-    "median_estimator",
     "paired_views",
     "robustness_index",
     "summary",
-    "tail_estimator",
     "trials",
     "typed_neighbours",
     "types_of",

@@ -14,8 +14,8 @@ from collections.abc import Callable
 import numpy as np
 from jaxtyping import Float, Int, Shaped
 
-from bench.metrics import Estimator
-from bench.robustness.typed_neighbours import TypedNeighbours
+from bench.metrics import Estimator, Scale
+from bench.robustness.typed_neighbours import TypedNeighbours, drawn_first
 
 TAIL = 0.1
 """Share of the samples that the tail starts from."""
@@ -25,8 +25,12 @@ Draws = Shaped[np.ndarray, "group resample"]
 
 def margins(near: TypedNeighbours) -> Float[np.ndarray, " sample"]:
     """The margin of each sample; NaN where there are fewer than m of a type, or all of them are at distance 0."""
-    so, os = near.so.mean(axis=1), near.os.mean(axis=1)
-    whole = np.isfinite(so) & np.isfinite(os) & (so + os > 0)
+    return _margins(near.so[:, : near.m].mean(axis=1), near.os[:, : near.m].mean(axis=1))
+
+
+def _margins(so: Float[np.ndarray, " sample"], os: Float[np.ndarray, " sample"]) -> Float[np.ndarray, " sample"]:
+    whole = np.isfinite(so) & np.isfinite(os)
+    whole[whole] = so[whole] + os[whole] > 0
     found = np.full(len(so), np.nan)
     found[whole] = (os[whole] - so[whole]) / (os[whole] + so[whole])
     return found
@@ -44,54 +48,64 @@ def lower_tail_mean(values: Float[np.ndarray, " sample"], share: float = TAIL) -
     return float(defined[defined <= np.quantile(defined, share)].mean()) if len(defined) else float("nan")
 
 
-def median_estimator(values: Float[np.ndarray, " sample"], groups: Int[np.ndarray, " sample"]) -> Estimator:
-    """The median of the defined margins for `bench.metrics.replicate`, which draws groups of samples.
+def margin_estimators(near: TypedNeighbours, groups: Int[np.ndarray, " sample"]) -> dict[str, Estimator]:
+    """The median, "croma", and the lower tail's mean, "croma_ltm10", for `bench.metrics.replicate`.
 
-    It has no jackknife, which is wrong for quantiles: its interval is that of the draws.
+    A group that is left out is gone as a neighbour too, and the spare neighbours that follow take its place.
     """
-    return Estimator(_over_draws(values, groups, lambda ordered, counts: _quantile(ordered, counts, 0.5)), None)
-
-
-def tail_estimator(
-    values: Float[np.ndarray, " sample"], groups: Int[np.ndarray, " sample"], share: float = TAIL
-) -> Estimator:
-    """The lower tail's mean likewise."""
-
-    def tail(
-        ordered: Float[np.ndarray, " sample"], counts: Float[np.ndarray, "sample resample"]
-    ) -> Float[np.ndarray, " resample"]:
-        within = counts * (ordered[:, None] <= _quantile(ordered, counts, share))
-        return np.asarray(ordered @ within / within.sum(axis=0))
-
-    return Estimator(_over_draws(values, groups, tail), None)
+    return {
+        "croma": Estimator(_over_draws(near, groups, lambda x, counts: _quantile(x, counts, 0.5)), Scale(-1.0, 1.0)),
+        "croma_ltm10": Estimator(_over_draws(near, groups, _tail), Scale(-1.0, 1.0)),
+    }
 
 
 def _over_draws(
-    values: Float[np.ndarray, " sample"], groups: Int[np.ndarray, " sample"], of: Callable[..., np.ndarray]
+    near: TypedNeighbours, groups: Int[np.ndarray, " sample"], of: Callable[..., float]
 ) -> Callable[[Draws], Float[np.ndarray, " resample"]]:
-    """A statistic of the ordered values and of how often each is drawn; NaN where none is."""
-    there = np.flatnonzero(~np.isnan(values))
-    order = there[np.argsort(values[there], kind="stable")]
-    ordered, group = values[order], groups[order]
+    """A statistic of the ordered margins and of how often each is drawn; NaN where none is."""
 
     def statistic(weights: Draws) -> Float[np.ndarray, " resample"]:
-        counts = weights[group]
         found = np.full(weights.shape[1], np.nan)
-        drawn = counts.sum(axis=0) > 0
-        if len(ordered) and drawn.any():
-            found[drawn] = of(ordered, counts[:, drawn])
+        for resample, column in enumerate(weights.T):
+            counts = column[groups]
+            values = _margins(
+                *(
+                    _mean_of_first(rows, distances, counts, near.m)
+                    for rows, distances in ((near.so_rows, near.so), (near.os_rows, near.os))
+                )
+            )
+            drawn = np.flatnonzero(~np.isnan(values) & (counts > 0))
+            if len(drawn):
+                order = drawn[np.argsort(values[drawn], kind="stable")]
+                found[resample] = of(values[order], counts[order])
         return found
 
     return statistic
 
 
-def _quantile(
-    ordered: Float[np.ndarray, " sample"], counts: Shaped[np.ndarray, "sample resample"], share: float
-) -> Float[np.ndarray, " resample"]:
+def _mean_of_first(
+    rows: Int[np.ndarray, "sample nearest"],
+    distances: Float[np.ndarray, "sample nearest"],
+    counts: Shaped[np.ndarray, " sample"],
+    m: int,
+) -> Float[np.ndarray, " sample"]:
+    """Mean distance of the first m that are drawn, infinite where there are fewer."""
+    there = np.isfinite(distances)
+    used = drawn_first(np.where(there, rows, -1), counts, m)
+    total, number = (used * np.where(there, distances, 0)).sum(axis=1), used.sum(axis=1)
+    return np.divide(total, number, out=np.full(len(rows), np.inf), where=number >= m)
+
+
+def _tail(ordered: Float[np.ndarray, " sample"], counts: Shaped[np.ndarray, " sample"]) -> float:
+    within = counts * (ordered <= _quantile(ordered, counts, TAIL))
+    return float(ordered @ within / within.sum())
+
+
+def _quantile(ordered: Float[np.ndarray, " sample"], counts: Shaped[np.ndarray, " sample"], share: float) -> float:
     """`numpy.quantile` of values that occur as often as `counts` says, linear between two of them."""
-    ends = counts.cumsum(axis=0)
+    ends = counts.cumsum()
     place = share * (ends[-1] - 1)
     low = np.floor(place)
-    below, above = (ordered[(ends > at).argmax(axis=0)] for at in (low, np.minimum(low + 1, ends[-1] - 1)))
+    below, above = (ordered[(ends > at).argmax()] for at in (low, min(low + 1, ends[-1] - 1)))
     part = place - low
-    return np.where(part < 0.5, below + (above - below) * part, above - (above - below) * (1 - part))
+    return float(below + (above - below) * part if part < 0.5 else above - (above - below) * (1 - part))

@@ -17,7 +17,7 @@ import numpy as np
 from jaxtyping import Float, Int, Shaped
 
 from bench.metrics import Estimator, Scale
-from bench.robustness.typed_neighbours import TypedNeighbours, types_of
+from bench.robustness.typed_neighbours import TypedNeighbours, drawn_first, types_of
 
 PUBLISHED_K = {"camelyon": 11, "tcga": 61, "tolkach_esca": 46}
 """The k that PathoROB fixed for its datasets: the median over its 20 models of the best k of each."""
@@ -73,28 +73,35 @@ def robustness_index(so: Shaped[np.ndarray, "sample neighbour"], os: Shaped[np.n
 def margin_weights(
     near: TypedNeighbours, labels: Int[np.ndarray, " sample"], centres: Int[np.ndarray, " sample"], k: int
 ) -> tuple[Float[np.ndarray, "sample neighbour"], Float[np.ndarray, "sample neighbour"]]:
-    """The SO and OS neighbours within the first k as exp(-distance / tau), 0 for those of other types."""
-    so, os = types_of(near.rows[:, :k], labels, centres)
-    distances = near.distances[:, :k]
-    typed = distances[so | os]
+    """The SO and OS neighbours as exp(-distance / tau), 0 for other types; tau is of those within the first k."""
+    so, os = types_of(near.rows, labels, centres)
+    typed = near.distances[:, :k][(so | os)[:, :k]]
     tau = float(np.median(typed)) if len(typed) else 0.0
-    weights = np.exp(-distances / (tau if tau > 0 else _TAU))
+    weights = np.exp(-near.distances / (tau if tau > 0 else _TAU))
     return np.where(so, weights, 0.0), np.where(os, weights, 0.0)
 
 
 def index_estimator(
+    rows: Int[np.ndarray, "sample neighbour"],
     so: Shaped[np.ndarray, "sample neighbour"],
     os: Shaped[np.ndarray, "sample neighbour"],
     groups: Int[np.ndarray, " sample"],
+    k: int,
 ) -> Estimator:
-    """The index for `bench.metrics.replicate`: samples are drawn by group, with the neighbours that they have.
+    """The index within the first k for `bench.metrics.replicate`.
 
-    PathoROB draws samples likewise, one by one.
+    A group that is left out is gone as a neighbour too, and those that follow take its place, so `rows` needs some to
+    spare. PathoROB draws samples with the neighbours that they have, which makes intervals too narrow.
     """
-    so_sums, os_sums = (np.bincount(groups, counts.sum(axis=1, dtype=np.float64)) for counts in (so, os))
 
     def statistic(weights: Shaped[np.ndarray, "group resample"]) -> Float[np.ndarray, " resample"]:
-        total = (so_sums + os_sums) @ weights
-        return np.divide(so_sums @ weights, total, out=np.full(total.shape, np.nan), where=total > 0)
+        found = np.full(weights.shape[1], np.nan)
+        for resample, column in enumerate(weights.T):
+            counts = column[groups]
+            used = drawn_first(rows, counts, k)
+            of_so, of_os = (float(counts @ (used * of).sum(axis=1)) for of in (so, os))
+            if of_so + of_os > 0:
+                found[resample] = of_so / (of_so + of_os)
+        return found
 
     return Estimator(statistic, Scale(0.0, 1.0))

@@ -139,10 +139,8 @@ def run(config: BenchConfig) -> None:
         with _nothing_written(context) as context:
             plan = prepare(context)
             print(plan_text(plan))
-        sentences = [*plan.failures, *(s for track in plan.tracks for s in track.failures)]
-        sentences = [*sentences, *(str(error) for task in plan.tasks for _, error in task.failed)]
-        if sentences:
-            raise UserError("\n".join(dict.fromkeys(sentences)))
+        if plan.sentences:
+            raise UserError("\n".join(plan.sentences))
         return
     outcome = evaluate_plan(context) if steps & {Step.embed, Step.fit} else None
     if Step.report in steps:

@@ -14,11 +14,11 @@ from bench.config import Decode
 from bench.data import Cohort, EmbeddingPlan, SlideCohort, TileCohort
 from bench.embedding import EmbeddingJob
 from bench.rows import RunKey
-from bench.runs.checks import check_named, fitting_heads, named_unfit
+from bench.runs.checks import check_named, fitting_heads, heads_for_data, named_unfit
 from bench.runs.context import RunContext
 from bench.runs.fit import Run, fault, sentence_of
 from bench.runs.models import Model, features_folder
-from bench.runs.tracks import TrackPlan, plan_track
+from bench.runs.tracks import TrackPlan, track_plans
 from bench.tasks import SampleLevel, TaskConfig
 from registry.errors import UserError
 
@@ -111,6 +111,13 @@ class Plan:
     failures: list[str]
     tracks: list[TrackPlan] = field(default_factory=list)
 
+    @property
+    def sentences(self) -> list[str]:
+        """What cannot be run, rows among it, each once."""
+        of_tracks = (sentence for track in self.tracks for sentence in track.failures)
+        of_rows = (str(error) for task in self.tasks for _, error in task.failed)
+        return list(dict.fromkeys([*self.failures, *of_tracks, *of_rows]))
+
 
 def make_plan(context: RunContext, models: Sequence[Model], heads: dict[str, protocols.Head]) -> Plan:
     """Read the manifests and find the weights of every model; writes nothing of its own.
@@ -122,7 +129,7 @@ def make_plan(context: RunContext, models: Sequence[Model], heads: dict[str, pro
     described = _described(context)
     with_track = [task for task in described.values() if task.track is not None]
     others = {name: task for name, task in described.items() if task.track is None}
-    tracks = _track_plans(context, with_track, failures)
+    tracks = track_plans(context, with_track, failures)
     for model in models if others else ():
         try:
             model.check_weights()
@@ -144,19 +151,6 @@ def make_plan(context: RunContext, models: Sequence[Model], heads: dict[str, pro
             failures += [*plan.refused, *_models_without_heads(plan, models)]
             plans.append(plan)
     return Plan(plans, failures, tracks)
-
-
-def _track_plans(context: RunContext, tasks: Sequence[TaskConfig], failures: list[str]) -> list[TrackPlan]:
-    """The plans of tasks with a track; what is wrong with one is added to the failures."""
-    plans = []
-    for task in tasks:
-        try:
-            plans.append(plan_track(context, task))
-        except UserError as error:
-            failures.append(str(error))
-        except Exception as error:  # so that the other tasks run
-            failures.append(f"{task.name}: {fault(error)}")
-    return plans
 
 
 def _described(context: RunContext) -> dict[str, TaskConfig]:
@@ -181,7 +175,7 @@ def _plan_of(
     missing: dict[str, UserError],
 ) -> TaskPlan:
     cohort = _cohort(context, task, models)
-    fitting = fitting_heads(task, heads) if heads else {}
+    fitting = heads_for_data(cohort.manifest, fitting_heads(task, heads)) if heads else {}
     plan = TaskPlan(cohort, protocols.rows_of(fitting), named_unfit(task, heads, fitting))
     usable = []
     for model in models:

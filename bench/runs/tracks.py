@@ -7,10 +7,11 @@ from typing import Protocol
 
 from bench.rows import RunKey
 from bench.runs.context import RunContext
-from bench.runs.fit import sentence_of
+from bench.runs.fit import fault, sentence_of
 from bench.runs.restoration import plan_restoration
 from bench.runs.robustness import plan_robustness
 from bench.tasks import TaskConfig
+from registry.errors import UserError
 
 
 class TrackPlan(Protocol):
@@ -41,10 +42,18 @@ TRACKS: Mapping[str, Callable[[RunContext, TaskConfig], TrackPlan]] = {
 """From the name of a track to what plans it. A planner raises UserError where nothing of the task can be run."""
 
 
-def plan_track(context: RunContext, task: TaskConfig) -> TrackPlan:
-    """The plan of a task with a track. Raises UserError if its data or settings cannot be used."""
-    assert task.track is not None
-    return TRACKS[task.track.name](context, task)
+def track_plans(context: RunContext, tasks: Iterable[TaskConfig], failures: list[str]) -> list[TrackPlan]:
+    """The plans of tasks with a track; what is wrong with one is added to the failures."""
+    plans = []
+    for task in tasks:
+        assert task.track is not None
+        try:
+            plans.append(TRACKS[task.track.name](context, task))
+        except UserError as error:
+            failures.append(str(error))
+        except Exception as error:  # so that the other tasks run
+            failures.append(f"{task.name}: {fault(error)}")
+    return plans
 
 
 def run_tracks(plans: Iterable[TrackPlan]) -> list[str]:

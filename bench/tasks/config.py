@@ -9,7 +9,7 @@ from typing import Any
 
 from omegaconf import MISSING
 
-from bench.tasks.track import Track, check_track
+from bench.tasks.track import Track, check_predicted, check_track
 from registry.errors import UserError, near_match
 
 
@@ -258,11 +258,7 @@ def _check_kind(task: TaskConfig) -> None:
         target = targets.get(task.kind)
     except UserError as error:
         raise UserError(f"tasks.{task.name}.kind is wrong. {error}") from error
-    if isinstance(target, targets.Measurements):
-        raise UserError(
-            f"tasks.{task.name}.kind is {task.kind}, which the task {target.track} measures and no head predicts: set "
-            f"the kind of the labels, such as classes, and run task={target.track} for the measurements."
-        )
+    check_predicted(task)
     if not task.targets and not target.columns:
         raise UserError(
             f"The task {task.name} is {task.kind} and names no columns: set tasks.{task.name}.targets=[A,B], one a "

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from jaxtyping import Int, Shaped
 
+from bench import targets
 from bench.targets import RESTORATION, ROBUSTNESS
 from registry.errors import UserError, near_match
 
@@ -89,6 +90,16 @@ def check_track(task: TaskConfig) -> None:
     track.corruptions = list(dict.fromkeys(track.corruptions or kinds))
     track.severities = sorted(set(track.severities))
     track.restorers = list(dict.fromkeys([NOTHING, *track.restorers]))
+
+
+def check_predicted(task: TaskConfig) -> None:
+    """Raise UserError if the kind of the task is measured and not predicted."""
+    target = targets.get(task.kind)
+    if isinstance(target, targets.Measurements):
+        raise UserError(
+            f"tasks.{task.name}.kind is {task.kind}, which the task {target.track} measures and no head predicts: set "
+            f"the kind of the labels, such as classes, and run task={target.track} for the measurements."
+        )
 
 
 def _restores(name: str) -> bool:

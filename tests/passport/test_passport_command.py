@@ -136,6 +136,7 @@ def test_plots_of_the_head_and_the_model_are_shown_from_where_they_lie(results):
     for name in (
         "severity-robustness-linear",
         "severity-robustness-knn",
+        "severity-robustness-similarity",
         "recovery-robustness-uni",
         "recovery-robustness-b",
     ):
@@ -143,7 +144,11 @@ def test_plots_of_the_head_and_the_model_are_shown_from_where_they_lie(results):
     files = made(results, "model=uni")
     shown = [line.partition("](")[2].rstrip(")") for line in files["uni.md"].decode().splitlines() if "![" in line]
 
-    assert shown == ["../plots/severity-robustness-linear.svg", "../plots/recovery-robustness-uni.svg"]
+    assert shown == [
+        "../plots/severity-robustness-linear.svg",
+        "../plots/severity-robustness-similarity.svg",
+        "../plots/recovery-robustness-uni.svg",
+    ]
     assert base64.b64encode(b"<svg>severity-robustness-linear</svg>") in files["uni.html"]
 
 

@@ -63,6 +63,8 @@ def test_usual_names_stay_readable_in_markdown(name):
     assert f"# {name}\n" in markdown(Page(name, []))
 
 
+CENTRE_METRICS = ("croma", "croma_ltm10", "apd_in", "apd_out", "centre_accuracy")
+SCANNER_METRICS = ("consistency", "cosine_all", "top10_scanner", "top10_staining")
 LADDER = {"": 0.9, "jpeg_1": 0.85, "jpeg_5": 0.7, "median": 0.88, "jpeg_1+median": 0.8, "jpeg_5+median": 0.75,
           "jpeg_1+wiener": 0.82, "jpeg_5+wiener": 0.7}  # fmt: skip
 ROWS = [
@@ -95,18 +97,48 @@ def test_tables_have_the_score_before_and_after_the_best_restorer_and_of_the_aug
     assert lines_of(text, "Restorers")[2] == ["median", "-0.020", "2", "0.125", "0.125", "0 %", "1", "20 %", "-"]
 
 
+def test_the_restorer_of_a_table_has_the_lowest_mean_loss_and_not_the_first_name():
+    rows = scores({"": 0.9, "jpeg_1": 0.8, "jpeg_1+median": 0.7, "jpeg_1+wiener": 0.75, "jpeg_1+nlm": 0.6})
+    assert evidence_of(rows).best_restorers == {"jpeg": "wiener"}
+
+    # of what only one severity has, the other severities have no say: wiener is best on jpeg_1, which both have
+    rows = [*rows, *scores({"jpeg_5": 0.8, "jpeg_5+median": 0.85})[1:]]
+    assert evidence_of(rows).best_restorers == {"jpeg": "wiener"}
+
+
+def test_the_score_on_clean_tiles_has_its_interval_where_there_is_one_run():
+    text = markdown(page_of(encoder_of(ROWS, "uni")))
+    assert "balanced_accuracy on clean tiles: 0.900 (0.850 to 0.950), on 4 test tiles of 2 groups. " in text
+
+    text = markdown(page_of(encoder_of([*ROWS, *scores({"": 0.8}, seed=1)[1:]], "uni")))
+    assert "balanced_accuracy on clean tiles: 0.850, on 4 test tiles of 2 groups, the mean of 2 runs. " in text
+
+
 def test_centres_and_scanners_have_a_column_a_task_and_front_end():
     rows = [*ROWS]
     for frontend, index in (("", 0.7), ("median", 0.6)):
         row = head_row("uni", frontend, 0.9, protocol="centre_robustness", task="camelyon", cohort_hash="c1")
         row.metrics["robustness_index"] = of(index, index - 0.1, index + 0.1)
+        row.metrics.update({name: of(0.25) for name in CENTRE_METRICS})
+        row.info["chance_centre_accuracy"] = 0.2
         rows.append(row)
     text = markdown(page_of(encoder_of(rows, "uni")))
     table = text.split("## Centres\n")[1]
 
     assert "| measure | camelyon, centre_robustness | camelyon, centre_robustness, behind median |" in table
     assert "| 0.700 (0.600 to 0.800) | 0.600 (0.500 to 0.700) |" in table
+    assert table.split("\n#")[0].count("| 0.250 | 0.250 |") == 5
+    assert "A guess at the centre has 0.200." in table
     assert "## Scanners" not in text
+
+
+def test_scanners_have_a_table_of_their_own():
+    row = head_row("uni", "", 0.9, protocol="consistency", task="plism", cohort_hash="c1")
+    row.metrics.update({name: of(0.5) for name in SCANNER_METRICS})
+    table = markdown(page_of(encoder_of([*ROWS, row], "uni"))).split("## Scanners and staining\n")[1]
+
+    assert "| measure | plism, consistency |" in table
+    assert table.split("\n#")[0].count("| 0.500 |") == 4
 
 
 def test_pictures_lie_in_a_line_a_tile_with_a_remark_where_one_lacks():

@@ -8,6 +8,7 @@ from leaderboard_runs import AddRun, Predicted
 from bench.rows import Row
 
 CLASSES = ["normal", "tumour"]
+TRACK = {"track": "robustness"}
 
 
 def add_similarity(
@@ -22,18 +23,16 @@ def add_similarity(
     values = np.array(cosine)
     ids = np.array([f"tile {i}" for i in range(len(values))])
     retrieved = (np.arange(len(values)) < top1 * len(values)).astype(float)
-    lost = np.full(len(values), np.nan) if unrestored is None else 1 - (1 - values) / (1 - np.array(unrestored))
+    before = np.full(len(values), np.nan) if unrestored is None else np.array(unrestored)
     metrics: dict[str, float | None] = {"cosine": float(values.mean()), "top1": float(retrieved.mean()), "top10": 1.0}
-    metrics["recovery"] = (
-        None if unrestored is None else float(1 - (1 - values).sum() / (1 - np.array(unrestored)).sum())
-    )
+    metrics["recovery"] = None if unrestored is None else float(1 - (1 - values).sum() / (1 - before).sum())
     return add_run(
         model,
         Predicted(
             ids,
             ids,
             np.empty((len(values), 0)),
-            np.column_stack([values, retrieved, np.ones(len(values)), lost]),
+            np.column_stack([values, retrieved, np.ones(len(values)), before]),
             kind="feature_similarity",
         ),
         task="robustness",
@@ -41,8 +40,9 @@ def add_similarity(
         protocol="similarity",
         kind="feature_similarity",
         primary_metric="cosine",
-        classes=["cosine", "top1", "top10", "recovery"],
+        classes=["cosine", "top1", "top10", "cosine_unrestored"],
         values=metrics,
+        info=TRACK,
         n_test=len(values),
         n_groups=len(values),
     )
@@ -71,5 +71,5 @@ def add_head(
         frontend=frontend,
         protocol=protocol,
         classes=CLASSES,
-        info={} if shift is None else {"threshold_shift": shift},
+        info=TRACK if shift is None else TRACK | {"threshold_shift": {"sensitivity_at_95_specificity": shift}},
     )

@@ -77,8 +77,8 @@ def test_ce_mce_and_rce(two_corruptions: Path) -> None:
 
 def test_what_a_restorer_gives_back_of_the_score(two_corruptions: Path) -> None:
     none, median = heads(two_corruptions), heads(two_corruptions, "median")
-    # above the clean error of .1: without it .1 + .3 + 0, behind it 0 + .3 + .15
-    assert score_recovery(median, none, 0.1) == pytest.approx(1 - 0.45 / 0.4)
+    # above the clean error of .1: without it .2 of jpeg and 0 of blur, behind it .15 of either
+    assert score_recovery(median, none, 0.1) == pytest.approx(1 - 0.15 / 0.1)
     of_jpeg = [one for one in median if one.corruption == "jpeg"]
     assert score_recovery(of_jpeg, none, 0.1) == pytest.approx(1 - 0.3 / 0.4)
     assert [one.case for one in same_cases(none, of_jpeg)] == [("jpeg", 1), ("jpeg", 5)]
@@ -96,6 +96,8 @@ def test_the_best_filter_of_each_case(two_corruptions: Path) -> None:
     }
     assert {one.restorer for one in best} == {BEST_CLASSICAL}
     assert [one.error for one in best] == pytest.approx([0.25, 0.1, 0.3])
+    assert mean_corruption_error(corruption_errors(best)) == pytest.approx(0.225)
+    assert score_recovery(best, heads(two_corruptions), 0.1) == pytest.approx(1 - 0.125 / 0.1)
 
 
 def test_recovery_of_features_is_of_distances_over_all_cases(results: Path, add_run: AddRun) -> None:

@@ -10,7 +10,7 @@ import pytest
 from robustness_helpers import made, manifest_of, neighbours_by_hand
 
 from bench.metrics import replicate
-from bench.robustness import lower_tail_mean, margins, median, median_estimator, tail_estimator, typed_neighbours
+from bench.robustness import lower_tail_mean, margin_estimators, margins, median, typed_neighbours
 
 GOLDEN = json.loads((Path(__file__).parent / "golden.json").read_text())
 
@@ -57,22 +57,23 @@ def test_samples_without_enough_of_a_type_and_features_that_are_the_same_have_no
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_estimators_are_of_the_samples_that_are_drawn(seed: int) -> None:
-    rng = np.random.default_rng(seed)
-    values, groups = rng.normal(size=37), np.sort(rng.integers(0, 9, 37))
-    groups = np.unique(groups, return_inverse=True)[1]
-    values[rng.integers(0, 37, 3)] = np.nan
-    weights = rng.integers(0, 4, (int(groups.max()) + 1, 20))
-    weights[:, 0] = 1
-    middle, tail = median_estimator(values, groups), tail_estimator(values, groups)
-    for column, of_middle, of_tail in zip(weights.T, middle.statistic(weights), tail.statistic(weights), strict=True):
-        drawn = np.repeat(values, column[groups])
-        assert of_middle == pytest.approx(median(drawn), abs=1e-14)
-        assert of_tail == pytest.approx(lower_tail_mean(drawn), abs=1e-14)
-    assert np.isnan(middle.statistic(np.zeros((len(weights), 1)))).all()
-    found = replicate({"m": middle, "t": tail}, len(weights), 37, n_boot=50, seed=0)
-    assert found["m"].value == pytest.approx(median(values))
-    assert np.isfinite(found["t"].draws).sum() > 40
+def test_estimators_are_of_the_groups_that_are_drawn(seed: int) -> None:
+    one, m = made(classes=2, slides=8, tiles=2, seed=seed), 3
+    near = typed_neighbours(*one.known, k=1, m=m, spare=40)
+    estimators = margin_estimators(near, one.groups)
+    weights = np.random.default_rng(seed).integers(0, 3, (int(one.groups.max()) + 1, 5))
+    found = [estimators[name].statistic(weights) for name in ("croma", "croma_ltm10")]
+    for column, of_median, of_tail in zip(weights.T, *found, strict=True):
+        drawn = np.repeat(np.arange(len(one.labels)), column[one.groups])
+        again = margins(typed_neighbours(*(of[drawn] for of in one.known), k=1, m=m))
+        assert of_median == pytest.approx(median(again), abs=1e-11)
+        assert of_tail == pytest.approx(lower_tail_mean(again), abs=1e-11)
+    of = replicate(estimators, len(weights), len(one.labels), n_boot=1, seed=0)
+    assert of["croma"].value == pytest.approx(median(margins(near)), abs=1e-12)
+    interval = of["croma_ltm10"].interval()
+    assert interval.value == pytest.approx(lower_tail_mean(margins(near)), abs=1e-12)
+    assert -1 < interval.ci_low < interval.value < interval.ci_high < 1
+    assert np.isnan(estimators["croma"].statistic(np.zeros((len(weights), 1)))).all()
 
 
 @pytest.mark.parametrize("name", sorted(GOLDEN["croma"]))

@@ -103,17 +103,20 @@ def test_k_is_the_first_of_the_best_accuracy_of_the_class() -> None:
     assert votes_accuracy(near.rows, one.labels, [3])[0] == accuracies[3]
 
 
-def test_the_interval_is_over_groups_with_the_neighbours_that_they_have() -> None:
+def test_the_estimator_is_the_index_of_the_groups_that_are_drawn() -> None:
     one = made(seed=5)
-    near = typed_neighbours(*one.known, k=5)
+    near = typed_neighbours(*one.known, k=5, spare=60)
     so, os = types_of(near.rows, one.labels, one.centres)
-    estimator = index_estimator(so, os, one.groups)
+    estimator = index_estimator(near.rows, so, os, one.groups, 5)
     weights = np.random.default_rng(0).integers(0, 3, (int(one.groups.max()) + 1, 4))
     for column, found in zip(weights.T, estimator.statistic(weights), strict=True):
         drawn = np.repeat(np.arange(len(so)), column[one.groups])
-        assert found == pytest.approx(robustness_index(so[drawn], os[drawn]))
+        own = Made(*(of[drawn] for of in one.known))
+        again = typed_neighbours(*own.known, k=5)
+        of_own = types_of(again.rows, own.labels, own.centres)
+        assert found == pytest.approx(robustness_index(*of_own), abs=1e-12)
     of = replicate({"ri": estimator}, len(weights), len(so), n_boot=1, seed=0)["ri"].interval()
-    assert of.value == pytest.approx(robustness_index(so, os))
+    assert of.value == pytest.approx(robustness_index(so[:, :5], os[:, :5]))
     assert 0 < of.ci_low < of.value < of.ci_high < 1
 
 

@@ -16,7 +16,8 @@ import pytest
 from PIL import Image
 from task_helpers import sentence
 
-from bench.tasks import Manifest
+from bench.tasks import Manifest, TaskConfig
+from bench.tasks.patients import by_patient
 from bench.tiles import TileSource
 from registry.errors import UserError
 
@@ -161,6 +162,13 @@ def test_plism_that_is_something_else(read: Callable[..., Manifest], data: Path)
     assert "does not hold the tiles of the others" in sentence(read, "plism", data)
     (data / "GIVH_AT2_to_GMH_S60.tif.h5").write_bytes(b"nothing")
     assert "is no HDF5 file, or is damaged" in sentence(read, "plism", data)
+
+
+def test_a_patient_of_several_centres_is_of_none() -> None:
+    rows = [("s1", "p1", "x"), ("s2", "p1", "y"), ("s3", "p2", "x"), ("s4", "p2", "x")]
+    slides = pd.DataFrame(rows, columns=["id", "group", "centre"]).assign(label="a")
+    found = by_patient(slides, TaskConfig(name="t", targets=["label"]), "here")
+    assert dict(zip(found["id"], found["centre"], strict=True)) == {"p1": "", "p2": "x"}
 
 
 def test_a_table_names_its_centre(read: Callable[..., Manifest], data: Path) -> None:

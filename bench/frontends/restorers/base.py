@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import abc
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -23,7 +24,7 @@ class NoSettings:
 
 
 @dataclass(frozen=True)
-class Restorer:
+class Restorer(abc.ABC):
     """A restorer without weights; those of this package derive from it and define `function`.
 
     Attributes
@@ -67,9 +68,9 @@ class Restorer:
         """Number of tiles that `function` is called with, always."""
         return _ON_GPU if device.type == "cuda" else 1
 
+    @abc.abstractmethod
     def function(self, device: torch.device) -> Apply:
         """The function of contiguous batches of `batch_on` tiles."""
-        raise NotImplementedError
 
     def load(self, device: torch.device) -> Apply:
         function, size = self.function(device), self.batch_on(device)
