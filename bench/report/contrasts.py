@@ -22,7 +22,7 @@ from bench.report.results import AggregatedResult, Block
 from bench.statistics import Studentised, difference_inflation
 from bench.targets import UNTOUCHED
 
-CLASSICAL = ("bicubic", "unsharp", "median", "median5", "nlm", "wiener")
+CLASSICAL = ("bicubic", "unsharp", "median", "median5", "nlm", "wiener", "wiener2")
 BEST_CLASSICAL = "best classical"
 CLEAN = ("", 0)
 

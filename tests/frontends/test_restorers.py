@@ -10,8 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from restorer_tiles import apply, made_up, real_tiles, seeds_for
 
-from bench.frontends.restorers import NAMES, restore, restorer
+from bench.frontends.restorers import CLASSICAL, NAMES, restore, restorer
 from bench.frontends.restorers.base import Restorer, in_batches_of
+from bench.report.contrasts import CLASSICAL as REPORTED
 from registry.errors import UserError
 
 FAST_SIREN = {"hidden": 16, "layers": 1, "steps": 6, "learning_rate": 1e-3}
@@ -163,3 +164,7 @@ def test_names_are_known_without_torch_and_diffusers():
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
 
     assert done.stdout.strip() == ""
+
+
+def test_the_report_knows_the_filters_that_there_are():
+    assert set(REPORTED) == set(CLASSICAL)
