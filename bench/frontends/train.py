@@ -3,8 +3,8 @@
     python -m bench.frontends.train --data TILES [TILES ...] --output FOLDER (--steps N | --minutes M)
 
 The same options, tiles and machine give the same weights bit for bit, also where a run was ended and started again: it
-goes on from FOLDER/checkpoint.pt. The weights are FOLDER/small_unet.safetensors; use them with
-`weights.checkpoints=small_unet=FOLDER/small_unet.safetensors` or put them in a folder of weights.
+goes on from FOLDER/checkpoint.pt. The weights are FOLDER/small_unet.safetensors; `weights_dir=FOLDER` uses them, or
+`checkpoints.small_unet=FOLDER/small_unet.safetensors` does.
 """
 
 from __future__ import annotations
