@@ -37,11 +37,15 @@ def test_groups_weigh_by_their_tiles() -> None:
     )
 
 
-def test_values_that_are_not_defined_are_left_out_of_their_column_alone() -> None:
-    values = np.array([[0.9, 1.0, 1.0, np.nan], [0.7, 0.0, 1.0, -3.0], [0.8, 1.0, 1.0, 1.0]])
+def test_recovery_is_of_sums_over_the_tiles_that_have_both_cosines() -> None:
+    values = np.array([[0.9, 1.0, 1.0, np.nan], [0.7, 0.0, 1.0, 0.5], [0.8, 1.0, 1.0, 0.6]])
     found = score(none(3), values, np.arange(3), kind=SIMILARITY)
     assert found["cosine"].value == pytest.approx(0.8)
-    assert found["recovery"].value == -1.0
+    assert found["recovery"].value == pytest.approx(1 - (0.3 + 0.2) / (0.5 + 0.4))
+    values[:, 3] = 0.95, 0.9, 0.9
+    assert score(none(3), values, np.arange(3), kind=SIMILARITY)["recovery"].value < 0, "further away than before"
+    values[:, 3] = 1.0
+    assert np.isnan(score(none(3), values, np.arange(3), kind=SIMILARITY)["recovery"].value), "nothing was lost"
     values[:, 3] = np.nan
     assert np.isnan(score(none(3), values, np.arange(3), kind=SIMILARITY)["recovery"].value)
 

@@ -13,7 +13,7 @@ from bench import tasks
 from bench.tasks import TaskConfig
 from registry.errors import UserError
 
-OWN = ("tiles", "slides", "restoration")  # whatever the user has
+OWN = ("tiles", "slides", "restoration", "robustness")  # whatever the user has
 NAMES = sorted(p.stem for p in (CONF / "task").glob("*.yaml"))
 
 
