@@ -143,19 +143,23 @@ class Pass:
                 reading_time=reading,
             )
             with closing(batches):
-                mark, read = began, 0.0
+                mark, read, done = began, 0.0, 0
+                each = len(self._models) if self._frontends else 1  # a batch behind many front-ends takes minutes
                 for batch in batches:
                     cost = StageTimes(len(batch), read=reading.seconds - read, wait=time.perf_counter() - mark)
                     read += cost.read
                     times.data += cost.wait
                     times.tiles += len(batch)
-                    times.files += self._forward(batch, copier.put(batch.tiles), cost, writer)
+                    bar.total = self._planned * each
+                    step = partial(bar.update, len(batch)) if each > 1 else None
+                    times.files += self._forward(batch, copier.put(batch.tiles), cost, writer, step)
                     self._leave_out(batch, writer)
-                    bar.total = self._planned
+                    bar.total = self._planned * each
                     if self._shards.number > 1 and len(batch):
                         number = self._numbers[batch.sources[-1]]
                         bar.set_postfix_str(f"file {number} of {self._shards.number}", refresh=False)
-                    bar.update(len(batch) + len(batch.unreadable))
+                    done += len(batch) + len(batch.unreadable)
+                    bar.update(done * each - bar.n)
                     if not self._models:
                         break
                     mark = time.perf_counter()
@@ -182,8 +186,18 @@ class Pass:
             for target in own.values() if not len(shard.tiles) else ():
                 writer.leave_out(target, 0)
 
-    def _forward(self, batch: Batch, tiles: torch.Tensor, cost: StageTimes, writer: Writer) -> float:
-        """Run every model on those tiles of a batch that it lacks; gives the seconds that the writer was waited for."""
+    def _forward(
+        self,
+        batch: Batch,
+        tiles: torch.Tensor,
+        cost: StageTimes,
+        writer: Writer,
+        step: Callable[[], object] | None = None,
+    ) -> float:
+        """Run every model on those tiles of a batch that it lacks; gives the seconds that the writer was waited for.
+
+        `step` is called after each model.
+        """
         waited = 0.0
         behind = self._frontends.on(tiles, self._seeds_of(batch).to(tiles.device)) if self._frontends else None
         for job, forward in list(self._models.items()) if len(batch) else ():
@@ -208,6 +222,8 @@ class Pass:
             mark = time.perf_counter()
             writer.put(Piece(computed, places, cost.share(len(batch) if chosen is None else len(chosen))))
             waited += time.perf_counter() - mark
+            if step is not None:
+                step()
         return waited
 
     def _seeds_of(self, batch: Batch) -> torch.Tensor:
