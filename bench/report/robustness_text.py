@@ -35,7 +35,8 @@ def robustness_lines(robustness: Robustness, name: str) -> Iterator[str]:
     plain = [protocol for protocol in protocols if not protocol.endswith(AUGMENTED)] or protocols
     shown = USUAL_HEAD if USUAL_HEAD in plain else plain[0] if plain else ""
     own = [one for one in heads if one.first.protocol == shown]
-    augmented = {one.first.model: one for one in heads if one.first.protocol == shown + AUGMENTED}
+    with_corrupted = (one for one in heads if one.first.protocol == shown + AUGMENTED)
+    augmented = {one.first.model: one for one in with_corrupted if one.restorer == UNTOUCHED}
     yield from _opening(robustness, own, name, shown)
     if own:
         yield from (f"  {line}" for line in _loses_least(own))

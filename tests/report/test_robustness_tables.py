@@ -178,3 +178,15 @@ def test_without_robustness_there_are_no_such_files(results: Path, add_run: AddR
     rebuild(results)
     assert not (results / "robustness.csv").exists()
     assert not (results / "plots").exists()
+
+
+def test_the_augmented_head_is_that_without_a_restorer(robust: Path, add_run: AddRun) -> None:
+    def lines() -> list[str]:
+        return [line for line in table_text(read_leaderboard(robust)).splitlines() if "augmented head  " in line]
+
+    before = lines()
+    for frontend in ("zeta", "jpeg_1+zeta", "jpeg_5+zeta", "blur_1+zeta"):
+        add_head(add_run, "uni", frontend, 19, protocol="linear-augmented")
+
+    assert len(before) == 2
+    assert lines() == before
