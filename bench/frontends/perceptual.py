@@ -8,7 +8,6 @@ layer, averaged over pixels, and added up over layers. Images are RGB from -1 to
 
 from __future__ import annotations
 
-import pickle
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -158,14 +157,14 @@ def _tensors(path: Path) -> dict[str, Tensor]:
     import torch
 
     try:
-        found = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
-    except (OSError, RuntimeError, ValueError, EOFError, pickle.UnpicklingError):
-        try:  # files of before torch 1.6 cannot be mapped into memory
+        try:
+            found = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
+        except RuntimeError:  # a file in the format of before torch 1.6, which cannot be mapped into memory
             found = torch.load(path, map_location="cpu", weights_only=True)
-        except (OSError, RuntimeError, ValueError, EOFError, pickle.UnpicklingError) as error:
-            raise UserError(
-                f"{path} holds no weights that can be read: delete it, or fetch it again, to measure LPIPS."
-            ) from error
+    except Exception as error:  # what is no pickle can raise any
+        raise UserError(
+            f"{path} holds no weights that can be read: delete it, or fetch it again, to measure LPIPS."
+        ) from error
     return found if isinstance(found, dict) else {}
 
 

@@ -25,6 +25,7 @@ LEGEND = (
     "are worse than none beyond chance. clean: restorers on clean tiles, where all that they change is harm. A PSNR is "
     "at most 100 dB, that of tiles without a difference. restoration.csv has every case with its intervals."
 )
+LPIPS = "An LPIPS is better the lower it is."
 
 
 def restoration_records(data: LeaderboardData) -> list[Record]:
@@ -102,7 +103,7 @@ def restoration_lines(restorers: Restorers, name: str) -> Iterator[str]:
         yield from (f"  {line}" for line in aligned(list(_wins(restorers, metrics)), left=1))
         notes = sorted({note for row in rows for note in row.all_notes})
         yield from (f"  note: {note}" for note in notes)
-        yield LEGEND
+        yield f"{LEGEND} {LPIPS}" if "lpips" in metrics else LEGEND
     for entry in restorers.entries:
         for row in entry.rows:
             if not row.ok:
