@@ -1,30 +1,34 @@
-"""How near images are to clean ones of the same tiles: PSNR and SSIM, batch by batch on a device.
+"""How near images are to clean ones of the same tiles: PSNR, SSIM and LPIPS, batch by batch on a device.
 
     PSNR    10 log10(255^2 / mean squared difference over pixels and channels), dB
     SSIM    Wang, Bovik, Sheikh & Simoncelli 2004, IEEE Trans. Image Process. 13, 600-612: Gaussian window of 11 px and
             sigma 1.5, K1 = .01, K2 = .03, range 255; the mean over channels and over the pixels whose window lies in
             the tile
+    LPIPS   `bench.frontends.perceptual`, where its weights are there
 
-They are scikit-image's `peak_signal_noise_ratio` and `structural_similarity` with `gaussian_weights=True, sigma=1.5,
-use_sample_covariance=False`. The PSNR of two tiles that are the same in every pixel is infinite, and no mean could be
-made of it: it counts as `HIGHEST_PSNR`, which a tile of 226 px has when one of its values is off by 1.
+The first two are scikit-image's `peak_signal_noise_ratio` and `structural_similarity` with `gaussian_weights=True,
+sigma=1.5, use_sample_covariance=False`. The PSNR of two tiles that are the same in every pixel is infinite, and no mean
+could be made of it: it counts as `HIGHEST_PSNR`, which a tile of 226 px has when one of its values is off by 1.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
 from jaxtyping import Float
 
+from bench.frontends.perceptual import SMALLEST_FOR_LPIPS
 from registry.errors import UserError
 
 if TYPE_CHECKING:
     from torch import Tensor
 
     from bench.frontends.base import Images
+    from bench.frontends.perceptual import Features, Lpips
 
     Values = Float[Tensor, "tile channel height width"]
 
@@ -37,6 +41,8 @@ _SIGMA, _RANGE = 1.5, 255.0
 _C1, _C2 = (0.01 * _RANGE) ** 2, (0.03 * _RANGE) ** 2
 _AT_ONCE = {"cpu": 2**18, "cuda": 2**25}
 """Values of tiles that are filtered at once: on a CPU so few that their float64 maps stay in its cache."""
+_LPIPS_AT_ONCE = {"cuda": 32}
+"""Tiles whose features are computed at once; elsewhere one, so that no value depends on the other tiles of a batch."""
 
 
 def check_size(height: int, width: int) -> None:
@@ -61,13 +67,15 @@ class Clean:
     ----------
     tiles : uint8 [B, 3, H, W]
         Of `WINDOW` px at least in height and width.
+    lpips : Lpips or None
+        None where it is not measured.
     """
 
-    def __init__(self, tiles: Images):
+    def __init__(self, tiles: Images, lpips: Lpips | None = None):
         check_size(*tiles.shape[-2:])
         if tiles.device.type == "mps":  # has no float64
             tiles = tiles.cpu()
-        self._tiles = tiles.contiguous()
+        self._tiles, self._lpips = tiles.contiguous(), lpips
         channels, height, width = tiles.shape[1:]
         self._step = max(1, _AT_ONCE.get(tiles.device.type, _AT_ONCE["cpu"]) // (channels * height * width))
         self._of_parts = [_moments(self._tiles[part].double()) for part in self._parts()]
@@ -97,6 +105,33 @@ class Clean:
             most = (mean.square() + other_mean.square() + _C1) * (variance + other_variance + _C2)
             found.append((similar / most).mean((1, 2, 3)))
         return np.asarray(torch.cat(found).cpu().numpy())
+
+    def lpips(self, others: Images) -> Float[np.ndarray, " tile"]:
+        """From 0, of tiles that are the same; NaN where it is not measured and of tiles below 31 px; float64 [B]."""
+        import torch
+
+        network = self._lpips
+        if network is None or min(self._tiles.shape[-2:]) < SMALLEST_FOR_LPIPS:
+            return np.full(len(self._tiles), np.nan)
+        parts = self._beside(others).split(self._lpips_step)
+        with torch.no_grad():
+            found = [
+                network.distance(own, network.features(other)) for own, other in zip(self._features, parts, strict=True)
+            ]
+        return np.asarray(torch.cat(found).cpu().numpy())
+
+    @cached_property
+    def _features(self) -> list[Features]:
+        """Those of LPIPS of the clean tiles, part by part."""
+        import torch
+
+        assert self._lpips is not None
+        with torch.no_grad():
+            return [self._lpips.features(part) for part in self._tiles.split(self._lpips_step)]
+
+    @property
+    def _lpips_step(self) -> int:
+        return _LPIPS_AT_ONCE.get(self._tiles.device.type, 1)
 
     def _parts(self) -> Iterator[slice]:
         for start in range(0, len(self._tiles), self._step):

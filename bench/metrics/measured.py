@@ -14,7 +14,7 @@ from jaxtyping import Float, Int, Shaped
 
 from bench.metrics.bootstrap import Statistic, Weights, undefined
 from bench.metrics.intervals import UNBOUNDED, Scale
-from bench.metrics.metric_sets import CORRELATION, SHARE, Metric, MetricSet
+from bench.metrics.metric_sets import CORRELATION, POSITIVE, SHARE, Metric, MetricSet
 from bench.metrics.smoothing import Added
 
 
@@ -75,12 +75,17 @@ def _measured(
     scales: Mapping[str, Scale],
     *,
     shares: tuple[str, ...] = (),
-    partly: bool = False,
+    lower_is_better: tuple[str, ...] = (),
+    partly: tuple[str, ...] = (),
     more: Mapping[str, Metric] | None = None,
     columns: tuple[str, ...] = (),
 ) -> MetricSet:
-    """The mean of each column in `scales`, and `more` metrics of these and of further `columns`."""
+    """The mean of each column in `scales`, and `more` metrics of these and of further `columns`.
+
+    The columns in `partly` may be NaN.
+    """
     names = (*scales, *columns)
+    may_be_nan = np.isin(names, partly)
 
     def check(y_true: Shaped[np.ndarray, "sample 0"], scores: Float[np.ndarray, "sample column"]) -> None:
         if scores.ndim != 2 or scores.shape[1] != len(names):
@@ -92,14 +97,19 @@ def _measured(
                 f"Measurements have no labels: those of {len(scores)} samples must be of shape "
                 f"{(len(scores), 0)}, not {y_true.shape}."
             )
-        wrong = np.isinf(scores) if partly else ~np.isfinite(scores)
+        wrong = ~np.isfinite(scores) & ~(np.isnan(scores) & may_be_nan)
         if wrong.any():
             raise ValueError(
                 f"{wrong.any(axis=1).sum()} of {len(scores)} samples have a measurement that is not finite."
             )
 
     metrics = {
-        metric: Metric(partial(mean_of_column, column=column), scale=scale, smoothed=metric in shares)
+        metric: Metric(
+            partial(mean_of_column, column=column),
+            lower_is_better=metric in lower_is_better,
+            scale=scale,
+            smoothed=metric in shares,
+        )
         for column, (metric, scale) in enumerate(scales.items())
     }
     metrics |= more or {}
@@ -109,12 +119,17 @@ def _measured(
 MEASURED = {
     of.name: of
     for of in (
-        _measured("image_quality", {"psnr": UNBOUNDED, "ssim": CORRELATION}),
+        _measured(
+            "image_quality",
+            {"psnr": UNBOUNDED, "ssim": CORRELATION, "lpips": POSITIVE},
+            lower_is_better=("lpips",),
+            partly=("lpips",),
+        ),
         _measured(
             "feature_similarity",
             {"cosine": CORRELATION, "top1": SHARE, "top10": SHARE},
             shares=("top1", "top10"),
-            partly=True,
+            partly=("cosine", "top1", "top10", "cosine_unrestored"),
             more={"recovery": Metric(partial(recovery, restored=0, unrestored=3), scale=Scale(high=1.0))},
             columns=("cosine_unrestored",),
         ),

@@ -15,6 +15,7 @@ from functools import cached_property
 
 import numpy as np
 
+from bench import targets
 from bench.report.comparisons import Comparison
 from bench.report.families import advantage, p_over_all
 from bench.report.leaderboard_data import LeaderboardData
@@ -73,6 +74,13 @@ class Restorers:
     def cases(self) -> list[str]:
         """The corruptions with their severities."""
         return sorted({entry.key.frontend for entry in self.entries} - {""}, key=parted)
+
+    @cached_property
+    def metrics(self) -> list[str]:
+        """Those that some row has a value of; LPIPS is one of them only where it was measured."""
+        rows = [row for entry in self.entries for row in entry.successful]
+        every = targets.get(KIND).metrics.metrics
+        return [metric for metric in every if any(row.value(metric) is not None for row in rows)]
 
     @cached_property
     def by_name(self) -> dict[tuple[str, str], AggregatedResult]:

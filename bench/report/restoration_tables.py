@@ -5,7 +5,6 @@ from __future__ import annotations
 import statistics
 from collections.abc import Iterator, Mapping
 
-from bench import targets
 from bench.report.leaderboard_data import LeaderboardData
 from bench.report.restoration import Against, Restorers, parted, restorers_of
 from bench.report.results import AggregatedResult, ResultKey
@@ -19,25 +18,27 @@ RESTORATION = (
     "over_classical_low", "over_classical_high", "p_classical", "p_classical_holm", "n_test", "n_groups", "tiles_per_s",
     "cohort_hash", "head_config_hash",
 )  # fmt: skip
-DIGITS = {"psnr": 2, "ssim": 3}
+DIGITS = {"psnr": 2, "ssim": 3, "lpips": 3}
 LEGEND = (
     "cases won: corruptions at one severity, in brackets those that are won beyond chance: p over groups of tiles, "
     "against filters the largest of all of them, adjusted over all restorers and cases (Holm, 5 %). harmed: cases that "
     "are worse than none beyond chance. clean: restorers on clean tiles, where all that they change is harm. A PSNR is "
     "at most 100 dB, that of tiles without a difference. restoration.csv has every case with its intervals."
 )
+LPIPS = "An LPIPS is better the lower it is."
 
 
 def restoration_records(data: LeaderboardData) -> list[Record]:
     """A line a restorer, corruption, severity and metric; the columns are `RESTORATION`.
 
     ``over_none`` is the difference to the tiles that nothing restored, ``over_classical`` that to ``best_classical``,
-    the best filter of the case; filters have the first alone, and clean tiles neither. The p values are those of
+    the best filter of the case; filters have the first alone, and clean tiles neither. A metric that no row has is left
+    out. The p values are those of
     `bench.report.restoration`.
     """
     found = []
     for restorers in restorers_of(data, data.entries):
-        for metric in targets.get(restorers.entries[0].rows[0].kind).metrics.metrics:
+        for metric in restorers.metrics:
             over = (restorers.over_nothing(metric), restorers.over_filters(metric))
             lines = [_record(data, entry, metric, *over) for entry in restorers.by_name.values()]
             found += sorted(lines, key=lambda line: (line["corruption"], line["severity"], line["restorer"]))
@@ -92,17 +93,17 @@ def restoration_lines(restorers: Restorers, name: str) -> Iterator[str]:
     rows = [row for entry in restorers.entries for row in entry.successful]
     if rows:
         tiles, groups = rows[0].n_test, rows[0].n_groups
-        metrics = list(targets.get(rows[0].kind).metrics.metrics)
+        metrics = restorers.metrics
         kinds = sorted({parted(case)[0] for case in restorers.cases})
         yield (
-            f"{name}  {' and '.join(metrics)} against the clean tiles, {tiles} tiles, {groups} groups, "
+            f"{name}  {_enumerated(metrics)} against the clean tiles, {tiles} tiles, {groups} groups, "
             f"{_counted(len(restorers.cases), 'case')} of {_counted(len(kinds), 'corruption')}"
         )
         yield from (f"  {line}" for line in aligned(list(_means(restorers, kinds, metrics[0])), left=1))
         yield from (f"  {line}" for line in aligned(list(_wins(restorers, metrics)), left=1))
         notes = sorted({note for row in rows for note in row.all_notes})
         yield from (f"  note: {note}" for note in notes)
-        yield LEGEND
+        yield f"{LEGEND} {LPIPS}" if "lpips" in metrics else LEGEND
     for entry in restorers.entries:
         for row in entry.rows:
             if not row.ok:
@@ -151,6 +152,10 @@ def _wins(restorers: Restorers, metrics: list[str]) -> Iterator[list[str]]:
             " / ".join(number(value, digits) or "-" for value, digits in clean),
             _rate(restorers, restorer),
         ]
+
+
+def _enumerated(names: list[str]) -> str:
+    return f"{', '.join(names[:-1])} and {names[-1]}"
 
 
 def _counted(n: int, noun: str) -> str:

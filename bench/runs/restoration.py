@@ -14,7 +14,17 @@ import numpy as np
 
 from bench import metrics, rows, targets, tasks
 from bench.files import digest, unwritable
-from bench.frontends import HIGHEST_PSNR, MEASURES, FrontEnd, check_size, classical_names, find
+from bench.frontends import (
+    HIGHEST_PSNR,
+    MEASURES,
+    SMALLEST_FOR_LPIPS,
+    FrontEnd,
+    LpipsWeights,
+    check_size,
+    classical_names,
+    find,
+    find_lpips,
+)
 from bench.protocols import Predictions
 from bench.rows import Row, RunKey
 from bench.runs.context import RunContext
@@ -82,7 +92,10 @@ def plan_restoration(context: RunContext, task: TaskConfig) -> RestorationPlan:
     corruptions = [front_end for front_end in usable if not front_end.restores]
     restorers = [front_end for front_end in usable if front_end.restores]
     cases = [Case(corruption, restorer) for corruption in (None, *corruptions) for restorer in (None, *restorers)]
-    return RestorationPlan(context, task, tiles, source, source.digest(), shape, cases, identities, failures)
+    lpips, about_lpips = find_lpips(config.weights_dir)
+    return RestorationPlan(
+        context, task, tiles, source, source.digest(), shape, cases, identities, failures, lpips, about_lpips
+    )
 
 
 def _restorers(context: RunContext, names: Sequence[str]) -> Iterator[FrontEnd]:
@@ -110,6 +123,10 @@ class RestorationPlan:
         Of the front-ends, by their names; read once, as it may be a digest of large weights.
     failures : list of str
         A sentence for each front-end that cannot be used.
+    lpips : LpipsWeights or None
+        None where LPIPS is not measured.
+    about_lpips : str
+        A sentence that says whether it is, and if not, what to do.
     """
 
     context: RunContext
@@ -121,6 +138,8 @@ class RestorationPlan:
     cases: list[Case]
     identities: dict[str, str]
     failures: list[str]
+    lpips: LpipsWeights | None
+    about_lpips: str
 
     @property
     def keys(self) -> set[RunKey]:
@@ -137,6 +156,7 @@ class RestorationPlan:
             f"{self._described()}; {len(self.pending)} of {len(self.cases)} rows to measure",
             f"  corruptions: {', '.join(self.task.track.corruptions)}",
             f"  restorers: {', '.join(dict.fromkeys(case.restored_by for case in self.cases))}",
+            f"  {self.about_lpips}",
         ]
         return "\n".join(lines)
 
@@ -145,10 +165,12 @@ class RestorationPlan:
         context.say(f"{self._described()}; {len(self.cases) - len(self.pending)} of {len(self.cases)} rows up to date")
         if not self.pending:
             return self.failures
+        context.say(f"{self.task.name}: {self.about_lpips}")
         size = config.batch_size or usual_batch_size(context.device, max(self.shape))
         restoring = Restoring(
             self.source,
             self.pending,
+            lpips=self.lpips,
             label=self.task.name,
             device=context.device,
             batch_size=size,
@@ -189,16 +211,30 @@ class RestorationPlan:
         """All that can change what becomes of a tile."""
         return [part for own in case.front_ends for part in (own.name, self.identities[own.name])]
 
-    def _run_hash(self, case: Case) -> str:
-        """Digest of all that can change the row."""
-        settings = [self._identity(case), self.context.config.bootstrap, self.tiles.notes, MEASURES]
+    @cached_property
+    def _lpips_identity(self) -> str:
+        """Of the weights; "" where LPIPS is not measured."""
+        return self.lpips.identity if self.lpips else ""
+
+    def _run_hash(self, case: Case, lpips: str) -> str:
+        """Digest of all that can change the row, with the identity of the weights of LPIPS."""
+        settings = [self._identity(case), self.context.config.bootstrap, self.tiles.notes, MEASURES, lpips]
         return digest([self.content, self.tiles.cohort_hash, settings, version("pfmbench")])
 
     def _is_done(self, case: Case) -> bool:
         row = rows.read_row(self.context.results, self._key(case))
-        if row is None or not row.ok or row.run_hash != self._run_hash(case):
+        if row is None or not row.ok:
+            return False
+        lpips = self._lpips_identity or row.info.get("lpips", "")  # without weights, one that has LPIPS is up to date
+        if row.run_hash != self._run_hash(case, lpips):
             return False
         return rows.has_predictions(self.context.results, row)
+
+    def _notes_on_lpips(self, measured: Measured) -> Iterator[str]:
+        missing = int(np.isnan(measured.values[:, -1]).sum())
+        if self.lpips and missing:
+            of_all = f"{missing} of {len(measured.values)} tiles"
+            yield f"LPIPS is not measured of {of_all}, which are below {SMALLEST_FOR_LPIPS} px."
 
     def _write(self, case: Case, measured: Measured) -> None:
         target = targets.get(KIND)
@@ -223,11 +259,11 @@ class RestorationPlan:
             n_skipped=len(self.tiles) - len(ids),
             tiles_per_s=measured.tiles_per_s,
             baseline=case.restored_by in (UNTOUCHED, *classical_names()),
-            run_hash=self._run_hash(case),
+            run_hash=self._run_hash(case, self._lpips_identity),
             version=version("pfmbench"),
             classes=list(target.metrics.metrics),
-            info={"identity": self._identity(case), "psnr_at_most": identical},
-            notes=[*self.tiles.notes, *notes_on_groups(n_groups)],
+            info={"identity": self._identity(case), "psnr_at_most": identical, "lpips": self._lpips_identity},
+            notes=[*self.tiles.notes, *notes_on_groups(n_groups), *self._notes_on_lpips(measured)],
         )
         predictions = Predictions(ids, groups, labels, measured.values, kind=KIND)
         try:

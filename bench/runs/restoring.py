@@ -13,7 +13,7 @@ import numpy as np
 from jaxtyping import Float, Int
 from tqdm import tqdm
 
-from bench.frontends import Clean, FrontEnd, seeds_of
+from bench.frontends import Clean, FrontEnd, LpipsWeights, seeds_of
 from bench.runs.fit import sentence_of
 from bench.targets import UNTOUCHED
 from bench.tiles import Batch, TileSource, read_batches
@@ -57,8 +57,8 @@ class Measured:
     ----------
     rows : int64 [N]
         Positions of the tiles that could be read.
-    values : float64 [N, 2]
-        PSNR and SSIM of each.
+    values : float64 [N, 3]
+        PSNR, SSIM and LPIPS of each; the last is NaN where it was not measured.
     tiles_per_s : float or None
         Of the restorer alone; None where there is none.
     """
@@ -71,14 +71,16 @@ class Measured:
 class Restoring:
     """The cases of a task on its tiles, one corruption after the other.
 
-    In memory are the decoded tiles, if they are at most `MOST_KEPT`, a few batches of them otherwise, and two numbers
-    for each tile and case of one corruption.
+    In memory are the decoded tiles, if they are at most `MOST_KEPT`, a few batches of them otherwise, and three
+    numbers for each tile and case of one corruption.
 
     Parameters
     ----------
     source : TileSource
     cases : sequence of Case
         One at least; those of one corruption follow one another.
+    lpips : LpipsWeights or None
+        None where LPIPS is not measured.
     label : str
         Of the progress bar.
     skip_unreadable : bool
@@ -97,6 +99,7 @@ class Restoring:
         source: TileSource,
         cases: Sequence[Case],
         *,
+        lpips: LpipsWeights | None,
         label: str,
         device: str,
         batch_size: int,
@@ -105,7 +108,7 @@ class Restoring:
         progress: bool,
     ):
         self._source, self._cases, self._label, self._device = source, list(cases), label, device
-        self._batch_size, self._workers = batch_size, workers
+        self._batch_size, self._workers, self._lpips_weights = batch_size, workers, lpips
         self._skip_unreadable, self._progress = skip_unreadable, progress
         self._kept: list[Batch] | None = None
         self._sizes: set[tuple[int, int]] = set()
@@ -120,8 +123,8 @@ class Restoring:
         Raises
         ------
         UserError
-            If a tile cannot be read, is too small, or is of a size that a front-end cannot take: before the first case
-            is there.
+            If the weights of LPIPS are damaged, or a tile cannot be read, is too small, or is of a size that a
+            front-end cannot take: before the first case is there.
         """
         import torch
 
@@ -143,6 +146,7 @@ class Restoring:
         self.summary = f"{restored} tiles measured in {seconds:.0f} s, {restored / seconds:.1f} a second"
 
     def _load(self, device: torch.device) -> None:
+        self._lpips = self._lpips_weights.load(device) if self._lpips_weights else None
         for name, front_end in self._front_ends().items():
             try:
                 self._loaded[name] = front_end.load(device)
@@ -170,7 +174,7 @@ class Restoring:
                 rows.append(batch.rows)
                 tiles = batch.tiles.to(self._device)
                 seeds = torch.from_numpy(seeds_of([self._source.ids[row] for row in batch.rows])).to(self._device)
-                clean, corrupted = Clean(tiles), self._applied(cases[0].corruption, tiles, seeds)
+                clean, corrupted = Clean(tiles, self._lpips), self._applied(cases[0].corruption, tiles, seeds)
                 for case in cases if corrupted is not None else ():
                     began = time.perf_counter()
                     restored = self._applied(case.restorer, corrupted, seeds)
@@ -179,7 +183,8 @@ class Restoring:
                     if restored.is_cuda:
                         torch.cuda.synchronize(restored.device)
                     seconds[case] += time.perf_counter() - began
-                    values[case].append(np.stack([clean.psnr(restored), clean.ssim(restored)], axis=1))
+                    measured = (clean.psnr(restored), clean.ssim(restored), clean.lpips(restored))
+                    values[case].append(np.stack(measured, axis=1))
                     bar.update(len(batch))
         if cases and not rows:
             raise UserError(f"No tile of the task {self._label} could be read.")

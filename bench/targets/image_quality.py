@@ -7,13 +7,13 @@ from bench.targets.measurements import RESTORATION, Measurements
 
 
 class ImageQuality(Measurements):
-    """PSNR in dB and SSIM of each tile against the clean one."""
+    """PSNR in dB, SSIM and LPIPS of each tile against the clean one; LPIPS is NaN where it was not measured."""
 
     name = "image_quality"
     question = "how near a restored tile is to the clean one (measured, not predicted)"
     metrics = MEASURED["image_quality"]
     track = RESTORATION
-    measured = ("psnr", "ssim")
+    measured = ("psnr", "ssim", "lpips")
 
     def compares_itself(self, frontend: str, other: str) -> bool:
         """Never: two corruptions are two questions."""

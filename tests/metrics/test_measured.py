@@ -16,7 +16,7 @@ def none(n: int) -> np.ndarray:
 
 
 def test_a_metric_is_the_mean_of_its_column() -> None:
-    values = np.array([[20.0, 0.5], [30.0, 0.9], [40.0, 1.0]])
+    values = np.array([[20.0, 0.5, 0.3], [30.0, 0.9, np.nan], [40.0, 1.0, 0.1]])
     found = score(none(3), values, np.array(["a", "b", "c"]), kind=QUALITY)
     assert found["psnr"].value == 30.0
     assert found["ssim"].value == pytest.approx(0.8)
@@ -24,10 +24,20 @@ def test_a_metric_is_the_mean_of_its_column() -> None:
     half = 4.302652729911275 * 10 / np.sqrt(3)
     assert [found["psnr"].ci_low, found["psnr"].ci_high] == pytest.approx([30 - half, 30 + half])
     assert found["ssim"].ci_high < 1.0
+    assert found["lpips"].value == pytest.approx(0.2)
+    assert found["lpips"].ci_low > 0.0
+
+
+def test_an_lpips_that_was_not_measured_is_undefined_and_a_lower_one_is_better() -> None:
+    values = np.column_stack([np.linspace(20, 30, 6), np.linspace(0.5, 0.9, 6), np.full(6, np.nan)])
+    found = score(none(6), values, np.arange(6), kind=QUALITY)
+    assert np.isnan([found["lpips"].value, found["lpips"].ci_low, found["lpips"].ci_high]).all()
+    assert found["psnr"].value == 25.0
+    assert {name for name, of in QUALITY.metrics.items() if of.lower_is_better} == {"lpips"}
 
 
 def test_groups_weigh_by_their_tiles() -> None:
-    values = np.array([[10.0, 0.0], [10.0, 0.0], [10.0, 0.0], [50.0, 1.0]])
+    values = np.array([[10.0, 0.0, 0.0], [10.0, 0.0, 0.0], [10.0, 0.0, 0.0], [50.0, 1.0, 1.0]])
     groups = np.array(["p", "p", "p", "q"])
     found = resample(none(4), {"": values}, groups, kind=QUALITY, n_boot=50, seed=3)[""]
     assert found["psnr"].value == 20.0
@@ -71,11 +81,13 @@ def test_swapping_two_measurements_of_every_group_turns_the_sign() -> None:
 @pytest.mark.parametrize(
     ("kind", "labels", "values", "says"),
     [
-        (QUALITY, none(2), np.ones((2, 3)), r"must have the columns psnr, ssim, not shape \(2, 3\)"),
-        (QUALITY, none(2), np.ones(2), r"must have the columns psnr, ssim"),
-        (QUALITY, np.ones((2, 1)), np.ones((2, 2)), r"must be of shape \(2, 0\), not \(2, 1\)"),
-        (QUALITY, none(2), np.array([[np.inf, 1], [1, 1]]), "1 of 2 samples have a measurement that is not finite"),
-        (QUALITY, none(2), np.array([[np.nan, 1], [1, 1]]), "1 of 2 samples have a measurement that is not finite"),
+        (QUALITY, none(2), np.ones((2, 2)), r"must have the columns psnr, ssim, lpips, not shape \(2, 2\)"),
+        (QUALITY, none(2), np.ones(2), r"must have the columns psnr, ssim, lpips"),
+        (QUALITY, np.ones((2, 1)), np.ones((2, 3)), r"must be of shape \(2, 0\), not \(2, 1\)"),
+        (QUALITY, none(1), np.array([[np.inf, 1, 1]]), "1 of 1 samples have a measurement that is not finite"),
+        (QUALITY, none(1), np.array([[np.nan, 1, 1]]), "1 of 1 samples have a measurement that is not finite"),
+        (QUALITY, none(1), np.array([[1, np.nan, 1]]), "1 of 1 samples have a measurement that is not finite"),
+        (QUALITY, none(1), np.array([[1, 1, np.inf]]), "1 of 1 samples have a measurement that is not finite"),
         (SIMILARITY, none(1), np.array([[1, 1, 1, -np.inf]]), "1 of 1 samples have a measurement that is not finite"),
     ],
 )

@@ -17,10 +17,13 @@ TILES = 6
 
 @pytest.fixture
 def measure(add_run: AddRun) -> Measure:
-    """A row of these PSNR values, one a tile and a group each; the SSIM is a hundredth of it."""
+    """A row of these PSNR values, one a tile and a group each; the SSIM is a hundredth of it, the LPIPS 1 - SSIM."""
 
-    def add(restorer: str, case: str, psnr: list[float], task: str = "restoration") -> None:
-        values = np.column_stack([psnr, np.array(psnr) / 100])
+    def add(
+        restorer: str, case: str, psnr: list[float], task: str = "restoration", *, with_lpips: bool = False
+    ) -> None:
+        ssim = np.array(psnr) / 100
+        values = np.column_stack([psnr, ssim, 1 - ssim if with_lpips else np.full(len(psnr), np.nan)])
         ids = np.array([f"tile {i}" for i in range(len(psnr))])
         add_run(
             restorer,
@@ -29,12 +32,12 @@ def measure(add_run: AddRun) -> Measure:
             frontend=case,
             protocol="restoration",
             kind="image_quality",
-            classes=["psnr", "ssim"],
+            classes=["psnr", "ssim", "lpips"],
             primary_metric="psnr",
             baseline=restorer in ("none", "median", "unsharp"),
             metrics={
-                name: {"value": float(column.mean()), "ci_low": None, "ci_high": None}
-                for name, column in zip(("psnr", "ssim"), values.T, strict=True)
+                name: {"value": None if np.isnan(mean) else mean, "ci_low": None, "ci_high": None}
+                for name, mean in zip(("psnr", "ssim", "lpips"), values.mean(axis=0).tolist(), strict=True)
             },
             n_test=len(psnr),
             n_groups=len(psnr),
@@ -169,3 +172,33 @@ def test_filters_alone_have_no_column_over_filters(results: Path, measure: Measu
     shown = table_text(read_leaderboard(results))
     assert "over none" in shown
     assert "over filters" not in shown.split("against filters")[0]
+
+
+def test_where_lpips_was_measured_a_lower_one_wins(results: Path, measure: Measure) -> None:
+    none, median = [20.0, 21, 22, 23, 24, 25], [21.0, 22, 23, 24, 25, 27]
+    for case in ("jpeg_1", ""):
+        measure("none", case, none, with_lpips=True)
+        measure("median", case, median, with_lpips=True)
+        measure("lpfm", case, [value - 3 for value in none], with_lpips=True)
+    shown = table_text(read_leaderboard(results)).splitlines()
+    assert "psnr, ssim and lpips against the clean tiles" in shown[0]
+    [heads] = [line for line in shown if line.startswith("  cases won, of 1 (psnr / ssim / lpips)")]
+    cells = {line.split()[0]: " ".join(line.split()[1:]) for line in shown[shown.index(heads) + 1 :]}
+    nothing_lost = ["0", "/", "0", "/", "0"]
+    assert cells["median"].split()[5:19] == ["1", "(0)", "/", "1", "(1)", "/", "1", "(1)", *nothing_lost, "23.67"]
+    assert cells["median"].split()[19:23] == ["/", "0.237", "/", "0.763"]
+    assert cells["lpfm"].startswith("0 (0) / 0 (0) / 0 (0) 0 (0) / 0 (0) / 0 (0) 0 / 1 / 1 ")
+    assert shown[-1].endswith("An LPIPS is better the lower it is.")
+    line = of(results, restorer="median", corruption="jpeg", metric="lpips")
+    assert line["over_none"] == "-0.011667"
+    line = of(results, restorer="lpfm", corruption="jpeg", metric="lpips")
+    assert (line["value"], line["best_classical"], line["over_classical"]) == ("0.805000", "median", "0.041667")
+
+
+def test_rows_with_and_without_lpips_are_in_one_table(results: Path, measure: Measure) -> None:
+    measure("none", "jpeg_1", [20.0, 21, 22, 23])
+    measure("median", "jpeg_1", [21.0, 22, 23, 25], with_lpips=True)
+    line = of(results, restorer="none", corruption="jpeg", metric="lpips")
+    assert (line["value"], line["over_none"]) == ("", "")
+    line = of(results, restorer="median", corruption="jpeg", metric="lpips")
+    assert (line["value"], line["over_none"]) == ("0.772500", "")

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from lpips_helpers import hide_lpips
 from PIL import Image
 
 from bench.frontends import WeightSources, corruptions, restorers
@@ -76,8 +77,9 @@ def _restorer(name: str, settings: Mapping[str, Any], weights: WeightSources) ->
 
 
 @pytest.fixture
-def stands(monkeypatch: pytest.MonkeyPatch) -> collections.Counter[str]:
-    """The front-ends above in place of all others; gives the tiles that each was given."""
+def stands(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> collections.Counter[str]:
+    """The front-ends above in place of all others, and no weights of LPIPS; gives the tiles that each was given."""
+    hide_lpips(monkeypatch, tmp_path / "hub")
     monkeypatch.setattr(corruptions, "KINDS", ("darker", "speckled"), raising=False)
     monkeypatch.setattr(corruptions, "corruption", _corruption, raising=False)
     every = ("median", "lighter", "idle", "broken", "weightless", "picky")

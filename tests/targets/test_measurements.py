@@ -12,14 +12,13 @@ from bench.protocols import Predictions
 from bench.rows import Row, read_predictions, read_rows, write
 from registry.errors import UserError
 
-COLUMNS = {"image_quality": ["psnr", "ssim"], "feature_similarity": ["cosine", "top1", "top10", "recovery"]}
+COLUMNS = {"image_quality": ["psnr", "ssim", "lpips"], "feature_similarity": ["cosine", "top1", "top10", "recovery"]}
 
 
 @pytest.mark.parametrize(("kind", "columns"), COLUMNS.items())
 def test_they_come_back_bit_for_bit(tmp_path: Path, kind: str, columns: list[str]) -> None:
     values = np.random.default_rng(0).normal(size=(5, len(columns)))
-    if kind == "feature_similarity":
-        values[2, 3] = np.nan
+    values[2, -1] = np.nan
     ids, groups = np.array([f"tile {i}" for i in range(5)]), np.array(list("aabbc"))
     row = Row("t", "median", "jpeg_3", "p", 0, "ok", columns[0], kind=kind, classes=columns)
     row = write(tmp_path, row, Predictions(ids, groups, np.empty((5, 0)), values, kind=kind))
@@ -34,7 +33,7 @@ def test_they_come_back_bit_for_bit(tmp_path: Path, kind: str, columns: list[str
 def test_others_than_the_columns_of_the_kind_are_refused(tmp_path: Path) -> None:
     row = Row("t", "median", "", "p", 0, "ok", "psnr", kind="image_quality", classes=["psnr"])
     wrong = Predictions(np.array(["a"]), np.array(["a"]), np.empty((1, 0)), np.ones((1, 1)), kind="image_quality")
-    with pytest.raises(ValueError, match="must have the columns psnr, ssim"):
+    with pytest.raises(ValueError, match="must have the columns psnr, ssim, lpips"):
         write(tmp_path, row, wrong)
 
 
