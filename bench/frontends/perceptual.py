@@ -17,7 +17,6 @@ from typing import TYPE_CHECKING
 
 from jaxtyping import Float
 
-from registry.checkpoint import sha256
 from registry.errors import UserError
 
 if TYPE_CHECKING:
@@ -61,6 +60,8 @@ class LpipsWeights:
         UserError
             If one cannot be read.
         """
+        from registry.checkpoint import sha256  # which imports torch
+
         try:
             return f"lpips 0.1 alex {sha256(self.backbone)} {sha256(self.heads)}"
         except OSError as error:
