@@ -62,6 +62,7 @@ def test_a_tile_becomes_the_same_bytes_whatever_is_beside_it(folder, name):
     assert len(apply(tiles[:0], seeds[:0])) == 0
 
 
+@pytest.mark.slow
 def test_another_seed_gives_another_sample(folder):
     tiles, seeds = some_tiles()
     first = small("lpfm2", folder).load(torch.device("cpu"))(tiles[:1], seeds[:1])
@@ -77,6 +78,7 @@ def test_tiles_of_any_size_are_enlarged_padded_and_brought_back(folder, height, 
     assert small("lpfm2", folder).load(torch.device("cpu"))(tiles[:1], seeds[:1]).shape == tiles[:1].shape
 
 
+@pytest.mark.slow
 def test_large_colours_are_those_of_the_first_stage(folder):
     tile = torch.tensor([200, 120, 160], dtype=torch.uint8)[None, :, None, None].expand(1, 3, 128, 128)
 
@@ -88,6 +90,7 @@ def test_large_colours_are_those_of_the_first_stage(folder):
     assert (with_own.float().mean((2, 3)) - expected).abs().max() > 20
 
 
+@pytest.mark.slow
 def test_a_prompt_and_guidance_change_the_sample(folder, monkeypatch):
     tiles, seeds = some_tiles()
     words = {"": 0, "nuclei": 1, "fat": 2, "blurry": 3}

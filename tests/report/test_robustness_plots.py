@@ -54,6 +54,7 @@ def test_each_plot_is_an_svg_and_a_png(robust: Path) -> None:
         assert len(content) > 5000, name
 
 
+@pytest.mark.slow
 def test_the_bytes_are_the_same_in_another_process(robust: Path) -> None:
     rebuild(robust)
     tables = ("robustness.csv", "robustness_summary.csv")
@@ -66,6 +67,7 @@ def test_the_bytes_are_the_same_in_another_process(robust: Path) -> None:
     assert [(robust / name).read_bytes() for name in tables] == csv
 
 
+@pytest.mark.slow
 def test_plots_of_results_that_are_gone_are_removed_and_other_files_are_not(robust: Path) -> None:
     rebuild(robust)
     (robust / "plots" / "severity-other-linear.svg").write_text("of an earlier report")

@@ -110,6 +110,7 @@ def test_the_centres_to_train_on_have_every_class_and_the_most_groups() -> None:
     assert in_domain_centres(three.labels, three.centres, three.groups, False) == [0, 1, 2]
 
 
+@pytest.mark.slow
 def test_a_strong_centre_costs_more_than_a_weak_one() -> None:
     drops = []
     for by_centre in (0.0, 3.0):

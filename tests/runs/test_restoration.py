@@ -110,6 +110,7 @@ def test_a_run_that_was_stopped_loses_the_corruption_that_it_was_at(
     assert [line | rate for line in table(folder)] == [line | rate for line in table(folder, "other")]
 
 
+@pytest.mark.slow
 def test_more_tiles_than_are_kept_are_decoded_again_for_each_corruption(
     folder: Path, stands: collections.Counter[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -146,6 +147,7 @@ def test_only_what_changed_is_computed_again(folder: Path, stands: collections.C
     assert "15 of 15 rows up to date" in restore(folder).stderr
 
 
+@pytest.mark.slow
 def test_more_restorers_and_severities_join_the_same_table(folder: Path, stands: collections.Counter[str]) -> None:
     restore(folder)
     stands.clear()
@@ -277,6 +279,7 @@ def test_a_small_tile_among_large_ones_is_one_sentence_too(folder: Path, stands:
     assert not (folder / "results" / "rows").exists()
 
 
+@pytest.mark.slow
 def test_tiles_of_several_sizes_are_measured_together(folder: Path, stands: collections.Counter[str]) -> None:
     Image.fromarray(np.full((20, 40, 3), 90, np.uint8)).save(folder / "tiles" / "05.png")
     done = restore(folder)

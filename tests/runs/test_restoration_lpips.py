@@ -76,6 +76,7 @@ def test_values_are_those_of_the_weights(
         assert same["metrics"]["lpips"]["value"] == 0.0
 
 
+@pytest.mark.slow
 def test_rows_are_made_again_with_the_weights_and_are_up_to_date_then(
     folder: Path, stands: collections.Counter[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -78,6 +78,7 @@ def test_a_row_of_every_front_end_for_features_and_heads(folder: Path, stands: c
     assert by_name["linear-augmented", ""]["n_train"] == 2 * of_clean["n_train"]
 
 
+@pytest.mark.slow
 def test_the_second_run_computes_nothing_and_a_new_restorer_only_its_rows(
     folder: Path, stands: collections.Counter[str]
 ) -> None:
@@ -104,6 +105,7 @@ def test_idle_restoring_recovers_nothing_and_harms_nothing(folder: Path, stands:
     assert by_name["linear", "darker_5+idle"] == by_name["linear", "darker_5"]
 
 
+@pytest.mark.slow
 def test_fewer_test_tiles_are_another_cohort(folder: Path, stands: collections.Counter[str]) -> None:
     assert measure(folder, "tasks.robustness.track.tiles=8").returncode == 0
     rows = list(row_files(folder).values())
