@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator, Sequence
 from functools import cache
 from typing import Any, Literal
 
@@ -57,19 +58,69 @@ def resolve_precision(card: ModelCard, wanted: Precision | None, device: str | t
     return "bfloat16" if kind == "cpu" and advised and native_bfloat16() else "float32"
 
 
+class _ProcessWide:
+    """Settings of the whole process that hold while anyone is inside, in whatever order threads enter and leave.
+
+    What stood before the first entered stands again after the last has left.
+    """
+
+    def __init__(self, settings: Callable[[], Sequence[tuple[Any, str, Any]]]):
+        self._settings = settings
+        self._lock = threading.Lock()
+        self._inside = 0
+        self._before: list[tuple[Any, str, Any]] = []
+
+    def __enter__(self) -> None:
+        with self._lock:
+            if not self._inside:
+                wanted = self._settings()
+                self._before = [(owner, name, getattr(owner, name)) for owner, name, _ in wanted]
+                _set(wanted)
+            self._inside += 1
+
+    def __exit__(self, *error: object) -> None:
+        with self._lock:
+            self._inside -= 1
+            if not self._inside:
+                _set(self._before)
+
+
+def _set(settings: Sequence[tuple[Any, str, Any]]) -> None:
+    for owner, name, value in settings:
+        setattr(owner, name, value)
+
+
+def _no_shorter_products() -> list[tuple[Any, str, Any]]:
+    backends: Any = torch.backends  # torch makes these settings when it is imported: no type checker knows them
+    owners = (backends.cuda.matmul, backends.cudnn.conv, backends.mkldnn.matmul, backends.mkldnn.conv)
+    return [(owner, "fp32_precision", "ieee") for owner in owners]
+
+
+def _same_kernels() -> list[tuple[Any, str, Any]]:
+    cudnn: Any = torch.backends.cudnn
+    return [(cudnn, "enabled", True), (cudnn, "benchmark", False), (cudnn, "deterministic", True)]
+
+
+_FULL_FLOAT32 = _ProcessWide(_no_shorter_products)
+_SAME_KERNELS = _ProcessWide(_same_kernels)
+
+
 @contextlib.contextmanager
 def full_float32() -> Iterator[None]:
     """Products and convolutions of float32 are computed in float32 inside, whatever the process has set.
 
     By default torch lets convolutions take TF32 on CUDA; a process can allow that, or bfloat16, for all products.
     """
-    backends: Any = torch.backends  # torch makes these settings when it is imported: no type checker knows them
-    switches = (backends.cuda.matmul, backends.cudnn.conv, backends.mkldnn.matmul, backends.mkldnn.conv)
-    before = [switch.fp32_precision for switch in switches]
-    try:
-        for switch in switches:
-            switch.fp32_precision = "ieee"
+    with _FULL_FLOAT32:
         yield
-    finally:
-        for switch, value in zip(switches, before, strict=True):
-            switch.fp32_precision = value
+
+
+@contextlib.contextmanager
+def repeatable_float32() -> Iterator[None]:
+    """As `full_float32`, and cuDNN takes the same deterministic kernel each time.
+
+    `torch.backends.cudnn.flags` cannot stand inside `full_float32`: it reads the older switch of TF32, which torch
+    refuses to answer once convolutions have a precision of their own.
+    """
+    with _FULL_FLOAT32, _SAME_KERNELS:
+        yield

@@ -98,14 +98,14 @@ def find_lpips(weights_dir: str | Path | None = None) -> tuple[LpipsWeights | No
     """
     import torch
 
-    kept = Path(torch.hub.get_dir()) / "checkpoints"
-    folders = [*([Path(weights_dir).expanduser()] if weights_dir is not None else []), kept]
+    cached = Path(torch.hub.get_dir()) / "checkpoints"
+    folders = [*([Path(weights_dir).expanduser()] if weights_dir is not None else []), cached]
     backbone = next((path for folder in folders if (path := folder / BACKBONE).is_file()), None)
     heads = _heads()
     if backbone is not None and heads is not None:
         return LpipsWeights(backbone, heads), f"LPIPS is measured, with {backbone}."
     steps = [] if heads is not None else ["install the package lpips"]
-    steps += [] if backbone is not None else [f"put {PAGE} into {kept} or into weights_dir=DIR"]
+    steps += [] if backbone is not None else [f"put {PAGE} into {cached} or into weights_dir=DIR"]
     return None, f"LPIPS is not measured: {' and '.join(steps)}."
 
 
@@ -133,13 +133,14 @@ class Lpips:
 
     def features(self, tiles: Images) -> Features:
         """Of every layer, of unit length over channels; of uint8 [B, 3, H, W] of `SMALLEST_FOR_LPIPS` px at least."""
-        import torch
         from torch.nn import functional
 
-        values = tiles.to(self.device, torch.float32) / 127.5 - 1
+        from registry.precision import repeatable_float32
+
+        values = tiles.to(self.device).float() / 127.5 - 1
         shift, scale = (values.new_tensor(of).view(1, 3, 1, 1) for of in (_SHIFT, _SCALE))
         values, found = (values - shift) / scale, []
-        with torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True, allow_tf32=False):
+        with repeatable_float32():
             for name, (*_, stride, padding) in _CONVOLUTIONS.items():
                 if name in _POOLED:
                     values = functional.max_pool2d(values, 3, 2)

@@ -212,8 +212,8 @@ def shifts_of(one: Condition | None) -> dict[str, float]:
     """
     found: dict[str, list[float]] = {}
     for row in one.entry.successful if one else ():
-        said = row.info.get("threshold_shift")
-        for name, value in (said if isinstance(said, dict) else {"": said}).items():
+        shifts = row.info.get("threshold_shift")
+        for name, value in (shifts if isinstance(shifts, dict) else {"": shifts}).items():
             if isinstance(value, int | float):
                 found.setdefault(name, []).append(value)
     return {name: statistics.fmean(values) for name, values in found.items()}

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from bench.passport.blocks import Block, Bullets, Gallery, Heading, Page, Paragraph, Picture
 from bench.passport.evidence import Encoder, Evidence
 from bench.passport.numbers import number
-from bench.passport.rules import RULES, said_of_encoder, said_of_head
+from bench.passport.rules import RULES, sentences_of_encoder, sentences_of_head
 from bench.passport.tables import centre_tables, clean_words, costs_table, restorers_table, severity_tables
 from bench.passport.worst import Drawn
 from bench.rows import file_name
@@ -68,14 +68,14 @@ def _blocks(encoder: Encoder, drawn: Sequence[Drawn], without_pictures: str, plo
 
 def _sentences(encoder: Encoder) -> Iterator[Block]:
     """What follows by the rules: under a heading for each head where there are several."""
-    of_heads = [said_of_head(evidence) for evidence in encoder.evidence]
-    of_encoder = said_of_encoder(encoder)
+    of_heads = [sentences_of_head(evidence) for evidence in encoder.evidence]
+    of_encoder = sentences_of_encoder(encoder)
     if len(of_heads) == 1:
         yield Bullets([*of_heads[0], *of_encoder])
         return
-    for evidence, said in zip(encoder.evidence, of_heads, strict=True):
+    for evidence, sentences in zip(encoder.evidence, of_heads, strict=True):
         yield Heading(_name(evidence), 3)
-        yield Bullets(said) if said else Paragraph("No rule holds.")
+        yield Bullets(sentences) if sentences else Paragraph("No rule holds.")
     yield Heading("Centres, scanners, and what was not measured", 3)
     yield Bullets(of_encoder) if of_encoder else Paragraph("No rule holds.")
 

@@ -10,15 +10,15 @@ OF_HEADS: tuple[Rule, ...] = (*rules_of_loss.RULES, *rules_of_restoring.RULES)
 OF_ENCODERS: tuple[Rule, ...] = rules_of_centres.RULES
 RULES: tuple[Rule, ...] = (*OF_HEADS, *OF_ENCODERS)
 
-Said = tuple[str, str]
+RuledSentence = tuple[str, str]
 """A sentence and the name of its rule."""
 
 
-def said_of_head(evidence: Evidence) -> list[Said]:
+def sentences_of_head(evidence: Evidence) -> list[RuledSentence]:
     """What follows for an encoder with one head on one task."""
     return [(sentence, rule.name) for rule in OF_HEADS if rule.of_head for sentence in rule.of_head(evidence)]
 
 
-def said_of_encoder(encoder: Encoder) -> list[Said]:
+def sentences_of_encoder(encoder: Encoder) -> list[RuledSentence]:
     """What follows of centres, scanners, and of what was not measured."""
     return [(sentence, rule.name) for rule in OF_ENCODERS if rule.of_encoder for sentence in rule.of_encoder(encoder)]

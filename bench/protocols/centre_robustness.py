@@ -215,12 +215,12 @@ def _drops(samples: CentredSamples, config: Config, seed: int) -> tuple[dict[str
         f"apd_{name}": robustness.drop_estimator(of, labels, samples.group, n_groups) for name, of in found.items()
     }
     trained_on = [samples.names[code] for code in codes]
-    said = robustness.summary(found, labels, splits)
+    drop_summary = robustness.summary(found, labels, splits)
     fewest = min(len(one.train[0]) for one in splits) // len(np.unique(labels))
     notes = []
     if fewest < FEW:
         notes.append(f"the average performance drop is of classifiers trained on as few as {fewest} samples a class")
-    return drops, {**said, "apd_centres": trained_on, "notes": notes}
+    return drops, {**drop_summary, "apd_centres": trained_on, "notes": notes}
 
 
 def _centre_accuracy(samples: CentredSamples, seed: int) -> Interval | None:

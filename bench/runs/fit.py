@@ -37,8 +37,8 @@ def _head_hash(head: protocols.Head, manifest: Manifest) -> str:
     if not head.needs:
         return head_config_hash(head)
     frame = manifest.frame.sort_values("id", kind="stable")
-    said = [frame[name].astype(str).tolist() for name in manifest.acquisition]
-    return digest([head_config_hash(head), manifest.acquisition, said])[:8]
+    acquired = [frame[name].astype(str).tolist() for name in manifest.acquisition]
+    return digest([head_config_hash(head), manifest.acquisition, acquired])[:8]
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

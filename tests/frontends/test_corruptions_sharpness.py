@@ -137,7 +137,7 @@ def test_angles_of_motion_fill_the_published_range():
     st.sampled_from(["reflect", "replicate"]),
     st.integers(0, 99),
 )
-def test_convolution_by_fourier_transform_is_that_of_whole_numbers(height, width, side, border, seed):
+def test_fft_convolution_equals_integer_convolution(height, width, side, border, seed):
     tile = made_tiles(1, height, width, seed)
     kernel = whole_numbers((weights := np.random.default_rng(seed).random((side, side))) / weights.sum())
     padded = np.pad(

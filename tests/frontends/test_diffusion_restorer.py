@@ -166,7 +166,7 @@ def test_the_settings_are_the_released_ones():
 
 
 @pytest.mark.parametrize("ask", ["check", "identity", "load"])
-def test_missing_packages_are_said_before_anything(monkeypatch, folder, ask):
+def test_missing_packages_are_refused_before_loading(monkeypatch, folder, ask):
     monkeypatch.setattr(importlib.util, "find_spec", lambda name, *_: None if name == "diffusers" else name)
     found = restorer("lpfm2", {}, WeightSources(checkpoints={"lpfm2": str(folder)}))
 
@@ -176,7 +176,7 @@ def test_missing_packages_are_said_before_anything(monkeypatch, folder, ask):
         ]()
 
 
-def test_missing_files_are_said_before_anything(tmp_path):
+def test_missing_files_are_refused_before_loading(tmp_path):
     pytest.importorskip("diffusers")
     pytest.importorskip("transformers")
     for name in NAMES:
@@ -184,7 +184,7 @@ def test_missing_files_are_said_before_anything(tmp_path):
             restorer(name, {}, WeightSources(weights_dir=str(tmp_path))).check(224, 224)
 
 
-def test_a_prompt_without_its_vocabulary_is_said_before_anything(folder, monkeypatch):
+def test_a_prompt_without_its_vocabulary_is_refused_before_loading(folder, monkeypatch):
     own = small("lpfm2", folder, prompt="stroma")
     real = importlib.util.find_spec
     monkeypatch.setattr(importlib.util, "find_spec", lambda name, *_: None if name == "open_clip" else real(name))

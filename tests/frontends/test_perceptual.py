@@ -13,6 +13,7 @@ from lpips_helpers import hide_lpips, show_package, write_backbone, write_heads
 from bench.frontends import Clean, LpipsWeights, find_lpips
 from bench.frontends.perceptual import Lpips
 from registry.errors import UserError
+from registry.precision import full_float32
 
 CPU = torch.device("cpu")
 PUBLISHED = {  # by `lpips.LPIPS(net="alex", version="0.1")` of the package, 0.1.4, with the weights of `lpips_helpers`
@@ -121,3 +122,10 @@ def test_a_damaged_file_is_one_sentence(weights: LpipsWeights, tmp_path: Path, d
 def test_other_weights_are_one_sentence(weights: LpipsWeights) -> None:
     with pytest.raises(UserError, match=r"holds no features\.0\.weight of shape \(64, 3, 11, 11\), which LPIPS needs"):
         LpipsWeights(weights.heads, weights.heads).load(CPU)
+
+
+def test_it_can_be_computed_while_an_encoder_runs_in_full_float32(network: Lpips) -> None:
+    clean, other = pair(40, 40)
+    with full_float32():
+        inside = Clean(clean, network).lpips(other)
+    assert inside.tolist() == Clean(clean, network).lpips(other).tolist()

@@ -155,18 +155,18 @@ def test_plots_of_the_head_and_the_model_are_shown_from_where_they_lie(results):
 
 
 def test_what_cannot_be_used_is_one_sentence(results, tiles, tmp_path, capsys):
-    def said(*arguments):
+    def sentence_of(*arguments):
         return refused(capsys, f"results={results}", f"cache={tmp_path / 'cache'}", *arguments, draw=drawing)
 
-    assert "name it with model=NAME (uni have" in said()
-    assert "uno has no robustness rows in" in said("model=uno")
-    assert "make bench TASK=robustness MODEL=uno DATA=/my/tiles makes them. Is uni meant?" in said("model=uno")
-    assert "'modle=uni' is not an option here" in said("modle=uni")
-    assert "nowhere of the task robustness are not there" in said("model=uni", f"data={tmp_path / 'nowhere'}")
-    assert "is for the pictures, which need data=DIR" in said("model=uni", "weights_dir=x")
-    assert "robustness has no setting weight" in said("model=uni", f"data={tiles}", "tasks.robustness.weight=1")
+    assert "name it with model=NAME (uni have" in sentence_of()
+    assert "uno has no robustness rows in" in sentence_of("model=uno")
+    assert "make bench TASK=robustness MODEL=uno DATA=/my/tiles makes them. Is uni meant?" in sentence_of("model=uno")
+    assert "'modle=uni' is not an option here" in sentence_of("modle=uni")
+    assert "nowhere of the task robustness are not there" in sentence_of("model=uni", f"data={tmp_path / 'nowhere'}")
+    assert "is for the pictures, which need data=DIR" in sentence_of("model=uni", "weights_dir=x")
+    assert "robustness has no setting weight" in sentence_of("model=uni", f"data={tiles}", "tasks.robustness.weight=1")
     (tiles / TILES[1]).unlink()
-    assert f"hold 3 tiles and not {TILES[1]}, which the rows" in said("model=uni", f"data={tiles}")
+    assert f"hold 3 tiles and not {TILES[1]}, which the rows" in sentence_of("model=uni", f"data={tiles}")
 
 
 def test_folders_without_results_are_one_sentence(tmp_path, capsys):

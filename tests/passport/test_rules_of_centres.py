@@ -18,7 +18,7 @@ def centre_row(frontend="", protocol="centre_robustness", **metrics):
     return row
 
 
-def said(rule, *rows):
+def sentences_of(rule, *rows):
     return list(rule(encoder_of([*ROWS, *rows], "uni")))
 
 
@@ -37,15 +37,15 @@ def said(rule, *rows):
     ],
 )  # fmt: skip
 def test_a_rule_of_centres_fires_on_one_side_of_its_threshold_only(rule, metrics, other, words):
-    [sentence] = said(rule, centre_row(**metrics))
+    [sentence] = sentences_of(rule, centre_row(**metrics))
     assert words in sentence
     assert sentence.startswith("On camelyon ")
-    assert said(rule, centre_row(**other)) == []
-    assert said(rule, centre_row("median", **metrics)) == [], "only what no front-end stands before"
+    assert sentences_of(rule, centre_row(**other)) == []
+    assert sentences_of(rule, centre_row("median", **metrics)) == [], "only what no front-end stands before"
 
 
 def test_what_was_not_measured_is_named():
-    assert said(rules.not_measured) == [
+    assert sentences_of(rules.not_measured) == [
         "Nothing was measured on scanners (protocol=consistency, on the same regions scanned twice).",
         "Nothing was measured on centres (protocol=centre_robustness, on tiles with a centre).",
         "Not measured on robustness with linear: no other model; no baseline.",
@@ -54,7 +54,7 @@ def test_what_was_not_measured_is_named():
 
 def test_nothing_is_missing_where_all_was_measured():
     of_centres = [centre_row(robustness_index=0.9), centre_row(protocol="consistency", consistency=0.9)]
-    assert said(rules.not_measured, *COMPANY, *of_centres) == []
+    assert sentences_of(rules.not_measured, *COMPANY, *of_centres) == []
 
 
 def test_severities_restorers_heads_and_speed_that_lack_are_named():

@@ -19,7 +19,7 @@ FILTERS = st.sampled_from([Image.Resampling.BICUBIC, Image.Resampling.BILINEAR])
 @example(96, 96, 256, 16, 16, Image.Resampling.BICUBIC, 0)
 @example(224, 224, 256, 16, 16, Image.Resampling.BICUBIC, 0)
 @example(56, 56, 64, 7, 12, Image.Resampling.BICUBIC, 0)  # loses rows: Pillow may turn its passes about
-def test_the_box_gives_the_pixels_of_the_whole(height, width, side, left, top, filter, seed):
+def test_resizing_a_crop_alone_equals_cropping_the_resized_tile(height, width, side, left, top, filter, seed):
     box = left, top, side - min(left, 20), side - min(top, 20)
     part = source_box(height, width, (side, side), box)
     if part is None or box[0] >= box[2] or box[1] >= box[3]:

@@ -111,7 +111,7 @@ def test_a_run_that_was_stopped_loses_the_corruption_that_it_was_at(
 
 
 @pytest.mark.slow
-def test_more_tiles_than_are_kept_are_decoded_again_for_each_corruption(
+def test_tiles_beyond_the_memory_limit_are_decoded_again_for_each_corruption(
     folder: Path, stands: collections.Counter[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     read = []

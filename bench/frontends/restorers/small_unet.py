@@ -24,6 +24,7 @@ from bench.frontends.restorers.pixels import from_uint8, to_uint8
 from bench.frontends.restorers.settings import settings_of
 from bench.frontends.restorers.small_network import Shape, SmallNetwork
 from registry.errors import UserError
+from registry.precision import repeatable_float32
 
 if TYPE_CHECKING:
     from bench.frontends.base import Apply, Images, Seeds
@@ -80,10 +81,7 @@ class SmallUnet(Restorer):
         def apply(tiles: Images, seeds: Seeds) -> Images:
             height, width = tiles.shape[-2:]
             pixels = pad(from_uint8(tiles), (0, -width % multiple, 0, -height % multiple), "reflect")
-            with (
-                torch.autocast(tiles.device.type, enabled=False),
-                torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True, allow_tf32=False),
-            ):
+            with torch.autocast(tiles.device.type, enabled=False), repeatable_float32():
                 return to_uint8(network(pixels)[:, :, :height, :width])
 
         return apply
