@@ -133,7 +133,6 @@ def test_switches_are_as_before_in_whatever_order_contexts_end() -> None:
     assert switches() == ["ieee"] * 4
     second.__exit__(None, None, None)
     assert switches() == before
-    assert torch.backends.cudnn.allow_tf32 in (True, False), "torch raises where its older and newer switches differ"
 
 
 @pytest.fixture(scope="module")
