@@ -96,6 +96,7 @@ def test_the_second_run_computes_nothing_and_a_new_restorer_only_its_rows(
     assert len(row_files(folder)) == 3 * 15
 
 
+@pytest.mark.slow
 def test_idle_restoring_recovers_nothing_and_harms_nothing(folder: Path, stands: collections.Counter[str]) -> None:
     assert measure(folder, "tasks.robustness.track.restorers=[idle]").returncode == 0
     by_name = {(row["protocol"], row["frontend"]): row["metrics"] for row in row_files(folder).values()}
