@@ -52,8 +52,8 @@ def file_system_now(folder: Path) -> float:
         If no file can be made in the folder.
     """
     probe = temporary_name(folder / "clock")
-    os.close(os.open(probe, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
     try:
+        os.close(os.open(probe, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
         os.utime(probe)  # without a time of this machine, so that a server writes its own
         return os.stat(probe).st_mtime
     finally:

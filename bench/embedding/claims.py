@@ -71,6 +71,7 @@ class Claims:
         self._own: dict[Path, int | None] = {}  # with the inodes of the claims, None where none can be made
         self._aside: dict[Path, Callable[[], bool]] = {}
         self._seen: dict[Path, _Seen] = {}
+        self._clock: tuple[float, float] | None = None  # of the file system and of `time.monotonic` at one moment
         self._lines: set[str] = set()
         self._ended = threading.Event()
         self._thread: threading.Thread | None = None
@@ -232,10 +233,16 @@ class Claims:
         watched = time.monotonic() - seen.at
         if not seen.text:
             return watched > NAMELESS_S
-        age = file_system_now(claim.parent) - seen.touched
+        age = self._now(claim.parent) - seen.touched
         if age > self._stale_s:
             return age > SURE_S or watched > BEATS_WATCHED * self._beat_s
         return watched > self._stale_s
+
+    def _now(self, folder: Path) -> float:
+        """The time of the file system, which is asked once a beat."""
+        if self._clock is None or time.monotonic() - self._clock[1] > self._beat_s:
+            self._clock = file_system_now(folder), time.monotonic()
+        return self._clock[0] + time.monotonic() - self._clock[1]
 
     def _take_away(self, seen: _Seen, claim: Path) -> None:
         """Remove a stale claim; one that another process has made in its place meanwhile stays."""

@@ -184,8 +184,8 @@ class Pass:
             if not ahead.wait():
                 return
             models = {job: model for job, model in list(self._models.items()) if self._results[job.key].error is None}
-            claimed = self._turns.claim((number, shard), models)
-            own = {job: Target(job, shard, models[job].extractor) for job in claimed}
+            begun = self._turns.begin((number, shard), models)
+            own = {job: Target(job, shard, models[job].extractor) for job in begun}
             if own and len(shard.tiles):
                 self._targets.append(own)
                 self._seeds.append(_seeds_of(shard) if self._frontends else None)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterable, Iterator
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 from bench.embedding.claims import Claims
@@ -22,6 +23,7 @@ class Turns:
     def __init__(self, claims: Claims):
         self._claims = claims
         self._aside: list[tuple[int, Shard]] = []
+        self._begun: set[Path] = set()
 
     def claim(self, numbered: tuple[int, Shard], jobs: Iterable[EmbeddingJob[Any]]) -> list[EmbeddingJob[Any]]:
         """Those of the jobs whose features of a shard are made here: they are missing, and nobody else makes them."""
@@ -34,6 +36,13 @@ class Turns:
         if aside:
             self._aside.append(numbered)
         return taken
+
+    def begin(self, numbered: tuple[int, Shard], jobs: Iterable[EmbeddingJob[Any]]) -> list[EmbeddingJob[Any]]:
+        """Likewise, each job once a shard: those that were begun may still be on their way when it comes again."""
+        path_of = {job: job.path(numbered[1].name) for job in jobs}
+        found = self.claim(numbered, [job for job, path in path_of.items() if path not in self._begun])
+        self._begun.update(path_of[job] for job in found)
+        return found
 
     def twice(self, shards: Iterable[tuple[int, Shard]]) -> Iterator[tuple[int, Shard]]:
         """The shards and, once more, those that were left to other processes, which may have ended meanwhile."""
