@@ -27,7 +27,14 @@ from hypothesis import strategies as st
 
 from bench.embedding import Embedding, Shard, embed, encode, shards_of
 from bench.embedding.claims import Claims
+from benchmarks import kills
 from registry.errors import UserError
+
+
+@pytest.fixture(autouse=True)
+def _never_stale(monkeypatch):
+    """So that a test which needs a claim to become stale by its heartbeat does not end."""
+    monkeypatch.setattr(Claims.__init__, "__kwdefaults__", {"beat_s": 1e4, "stale_s": 1e5})
 
 
 def all_once(log, processes):
@@ -136,10 +143,8 @@ class TestThatIsWaitedFor:
         first, second, job, word, _ = work(error)
         with ended(first, second):
             word.set()
-            began = time.monotonic()
             first.join(PATIENCE_S)
             second.join(PATIENCE_S)
-            assert time.monotonic() - began < 30, "its claims were removed, and none had to become stale"
         assert second.exitcode == 0
         assert contents(job.folder) == alone
         assert claims_in(tmp_path) == []
@@ -149,9 +154,7 @@ class TestThatIsWaitedFor:
         first, second, job, _, lines = work()
         with ended(first, second):
             os.kill(first.pid, signal.SIGKILL)
-            began = time.monotonic()
             second.join(PATIENCE_S)
-            assert time.monotonic() - began < 30
         assert second.exitcode == 0
         assert contents(job.folder) == alone
         assert claims_in(tmp_path, of_killed=True) == []
@@ -172,6 +175,17 @@ class TestThatIsWaitedFor:
         assert claims_in(tmp_path) == []
 
 
+@pytest.mark.slow
+def test_kills_at_random_moments(tmp_path):
+    """Of two processes on one dataset, one of which is started again each time."""
+    found = kills.measure(tmp_path, 12)
+    assert found.kills == 12
+    assert found.bad == []
+    assert found.redone == 0
+    claimed = 17 * kills.BATCH_SIZE  # tiles of a process at most, if none of its files stood
+    assert found.repeated <= found.kills * claimed
+
+
 def test_a_process_that_was_killed_keeps_the_next_from_nothing(tmp_path, source, alone):
     log, began = tmp_path / "log", FORK.Event()
     killed = child(
@@ -181,9 +195,7 @@ def test_a_process_that_was_killed_keeps_the_next_from_nothing(tmp_path, source,
         assert began.wait(PATIENCE_S)
     assert claims_in(tmp_path), "it held some"
     said, job = [], logged_job(tmp_path / "cache", log)
-    start = time.monotonic()
     [made] = embedded(source, [job], said.append).values()
-    assert time.monotonic() - start < 30
     assert made.error is None
     assert contents(job.folder) == alone
     assert claims_in(tmp_path, of_killed=True) == []
