@@ -34,7 +34,7 @@ from bench.tiles import TileSource
 
 TILES, SHARD_TILES, BATCH_SIZE = 320, 4, 4
 PAUSE_S = 0.004  # of the stand-in for an encoder, a batch
-CALM_S = (0.0, 0.5)  # between two kills, drawn uniformly
+CALM_TILES, CALM_S = 80, 0.02  # at most between two kills, each drawn uniformly
 HOW = EmbeddingSettings(batch_size=BATCH_SIZE, workers=1, progress=False)
 
 
@@ -97,7 +97,8 @@ def measure(folder: Path, kills: int, processes: int = 2, seed: int = 0) -> Outc
         stood: dict[str, int] = {}
         with _started(source, cache, log, processes) as running:
             while any(one.is_alive() for one in running):
-                running[0].join(rng.uniform(*CALM_S))
+                _wait(running, log, rng.randrange(CALM_TILES))
+                time.sleep(rng.uniform(0, CALM_S))
                 if outcome.kills == kills or not (alive := [one for one in running if one.is_alive()]):
                     continue
                 victim = rng.choice(alive)
@@ -152,6 +153,17 @@ def _started(source: TileSource, cache: Path, log: Path, processes: int) -> Iter
         for one in running:
             one.kill()
             one.join()
+
+
+def _wait(running: list[ForkProcess], log: Path, tiles: int) -> None:
+    """Until so many more tiles were embedded, or nobody is left who could."""
+    until = _embedded(log) + tiles
+    while _embedded(log) < until and any(one.is_alive() for one in running):
+        time.sleep(0.002)
+
+
+def _embedded(log: Path) -> int:
+    return log.read_bytes().count(b"\n") if log.exists() else 0
 
 
 def _contents(cache: Path) -> dict[str, bytes]:

@@ -22,7 +22,7 @@ from claim_helpers import (
     until,
 )
 from embedding_helpers import Means, N, contents, expected, make_job
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bench.embedding import Embedding, Shard, embed, encode, shards_of
@@ -267,6 +267,7 @@ def test_a_large_shard_is_not_claimed_long_before_it_is_read(tmp_path, source):
     assert max(most) == 3, "16 tiles wait for the device at most, and the shard after them is not begun"
 
 
+@settings(max_examples=25)
 @given(keep=st.floats(0, 0.999), noise=st.integers(0, 2**32))
 def test_a_file_that_was_truncated_by_hand_is_made_again(tmp_path_factory, keep, noise):
     """And all others stand; so is one whose beginning was overwritten."""
