@@ -215,7 +215,13 @@ class Measuring:
             run_hash=plan.run_hash(model, chain, protocol, seed),
             version=version("pfmbench"),
             classes=list(classes),
-            info={**info, "track": targets.ROBUSTNESS, "frontend": chain.identity, "weights": embedding.weights},
+            info={
+                **info,
+                "track": targets.ROBUSTNESS,
+                "frontend": chain.identity,
+                "weights": embedding.weights,
+                **of_this_job(),
+            },
             notes=[*plan.manifest.notes, *notes],
         )
         try:
