@@ -18,6 +18,7 @@ from bench.metrics import METRIC_SETS
 from bench.protocols import Head, Predictions, Samples
 from bench.rows import Row
 from bench.runs.clean_thresholds import CleanThreshold, clean_thresholds, threshold_shift
+from bench.runs.context import of_this_job
 from bench.runs.devices import memory_for_weights, n_processors, usual_batch_size
 from bench.runs.fit import sentence_of
 from bench.runs.models import Model
@@ -215,7 +216,13 @@ class Measuring:
             run_hash=plan.run_hash(model, chain, protocol, seed),
             version=version("pfmbench"),
             classes=list(classes),
-            info={**info, "track": targets.ROBUSTNESS, "frontend": chain.identity, "weights": embedding.weights},
+            info={
+                **info,
+                "track": targets.ROBUSTNESS,
+                "frontend": chain.identity,
+                "weights": embedding.weights,
+                **of_this_job(),
+            },
             notes=[*plan.manifest.notes, *notes],
         )
         try:
