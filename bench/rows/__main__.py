@@ -19,8 +19,8 @@ USAGE = f"""Usage: {COMMAND} [results=DIR] FIELD=VALUE[,VALUE...] ... [yes=true]
        {COMMAND} [results=DIR] back=N
 
 Lists the rows of DIR (results) that have these values. With yes=true they are moved, with their predictions and
-attention, to DIR/{REMOVED}/N under the same paths. No table has them then, and the same run makes them anew. back=N puts
-them back where nothing was made in their place since.
+attention, to DIR/{REMOVED}/N under the same paths. No table has them then, and the same run makes them anew. back=N
+puts them back where nothing was made in their place since.
 
 FIELD is one of {", ".join(FIELDS)}; one at least, and a row must have all that
 are named. frontend= is no front-end. leaderboard.csv has the values of all rows (cohort_hash, head_config_hash)."""
@@ -67,9 +67,7 @@ def _parsed(arguments: Sequence[str]) -> tuple[dict[str, str], dict[str, str]]:
     if settings["yes"] not in ("true", "false"):
         raise UserError(f"yes={settings['yes']} must be true or false.")
     if bool(wanted) == bool(settings["back"]):
-        raise UserError(
-            f"Name the rows by one field or more, such as model=NAME status=failed, or back=N: {COMMAND} -h."
-        )
+        raise UserError(f"Name rows by one field or more, as in {COMMAND} model=NAME status=failed, or back=N alone.")
     return settings, wanted
 
 
