@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import itertools
 import json
+import math
 import os
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
@@ -20,6 +21,8 @@ from registry.errors import near_match
 
 NOT_VALUES = {"tiles_per_s", "info", "notes", "predictions", "error", "stale_error", "run_hash", "version"}
 """Fields in which rows of one run may differ: times, the names of jobs and machines, what is told in words."""
+ROUNDING = 1e-6
+"""Numbers of metrics that differ by no more are those of one run on two machines; tables have six digits."""
 VALUES = [field.name for field in fields(Row) if field.name not in NOT_VALUES]
 
 
@@ -169,45 +172,66 @@ def _text(row: Row) -> str:
 
 
 def _agree(a: Row, b: Row) -> bool:
-    return a.run_hash == b.run_hash and all(getattr(a, name) == getattr(b, name) for name in VALUES)
+    return a.run_hash == b.run_hash and _distance(a, b)[0] <= ROUNDING
+
+
+def _distance(a: Row, b: Row) -> tuple[float, str]:
+    """How far the values of two rows are apart, and in what.
+
+    That is the largest difference of any number of a metric, divided by the number where it is above 1; infinite where
+    something else differs.
+    """
+    for name in VALUES:
+        if name != "metrics" and getattr(a, name) != getattr(b, name):
+            return math.inf, f"{name} {getattr(b, name)!r} and not {getattr(a, name)!r}"
+    if a.metrics.keys() != b.metrics.keys():
+        return math.inf, "other metrics"
+    largest, what = 0.0, ""
+    for metric in a.metrics:
+        for name in ("value", "ci_low", "ci_high"):
+            x, y = a.metrics[metric][name], b.metrics[metric][name]
+            label = metric if name == "value" else f"{name} of {metric}"
+            if (x is None) != (y is None) or a.interval_of(metric) != b.interval_of(metric):
+                return math.inf, f"another {label}"
+            if x is not None and (size := abs(x - y) / max(1, abs(x), abs(y))) > largest:
+                largest, what = size, f"{label} differs by {abs(x - y):.2g}"
+    return largest, what
 
 
 def _differences(copies: Mapping[RunKey, Sequence[_Copy]]) -> Iterator[str]:
     """What rows of one run differ in, a sentence for each sort of difference."""
-    values, hashes = [], []
+    values: list[tuple[float, str]] = []
+    rounded: list[tuple[float, str]] = []
+    hashes = []
     for key in sorted(key for key, own in copies.items() if len(own) > 1):
         first, *others = _successful(copies[key]) or copies[key]
         path = key.path(Path(), "rows", "json")
-        same = [other for other in others if other.row.ok and other.row.run_hash == first.row.run_hash]
-        unlike = [f"{c.folder} ({_difference(first.row, c.row)})" for c in same if not _agree(first.row, c.row)]
-        other_hashes = [str(c.folder) for c in others if c.row.ok and c.row.run_hash != first.row.run_hash]
-        if unlike:
-            values.append(f"{path} of {first.folder} (used), {', '.join(unlike)}")
-        if other_hashes:
+        successful = [other for other in others if other.row.ok]
+        same = [other for other in successful if other.row.run_hash == first.row.run_hash]
+        distances = [(*_distance(first.row, other.row), other.folder) for other in same]
+        if unlike := [f"{folder} ({what})" for size, what, folder in distances if size > ROUNDING]:
+            largest = max(size for size, *_ in distances)
+            values.append((largest, f"{path} of {first.folder} (used), {', '.join(unlike)}"))
+        elif any(size for size, *_ in distances):
+            rounded.append(max((size, what) for size, what, _ in distances))
+        if other_hashes := [str(other.folder) for other in successful if other not in same]:
             hashes.append(f"{path} of {first.folder} (used), {', '.join(other_hashes)}")
     if values:
+        named = [text for _, text in sorted(values, key=lambda of: -of[0])]
         yield (
             "Rows with the same run hash have different values; that of the folder named first is used, and nothing is "
-            f"averaged: {listed(values)}."
+            f"averaged: {listed(named)}."
+        )
+    if rounded:
+        yield (
+            f"Rows with the same run hash differ by rounding in {len(rounded)} run{'s' * (len(rounded) > 1)}, of which "
+            f"one row each is used: {max(rounded)[1]} at most."
         )
     if hashes:
         yield (
             "Rows of the same run have different run hashes, as weights, settings or versions differ; that of the "
             f"folder named first is used, and nothing is averaged: {listed(hashes)}."
         )
-
-
-def _difference(a: Row, b: Row) -> str:
-    """By how much two rows differ, in the metric that differs most, or the first field that does."""
-    other = next(name for name in VALUES if getattr(a, name) != getattr(b, name))
-    if other != "metrics":
-        return f"{other} {getattr(b, other)!r} and not {getattr(a, other)!r}"
-    of_both = ((name, a.value(name), b.value(name)) for name in sorted(a.metrics.keys() & b.metrics.keys()))
-    sizes = [(abs(x - y), name) for name, x, y in of_both if x is not None and y is not None and x != y]
-    if not sizes:
-        return "other intervals or metrics"
-    size, name = max(sizes)
-    return f"{name} differs by {size:.2g}"
 
 
 def _other_versions(used: Sequence[_Copy]) -> Iterator[str]:

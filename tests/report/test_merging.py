@@ -168,7 +168,35 @@ def test_what_differs_is_said_of_other_fields_too(two: tuple[Path, Path]) -> Non
     )
     (sentence,) = merged_rows([a, b]).sentences
     assert f"{b} (n_test 59 and not 60)" in sentence
-    assert f"{b} (other intervals or metrics)" in sentence
+    assert f"{b} (another accuracy)" in sentence
+
+
+def test_rounding_is_no_difference_and_is_counted(two: tuple[Path, Path]) -> None:
+    a, b = two
+    for model, size in (("uni", 2e-8), ("colour", 3e-7)):
+        row = row_of(b, model)
+        changed(b, model, metrics=with_value(row, row.metrics["accuracy"]["value"] + size))
+    found = [merged_rows(folders) for folders in ([a, b], [b, a])]
+    assert found[0].rows == found[1].rows
+    for one in found:
+        (sentence,) = one.sentences
+        assert sentence.endswith(
+            "rounding in 2 runs, of which one row each is used: accuracy differs by 3e-07 at most."
+        )
+    row = row_of(b)
+    changed(b, metrics=with_value(row, row.metrics["accuracy"]["value"] + 1e-5))
+    of_values, of_rounding = merged_rows([a, b]).sentences
+    assert f"{b} (accuracy differs by 1e-05)" in of_values
+    assert "in 1 run, of which" in of_rounding
+
+
+def test_the_largest_difference_is_named_first(tmp_path: Path, results: Path, add_run: AddRun) -> None:
+    for seed, value in enumerate((0.4, 0.1, 0.3)):
+        row = add_run("uni", seed=seed, values={"accuracy": 0.5, "psnr": 30.0})
+        write(tmp_path / "b", replace(row, metrics=with_value(row, value)), None)
+    (sentence,) = merged_rows([results, tmp_path / "b"]).sentences
+    places = [sentence.index(f"differs by {size}") for size in ("0.4", "0.2", "0.1")]
+    assert places == sorted(places)
 
 
 def test_many_differences_are_one_short_sentence(tmp_path: Path, results: Path, add_run: AddRun) -> None:
