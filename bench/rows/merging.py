@@ -9,7 +9,7 @@ import math
 import os
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import dataclass, field, fields
 from importlib.metadata import version
 from pathlib import Path
 from typing import NamedTuple
@@ -168,7 +168,7 @@ def _order(copy: _Copy) -> tuple[object, ...]:
 
 
 def _text(row: Row) -> str:
-    return json.dumps(asdict(row), sort_keys=True)
+    return json.dumps(vars(row), sort_keys=True)
 
 
 def _agree(a: Row, b: Row) -> bool:
@@ -184,6 +184,8 @@ def _distance(a: Row, b: Row) -> tuple[float, str]:
     for name in VALUES:
         if name != "metrics" and getattr(a, name) != getattr(b, name):
             return math.inf, f"{name} {getattr(b, name)!r} and not {getattr(a, name)!r}"
+    if a.metrics == b.metrics:
+        return 0.0, ""
     if a.metrics.keys() != b.metrics.keys():
         return math.inf, "other metrics"
     largest, what = 0.0, ""
