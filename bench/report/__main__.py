@@ -7,6 +7,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from bench.jobs import lost_rows
 from bench.report.leaderboard_data import read_leaderboard
 from bench.report.show import table_text
 from bench.report.tables import MARGIN
@@ -18,6 +19,7 @@ MERGED = "results-merged"
 USAGE = f"""Usage: python -m bench report [results=DIR[,DIR...]] [out=DIR] [margin=M]
 
 Rebuilds the tables in DIR (results) from its rows and predictions, and prints the table. Nothing is run.
+Rows that a killed job of a sweep was to make get the status lost, unless the tables go elsewhere than to the rows.
 
 results=a,b or results=[a,b] makes one table of the rows of several folders, which stay as they are: the tables go to
 out=DIR ({MERGED}), which must be a folder without rows. A run that several folders have is one row. Where its run
@@ -61,6 +63,8 @@ def _report(folders: Sequence[Path], out: str, margin: float) -> int:
     place = Path(out or (MERGED if several else folders[0])).expanduser()
     if out or several:
         _check_place(place, folders)
+    else:
+        lost_rows(folders[0])
     saved = merged_rows(folders) if several else rows_of(folders[0])
     for sentence in saved.unusable:
         warn_once(sentence)

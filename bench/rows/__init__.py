@@ -2,7 +2,7 @@
 
 from bench.rows.merging import SavedRows, merged_rows, rows_of
 from bench.rows.predictions import SavedPredictions, read_predictions
-from bench.rows.row import INTERVALS, SCHEMA, Row
+from bench.rows.row import INTERVALS, SCHEMA, STATUSES, Row
 from bench.rows.rows import (
     MOST_NAMED,
     has_predictions,
@@ -12,6 +12,7 @@ from bench.rows.rows import (
     row_path,
     warn_once,
     write,
+    write_lost,
 )
 from bench.rows.run_key import RunKey, file_name
 
@@ -19,6 +20,7 @@ __all__ = [
     "INTERVALS",
     "MOST_NAMED",
     "SCHEMA",
+    "STATUSES",
     "Row",
     "RunKey",
     "SavedPredictions",
@@ -34,4 +36,5 @@ __all__ = [
     "rows_of",
     "warn_once",
     "write",
+    "write_lost",
 ]

@@ -219,6 +219,9 @@ def test_a_row_with_scores_is_used_before_a_failed_one_of_the_folder_named_first
     other = changed(b, status="failed", error="Killed.", metrics={}, predictions="", run_hash="")
     assert failed.key == other.key
     assert merged_rows([a, b]).rows == merged_rows([b, a]).rows
+    changed(a, status="lost", error="Its job was lost.")
+    for folders in ([a, b], [b, a]):
+        assert other in merged_rows(folders).rows, "which says more than that a job was lost"
 
 
 def test_of_rows_that_agree_the_one_whose_predictions_are_there_is_used(two: tuple[Path, Path]) -> None:
@@ -319,6 +322,19 @@ def test_tables_of_several_folders_go_to_a_folder_of_their_own(
     assert report("results=a", "out=a") == report("results=[b]") == report("results=a", "out=c") == 0
     assert tables(tmp_path / "a") == tables(tmp_path / "c")
     assert list(b.glob("*.csv"))
+
+
+def test_rows_of_lost_jobs_are_written_only_where_the_tables_are(
+    two: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    a, b = two
+    written: list[Path] = []
+    monkeypatch.setattr("bench.report.__main__.lost_rows", written.append)
+    for arguments in ([f"results={a},{b}", f"out={tmp_path / 'out'}"], [f"results={a}", f"out={tmp_path / 'out'}"]):
+        assert report(*arguments) == 0
+        assert written == []
+    assert report(f"results={a}") == 0
+    assert written == [a]
 
 
 def test_a_folder_whose_name_has_a_comma_is_one(two: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch) -> None:
