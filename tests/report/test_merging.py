@@ -190,6 +190,16 @@ def test_rounding_is_no_difference_and_is_counted(two: tuple[Path, Path]) -> Non
     assert "in 1 run, of which" in of_rounding
 
 
+@pytest.mark.parametrize(("psnr", "word"), [(30.00002, "rounding"), (30.0002, "different values")])
+def test_rounding_is_measured_by_the_number(
+    psnr: float, word: str, tmp_path: Path, results: Path, add_run: AddRun
+) -> None:
+    row = add_run("uni", values={"psnr": 30.0})
+    write(tmp_path / "b", replace(row, metrics={"psnr": {**row.metrics["psnr"], "value": psnr}}), None)
+    (sentence,) = merged_rows([results, tmp_path / "b"]).sentences
+    assert word in sentence
+
+
 def test_the_largest_difference_is_named_first(tmp_path: Path, results: Path, add_run: AddRun) -> None:
     for seed, value in enumerate((0.4, 0.1, 0.3)):
         row = add_run("uni", seed=seed, values={"accuracy": 0.5, "psnr": 30.0})
