@@ -18,7 +18,7 @@ OVERRIDES = $(if $(MODEL),'model=$(call list,$(MODEL))') \
             $(ARGS)
 
 # A misspelt variable would be ignored by make, and another run than the one that was meant would start.
-VARIABLES_KNOWN := MODEL TASK SUITE DATA RESULTS CACHE SITE MARGIN SWEEP ARGS PYTHON VENV PIP_ARGS ROOM N SEED
+VARIABLES_KNOWN := MODEL TASK SUITE DATA RESULTS OUT CACHE SITE MARGIN SWEEP ARGS PYTHON VENV PIP_ARGS ROOM N SEED
 VARIABLES_SET   := $(foreach v,$(.VARIABLES),$(if $(findstring command,$(origin $(v))),$(v)))
 UNKNOWN         := $(firstword $(filter-out $(VARIABLES_KNOWN),$(VARIABLES_SET)))
 ifneq ($(UNKNOWN),)
@@ -43,8 +43,8 @@ plan: $(VENV)/.installed  ## say what make bench would do, what stands and what 
 status: $(VENV)/.installed  ## which jobs of a sweep are done, running, failed or lost, and why: RESULTS= SWEEP=
 	@$(PY) -m bench status $(if $(RESULTS),'results=$(RESULTS)') $(if $(SWEEP),'sweep=$(SWEEP)') $(ARGS)
 
-leaderboard: $(VENV)/.installed  ## rebuild the tables from the saved rows
-	@$(PY) -m bench report $(if $(RESULTS),'results=$(RESULTS)') $(if $(MARGIN),'margin=$(MARGIN)') $(ARGS)
+leaderboard: $(VENV)/.installed  ## rebuild the tables from the saved rows; RESULTS=a,b OUT=DIR: one table of several results folders
+	@$(PY) -m bench report $(if $(RESULTS),'results=$(RESULTS)') $(if $(OUT),'out=$(OUT)') $(if $(MARGIN),'margin=$(MARGIN)') $(ARGS)
 
 passport: $(VENV)/.installed  ## a page of one encoder behind corruptions and restorers, from the saved rows: MODEL= RESULTS= DATA=
 	@$(PY) -m bench passport $(if $(MODEL),'model=$(call list,$(MODEL))') $(if $(RESULTS),'results=$(RESULTS)') \

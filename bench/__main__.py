@@ -20,6 +20,10 @@ def main() -> None:
         from bench.report.__main__ import main as report
 
         sys.exit(report(sys.argv[2:]))
+    if sys.argv[1:2] == ["remove"]:
+        from bench.rows.__main__ import main as remove
+
+        sys.exit(remove(sys.argv[2:]))
     if sys.argv[1:2] == ["passport"]:
         from bench.passport import passport
 

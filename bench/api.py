@@ -239,24 +239,31 @@ def open_features(
     return _features(model, task, data, cache, False, [Step.fit], settings)
 
 
-def leaderboard(results: str | Path = "results") -> pd.DataFrame:
+def leaderboard(results: str | Path | Sequence[str | Path] = "results") -> pd.DataFrame:
     """All results of a folder: a line a task, model, protocol and metric, the mean over seeds and folds.
 
     Rows that cannot be read are left out with a warning.
+
+    Parameters
+    ----------
+    results
+        The folder, or several, whose rows are merged as ``python -m bench report results=[a,b]`` does; where they
+        differ is a warning.
 
     Raises
     ------
     UserError
         If there is nothing.
     """
-    warned: list[str] = []
-    data = report.read_leaderboard(Path(results).expanduser(), warn=warned.append)
+    folders = [Path(name).expanduser() for name in ([results] if isinstance(results, str | Path) else results)]
+    saved = rows.rows_of(folders[0]) if len(folders) == 1 else rows.merged_rows(folders)
+    warned = list(saved.unusable)
+    data = report.read_leaderboard(saved, warn=warned.append)
     for sentence in warned:
         warnings.warn(sentence, stacklevel=2)
     if not data.entries:
-        raise UserError(
-            f"There are no rows in {Path(results) / 'rows'}: run a benchmark first, or name another folder."
-        )
+        places = ", ".join(str(folder / "rows") for folder in folders)
+        raise UserError(f"There are no rows in {places}: run a benchmark first, or name another folder.")
     return _frame(report.mean_records(data))
 
 

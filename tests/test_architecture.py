@@ -25,7 +25,10 @@ MODULES = modules()
 ROOMS = sorted({room_of(module) for module in MODULES})
 # of registry, beside the names of the package
 PUBLIC_MODULES = {f"registry.{name}" for name in ("card", "checkpoint", "errors", "extractor", "resize", "text_table")}
-COMMANDS = {("bench.__main__", "bench.report.__main__")}  # `python -m bench report` is the command of that room
+COMMANDS = {  # `python -m bench report` and `remove` are the commands of those rooms
+    ("bench.__main__", "bench.report.__main__"),
+    ("bench.__main__", "bench.rows.__main__"),
+}
 
 UPPER = {f"bench.{name}" for name in ("data", "runs", "report", "passport")}
 NEVER = {  # room: what it must not import, of the house or from outside

@@ -20,12 +20,12 @@ from bench.report.families import Adjusted, ComparisonKey, OverBaselines, adjust
 from bench.report.rank_blocks import RankedBlock, ranked_block, ranked_together
 from bench.report.resampling import Passes, compared, recomputable
 from bench.report.results import AggregatedResult, Block, ResultKey, aggregated
-from bench.rows import MOST_NAMED, RunKey, read_rows, warn_once
+from bench.rows import MOST_NAMED, Row, RunKey, SavedRows, rows_of, warn_once
 
 
 @dataclass(frozen=True)
 class LeaderboardData:
-    """The entries of a results folder, the intervals of their values, and how they differ.
+    """The entries of one or several results folders, the intervals of their values, and how they differ.
 
     Attributes
     ----------
@@ -79,19 +79,22 @@ class LeaderboardData:
 
 
 def read_leaderboard(
-    results: Path, keys: Collection[RunKey] | None = None, warn: Callable[[str], None] = warn_once
+    results: Path | SavedRows, keys: Collection[RunKey] | None = None, warn: Callable[[str], None] = warn_once
 ) -> LeaderboardData:
     """Read the rows of a results folder and resample their predictions.
 
     Parameters
     ----------
+    results : Path or SavedRows
+        The folder, or rows of several folders as `bench.rows.merged_rows` gives them.
     keys : collection of RunKey
         The runs to read; all that there are if None.
     warn : callable
         Takes a sentence that names what cannot be read; the default prints it once to stderr.
     """
-    rows, sentences = read_rows(results)
-    entries = aggregated(row for row in rows if keys is None or row.key in keys)
+    saved = rows_of(results) if isinstance(results, Path) else results
+    sentences = list(saved.sentences)
+    entries = aggregated(row for row in saved.rows if keys is None or row.key in keys)
     intervals: dict[tuple[ResultKey, str], Interval] = {}
     comparisons: list[Comparison] = []
     ranked: list[RankedBlock] = []
@@ -101,7 +104,7 @@ def read_leaderboard(
     robust = robustness_tasks(entries)
     for _, block in itertools.groupby(entries, key=lambda entry: entry.key.block):  # bounds the draws in memory
         own = list(block)
-        passes = _resampled(results, own)
+        passes = _resampled(saved.predictions_path, own)
         faulty += passes.faulty
         intervals |= _intervals(own, passes)
         of_track = (own[0].key.task, own[0].key.cohort) in robust
@@ -121,10 +124,10 @@ def read_leaderboard(
     )
 
 
-def _resampled(results: Path, entries: Sequence[AggregatedResult]) -> Passes:
+def _resampled(predictions_path: Callable[[Row], Path], entries: Sequence[AggregatedResult]) -> Passes:
     """Resample the metrics that models are compared by, and of the runs of a mean all that predictions tell."""
     several = {row.key for entry in entries if len(entry.successful) > 1 for row in entry.successful}
-    passes = Passes(results, entries)
+    passes = Passes(predictions_path, entries)
     passes.resample(lambda row: recomputable(row) if row.key in several else compared(row))
     return passes
 

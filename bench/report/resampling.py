@@ -86,6 +86,11 @@ class Pass:
 class Passes:
     """The passes of all results of a task and protocol, and what they score on the resamples of their groups.
 
+    Parameters
+    ----------
+    predictions_path : callable
+        Gives where the predictions of a row lie.
+
     Attributes
     ----------
     of : dict of ResultKey -> dict of number -> Pass
@@ -94,11 +99,11 @@ class Passes:
         A sentence for each file that cannot be read.
     """
 
-    def __init__(self, results: Path, entries: Iterable[AggregatedResult]) -> None:
+    def __init__(self, predictions_path: Callable[[Row], Path], entries: Iterable[AggregatedResult]) -> None:
         self.of: dict[ResultKey, dict[Number, Pass]] = {}
         self.faulty: list[str] = []
         for entry in entries:
-            self.of[entry.key] = {one.number: one for one in _passes(entry.key, self._read(results, entry))}
+            self.of[entry.key] = {one.number: one for one in _passes(entry.key, self._read(predictions_path, entry))}
         self._found: dict[Hashable, dict[str, Replicates]] = {}
 
     def resample(self, metrics: Callable[[Row], Collection[str]]) -> None:
@@ -129,16 +134,17 @@ class Passes:
         )
         self._found.update(found)
 
-    def _read(self, results: Path, entry: AggregatedResult) -> Iterator[tuple[Row, SavedPredictions]]:
+    def _read(
+        self, predictions_path: Callable[[Row], Path], entry: AggregatedResult
+    ) -> Iterator[tuple[Row, SavedPredictions]]:
         for row in entry.successful:
             if not row.predictions:
                 continue
+            path = predictions_path(row)
             try:
-                saved = read_predictions(results / row.predictions)
+                saved = read_predictions(path)
                 if (saved.kind, saved.classes) != (row.kind, row.classes):
-                    raise UserError(
-                        f"{row.predictions} is not of the kind and classes of its row: delete it and run again."
-                    )
+                    raise UserError(f"{path} is not of the kind and classes of its row: delete it and run again.")
             except UserError as error:
                 self.faulty.append(str(error))
             else:

@@ -36,6 +36,9 @@ from bench.report.tables import (
 from bench.rows import file_name
 from registry.errors import UserError
 
+OF_TRACKS = ("restoration.csv", "robustness.csv", "robustness_summary.csv")
+"""Tables that are written only where there are rows for them."""
+
 
 def check_margin(margin: float) -> None:
     """The margin of equivalence must be a number above 0.
@@ -52,19 +55,25 @@ def check_margin(margin: float) -> None:
         )
 
 
-def write_tables(results: Path, data: LeaderboardData, margin: float = MARGIN) -> dict[str, Path]:
+def write_tables(
+    folder: Path, data: LeaderboardData, margin: float = MARGIN, option: str = "results=DIR"
+) -> dict[str, Path]:
     """Write leaderboard.csv, its companions and the diagrams of ranks; gives what each is, and where.
 
     The companions are ``_mean``, ``_wide``, ``_paired``, ``_ranks`` and ``_suites``. Where restorers were measured
     there is ``restoration.csv``, where encoders were measured behind corruptions ``robustness.csv``,
     ``robustness_summary.csv`` and the plots. There is a diagram ``critical_difference-PROTOCOL.svg`` for each head that
     was fitted on enough tasks, its name with ``-HEAD`` where the protocol has several settings; an earlier one of a
-    head that has none now is removed.
+    head that has none now is removed, and so are tables of restoration and robustness without rows.
 
     Parameters
     ----------
+    folder : Path
+        Where they are written: the results folder, or another.
     margin : float
         Of equivalence, above 0: `p_equivalent` is that of a difference as large or larger.
+    option : str
+        The setting that names the folder, for errors.
 
     Raises
     ------
@@ -75,48 +84,49 @@ def write_tables(results: Path, data: LeaderboardData, margin: float = MARGIN) -
     entries = data.entries
     if not entries:
         raise UserError(
-            f"No rows to make a leaderboard of in {results / 'rows'}: run a benchmark first, or name another folder "
+            f"No rows to make a leaderboard of in {folder / 'rows'}: run a benchmark first, or name another folder "
             "with results=DIR."
         )
     wide = wide_records(data)
     ranked = [block for block in data.ranked if not block.measured]
     suites = [suite for suite in suite_ranks(ranked) if len(suite.tasks) + len(suite.left_out) > 1]
     tables: dict[str, tuple[Path, Sequence[str], list[Record]]] = {
-        "leaderboard": (results / "leaderboard.csv", LONG, long_records(entries)),
-        "means over seeds and folds": (results / "leaderboard_mean.csv", MEAN, mean_records(data)),
-        "model by task": (results / "leaderboard_wide.csv", list(wide[0]), wide),
-        "paired differences": (results / "leaderboard_paired.csv", PAIRED, paired_records(data, margin)),
-        "ranks on each task": (results / "leaderboard_ranks.csv", RANKS, rank_records(data.ranked)),
-        "mean ranks over tasks": (results / "leaderboard_suites.csv", SUITES, suite_records(suites)),
+        "leaderboard": (folder / "leaderboard.csv", LONG, long_records(entries)),
+        "means over seeds and folds": (folder / "leaderboard_mean.csv", MEAN, mean_records(data)),
+        "model by task": (folder / "leaderboard_wide.csv", list(wide[0]), wide),
+        "paired differences": (folder / "leaderboard_paired.csv", PAIRED, paired_records(data, margin)),
+        "ranks on each task": (folder / "leaderboard_ranks.csv", RANKS, rank_records(data.ranked)),
+        "mean ranks over tasks": (folder / "leaderboard_suites.csv", SUITES, suite_records(suites)),
     }
     restored = restoration_records(data)
     if restored:
-        tables["restorers by corruption and severity"] = (results / "restoration.csv", RESTORATION, restored)
+        tables["restorers by corruption and severity"] = (folder / "restoration.csv", RESTORATION, restored)
     degraded = robustness_records(data)
     if degraded:
         summary = robustness_summary_records(data)
-        tables["encoders by corruption and restorer"] = (results / "robustness.csv", ROBUSTNESS, degraded)
-        tables["encoders over all corruptions"] = (results / "robustness_summary.csv", SUMMARY, summary)
+        tables["encoders by corruption and restorer"] = (folder / "robustness.csv", ROBUSTNESS, degraded)
+        tables["encoders over all corruptions"] = (folder / "robustness_summary.csv", SUMMARY, summary)
     for path, columns, records in tables.values():
-        _write(path, _csv(columns, records))
+        _write(path, _csv(columns, records), option)
     written = {what: path for what, (path, _, _) in tables.items()}
-    return written | _write_diagrams(results, suites) | _write_plots(results, data)
+    _remove({folder / name for name in OF_TRACKS} - set(written.values()), option)
+    return written | _write_diagrams(folder, suites, option) | _write_plots(folder, data, option)
 
 
-def _write_plots(results: Path, data: LeaderboardData) -> dict[str, Path]:
+def _write_plots(results: Path, data: LeaderboardData, option: str) -> dict[str, Path]:
     """The plots of robustness tasks; those that an earlier report drew of results that are gone are removed."""
     folder, names = results / "plots", task_names(data.entries)
     paths: set[Path] = set()
     for robustness in robustness_of(data):
         for name, forms in robustness_plots(robustness, names[robustness.block]):
             for ending, content in forms.items():
-                _write(folder / f"{name}.{ending}", content)
+                _write(folder / f"{name}.{ending}", content, option)
                 paths.add(folder / f"{name}.{ending}")
-    _remove({path for start in PLOTS for path in folder.glob(f"{start}-*.*")} - paths)
+    _remove({path for start in PLOTS for path in folder.glob(f"{start}-*.*")} - paths, option)
     return {"plots of robustness": folder} if paths else {}
 
 
-def _write_diagrams(results: Path, suites: Sequence[SuiteRanks]) -> dict[str, Path]:
+def _write_diagrams(results: Path, suites: Sequence[SuiteRanks], option: str) -> dict[str, Path]:
     protocols = [suite.protocol for suite in suites]
     written: dict[str, Path] = {}
     stale: set[Path] = set()
@@ -128,9 +138,9 @@ def _write_diagrams(results: Path, suites: Sequence[SuiteRanks]) -> dict[str, Pa
         if svg is not None:
             several = protocols.count(suite.protocol) > 1
             path = with_head if several else alone
-            _write(path, svg)
+            _write(path, svg, option)
             written[f"ranks with {suite.protocol}" + (f" [{suite.head}]" if several else "")] = path
-    _remove(stale - set(written.values()))
+    _remove(stale - set(written.values()), option)
     return written
 
 
@@ -146,17 +156,17 @@ def _csv(columns: Sequence[str], records: Iterable[Record]) -> str:
     return text.getvalue()
 
 
-def _write(path: Path, content: str | bytes) -> None:
+def _write(path: Path, content: str | bytes, option: str) -> None:
     try:
         with atomic_write(path) as temporary:
             temporary.write_bytes(content.encode() if isinstance(content, str) else content)
     except OSError as error:
-        raise unwritable(path, error, "results=DIR") from error
+        raise unwritable(path, error, option) from error
 
 
-def _remove(paths: Iterable[Path]) -> None:
+def _remove(paths: Iterable[Path], option: str) -> None:
     for path in paths:
         try:
             path.unlink(missing_ok=True)
         except OSError as error:
-            raise unwritable(path, error, "results=DIR") from error
+            raise unwritable(path, error, option) from error

@@ -1,5 +1,6 @@
 """What a run leaves: a row of scores and the predictions that every score can be computed from again."""
 
+from bench.rows.merging import SavedRows, merged_rows, rows_of
 from bench.rows.predictions import SavedPredictions, read_predictions
 from bench.rows.row import INTERVALS, SCHEMA, STATUSES, Row
 from bench.rows.rows import (
@@ -23,13 +24,16 @@ __all__ = [
     "Row",
     "RunKey",
     "SavedPredictions",
+    "SavedRows",
     "file_name",
     "has_predictions",
+    "merged_rows",
     "predictions_path",
     "read_predictions",
     "read_row",
     "read_rows",
     "row_path",
+    "rows_of",
     "warn_once",
     "write",
     "write_lost",

@@ -7,7 +7,7 @@ import json
 import os
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict, dataclass, replace
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -17,11 +17,35 @@ from bench.rows.predictions import PredictionArrays, write_predictions
 from bench.rows.printable import printable
 from bench.rows.row import Row
 from bench.rows.run_key import RunKey
-from bench.rows.validation import LARGEST, faults
+from bench.rows.validation import LARGEST, faults, other_schema
 
 MOST_NAMED = 20  # files in one warning
 MOST_FAULTS = 5  # of one file
 LONGEST_REASON = 300  # characters
+
+
+class OtherSchemaError(ValueError):
+    """The row of a file is of a schema that this version does not read."""
+
+
+@dataclass(frozen=True)
+class RowFiles:
+    """What the row files of a results folder hold; the paths are ordered.
+
+    Attributes
+    ----------
+    rows : list of Row
+        Ordered by their keys.
+    faulty, other_schema : list of (Path, str)
+        Files that cannot be used, with the reason.
+    earlier : list of Path
+        Files of the layout before this one.
+    """
+
+    rows: list[Row]
+    faulty: list[tuple[Path, str]]
+    other_schema: list[tuple[Path, str]]
+    earlier: list[Path]
 
 
 def row_path(results: Path, key: RunKey) -> Path:
@@ -109,24 +133,43 @@ def has_predictions(results: Path, row: Row) -> bool:
         return False
 
 
-def read_rows(results: Path) -> tuple[list[Row], list[str]]:
-    """All rows, ordered by their keys, and sentences that name the files which are left out, with the reason."""
-    rows, faulty = [], []
+def read_row_files(results: Path) -> RowFiles:
+    """All row files of a results folder; one without rows has none."""
+    rows: list[Row] = []
+    faulty: list[tuple[Path, str]] = []
+    of_other_schema: list[tuple[Path, str]] = []
     folder = results / "rows"
     for path in sorted(folder.glob("*/*/*/*.json")):
         try:
             rows.append(_read(results, path))
+        except OtherSchemaError as error:
+            of_other_schema.append((path, str(error)))
         except (OSError, ValueError) as error:
-            faulty.append(f"{path} ({error})")
-    sentences = []
-    if faulty:
-        sentences.append(f"Left out of the tables, run again or delete: {_listed(faulty)}.")
-    if earlier := sorted(str(path) for path in folder.glob("*/*/*.json") if path.is_file()):
-        sentences.append(
-            "Left out of the tables, run again or delete, as an earlier version of pfmbench wrote other runs to the "
-            f"same file: {_listed(earlier)}."
-        )
-    return sorted(rows, key=lambda row: row.key), sentences
+            faulty.append((path, str(error)))
+    earlier = sorted(path for path in folder.glob("*/*/*.json") if path.is_file())
+    return RowFiles(sorted(rows, key=lambda row: row.key), faulty, of_other_schema, earlier)
+
+
+def read_rows(results: Path) -> tuple[list[Row], list[str]]:
+    """All rows, ordered by their keys, and sentences that name the files which are left out, with the reason."""
+    found = read_row_files(results)
+    return found.rows, [*left_out(sorted([*found.faulty, *found.other_schema])), *left_out_earlier(found.earlier)]
+
+
+def left_out(faulty: Sequence[tuple[Path, str]]) -> list[str]:
+    """The sentence that names files without a row that can be used, each with the reason; none if there are none."""
+    named = [f"{path} ({reason})" for path, reason in faulty]
+    return [f"Left out of the tables, run again or delete: {listed(named)}."] if named else []
+
+
+def left_out_earlier(earlier: Sequence[Path]) -> list[str]:
+    """The sentence that names files of the layout before this one; none if there are none."""
+    if not earlier:
+        return []
+    return [
+        "Left out of the tables, run again or delete, as an earlier version of pfmbench wrote other runs to the "
+        f"same file: {listed([str(path) for path in earlier])}."
+    ]
 
 
 @functools.cache
@@ -139,7 +182,8 @@ def _text(row: Row) -> str:
     return json.dumps(asdict(row), sort_keys=True, indent=1, allow_nan=False, ensure_ascii=False) + "\n"
 
 
-def _listed(names: Sequence[str]) -> str:
+def listed(names: Sequence[str]) -> str:
+    """The first `MOST_NAMED` of the names, and how many more there are."""
     more = f"; and {len(names) - MOST_NAMED} more" if len(names) > MOST_NAMED else ""
     return "; ".join(names[:MOST_NAMED]) + more
 
@@ -148,11 +192,14 @@ def _read(results: Path, path: Path) -> Row:
     """Read a row file; ValueError with the reason if it does not hold the row of the run that its name says."""
     try:
         record = json.loads(path.read_text(encoding="utf-8"))
-        found = ", ".join(islice(faults(record), MOST_FAULTS))
+        schema = other_schema(record)
+        found = "" if schema else ", ".join(islice(faults(record), MOST_FAULTS))
     except ValueError as error:
         raise ValueError("it is not complete JSON") from error
     except RecursionError as error:
         raise ValueError("it is nested too deeply") from error
+    if schema:
+        raise OtherSchemaError(schema)
     if found:
         raise ValueError(found if len(found) <= LONGEST_REASON else f"{found[:LONGEST_REASON]}...")
     row = Row(**record)

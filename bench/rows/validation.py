@@ -21,11 +21,18 @@ def faults(record: Any) -> Iterator[str]:
     """A phrase for each thing that keeps a value of JSON from being the fields of a `Row`; none if nothing does."""
     if not isinstance(record, dict):
         yield "it is not a record"
-    elif type(schema := record.get("schema")) is int and schema != SCHEMA:
-        yield f"it is of schema {schema}, and this version reads {SCHEMA}"
+    elif schema := other_schema(record):
+        yield schema
     else:
         yield from _field_faults(record)
         yield from _value_faults(record)
+
+
+def other_schema(record: Any) -> str:
+    """A phrase that says of which other schema a record is; nothing if it is of this one, or no record of a row."""
+    schema = record.get("schema") if isinstance(record, dict) else None
+    other = type(schema) is int and schema != SCHEMA
+    return f"it is of schema {schema}, and this version reads {SCHEMA}" if other else ""
 
 
 def _field_faults(record: dict[str, Any]) -> Iterator[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -68,10 +68,12 @@ class MadeUpPasses(Passes):
 
     def __init__(self, entries: Sequence[AggregatedResult], samples: Mapping[RunKey, list[str]]) -> None:
         self.samples = samples
-        super().__init__(Path("nowhere"), entries)
+        super().__init__(lambda row: Path(row.predictions), entries)
         self.resample(compared)
 
-    def _read(self, results: Path, entry: AggregatedResult) -> Iterator[tuple[Row, SavedPredictions]]:
+    def _read(
+        self, predictions_path: Callable[[Row], Path], entry: AggregatedResult
+    ) -> Iterator[tuple[Row, SavedPredictions]]:
         for row in entry.successful:
             if row.key in self.samples:
                 ids = np.array(self.samples[row.key])

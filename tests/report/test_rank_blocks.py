@@ -95,7 +95,7 @@ def test_ranks_have_no_interval_where_one_entry_has_no_draws() -> None:
 
 def test_the_entries_of_a_results_folder(filled: Path) -> None:
     entries = [entry for entry in aggregated(read_rows(filled)[0]) if entry.key.task == "demo"]
-    passes = Passes(filled, entries)
+    passes = Passes(lambda row: filled / row.predictions, entries)
     passes.resample(compared)
     block = ranked_block(entries, passes)
     assert passes.faulty == []
@@ -127,7 +127,7 @@ def test_a_metric_of_the_order_of_scores_is_the_mean_over_folds(results: Path, a
             elif (model, fold) != ("killed", 3):
                 add_run(model, fold_of_two_classes(2.0 - place / 2, 10 * place + fold, fold), fold=fold, **of_two)
     entries = aggregated(read_rows(results)[0])
-    passes = Passes(results, entries)
+    passes = Passes(lambda row: results / row.predictions, entries)
     passes.resample(compared)
     block = ranked_block(entries, passes)
     names = {entry.key.model: entry for entry in entries}
