@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-from tqdm import tqdm
 
 from bench.embedding.embedding import Embedding, origin, read_times, weights_of, write_times
 from bench.embedding.errors import explained
 from bench.embedding.job import EmbeddingJob
 from bench.embedding.store import Stored, is_cached, read_features, read_places, sweep, write_features
 from bench.embedding.times import StageTimes
+from bench.progress import progress_bar
 from registry.errors import UserError
 
 if TYPE_CHECKING:
@@ -44,23 +44,18 @@ def encode(tiles: Embedding, job: EmbeddingJob[SlideEncoder], *, label: str = ""
     encoder: SlideEncoder | None = None
     sweep(job.folder)
     try:
-        bar = tqdm(
-            tiles.files,
-            desc=f"{label}: {job.key.model}",
-            unit=" slides",
-            dynamic_ncols=True,
-            disable=not progress,
-        )
-        for file in bar:
-            features, attributes = read_features(file)
-            if not len(features):
-                continue
-            path = job.folder / file.name
-            wanted = {**job.key.attributes, **{k: attributes[k] for k in OF_TILES if k in attributes}}
-            if not is_cached(path, wanted):
-                encoder = encoder or job.load()
-                _write(path, encoder, features, file, wanted)
-            result.files.append(path)
+        with progress_bar(f"{label}: {job.key.model}", "slides", len(tiles.files), shown=progress) as bar:
+            for file in tiles.files:
+                bar.update()
+                features, attributes = read_features(file)
+                if not len(features):
+                    continue
+                path = job.folder / file.name
+                wanted = {**job.key.attributes, **{k: attributes[k] for k in OF_TILES if k in attributes}}
+                if not is_cached(path, wanted):
+                    encoder = encoder or job.load()
+                    _write(path, encoder, features, file, wanted)
+                result.files.append(path)
     except Exception as error:
         mend = "on a slide: set a lower tasks.NAME.tiling.max_tiles, or device=cpu"
         result.error = explained(job.key.model, error, mend)
