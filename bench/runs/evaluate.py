@@ -16,7 +16,7 @@ from bench.config import BenchConfig, Step
 from bench.data import Cohort, EmbeddingPlan
 from bench.embedding import Embedding, EmbeddingSettings, encode, missing_shards
 from bench.protocols import Bags, Samples
-from bench.runs.checks import check_settings, check_writable, part_of
+from bench.runs.checks import check_scratch, check_settings, check_writable, part_of
 from bench.runs.context import RunContext, to_stderr
 from bench.runs.devices import devices_of, memory_for_weights, n_processors, run_on, usual_batch_size
 from bench.runs.fit import Run, sentence_of
@@ -81,6 +81,7 @@ def evaluate_plan(context: RunContext) -> Outcome:
     """
     for folder, option in ((context.results, "results=DIR"), (context.cache, "cache=DIR")):
         check_writable(folder, option)
+    check_scratch(context.config)
     plan = prepare(context)
     failures = [*plan.failures]
     if Step.fit in context.config.steps:
@@ -222,6 +223,7 @@ def embed_cohort(context: RunContext, plan: Plan) -> tuple[Cohort, Embedding]:
         own = _without_networks(task, own)
         if _not_embedded(part, [own]):
             raise FeaturesMissing(own.model.name, task.task.name)
+    check_scratch(context.config)
     _embed_on_all(context, plan)
     embedding = _embed(context, task, part, [own])[own]
     if embedding.error:
