@@ -192,7 +192,7 @@ class Pass:
         taken = len(self._numbers)
         if self._all_planned or not taken:
             return self._planned
-        return self._planned + round(max(0, self._shards.number - self._numbers[-1]) * self._planned / taken)
+        return self._planned + round(max(0, self._shards.number - max(self._numbers)) * self._planned / taken)
 
     def _forward(
         self,

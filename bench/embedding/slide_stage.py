@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from bench.embedding.embedding import Embedding, origin, read_times, weights_of, write_times
+from bench.embedding.embedding import Embedding, origin, weights_of
 from bench.embedding.errors import explained
 from bench.embedding.job import EmbeddingJob
 from bench.embedding.store import Stored, is_cached, read_features, read_places, sweep, write_features
 from bench.embedding.times import StageTimes
+from bench.embedding.times_log import read_times, write_times
 from bench.progress import progress_bar
 from registry.errors import UserError
 
