@@ -195,7 +195,7 @@ def test_a_disk_that_fills_while_the_writer_is_behind(tmp_path, source, monkeypa
             raise OSError(28, os.strerror(28), str(path))
         return plain(path, *arguments, **keywords)
 
-    module, name = (store, "atomic_write") if full == "features" else (times_log, "_append")
+    module, name = (store, "new_hdf5") if full == "features" else (times_log, "_append")
     plain = getattr(module, name)
     monkeypatch.setattr(module, name, no_space)
     network = Means()
