@@ -144,10 +144,14 @@ def run(config: BenchConfig) -> None:
             raise UserError("\n".join(plan.sentences))
         return
     outcome = evaluate_plan(context) if steps & {Step.embed, Step.fit} else None
+    failures = [*outcome.failures] if outcome else []
     if Step.report in steps:
-        print_report(context, outcome.plan if outcome else None)
-    if outcome and outcome.failures:
-        raise UserError("\n".join(outcome.failures))
+        try:
+            print_report(context, outcome.plan if outcome else None)
+        except UserError as error:  # what failed before it is named too
+            failures.append(str(error))
+    if failures:
+        raise UserError("\n".join(dict.fromkeys(failures)))
 
 
 @contextlib.contextmanager

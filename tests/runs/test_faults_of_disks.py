@@ -8,9 +8,11 @@ import pandas as pd
 import pytest
 from command_helpers import bench, files, refused, row, row_files
 from slide_command_helpers import features, on_slides
+from stand_in_models import PATH as STAND_INS
 
 from bench.demo import make_tiles
 from bench.slides import SlideFileTiles
+from registry.errors import UserError
 
 KIB = 1 << 10
 
@@ -108,6 +110,19 @@ def test_grids_and_pictures_on_a_full_disk_are_one_sentence(few_slides, tmp_path
     disk = small_disk(16 * KIB)
     done = on_slides(tmp_path, few_slides, *quick, f"results={disk}")
     refused(done, f"The disk of {disk}", "is full: make room")
+    assert all("is full: make room" in line for line in said(done)), "of pictures, rows or tables: all name the disk"
+
+
+def test_tables_that_cannot_be_written_do_not_hide_what_failed_before(tiles, tmp_path, monkeypatch):
+    from bench.runs import evaluate
+
+    def full(*_):
+        raise UserError("The disk of the tables is full.")
+
+    monkeypatch.setattr(evaluate, "print_report", full)
+    done = run(tmp_path, tiles, "model=[faulty,means]", f"plugins=[{STAND_INS}]")
+    refused(done, "faulty: RuntimeError: a layer is broken", "The disk of the tables is full.")
+    assert row(tmp_path, model="means")["status"] == "ok"
 
 
 @pytest.mark.parametrize("setting", ["", "scratch=scratch"])
