@@ -112,6 +112,10 @@ class BenchConfig:
     coords: str | None = None  # folder of CLAM's or TRIDENT's coordinates of the slides, taken instead of a grid
     results: str = "results"
     cache: str = "cache"
+    # folder of the node's own disk that slides are copied to before their tiles are read, such as '$TMPDIR'; None reads
+    # them where they are
+    scratch: str | None = None
+    scratch_gib: float = 20.0  # that these copies take at most
     # weights
     checkpoint: str | None = None  # of the one model
     checkpoints: dict[str, str] = field(default_factory=dict)  # of several, by name

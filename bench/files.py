@@ -7,6 +7,7 @@ import errno
 import hashlib
 import json
 import os
+import re
 import secrets
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,18 +15,26 @@ from typing import Any
 
 from registry.errors import UserError
 
+OF_HDF5 = re.compile("error message = '([^']*)'")
+
 
 @contextlib.contextmanager
 def atomic_write(path: Path) -> Iterator[Path]:
-    """A temporary name to write to, which becomes `path` when the block ends well and vanishes when it does not."""
+    """A temporary name to write to, which becomes `path` when the block ends well and vanishes when it does not.
+
+    The temporary file lies beside the final one, so that both are on one file system. An OSError of the block that
+    names no file, as of a full disk, names `path` afterwards.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = temporary_name(path)
     try:
         yield temporary
         put_in_place(temporary, path)
-    except BaseException:
+    except BaseException as error:
         with contextlib.suppress(OSError):
             temporary.unlink()
+        if isinstance(error, OSError) and error.errno is not None and error.filename is None:
+            error.filename = str(path)
         raise
 
 
@@ -63,14 +72,15 @@ def file_system_now(folder: Path) -> float:
 
 def unwritable(path: Path, error: OSError, option: str) -> UserError:
     """The error of a full disk or a folder without permission; `option` is the setting that names another folder."""
-    if error.errno in (errno.ENOSPC, errno.EDQUOT) or "No space left" in str(error):
+    own = OF_HDF5.search(str(error))  # whose errors have neither number nor message of their own
+    reason = own[1] if own else error.strerror or str(error)
+    full = {os.strerror(number) for number in (errno.ENOSPC, errno.EDQUOT)}
+    if error.errno in (errno.ENOSPC, errno.EDQUOT) or any(words in str(error) for words in full):
         return UserError(
             f"The disk of {path.parent} is full: make room or name another folder with {option}; what is already "
             "written stays valid and is not done again."
         )
-    return UserError(
-        f"The folder {path.parent} cannot be written ({error.strerror or error}): name another with {option}."
-    )
+    return UserError(f"The folder {path.parent} cannot be written ({reason}): name another with {option}.")
 
 
 def stamp(path: str | Path) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import socket
+import sys
 import urllib.parse
 import urllib.request
 from dataclasses import dataclass
@@ -46,6 +47,8 @@ def fetch(card: ModelCard, repository: str, file: str, source: Source) -> Fetche
     local_only = source.offline or not _has_address(constants.ENDPOINT)
     page = card.weights.page or f"https://huggingface.co/{repository}"
     or_local = _way_out(card, file)
+    if sys.stderr is not None and not sys.stderr.isatty() and constants.HF_HUB_DISABLE_PROGRESS_BARS is None:
+        huggingface_hub.utils.disable_progress_bars()  # its carriage returns make one endless line of a log
     try:
         path = huggingface_hub.hf_hub_download(
             repository, file, revision=source.revision, token=source.token, local_files_only=local_only

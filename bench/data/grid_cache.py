@@ -12,7 +12,8 @@ from typing import Any
 
 import h5py
 
-from bench.files import atomic_write, stamp
+from bench.files import stamp
+from bench.hdf5 import new_hdf5
 from bench.slides import Grid, find_coords
 from registry.errors import UserError
 
@@ -28,7 +29,7 @@ def slide_content(slide: Any, coords: Path | None) -> str:
 
 def write_grid(path: Path, source: str, grid: Grid, attributes: Mapping[str, Any]) -> None:
     """Write a grid and what its coordinates mean; `source` identifies the slide (`slide_content`)."""
-    with atomic_write(path) as temporary, h5py.File(temporary, "w", libver="v110") as file:
+    with new_hdf5(path) as file:
         coords = file.create_dataset("coords", data=grid.coords, track_times=False)
         for name, value in attributes.items():
             coords.attrs[name] = value

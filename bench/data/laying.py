@@ -8,12 +8,11 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-from tqdm import tqdm
-
 from bench.data.cohort import ALL, Part
 from bench.data.slide_units import NotCorrupt, SlideUnits, counted
 from bench.embedding import Shard
 from bench.files import unwritable
+from bench.progress import progress_bar
 from bench.slides import FINER_TOLERANCE, Grid, Resample, block_of, write_contact_sheet
 from bench.tiles import in_order
 from registry.errors import UserError
@@ -110,13 +109,8 @@ class Laying:
         unknown = [slide for slide in self._slides if not units.has_grid(slide)]
         with (
             ThreadPoolExecutor(OPENED_AT_ONCE, thread_name_prefix="check") as pool,
-            tqdm(
-                total=len(unknown),
-                desc=f"{units.task}: opening",
-                unit=" slides",
-                dynamic_ncols=True,
-                disable=not (self._progress and unknown),
-                leave=False,
+            progress_bar(
+                f"{units.task}: opening", "slides", len(unknown), shown=self._progress and bool(unknown), leave=False
             ) as bar,
         ):
             for slide, checking in [(slide, pool.submit(units.check, slide)) for slide in unknown]:

@@ -17,6 +17,7 @@ from bench.data.stacked import Stacked
 from bench.embedding import Embedding, Shard, read_features, read_tokens, tokens_path
 from bench.files import digest
 from bench.protocols import Bags, Samples
+from bench.slides import Scratch
 from bench.tasks import Manifest, SampleLevel
 
 DEFAULT_MPP = 0.5  # for models whose authors mean none
@@ -39,6 +40,8 @@ class SlideCohort:
         Folders of CLAM's or TRIDENT's coordinates, which are taken instead of a grid, and of their features.
     progress : bool
         Whether progress bars are shown.
+    scratch : Scratch or None
+        Where slides are copied before their tiles are read.
     """
 
     def __init__(
@@ -50,13 +53,14 @@ class SlideCohort:
         coords: Path | None = None,
         features: Path | None = None,
         progress: bool = True,
+        scratch: Scratch | None = None,
     ):
         slides = manifest.slides
         self.manifest = manifest
         self.noun = f"{manifest.task.unit.value}s"
         self.content = digest([(slide.id, slide_content(slide, coords)) for slide in slides.itertuples()])
         self._cache, self._on_corrupt, self._progress = cache, on_corrupt, progress
-        self._coords, self._features = coords, features
+        self._coords, self._features, self._scratch = coords, features, scratch
         self._previews = results / "previews" / manifest.task.name if results else None
         self._slide = {file_name(name): name for name in slides["id"]}
         self._sample = dict(zip(slides["id"], slides["sample"], strict=True))
@@ -128,7 +132,9 @@ class SlideCohort:
         return TileSpec(tiling.size or wanted.tile_size, tiling.mpp or wanted.mpp or DEFAULT_MPP)
 
     def _plan(self, spec: TileSpec, models: Sequence[Model]) -> PixelPlan:
-        units = SlideUnits(self.manifest, spec, self._cache, self._previews, self._on_corrupt, self._coords)
+        units = SlideUnits(
+            self.manifest, spec, self._cache, self._previews, self._on_corrupt, self._coords, self._scratch
+        )
 
         def make(part: Part) -> tuple[Iterable[Shard], list[str]]:
             laying = Laying(units, part, progress=self._progress)

@@ -21,6 +21,7 @@ from bench.files import digest, stamp
 from bench.slides import (
     Grid,
     Resample,
+    Scratch,
     Slide,
     SlideFileTiles,
     Tissue,
@@ -62,6 +63,8 @@ class SlideUnits:
         Whether a slide that cannot be read stops the run or is left out.
     coords : Path or None
         Folder of CLAM's or TRIDENT's coordinates, which are taken instead of a grid.
+    scratch : Scratch or None
+        Where slides are copied before their tiles are read.
 
     Attributes
     ----------
@@ -86,6 +89,7 @@ class SlideUnits:
         previews: Path | None,
         on_corrupt: str,
         coords: Path | None,
+        scratch: Scratch | None = None,
     ) -> None:
         self.manifest, self.spec = manifest, spec
         coords_folder = str(coords.expanduser().absolute()) if coords else ""
@@ -97,7 +101,7 @@ class SlideUnits:
         tiling |= {} if self.resample == "exact" else {"resample": self.resample}
         self.source = json.dumps({"task": manifest.task.name, "tiling": tiling}, sort_keys=True)
         self.pictures = previews / (f"{spec}-coords" if coords else str(spec)) if previews else None
-        self.task = manifest.task.name
+        self.task, self._scratch = manifest.task.name, scratch
         self.on_corrupt, self.given_coords = on_corrupt, coords
         self.grids = cache / "grids" / self.task / digest(laid)
         self._tissue = cache / "tissue" / self.task
@@ -148,7 +152,7 @@ class SlideUnits:
     def shard(self, slide: Any, grid: Grid, coords_attributes: Mapping[str, Any]) -> Shard:
         """The tiles of a slide, which is opened when they are read."""
         read = {"file": stamp(slide.path), "grid": grid.digest(), "slide": slide.id}
-        tiles = SlideFileTiles(slide.path, _mpp(slide), grid, self.resample)
+        tiles = SlideFileTiles(slide.path, _mpp(slide), grid, self.resample, self._scratch)
         return Shard(file_name(slide.id), tiles, read, grid.coords, coords_attributes)
 
     def has_grid(self, slide: Any) -> bool:

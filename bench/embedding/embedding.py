@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache, cached_property
 from importlib.metadata import version
@@ -15,8 +15,8 @@ from jaxtyping import Float, Int
 
 from bench.embedding.store import read_features
 from bench.embedding.times import StageTimes
+from bench.embedding.times_log import times_of
 from bench.embedding.token_store import grid_of, read_tokens, tokens_path
-from bench.files import atomic_write, unwritable
 from registry.errors import UserError
 
 if TYPE_CHECKING:
@@ -114,40 +114,6 @@ def weights_of(attributes: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def timing_path(file: Path) -> Path:
-    """Beside the features, not in them: the same tiles give the same file, bit for bit, however long they took."""
-    return file.with_suffix(".timing.json")
-
-
-def write_times(file: Path, times: StageTimes) -> None:
-    """Write what the stages took to make a feature file.
-
-    Raises
-    ------
-    UserError
-        If the disk is full or the folder cannot be written.
-    """
-    path = timing_path(file)
-    try:
-        with atomic_write(path) as temporary:
-            temporary.write_text(json.dumps(times.as_dict()) + "\n", "utf-8")
-    except OSError as error:
-        raise unwritable(path, error, "cache=DIR") from error
-
-
-def read_times(file: Path) -> StageTimes:
-    """What the stages took to make a feature file; zero where nothing recorded it."""
-    try:
-        return StageTimes.of(json.loads(timing_path(file).read_text("utf-8")))
-    except (OSError, ValueError, KeyError):
-        return StageTimes()
-
-
-def times_of(files: Iterable[Path]) -> StageTimes:
-    """What the stages took to make some feature files."""
-    return sum((read_times(file) for file in files), StageTimes())
-
-
 def gather(job: EmbeddingJob[Any], shards: Sequence[Shard], on_corrupt: str) -> Embedding:
     """The features of all shards, which are in the store; tiles that were left out are an error or are counted."""
     found = Embedding()
@@ -173,6 +139,9 @@ def gather(job: EmbeddingJob[Any], shards: Sequence[Shard], on_corrupt: str) -> 
         offset += len(shard.tiles)
         found.files.append(path)
     found.rows = np.concatenate(rows)
+    if halved := found.times.halved:
+        tiles = f"{halved} tile{'' if halved == 1 else 's'}"
+        found.notes.append(f"GPU memory ran out: features were made with batches halved to {tiles}")
     if shards and not len(found.rows):
         found.error = UserError("None of the tiles can be read: check the data folder.")
     return found

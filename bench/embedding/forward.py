@@ -40,6 +40,8 @@ class Computed:
     launched : float
         Seconds that the calling thread worked.
     started, ended : CUDA events or None
+    halved : int
+        Tiles a forward pass after memory ran out and the batch was halved; 0 where it was not.
     """
 
     features: torch.Tensor
@@ -48,6 +50,7 @@ class Computed:
     launched: float
     started: torch.cuda.Event | None = None
     ended: torch.cuda.Event | None = None
+    halved: int = 0
 
     def wait(self) -> tuple[Float[np.ndarray, "tile feature"], Float[np.ndarray, "tile token channel"] | None, float]:
         """The features, the tokens, and the seconds that the device worked on them."""
@@ -120,6 +123,7 @@ class Forward:
     ):
         self.name, self.extractor, self.batch_size, self._tokens = name, extractor, batch_size, tokens
         self._on_halved = on_halved or (lambda size: None)
+        self._halved = False
 
     def __call__(self, tiles: torch.Tensor, *, fill: bool = True) -> Computed:
         """Features of a batch that is on the device.
@@ -146,7 +150,8 @@ class Forward:
             if ended is not None:
                 features, tokens = _pinned(features), None if tokens is None else _pinned(_halved(tokens))
                 ended.record()
-        return Computed(features.cpu(), tokens, grid, time.perf_counter() - began, started, ended)
+        halved = self.batch_size if self._halved else 0
+        return Computed(features.cpu(), tokens, grid, time.perf_counter() - began, started, ended, halved)
 
     def _features(self, tiles: torch.Tensor, fill: bool) -> Output:
         import torch
@@ -168,7 +173,7 @@ class Forward:
             else:
                 done += len(part)
                 continue
-            self.batch_size = max(1, min(self.batch_size, len(part)) // 2)
+            self.batch_size, self._halved = max(1, min(self.batch_size, len(part)) // 2), True
             if torch.cuda.is_available():
                 torch.cuda.empty_cache()
             self._on_halved(self.batch_size)

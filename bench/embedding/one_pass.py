@@ -16,7 +16,6 @@ from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from tqdm import tqdm
 
 from bench.embedding.batch_size import BatchKey, BatchSizes, find_batch_size
 from bench.embedding.claims import Claims
@@ -32,6 +31,7 @@ from bench.embedding.times import PassTimes, StageTimes
 from bench.embedding.turns import TilesAhead, Turns
 from bench.embedding.writer import Piece, Target, Writer
 from bench.frontends import Loaded
+from bench.progress import Bar, progress_bar
 from bench.tiles import Ahead, Batch, ReadingTime, Tiles, read_batches
 from registry.errors import UserError
 
@@ -68,7 +68,7 @@ class Pass:
         self._seeds: list[torch.Tensor | None] = []  # of the tiles of each source of the stream
         self._targets: list[dict[EmbeddingJob[FeatureExtractor], Target]] = []  # of each source of the stream
         self._numbers: list[int] = []  # of their shards, from 1 on
-        self._planned = 0  # tiles of the sources so far
+        self._planned, self._all_planned = 0, False  # tiles of the sources so far, and whether no more will come
 
     def run(self) -> list[EmbeddingJob[FeatureExtractor]]:
         """Load the models at the first shard that they lack, embed, and say where the time went.
@@ -159,11 +159,11 @@ class Pass:
                     read += cost.read
                     times.data += cost.wait
                     times.tiles += len(batch)
-                    bar.total = self._planned * each
+                    bar.total = self._expected() * each
                     step = partial(bar.update, len(batch)) if each > 1 else None
                     times.files += self._forward(batch, copier.put(batch.tiles), cost, writer, step)
                     self._leave_out(batch, writer)
-                    bar.total = self._planned * each
+                    bar.total = self._expected() * each
                     if self._shards.number > 1 and len(batch):
                         number = self._numbers[batch.sources[-1]]
                         bar.set_postfix_str(f"file {number} of {self._shards.number}", refresh=False)
@@ -195,6 +195,14 @@ class Pass:
                 yield shard.tiles
             for target in own.values() if not len(shard.tiles) else ():
                 writer.leave_out(target, 0)
+        self._all_planned = True
+
+    def _expected(self) -> int:
+        """Tiles of the pass: those that are known, and as many in the mean for each shard that may follow."""
+        taken = len(self._numbers)
+        if self._all_planned or not taken:
+            return self._planned
+        return self._planned + round(max(0, self._shards.number - max(self._numbers)) * self._planned / taken)
 
     def _written(self, target: Target) -> None:
         self._claims.release(target.job.path(target.shard.name))
@@ -273,15 +281,8 @@ class Pass:
         self._results[job.key].error = error
         self._claims.give_up(job.folder)
 
-    def _bar(self) -> tqdm[Any]:
-        return tqdm(
-            total=0,
-            desc=self._label,
-            unit=" tiles",
-            disable=not self._how.progress,
-            mininterval=0.5,
-            dynamic_ncols=True,
-        )
+    def _bar(self) -> Bar:
+        return progress_bar(self._label, "tiles", 0, shown=self._how.progress)
 
 
 def _shape_of(shard: Shard) -> tuple[int, int] | None:

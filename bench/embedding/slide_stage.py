@@ -9,15 +9,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-from tqdm import tqdm
 
 from bench.embedding.claims import Claims
-from bench.embedding.embedding import Embedding, origin, read_times, weights_of, write_times
+from bench.embedding.embedding import Embedding, origin, weights_of
 from bench.embedding.errors import explained
 from bench.embedding.job import EmbeddingJob
 from bench.embedding.settings import silent
 from bench.embedding.store import Stored, is_cached, read_features, read_places, sweep, write_features
 from bench.embedding.times import StageTimes
+from bench.embedding.times_log import read_times, write_times
+from bench.progress import progress_bar
 from registry.errors import UserError
 
 if TYPE_CHECKING:
@@ -74,16 +75,10 @@ def encode(
         paths[file] = path
 
     try:
-        bar = tqdm(
-            tiles.files,
-            desc=f"{label}: {job.key.model}",
-            unit=" slides",
-            dynamic_ncols=True,
-            disable=not progress,
-        )
-        with claims:
-            for file in bar:
+        with claims, progress_bar(f"{label}: {job.key.model}", "slides", len(tiles.files), shown=progress) as bar:
+            for file in tiles.files:
                 make(file)
+                bar.update()
             while claims.wait():
                 for file in tiles.files:
                     make(file)

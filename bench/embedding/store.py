@@ -18,7 +18,8 @@ import h5py
 import numpy as np
 from jaxtyping import Float, Int
 
-from bench.files import atomic_write, unwritable
+from bench.files import unwritable
+from bench.hdf5 import new_hdf5
 from registry.errors import UserError
 
 FORMAT_VERSION = 1
@@ -53,7 +54,7 @@ def write_features(
     """
     fits = features.size == 0 or float(np.abs(features).max()) <= FLOAT16_MAX
     try:
-        with atomic_write(path) as temporary, h5py.File(temporary, "w", libver="v110") as file:
+        with new_hdf5(path) as file:
             file.create_dataset("features", data=features.astype(np.float16 if fits else np.float32), track_times=False)
             if coords is not None:
                 places = file.create_dataset("coords", data=coords.astype(np.int64), track_times=False)

@@ -23,6 +23,8 @@ class StageTimes:
         Preprocessing and forward pass, of one model.
     write : float
         Work of the thread that writes files.
+    halved : int
+        Tiles a forward pass after memory ran out and the batch was halved, the fewest; 0 where it was not.
     """
 
     tiles: int = 0
@@ -30,6 +32,7 @@ class StageTimes:
     wait: float = 0.0
     forward: float = 0.0
     write: float = 0.0
+    halved: int = 0
 
     def __add__(self, other: StageTimes) -> StageTimes:
         return StageTimes(
@@ -38,6 +41,7 @@ class StageTimes:
             self.wait + other.wait,
             self.forward + other.forward,
             self.write + other.write,
+            min(self.halved, other.halved) or max(self.halved, other.halved),
         )
 
     @property
@@ -59,19 +63,23 @@ class StageTimes:
     def share(self, tiles: int) -> StageTimes:
         """The part of these times that falls on so many of the tiles."""
         part = tiles / self.tiles if self.tiles else 0.0
-        return StageTimes(tiles, self.read * part, self.wait * part, self.forward * part, self.write * part)
+        return StageTimes(
+            tiles, self.read * part, self.wait * part, self.forward * part, self.write * part, self.halved
+        )
 
     def as_dict(self) -> dict[str, float]:
         """For a JSON file."""
         seconds = {name: getattr(self, name) for name in ("read", "wait", "forward", "write")}
-        return {"tiles": self.tiles, **{name: round(value, 4) for name, value in seconds.items()}}
+        halved = {"halved": self.halved} if self.halved else {}
+        return {"tiles": self.tiles, **{name: round(value, 4) for name, value in seconds.items()}, **halved}
 
     @classmethod
     def of(cls, stored: Mapping[str, float]) -> StageTimes:
         """From such a file; one of an earlier version has the sum alone, as the time of the forward passes."""
         if "seconds" in stored:
             return cls(int(stored["tiles"]), forward=stored["seconds"])
-        return cls(int(stored["tiles"]), stored["read"], stored["wait"], stored["forward"], stored["write"])
+        seconds = (stored["read"], stored["wait"], stored["forward"], stored["write"])
+        return cls(int(stored["tiles"]), *seconds, int(stored.get("halved", 0)))
 
 
 @dataclass

@@ -14,11 +14,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 from jaxtyping import Float, Int
 
-from bench.embedding.embedding import origin, write_times
+from bench.embedding.embedding import origin
 from bench.embedding.forward import Computed
 from bench.embedding.job import EmbeddingJob, Shard
 from bench.embedding.store import write_features
 from bench.embedding.times import StageTimes
+from bench.embedding.times_log import write_times
 from bench.embedding.token_store import TokenWriter
 from registry.errors import UserError
 
@@ -141,7 +142,7 @@ class Writer:
         features, tokens, seconds = piece.computed.wait()
         name = piece.places[0][0].job.key.model
         self.by_model[name] = self.by_model.get(name, 0.0) + seconds
-        times = replace(piece.times, forward=seconds)
+        times = replace(piece.times, forward=seconds, halved=piece.computed.halved)
         start = 0
         for target, rows in piece.places:
             file = self._file(target)

@@ -6,13 +6,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import h5py
 import numpy as np
 from jaxtyping import Float
 from PIL import Image, ImageDraw, ImageFont
 
 from bench.embedding import read_places
 from bench.files import atomic_write
+from bench.hdf5 import new_hdf5
 
 MOST = 8.0  # times the mean attention, at which the colours end
 COLD, HOT = (49, 84, 190), (215, 40, 40)
@@ -30,7 +30,7 @@ def write_attention(path: Path, attention: Mapping[str, Float[np.ndarray, " tile
     files : mapping
         Feature file of each slide.
     """
-    with atomic_write(path) as temporary, h5py.File(temporary, "w", libver="v110") as file:
+    with new_hdf5(path) as file:
         for number, slide in enumerate(sorted(attention)):
             group = file.create_group(f"{number:06d}")  # an id may hold what HDF5 takes for a path
             group.attrs["slide"] = slide

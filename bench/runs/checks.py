@@ -5,6 +5,8 @@ from __future__ import annotations
 import dataclasses
 import os
 import re
+import socket
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +14,7 @@ from bench import protocols, report, targets
 from bench.config import BenchConfig, Step
 from bench.data import table_of
 from bench.files import unwritable
+from bench.slides import Scratch
 from bench.tasks import Manifest, SampleLevel, TaskConfig
 from registry.errors import UserError, near_match
 
@@ -53,6 +56,8 @@ def check_settings(config: BenchConfig) -> None:
 
     if config.memory_gib is not None and not 0 < config.memory_gib < float("inf"):
         raise UserError(f"memory_gib={config.memory_gib} must be a number above 0.")
+    if not 0 < config.scratch_gib < float("inf"):
+        raise UserError(f"scratch_gib={config.scratch_gib} must be a number above 0.")
     if not config.steps or (Step.plan in config.steps and len(set(config.steps)) > 1):
         raise UserError(
             f"steps=[{','.join(step.value for step in config.steps)}] must be [plan] alone, or some of embed, fit and "
@@ -140,6 +145,28 @@ def _wanted_by(head: protocols.Head, kind: str) -> str:
     if kind not in head.kinds:
         return ", ".join(head.kinds)
     return f"samples to be compared by {' and '.join(head.needs)}" if head.needs else "slides"
+
+
+def scratch_of(config: BenchConfig, say: Callable[[str], None]) -> Scratch | None:
+    """Where slides are copied before their tiles are read; environment variables are those of this machine."""
+    if config.scratch is None:
+        return None
+    folder = Path(os.path.expandvars(config.scratch)).expanduser()
+    return Scratch(folder, int(config.scratch_gib * 2**30), say)
+
+
+def check_scratch(config: BenchConfig) -> None:
+    """The scratch folder takes files, and nothing of killed runs is left in it."""
+    scratch = scratch_of(config, lambda line: None)
+    if scratch is None:
+        return
+    if "$" in str(scratch.folder):
+        raise UserError(
+            f"scratch={config.scratch} names an environment variable that is not set on {socket.gethostname()}: set it "
+            "there, or name a folder of the node's own disk."
+        )
+    check_writable(scratch.folder, "scratch=DIR")
+    scratch.sweep()
 
 
 def check_writable(folder: Path, option: str) -> None:

@@ -70,6 +70,7 @@ def run_on(
             steps=[Step.embed],
             part=" ".join([*([context.config.part] if context.config.part else []), f"{number}/{len(devices)}"]),
             workers=context.config.workers or threads,
+            scratch_gib=context.config.scratch_gib / len(devices),
         )
         first = context.progress and number == 1
         processes.append(started.Process(target=embed_part, args=(config, device, threads, first, talk), name=device))

@@ -17,7 +17,7 @@ from bench.data import Cohort, EmbeddingPlan
 from bench.embedding import Embedding, EmbeddingSettings, encode, missing_shards
 from bench.jobs import lost_rows
 from bench.protocols import Bags, Samples
-from bench.runs.checks import check_settings, check_writable, part_of
+from bench.runs.checks import check_scratch, check_settings, check_writable, part_of
 from bench.runs.context import RunContext, to_stderr
 from bench.runs.devices import devices_of, memory_for_weights, n_processors, run_on, usual_batch_size
 from bench.runs.fit import Run, sentence_of
@@ -82,6 +82,7 @@ def evaluate_plan(context: RunContext) -> Outcome:
     """
     for folder, option in ((context.results, "results=DIR"), (context.cache, "cache=DIR")):
         check_writable(folder, option)
+    check_scratch(context.config)
     plan = prepare(context)
     failures = [*plan.failures]
     if Step.fit in context.config.steps:
@@ -144,10 +145,14 @@ def run(config: BenchConfig) -> None:
             raise UserError("\n".join(plan.sentences))
         return
     outcome = evaluate_plan(context) if steps & {Step.embed, Step.fit} else None
+    failures = [*outcome.failures] if outcome else []
     if Step.report in steps:
-        print_report(context, outcome.plan if outcome else None)
-    if outcome and outcome.failures:
-        raise UserError("\n".join(outcome.failures))
+        try:
+            print_report(context, outcome.plan if outcome else None)
+        except UserError as error:  # what failed before it is named too
+            failures.append(str(error))
+    if failures:
+        raise UserError("\n".join(dict.fromkeys(failures)))
 
 
 @contextlib.contextmanager
@@ -224,6 +229,7 @@ def embed_cohort(context: RunContext, plan: Plan) -> tuple[Cohort, Embedding]:
         own = _without_networks(task, own)
         if _not_embedded(part, [own]):
             raise FeaturesMissing(own.model.name, task.task.name)
+    check_scratch(context.config)
     _embed_on_all(context, plan)
     embedding = _embed(context, task, part, [own])[own]
     if embedding.error:

@@ -14,7 +14,7 @@ from bench.config import Decode
 from bench.data import Cohort, EmbeddingPlan, SlideCohort, TileCohort
 from bench.embedding import EmbeddingJob
 from bench.rows import RunKey
-from bench.runs.checks import check_named, fitting_heads, heads_for_data, named_unfit
+from bench.runs.checks import check_named, fitting_heads, heads_for_data, named_unfit, scratch_of
 from bench.runs.context import RunContext
 from bench.runs.fit import Run, fault, sentence_of
 from bench.runs.models import Model, features_folder
@@ -277,7 +277,16 @@ def _cohort(context: RunContext, task: TaskConfig, models: Sequence[Model]) -> C
     if coords and not coords.is_dir():
         raise UserError(f"The folder of coordinates {coords} does not exist or is a file: name it in coords=DIR.")
     results = context.results if context.pictures else None
-    return SlideCohort(manifest, context.cache, results, config.on_corrupt.value, coords, features, context.progress)
+    return SlideCohort(
+        manifest,
+        context.cache,
+        results,
+        config.on_corrupt.value,
+        coords,
+        features,
+        context.progress,
+        scratch_of(config, context.say),
+    )
 
 
 def counted_samples(cohort: Cohort) -> str:

@@ -7,13 +7,13 @@ from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from itertools import groupby
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from jaxtyping import Float, Int
-from tqdm import tqdm
 
 from bench.frontends import Clean, FrontEnd, LpipsWeights, seeds_of
+from bench.progress import Bar, progress_bar
 from bench.runs.fit import sentence_of
 from bench.targets import UNTOUCHED
 from bench.tiles import Batch, TileSource, read_batches
@@ -130,14 +130,8 @@ class Restoring:
 
         began, restored = time.perf_counter(), 0
         self._load(torch.device(self._device))
-        with tqdm(
-            total=len(self._source) * len(self._cases),
-            desc=self._label,
-            unit=" tiles",
-            dynamic_ncols=True,
-            disable=not self._progress,
-            leave=False,
-        ) as bar:
+        total = len(self._source) * len(self._cases)
+        with progress_bar(self._label, "tiles", total, shown=self._progress, leave=False) as bar:
             for _, cases in groupby(self._cases, key=lambda case: case.corrupted_by):
                 found = self._of_corruption([case for case in cases if self._works(case)], bar)
                 restored += sum(len(measured.rows) for measured in found.values())
@@ -159,7 +153,7 @@ class Restoring:
     def _works(self, case: Case) -> bool:
         return self._failed.isdisjoint(front_end.name for front_end in case.front_ends)
 
-    def _of_corruption(self, cases: Sequence[Case], bar: tqdm[Any]) -> dict[Case, Measured]:
+    def _of_corruption(self, cases: Sequence[Case], bar: Bar) -> dict[Case, Measured]:
         """All cases of one corruption that do not fail."""
         import torch
 

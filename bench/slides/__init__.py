@@ -7,6 +7,7 @@ from bench.slides.pixels import UnreadableRegion
 from bench.slides.preview import write_contact_sheet, write_preview
 from bench.slides.reader import SlideFileTiles, SlideTiles
 from bench.slides.resampling import Resample, block_of
+from bench.slides.scratch import Scratch
 from bench.slides.slide import Slide, open_slide
 from bench.slides.tiling import FINER_TOLERANCE, Grid, from_coords, plan
 from bench.slides.tissue import Tissue
@@ -16,6 +17,7 @@ __all__ = [
     "FINER_TOLERANCE",
     "Grid",
     "Resample",
+    "Scratch",
     "Slide",
     "SlideFileTiles",
     "SlideTiles",

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from pathlib import Path
 
 import numpy as np
 from jaxtyping import UInt8
 
 from bench.slides.pixels import UnreadableRegion
 from bench.slides.resampling import Resample, Resampler
+from bench.slides.scratch import Copy, Scratch
 from bench.slides.slide import Slide, open_slide
 from bench.slides.tiling import Grid
-from bench.tiles import Exceptions
+from bench.tiles import Exceptions, OpenTiles
+from registry.errors import UserError
 
 
 class SlideTiles:
@@ -85,10 +89,16 @@ class SlideFileTiles:
     grid : Grid
     resample : {"exact", "fast"}
         As for `SlideTiles`.
+    scratch : Scratch or None
+        Where the slide is copied before it is read; None reads it where it is.
     """
 
-    def __init__(self, path: str, mpp: float | None, grid: Grid, resample: Resample = "exact"):
+    def __init__(
+        self, path: str, mpp: float | None, grid: Grid, resample: Resample = "exact", scratch: Scratch | None = None
+    ):
         self.path, self.mpp, self.grid, self.resample = path, mpp, grid, resample
+        self._scratch = scratch
+        self._copy: Copy | None = None
 
     def __len__(self) -> int:
         return len(self.grid)
@@ -96,8 +106,74 @@ class SlideFileTiles:
     def prepare(self) -> None:
         """Nothing: a slide is read as it is."""
 
+    def fetch(self, stopped: threading.Event) -> None:
+        """Copy the slide to the scratch folder, if there is one that takes it; waits for room there."""
+        if self._scratch is not None and self._copy is None:
+            self._copy = self._scratch.copy(self.path, stopped)
+
+    def drop(self) -> None:
+        """Remove the copy."""
+        copy, self._copy = self._copy, None
+        if copy is not None:
+            copy.drop()
+
     @contextmanager
-    def open(self) -> Iterator[SlideTiles]:
-        """Open the slide. Raises as `bench.slides.open_slide`."""
-        with open_slide(self.path, self.mpp) as slide:
-            yield SlideTiles(slide, self.grid, self.resample)
+    def open(self) -> Iterator[OpenTiles]:
+        """Open the slide, or its copy. Raises as `bench.slides.open_slide`."""
+        copy = self._copy
+        if copy is None:
+            with open_slide(self.path, self.mpp) as slide:
+                yield SlideTiles(slide, self.grid, self.resample)
+            return
+        try:
+            slide = open_slide(copy.path, self.mpp)
+        except UserError as error:
+            raise _of_original(error, copy, self.path) from error
+        tiles = _CopiedTiles(SlideTiles(slide, self.grid, self.resample), copy, self.path)
+        try:
+            yield tiles
+        finally:
+            tiles.close()
+
+
+class _CopiedTiles:
+    """The open tiles of a copy, which is closed and removed as soon as each of them was read once.
+
+    A batch that its last tiles share with the next slide is complete later, and that slide may wait for the room.
+    """
+
+    def __init__(self, tiles: SlideTiles, copy: Copy, path: str):
+        self._tiles, self._copy, self._path = tiles, copy, path
+        self._left, self._open = len(tiles), True
+        self._lock = threading.Lock()
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Height and width of a tile, px."""
+        return self._tiles.shape
+
+    def read_into(self, out: UInt8[np.ndarray, "tile size size 3"], rows: range) -> Exceptions:
+        """As `SlideTiles.read_into`; what cannot be read is named by the original's path."""
+        found = self._tiles.read_into(out, rows)
+        for error in found.unreadable.values():
+            error.args = _of_original(error, self._copy, self._path).args
+        with self._lock:
+            self._left -= len(rows)
+            complete = self._left <= 0
+        if complete:
+            self.close()
+        return found
+
+    def close(self) -> None:
+        """Close and remove the copy."""
+        with self._lock:
+            was_open, self._open = self._open, False
+        if was_open:
+            self._tiles.slide.close()
+            self._copy.drop()
+
+
+def _of_original(error: UserError, copy: Copy, path: str) -> UserError:
+    """The same error with the path of the slide in place of its copy's."""
+    named = str(error).replace(str(copy.path), path)
+    return UserError(named.replace(str(copy.path.parent), str(Path(path).parent)))

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import Int, UInt8
@@ -58,6 +59,17 @@ class Tiles(Protocol):
 
     def open(self) -> AbstractContextManager[OpenTiles]:
         """Open the files that the tiles are read from."""
+
+
+@runtime_checkable
+class DistantTiles(Tiles, Protocol):
+    """Tiles of which a copy is made nearby before they are opened."""
+
+    def fetch(self, stopped: threading.Event) -> None:
+        """Make the copy; waits for room, and ends early when `stopped` is set."""
+
+    def drop(self) -> None:
+        """Remove the copy."""
 
 
 @dataclass(frozen=True)

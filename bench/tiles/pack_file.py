@@ -21,8 +21,8 @@ from pathlib import Path
 
 import numpy as np
 from jaxtyping import Int
-from tqdm import tqdm
 
+from bench.progress import progress_bar
 from bench.tiles.contents import read_contents
 
 WORD = b"PFMPACK1"
@@ -77,7 +77,7 @@ def write_pack(
     at = len(WORD)
     with (
         open(file, "wb") as out,
-        tqdm(total=len(files), desc="packing", unit=" tiles", disable=not progress, dynamic_ncols=True) as bar,
+        progress_bar("packing", "tiles", len(files), shown=progress) as bar,
     ):
         out.write(WORD)
         for path, data in zip(files, _contents(files), strict=True):

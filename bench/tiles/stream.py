@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from bench.tiles.ahead import Ahead
-from bench.tiles.batch import Batch, Exceptions, OpenTiles, Tiles
+from bench.tiles.batch import Batch, DistantTiles, Exceptions, OpenTiles, Tiles
 
 if TYPE_CHECKING:
     import torch
@@ -59,7 +59,7 @@ def read_batches(
 
     Sources are taken from their iterator, opened and read ahead of the consumer: at most `OPEN_AHEAD` of them are open
     beyond those whose tiles are being read, and at most `BATCHES_AHEAD` batches wait beyond the one that is being
-    filled. Closing the iterator ends all threads.
+    filled. Distant ones are fetched one after the other before they are opened. Closing the iterator ends all threads.
 
     Parameters
     ----------
@@ -87,12 +87,14 @@ def read_batches(
     clock = reading_time or ReadingTime()
     pool = ThreadPoolExecutor(workers, thread_name_prefix="read")
     taken: list[_Source] = []
-    opening = Ahead(_opening(sources, pool, clock, taken), OPEN_AHEAD, "open")
+    stopped = threading.Event()
+    opening = Ahead(_opening(sources, pool, clock, taken, stopped), OPEN_AHEAD, "open")
     filling = Ahead(_filling(opening, batch_size, pool, pin, clock), BATCHES_AHEAD, "fill")
     try:
         for batch in filling:
             yield from batch.collected()
     finally:
+        stopped.set()
         opening.close()
         filling.close()
         pool.shutdown(wait=True, cancel_futures=True)
@@ -106,6 +108,11 @@ class _Source:
     def __init__(self, position: int, tiles: Tiles):
         self.position, self.tiles, self.left = position, tiles, len(tiles)
         self._stack = ExitStack()
+
+    def fetch(self, stopped: threading.Event) -> None:
+        if isinstance(self.tiles, DistantTiles):
+            self._stack.callback(self.tiles.drop)
+            self.tiles.fetch(stopped)
 
     def open(self, clock: ReadingTime) -> OpenTiles:
         with clock:
@@ -121,13 +128,18 @@ class _Source:
 
 
 def _opening(
-    sources: Iterable[Tiles], pool: ThreadPoolExecutor, clock: ReadingTime, taken: list[_Source]
+    sources: Iterable[Tiles],
+    pool: ThreadPoolExecutor,
+    clock: ReadingTime,
+    taken: list[_Source],
+    stopped: threading.Event,
 ) -> Iterator[tuple[_Source, Future[OpenTiles]]]:
     """Each source that has tiles, while a thread opens it; `taken` gets all that may be open."""
     for position, tiles in enumerate(sources):
         source = _Source(position, tiles)
         if source.left:
             taken[:] = [*(other for other in taken if other.left), source]
+            source.fetch(stopped)
             yield source, pool.submit(source.open, clock)
 
 

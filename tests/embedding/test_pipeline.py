@@ -184,7 +184,7 @@ def test_whatever_ends_it_ends_all_threads_within_seconds(tmp_path, source, erro
 
 @pytest.mark.parametrize("full", ["features", "timing"])
 def test_a_disk_that_fills_while_the_writer_is_behind(tmp_path, source, monkeypatch, full):
-    from bench.embedding import embedding, store
+    from bench.embedding import store, times_log
 
     written = []
 
@@ -195,9 +195,9 @@ def test_a_disk_that_fills_while_the_writer_is_behind(tmp_path, source, monkeypa
             raise OSError(28, os.strerror(28), str(path))
         return plain(path, *arguments, **keywords)
 
-    module = store if full == "features" else embedding
-    plain = module.atomic_write
-    monkeypatch.setattr(module, "atomic_write", no_space)
+    module, name = (store, "new_hdf5") if full == "features" else (times_log, "_append")
+    plain = getattr(module, name)
+    monkeypatch.setattr(module, name, no_space)
     network = Means()
     job, other = make_job(tmp_path / "full", network), make_job(tmp_path / "too", Means(2.0), "other")
     found = embed(shards_of(source, 2), [job, other], HOW)
@@ -221,6 +221,11 @@ def test_out_of_memory_halves_the_batch_with_a_message(tmp_path, source, most):
     halvings = [line for line in said if "runs out of GPU memory" in line]
     assert len(halvings) == len([size for size in network.sizes if size > network.most]) <= 3
     assert f"goes on with {fits} tile" in halvings[-1]
+    assert made.notes == [
+        f"GPU memory ran out: features were made with batches halved to {fits} tile{'' if fits == 1 else 's'}"
+    ]
+    found = embed_one(shards_of(source, 20), dataclasses.replace(job, load=lambda: pytest.fail("it was loaded")))
+    assert found.notes == made.notes, "another process that finds the features says so too"
 
 
 def test_a_tile_that_does_not_fit_alone_is_one_sentence(tmp_path, source):
@@ -276,6 +281,9 @@ def test_times_of_an_earlier_version_count_as_forward():
     assert StageTimes.of({"tiles": 3, "seconds": 1.5}) == StageTimes(3, forward=1.5)
     times = StageTimes(4, 1.0, 2.0, 3.0, 4.0)
     assert StageTimes.of(times.as_dict()) == times
+    halved = dataclasses.replace(times, halved=8)
+    assert StageTimes.of(halved.as_dict()) == halved
+    assert (times + halved + dataclasses.replace(times, halved=4)).halved == 4
     assert times.share(1) + times.share(3) == times
 
 

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import subprocess
 from dataclasses import asdict
 
 import pandas as pd
@@ -52,3 +53,23 @@ def quickly(finished, tmp_path):
     folder, _ = finished
     shutil.copytree(folder / "cache", tmp_path / "cache")
     return ("model=colour", "protocol=linear")
+
+
+@pytest.fixture
+def small_disk(tmp_path):
+    """Makes a file system of so many bytes in memory, and gives its folder; `small_disk(n, "ro")` is read-only."""
+    mounted = []
+
+    def make(size, *options):
+        place = tmp_path / f"disk{len(mounted)}"
+        place.mkdir()
+        how = ",".join([f"size={size}", *options])
+        done = subprocess.run(["mount", "-t", "tmpfs", "-o", how, "tmpfs", place], capture_output=True, text=True)
+        if done.returncode:
+            pytest.skip(f"a file system of its own cannot be mounted here ({done.stderr.strip()})")
+        mounted.append(place)
+        return place
+
+    yield make
+    for place in mounted:
+        subprocess.run(["umount", "--lazy", place], check=True)

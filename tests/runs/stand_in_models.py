@@ -67,6 +67,15 @@ class OutOfMemory(nn.Module):
         raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.")
 
 
+class Tight(Means):
+    """Has memory for four tiles."""
+
+    def forward(self, tiles: torch.Tensor) -> torch.Tensor:
+        if len(tiles) > 4:
+            raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 1.00 GiB.")
+        return super().forward(tiles)
+
+
 class Faulty(nn.Module):
     def forward(self, tiles: torch.Tensor) -> torch.Tensor:
         raise RuntimeError("a layer is broken")
@@ -141,6 +150,7 @@ CARDS = (
         options={"slide_precision": PRECISIONS},
     ),
     _card("hungry", "OutOfMemory"),
+    _card("tight", "Tight"),
     _card("hungry_at_load", "no_memory_at_load"),
     _card("slide_hungry", "OutOfMemory", unit="slide", dim=DIM + 2, tile_encoder="means"),
     _card("faulty", "Faulty"),

@@ -83,6 +83,19 @@ def test_what_a_model_made_before_it_failed_stays_and_a_later_run_goes_on(tiles,
     assert not any("failed" in note or "light" in note for note in one["notes"])
 
 
+def test_a_row_says_that_the_batch_was_halved_also_where_another_process_fits_the_head(tiles, tmp_path):
+    done = run(tmp_path, tiles, "tight,means", "batch_size=16", "steps=[embed]")
+    assert done.returncode == 0, done.stderr
+    assert "tight runs out of GPU memory: it goes on with 4 tiles a forward pass" in done.stderr
+    assert run(tmp_path, tiles, "tight,means", "batch_size=16").returncode == 0
+    halved = "GPU memory ran out: features were made with batches halved to 4 tiles"
+    found = {one["model"]: one for one in rows(tmp_path).values()}
+    assert halved in found["tight"]["notes"]
+    assert halved not in found["means"]["notes"]
+    assert found["tight"]["metrics"] == found["means"]["metrics"]
+    assert (found["tight"]["status"], found["tight"]["error"]) == ("ok", "")
+
+
 @pytest.mark.parametrize("model", ["hungry_at_load", "slide_hungry"])
 def test_no_memory_is_the_sentence_of_its_model_wherever_it_runs_out(tmp_path, model):
     for i in range(4):

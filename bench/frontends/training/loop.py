@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 from jaxtyping import Float
-from tqdm import tqdm
 
 from bench.files import atomic_write, unwritable
 from bench.frontends.restorers.small_network import Shape, SmallNetwork
 from bench.frontends.training.degradations import degrade, levels
 from bench.frontends.training.mixture import drawn
 from bench.frontends.training.tiles import Tiles
+from bench.progress import progress_bar
 from registry.errors import UserError
 
 if TYPE_CHECKING:
@@ -211,7 +211,7 @@ def train(
         training.steps = steps
     started, saved = time.monotonic() - training.elapsed, time.monotonic()
     smooth: float | None = None
-    with tqdm(total=training.steps or None, initial=training.step, desc="training", unit="step", disable=None) as bar:
+    with progress_bar("training", "steps", training.steps or None, initial=training.step) as bar:
         while not training.steps or training.step < training.steps:
             if training.step == stop_at:
                 break
@@ -220,7 +220,7 @@ def train(
             training.elapsed = time.monotonic() - started
             if not training.steps and training.elapsed >= (1 - COOLING) * minutes * 60:
                 training.steps = bar.total = math.ceil(training.step / (1 - COOLING))
-            bar.set_postfix(psnr=f"{-smooth:.2f}", refresh=False)
+            bar.set_postfix_str(f"PSNR {-smooth:.2f} dB", refresh=False)
             bar.update()
             if time.monotonic() - saved > every:
                 training.save(checkpoint)

@@ -13,8 +13,8 @@ import numpy as np
 import torch
 from jaxtyping import UInt8
 from PIL import Image, UnidentifiedImageError
-from tqdm import tqdm
 
+from bench.progress import progress_bar
 from registry.errors import UserError
 
 if TYPE_CHECKING:
@@ -92,7 +92,12 @@ def read_folders(folders: Sequence[Path], side: int, at_most: int, seed: int) ->
     if len(paths) > at_most:
         chosen = np.random.default_rng(seed).choice(len(paths), at_most, replace=False)
         paths = [paths[number] for number in sorted(chosen)]
-    return [_read(path, side) for path in tqdm(paths, "tiles", disable=None)]
+    tiles = []
+    with progress_bar("reading", "tiles", len(paths), leave=False) as bar:
+        for path in paths:
+            tiles.append(_read(path, side))
+            bar.update()
+    return tiles
 
 
 def _read(path: Path, side: int) -> Pixels:

@@ -16,9 +16,9 @@ from pathlib import Path
 import h5py
 import numpy as np
 import pandas as pd
-from tqdm import tqdm
 
 from bench.files import atomic_write, unwritable
+from bench.progress import progress_bar
 from bench.tasks.config import TaskConfig
 from bench.tasks.locate import locate
 from bench.tasks.readers import Table
@@ -94,7 +94,7 @@ def _unpacked(base: Path, name: str, cache: Path) -> Path:
             gzip.open(raw) as packed,
             atomic_write(target) as temporary,
             open(temporary, "wb") as handle,
-            tqdm(total=stat.st_size, unit="B", unit_scale=True, desc=source.name, disable=stat.st_size < LARGE) as bar,
+            progress_bar(source.name, "B", stat.st_size, shown=stat.st_size >= LARGE) as bar,
         ):
             while chunk := packed.read(CHUNK):
                 handle.write(chunk)
