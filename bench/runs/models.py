@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
@@ -169,6 +170,31 @@ def models_of(config: BenchConfig, device: str) -> list[Model]:
     return found
 
 
+def concerns(config: BenchConfig) -> tuple[set[str], set[str]]:
+    """The names that `checkpoints.NAME` and `options.NAME` may have in this run.
+
+    Returns
+    -------
+    (set of str, set of str)
+        Models, the tile encoders below them and front-ends; options of the models' cards. Models that are unknown are
+        left for `models_of` to refuse.
+    """
+    named = list(config.model) if isinstance(config.model, list) else [config.model]
+    names, options = {str(name) for name in named}, set()
+    with contextlib.suppress(UserError):
+        registry.load_plugins(list(config.plugins))
+    with contextlib.suppress(UserError):
+        names |= {part.name for part in frontend_of(config).parts}
+    with contextlib.suppress(UserError):
+        names |= set(restorers_of_tracks(config))
+    for name in named:
+        with contextlib.suppress(UserError):
+            card = registry.card(name, revision=config.revision, offline=config.offline)
+            options |= set(card.options)
+            names |= {card.tile_encoder} if card.unit == "slide" else set()
+    return names, options
+
+
 def features_folder(config: BenchConfig, models: Sequence[Model]) -> Path | None:
     """The folder of precomputed features; None where no model takes one."""
     folder = None if all(model.sees_pixels for model in models) else config.features
@@ -211,9 +237,10 @@ def _baselines(null: Null, named: list[str]) -> Iterator[str]:
     """None beside precomputed features alone, as the slides need not exist then."""
     if null is Null.none or named == [PRECOMPUTED]:
         return
-    if null is Null.same:
+    if null in (Null.same, Null.own):
         yield from (name + RANDOM for name in named if not _is_baseline(name) and name != PRECOMPUTED)
-    yield from BASELINES
+    if null is not Null.own:
+        yield from BASELINES
 
 
 def _is_baseline(name: str) -> bool:

@@ -1,0 +1,1 @@
+"""Sweeps: a grid of runs as jobs, in this process, in others, or on a cluster."""
