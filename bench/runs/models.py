@@ -138,17 +138,9 @@ def models_of(config: BenchConfig, device: str) -> list[Model]:
         If a name is unknown, a checkpoint is set for a model that is not in the run, patch tokens are wanted of a model
         that gives none, or a front-end of precomputed features.
     """
-    named = list(config.model) if isinstance(config.model, list) else [config.model]
-    if not named or not all(isinstance(name, str) and name for name in named):
-        raise UserError(
-            f"model={config.model} must be a name or a list of names, model=[NAME,NAME]: `python -m registry` lists "
-            "them."
-        )
+    named, every = names_of_models(config)
     tokens = _wants_tokens(config, named)
-    if config.weights is WeightsChoice.random:
-        named = [n if _is_baseline(n) or n == PRECOMPUTED else n + RANDOM for n in named]
     registry.load_plugins(list(config.plugins))
-    every = dict.fromkeys([*named, *_baselines(config.null, named)])
     found = [
         replace(_model(config, name, device), named=name in named, tokens=tokens and name in named) for name in every
     ]
@@ -168,6 +160,25 @@ def models_of(config: BenchConfig, device: str) -> list[Model]:
                 f"No model of this run has the option {option}: `python -m registry NAME` shows what there is."
             )
     return found
+
+
+def names_of_models(config: BenchConfig) -> tuple[list[str], list[str]]:
+    """The models that the configuration names, as in the table, and these with the baselines.
+
+    Raises
+    ------
+    UserError
+        If `model` is no name or list of names.
+    """
+    named = list(config.model) if isinstance(config.model, list) else [config.model]
+    if not named or not all(isinstance(name, str) and name for name in named):
+        raise UserError(
+            f"model={config.model} must be a name or a list of names, model=[NAME,NAME]: `python -m registry` lists "
+            "them."
+        )
+    if config.weights is WeightsChoice.random:
+        named = [n if _is_baseline(n) or n == PRECOMPUTED else n + RANDOM for n in named]
+    return named, list(dict.fromkeys([*named, *_baselines(config.null, named)]))
 
 
 def concerns(config: BenchConfig) -> tuple[set[str], set[str]]:

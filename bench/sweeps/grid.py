@@ -31,10 +31,13 @@ class Unit:
         Of one task; plain values that can be pickled.
     overrides : tuple of str
         The same on the command line.
+    baselines : bool
+        Whether the sweep adds the job, to compare its models with.
     """
 
     config: BenchConfig
     overrides: tuple[str, ...]
+    baselines: bool = False
 
     @property
     def task(self) -> str:
@@ -104,7 +107,7 @@ def units_of(combinations: Sequence[Combination], device: str | None = None) -> 
         models = [name for name in wanted if (task, name) not in named]
         if models:
             alone = replace(_of_baselines(combination.config), model=models)
-            found.append(_unit(combination, task, alone, Null.none, device))
+            found.append(replace(_unit(combination, task, alone, Null.none, device), baselines=True))
     order = list(dict.fromkeys(unit.task for unit in found))
     return sorted(found, key=lambda unit: order.index(unit.task))
 
