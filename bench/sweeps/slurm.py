@@ -102,7 +102,7 @@ def _refusal(words: str, settings: Mapping[str, Any]) -> str:
     chosen = chosen or "no partition or account named"
     return (
         f"Slurm refused the jobs: {said.rstrip('.')}. They were submitted with {chosen}: set "
-        " hydra.launcher.partition=NAME, hydra.launcher.account=NAME and the other settings of conf/site/slurm.yaml "
+        "hydra.launcher.partition=NAME, hydra.launcher.account=NAME and the other settings of conf/site/slurm.yaml "
         "on the command line or in a site of your own."
     )
 
