@@ -19,7 +19,7 @@ OVERRIDES = $(if $(MODEL),'model=$(call list,$(MODEL))') $(if $(TASK),'task=$(ca
 SWEPT     = $(if $(MODEL),'model=$(MODEL)') $(if $(TASK),'task=$(TASK)') $(COMMON) $(if $(SHARDS),'shards=$(SHARDS)') $(ARGS)
 
 # A misspelt variable would be ignored by make, and another run than the one that was meant would start.
-VARIABLES_KNOWN := MODEL TASK SUITE DATA RESULTS CACHE SITE MARGIN SHARDS ARGS PYTHON VENV PIP_ARGS ROOM N SEED
+VARIABLES_KNOWN := MODEL TASK SUITE DATA RESULTS CACHE SITE MARGIN SHARDS SWEEP ARGS PYTHON VENV PIP_ARGS ROOM N SEED
 VARIABLES_SET   := $(foreach v,$(.VARIABLES),$(if $(findstring command,$(origin $(v))),$(v)))
 UNKNOWN         := $(firstword $(filter-out $(VARIABLES_KNOWN),$(VARIABLES_SET)))
 ifneq ($(UNKNOWN),)
@@ -29,7 +29,7 @@ $(error There is no variable $(UNKNOWN)$(if $(NEAR),: is $(NEAR) meant?,.) Those
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help bench plan sweep test test-slow mutants lint types leaderboard passport models setup clean
+.PHONY: help bench plan sweep test test-slow mutants lint types status leaderboard passport models setup clean
 
 help:  ## list the targets
 	@echo 'make bench MODEL=uni TASK=tiles DATA=/my/tiles   (also SUITE= RESULTS= CACHE= SITE= MARGIN= ARGS="any=override")'
@@ -43,6 +43,9 @@ plan: $(VENV)/.installed  ## say what make bench would do, what stands and what 
 
 sweep: $(VENV)/.installed-sweep  ## bench as jobs: MODEL=uni,gpfm TASK=pcam,mhist SITE=laptop, local or slurm, SHARDS=4 jobs a dataset
 	@$(PY) -m bench sweep $(SWEPT)
+
+status: $(VENV)/.installed  ## which jobs of a sweep are done, running, failed or lost, and why: RESULTS= SWEEP=
+	@$(PY) -m bench status $(if $(RESULTS),'results=$(RESULTS)') $(if $(SWEEP),'sweep=$(SWEEP)') $(ARGS)
 
 leaderboard: $(VENV)/.installed  ## rebuild the tables from the saved rows
 	@$(PY) -m bench report $(if $(RESULTS),'results=$(RESULTS)') $(if $(MARGIN),'margin=$(MARGIN)') $(ARGS)
