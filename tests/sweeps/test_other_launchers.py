@@ -1,5 +1,8 @@
 """Launchers of Hydra that the sites do not know."""
 
+import sys
+import types
+
 import pytest
 from hydra.core.config_store import ConfigStore
 from hydra.core.plugins import Plugins
@@ -25,7 +28,10 @@ def launcher(monkeypatch):
             given.append((self.width, initial_job_idx, job_overrides))
             return super().launch(job_overrides, initial_job_idx)
 
-    TestLauncher.__module__ = "hydra_plugins.pfmbench_test"
+    module = types.ModuleType("hydra_plugins.pfmbench_test")
+    module.TestLauncher = TestLauncher
+    monkeypatch.setitem(sys.modules, module.__name__, module)
+    TestLauncher.__module__, TestLauncher.__qualname__ = module.__name__, "TestLauncher"
     Plugins.instance().register(TestLauncher)
     store = ConfigStore.instance()
     store.store(group="hydra/launcher", name="of_a_test", node={"_target_": NAME, "width": 3}, provider="test")
@@ -49,11 +55,14 @@ def test_any_launcher_of_hydra_runs_the_jobs_by_their_command_lines(launcher, co
 
 
 def test_a_launcher_that_fails_is_a_sentence(launcher, common, tmp_path, monkeypatch):
-    def launch(*_):
+    sentence = "Job 0 (tiny_a on one): the launcher of_a_test failed, ConnectionError: the cluster is away."
+
+    def launch(*_, **__):
         raise ConnectionError("the cluster is away")
 
     monkeypatch.setattr(Plugins.instance().class_name_to_class[NAME], "launch", launch)
     done = bench(tmp_path, "sweep", *common, "model=tiny_a", "task=one", "null=none", "hydra/launcher=of_a_test")
 
     assert done.returncode == 2
-    assert done.sentences == ["The launcher of_a_test failed, ConnectionError: the cluster is away."]
+    assert done.sentences == [sentence]
+    assert {record.state for record in records(tmp_path / "results").values()} == {"failed"}

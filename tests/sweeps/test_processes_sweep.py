@@ -27,7 +27,7 @@ def command(folder, *arguments):
 
 
 def test_two_processes_leave_what_one_leaves_and_a_fault_in_one_is_a_line(common, tmp_path):
-    grid = (*common, "model=tiny_a,tiny_faulty", "task=one,two", "null=none")
+    grid = (*common, "model=tiny_a,tiny_faulty", "task=one", "null=none")
     done = command(tmp_path, "sweep", *grid, "site=local", "jobs_at_once=2", "shards=2", "results=ours", "cache=a")
     plain = bench(tmp_path, "sweep", *grid, "results=theirs", "cache=b")
 
@@ -36,24 +36,21 @@ def test_two_processes_leave_what_one_leaves_and_a_fault_in_one_is_a_line(common
     found = records(tmp_path / "ours")
     assert {name: record.state for name, record in found.items() if len(name) == 2} == {
         ("tiny_a", "one"): "done",
-        ("tiny_a", "two"): "done",
         ("tiny_faulty", "one"): "failed",
-        ("tiny_faulty", "two"): "failed",
     }
-    assert len({record.pid for record in found.values()}) == len(found) == 4 + 2 * 4
+    assert len({record.pid for record in found.values()}) == len(found) == 2 + 2 * 2
     log = log_path(tmp_path / "ours", found["tiny_a", "one"]).read_text()
     assert "one · tiny_a · knn" in log
     said = [line for line in done.stderr.splitlines() if line.startswith("pfmbench: Job ")]
     assert sum("tiny_faulty on one): " in line for line in said) == 1
-    assert done.stdout.count("tiny_a") >= 2, "the tables"
+    assert "tiny_a" in done.stdout, "the tables"
 
 
 def test_a_process_that_is_killed_is_a_lost_job(common, tmp_path, monkeypatch):
     plugin = tmp_path / "deadly.py"
     text = Path(REPO / "tests/sweeps/tiny_models.py").read_text()
-    plugin.write_text(
-        text.replace('raise ZeroDivisionError("a fault of the network")', "import os; os.kill(os.getpid(), 9)")
-    )
+    dying = text.replace('raise ZeroDivisionError("a fault of the network")', "import os; os.kill(os.getpid(), 9)")
+    plugin.write_text(dying)
     own = [text if not text.startswith("plugins=") else f"plugins=[{plugin}]" for text in common]
     done = command(tmp_path, "sweep", *own, "site=local", "model=tiny_faulty,tiny_a", "task=one", "null=none")
 
