@@ -26,6 +26,8 @@ def launch(works: Sequence[Work], composed: Composed) -> None:
     folder = sweep_folder(Path(works[0].config.results), works[0].record.sweep).absolute()
     with open_dict(composed.master):
         composed.master.hydra.sweep.dir = str(folder)
+        quoted = str(folder).replace("\\", "\\\\").replace("'", "\\'")
+        composed.master.hydra.overrides.hydra.append(f"hydra.sweep.dir='{quoted}'")  # jobs compose their own settings
     context = HydraContext(config_loader=composed.loader, callbacks=Callbacks())
     try:
         launcher = Plugins.instance().instantiate_launcher(context, run_job, composed.master)

@@ -47,7 +47,7 @@ def test_any_launcher_of_hydra_runs_the_jobs_by_their_command_lines(launcher, co
 
     assert (done.returncode, plain.returncode) == (2, 2), done.stderr
     assert [(width, first, len(jobs)) for width, first, jobs in launcher] == [(3, 0, 4), (3, 4, 2)]
-    assert left_in(tmp_path / "ours") == left_in(tmp_path / "theirs")
+    assert left_in(tmp_path / "ours") == left_in(tmp_path / "theirs"), done.stderr
     found = records(tmp_path / "ours")
     assert {record.engine for record in found.values()} == {"of_a_test"}
     assert {record.state for name, record in found.items() if name[0] == "tiny_a"} == {"done"}
