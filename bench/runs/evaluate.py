@@ -6,7 +6,7 @@ import contextlib
 import dataclasses
 import functools
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Never
@@ -72,8 +72,13 @@ def prepare(context: RunContext) -> Plan:
     return make_plan(context, entries, heads)
 
 
-def evaluate_plan(context: RunContext) -> Outcome:
+def evaluate_plan(context: RunContext, planned: Callable[[Plan], None] = lambda plan: None) -> Outcome:
     """Plan, then embed and fit as far as `steps` says; the tables are not made here.
+
+    Parameters
+    ----------
+    planned : callable
+        Takes the plan before anything of it is done.
 
     Raises
     ------
@@ -84,6 +89,7 @@ def evaluate_plan(context: RunContext) -> Outcome:
         check_writable(folder, option)
     check_scratch(context.config)
     plan = prepare(context)
+    planned(plan)
     failures = [*plan.failures]
     if Step.fit in context.config.steps:
         failures += run_tracks(plan.tracks)
@@ -138,7 +144,7 @@ def run(config: BenchConfig) -> None:
     context = RunContext(config, devices_of(config)[0])
     steps = set(config.steps)
     if steps == {Step.plan}:
-        with _nothing_written(context) as context:
+        with nothing_written(context) as context:
             plan = prepare(context)
             print(plan_text(plan))
         if plan.sentences:
@@ -156,7 +162,7 @@ def run(config: BenchConfig) -> None:
 
 
 @contextlib.contextmanager
-def _nothing_written(context: RunContext) -> Iterator[RunContext]:
+def nothing_written(context: RunContext) -> Iterator[RunContext]:
     """The same context, whose readers see what is in the cache and put what they make into a folder that vanishes."""
     with tempfile.TemporaryDirectory(prefix="pfmbench-plan-") as folder:
         for there in context.cache.iterdir() if context.cache.is_dir() else ():
@@ -166,12 +172,16 @@ def _nothing_written(context: RunContext) -> Iterator[RunContext]:
 
 def print_report(context: RunContext, plan: Plan | None) -> None:
     """Write the tables of the results folder and print those of the planned runs, or all."""
-    lost_rows(context.results)
-    data = report.read_leaderboard(context.results)
-    if not data.entries and plan is not None:
+    print_tables(context.results, context.config.margin, blocks_of(plan) if plan is not None else None)
+
+
+def print_tables(results: Path, margin: float, blocks: set[tuple[str, str, str, str]] | None) -> None:
+    """Write the tables of a results folder and print those of some blocks, or all; without rows of a run nothing."""
+    lost_rows(results)
+    data = report.read_leaderboard(results)
+    if not data.entries and blocks is not None:
         return
-    written = report.write_tables(context.results, data, context.config.margin)
-    blocks = blocks_of(plan) if plan is not None else None
+    written = report.write_tables(results, data, margin)
     if blocks is None or blocks:
         print(report.table_text(data, blocks))
     print("\n".join(f"{what}: {path}" for what, path in written.items()))
