@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 from private_slurm import PrivateSlurm, why_not
+from sweep_helpers import make_cohorts
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -21,3 +22,9 @@ def slurm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PrivateSlurm]:
         pytest.skip(reason)
     with PrivateSlurm(tmp_path_factory.mktemp("slurm")) as running:
         yield running
+
+
+@pytest.fixture(scope="session")
+def cohorts(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, ...]:
+    """Arguments that name two small tasks and what every run on them has in common."""
+    return make_cohorts(tmp_path_factory.mktemp("cohorts"))

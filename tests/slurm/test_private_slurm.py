@@ -8,14 +8,16 @@ import textwrap
 from pathlib import Path
 
 import pytest
-from private_slurm import PrivateSlurm, descendants, free_ports, wait_for, why_not
+from private_slurm import PrivateSlurm, free_ports, why_not
+from slurm_keeper import descendants, wait_for
 
 HERE = Path(__file__).parent
 
 HOLD = """
 import sys, time
 from pathlib import Path
-from private_slurm import PrivateSlurm, wait_for
+from private_slurm import PrivateSlurm
+from slurm_keeper import wait_for
 with PrivateSlurm(Path(sys.argv[1])) as slurm:
     job = slurm.run("sbatch", "--parsable", "--output=/dev/null", "--wrap", "sleep 987")
     wait_for(lambda: slurm.states(job) == {job: "RUNNING"}, "the job runs")
@@ -52,6 +54,11 @@ def test_two_instances_side_by_side(slurm, tmp_path):
         assert slurm.run("sinfo", "--noheader", "--format=%t") == "idle"
         assert len({one.run("scontrol", "show", "config") for one in (slurm, other)}) == 2
     assert slurm.run("srun", "echo", "still there") == "still there"
+
+
+def test_without_the_daemons_the_reason_names_them(monkeypatch):
+    monkeypatch.setattr("shutil.which", lambda name, path: None if name == "munged" else f"/usr/bin/{name}")
+    assert why_not() == "Slurm is not installed, munged is missing: apt-get install slurm-wlm munge"
 
 
 def test_ports_are_free_and_differ():

@@ -4,7 +4,7 @@ import time
 from pathlib import Path
 
 import pytest
-from private_slurm import wait_for
+from slurm_keeper import wait_for
 
 submitit = pytest.importorskip("submitit", reason="submitit is not installed: pip install 'pfmbench[sweep]'")
 
