@@ -11,6 +11,8 @@ if TYPE_CHECKING:
     from bench.passport import Draw
 
 OPEN_MAPS = ("checkpoints.", "frontends.", "options.", "tasks.", "protocols.")
+SWEEPS = ("-m", "--multirun")
+ASKS = ("-h", "--help", "--hydra-help", "--cfg", "-c", "--info", "-i", "--version", "--shell-completion", "-sc")
 STEPS = ("plan", "embed", "fit")  # `python -m bench STEP ...` is short for steps=[STEP]
 
 
@@ -24,6 +26,9 @@ def main() -> None:
         from bench.passport import passport
 
         sys.exit(passport(sys.argv[2:], _drawing))
+    wanted = _of_a_sweep(sys.argv[1:])
+    if wanted is not None:
+        sys.exit(_sweep(wanted))
     import hydra
     import yaml
     from hydra.errors import HydraException
@@ -42,7 +47,7 @@ def main() -> None:
 
         try:
             run(OmegaConf.to_object(composed))  # type: ignore[arg-type]
-        except UserError as error:  # here, so that the other jobs of a sweep go on and Hydra adds no words
+        except UserError as error:  # here, so that Hydra adds no words
             if debug:
                 raise
             complaints.append(_complain(str(error)))
@@ -60,6 +65,39 @@ def main() -> None:
     except KeyboardInterrupt:
         sys.exit(_complain("Stopped; what is computed stays and is not done again."))
     sys.exit(max(complaints, default=0))
+
+
+def _of_a_sweep(arguments: list[str]) -> list[str] | None:
+    """The arguments of a sweep, ``sweep ...`` or ``-m ...``; None for anything else, as are questions to Hydra."""
+    left = [a for a in arguments if a not in SWEEPS]
+    asks = any(a.split("=")[0] in ASKS for a in arguments)
+    if asks or not (arguments[:1] == ["sweep"] or left != arguments):
+        return None
+    return left[1:] if arguments[:1] == ["sweep"] else left
+
+
+def _sweep(arguments: list[str]) -> int:
+    """Run a sweep; gives the exit code."""
+    import yaml
+    from hydra.errors import HydraException
+    from omegaconf.errors import OmegaConfBaseException
+
+    from bench.sweeps import sweep
+    from registry.errors import UserError
+
+    debug = bool(os.environ.get("PFMBENCH_DEBUG"))
+    try:
+        return max([_complain(failure) for failure in sweep(_overrides(arguments))], default=0)
+    except UserError as error:
+        if debug:
+            raise
+        return _complain(str(error))
+    except (HydraException, OmegaConfBaseException, yaml.YAMLError) as error:
+        if debug:
+            raise
+        return _complain(_plain(error))
+    except KeyboardInterrupt:
+        return _complain("Stopped; what is computed stays and is not done again.")
 
 
 def _drawing(data: str, cache: str, settings: Sequence[str]) -> Draw:
@@ -97,6 +135,11 @@ def _plain(error: Exception) -> str:
 
     if isinstance(error, yaml.YAMLError):
         return f"A YAML file of the configuration cannot be read, {' '.join(str(error).split())}."
+    if "submitit" in str(getattr(error, "missing_cfg_file", "")):
+        return (
+            "The sites local and slurm start jobs by submitit, which is not installed: `make sweep` installs it, and so "
+            "does pip install 'pfmbench[sweep]'."
+        )
     if isinstance(error, MissingConfigException) and error.options:
         kind, _, name = str(error.missing_cfg_file).rpartition("/")
         known = [option for option in error.options if option != "schema"]
@@ -106,6 +149,17 @@ def _plain(error: Exception) -> str:
         return (
             f"{name}={value} is not plain: several names need brackets, {name}=[{value}] (or -m for a job each), and a "
             f"value that holds a comma needs quotes, \"{name}='{value}'\"."
+        )
+    if "Could not override '" in str(error):
+        from dataclasses import fields
+
+        from bench.config import BenchConfig
+
+        key = str(error).split("Could not override '")[1].split("'")[0]
+        known = [*(one.name for one in fields(BenchConfig)), "task", "protocol", "suite", "site"]
+        return (
+            f"There is no setting {key}: python -m bench --help shows what can be set."
+            f"{near_match(key, known) if '.' not in key else ''}"
         )
     cause = str(error.__cause__).splitlines()[0] if error.__cause__ else ""
     message = " ".join([str(error).splitlines()[0].rstrip("."), *([f"({cause})"] if cause else [])])

@@ -23,12 +23,15 @@ class Null(Enum):
     same
         These two, and of each model its own random-init baseline ``NAME@random``: the same network with seeded random
         weights.
+    own
+        Of each model its own random-init baseline alone.
     none
         No baselines.
     """
 
     baselines = "baselines"
     same = "same"
+    own = "own"
     none = "none"
 
 
@@ -103,6 +106,11 @@ class BenchConfig:
     seeds: list[int] = field(default_factory=lambda: [0])
     steps: list[Step] = field(default_factory=lambda: [Step.embed, Step.fit, Step.report])
     part: str | None = None  # K/N: embed only the K-th of N parts of the slides or shards, with steps=[embed]
+    # of a sweep
+    shards: int = (
+        1  # jobs that embed one dataset, each a part of its slides or shards, before the job that fits the heads
+    )
+    jobs_at_once: int | None = None  # that run at a time; None is what the site says
     null: Null = Null.baselines
     # where things are
     data: str | None = None  # the dataset's folder or manifest, or a folder that holds the datasets' folders

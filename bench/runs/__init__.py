@@ -1,19 +1,39 @@
 """Runs: what is to be done, the doing of it, and what each row needs."""
 
+from bench.runs.checks import check_settings, check_writable
 from bench.runs.configuration import Settings, make_config
 from bench.runs.context import RunContext, to_stderr
 from bench.runs.devices import devices_of
-from bench.runs.evaluate import Outcome, embed_cohort, evaluate_plan, prepare, print_report, run
-from bench.runs.plan import Plan, blocks_of, keys_of
-from bench.runs.plan_text import plan_text
+from bench.runs.evaluate import (
+    Outcome,
+    embed_cohort,
+    evaluate_plan,
+    nothing_written,
+    prepare,
+    print_report,
+    print_tables,
+    run,
+)
+from bench.runs.fit import Run, sentence_of
+from bench.runs.models import BASELINES, PRECOMPUTED, concerns, names_of_models
+from bench.runs.plan import Plan, TaskPlan, blocks_of, keys_of, rows_to_make
+from bench.runs.plan_text import Todo, plan_text, todos_of
 from bench.runs.worst_cases import draw_worst_cases, drawing
 
 __all__ = [
+    "BASELINES",
+    "PRECOMPUTED",
     "Outcome",
     "Plan",
+    "Run",
     "RunContext",
     "Settings",
+    "TaskPlan",
+    "Todo",
     "blocks_of",
+    "check_settings",
+    "check_writable",
+    "concerns",
     "devices_of",
     "draw_worst_cases",
     "drawing",
@@ -21,9 +41,15 @@ __all__ = [
     "evaluate_plan",
     "keys_of",
     "make_config",
+    "names_of_models",
+    "nothing_written",
     "plan_text",
     "prepare",
     "print_report",
+    "print_tables",
+    "rows_to_make",
     "run",
+    "sentence_of",
     "to_stderr",
+    "todos_of",
 ]

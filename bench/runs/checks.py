@@ -46,7 +46,8 @@ def check_settings(config: BenchConfig) -> None:
     if config.bootstrap < LEAST_BOOTSTRAP:
         raise UserError(f"bootstrap={config.bootstrap} is too few resamples for an interval: set 1000.")
     report.check_margin(config.margin)
-    sizes = {"batch_size": config.batch_size, "workers": config.workers, "shard_tiles": config.shard_tiles}
+    names = ("batch_size", "workers", "shard_tiles", "shards", "jobs_at_once")
+    sizes = {name: getattr(config, name) for name in names}
     for name, size in sizes.items():
         if size is not None and size < 1:
             raise UserError(f"{name}={size} must be 1 or more.")

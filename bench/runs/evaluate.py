@@ -6,7 +6,7 @@ import contextlib
 import dataclasses
 import functools
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Never
@@ -15,6 +15,7 @@ from bench import protocols, report
 from bench.config import BenchConfig, Step
 from bench.data import Cohort, EmbeddingPlan
 from bench.embedding import Embedding, EmbeddingSettings, encode, missing_shards
+from bench.jobs import lost_rows
 from bench.protocols import Bags, Samples
 from bench.runs.checks import check_settings, check_writable, part_of
 from bench.runs.context import RunContext, to_stderr
@@ -71,8 +72,13 @@ def prepare(context: RunContext) -> Plan:
     return make_plan(context, entries, heads)
 
 
-def evaluate_plan(context: RunContext) -> Outcome:
+def evaluate_plan(context: RunContext, planned: Callable[[Plan], None] = lambda plan: None) -> Outcome:
     """Plan, then embed and fit as far as `steps` says; the tables are not made here.
+
+    Parameters
+    ----------
+    planned : callable
+        Takes the plan before anything of it is done.
 
     Raises
     ------
@@ -82,6 +88,7 @@ def evaluate_plan(context: RunContext) -> Outcome:
     for folder, option in ((context.results, "results=DIR"), (context.cache, "cache=DIR")):
         check_writable(folder, option)
     plan = prepare(context)
+    planned(plan)
     failures = [*plan.failures]
     if Step.fit in context.config.steps:
         failures += run_tracks(plan.tracks)
@@ -136,7 +143,7 @@ def run(config: BenchConfig) -> None:
     context = RunContext(config, devices_of(config)[0])
     steps = set(config.steps)
     if steps == {Step.plan}:
-        with _nothing_written(context) as context:
+        with nothing_written(context) as context:
             plan = prepare(context)
             print(plan_text(plan))
         if plan.sentences:
@@ -150,7 +157,7 @@ def run(config: BenchConfig) -> None:
 
 
 @contextlib.contextmanager
-def _nothing_written(context: RunContext) -> Iterator[RunContext]:
+def nothing_written(context: RunContext) -> Iterator[RunContext]:
     """The same context, whose readers see what is in the cache and put what they make into a folder that vanishes."""
     with tempfile.TemporaryDirectory(prefix="pfmbench-plan-") as folder:
         for there in context.cache.iterdir() if context.cache.is_dir() else ():
@@ -160,11 +167,16 @@ def _nothing_written(context: RunContext) -> Iterator[RunContext]:
 
 def print_report(context: RunContext, plan: Plan | None) -> None:
     """Write the tables of the results folder and print those of the planned runs, or all."""
-    data = report.read_leaderboard(context.results)
-    if not data.entries and plan is not None:
+    print_tables(context.results, context.config.margin, blocks_of(plan) if plan is not None else None)
+
+
+def print_tables(results: Path, margin: float, blocks: set[tuple[str, str, str, str]] | None) -> None:
+    """Write the tables of a results folder and print those of some blocks, or all; without rows of a run nothing."""
+    lost_rows(results)
+    data = report.read_leaderboard(results)
+    if not data.entries and blocks is not None:
         return
-    written = report.write_tables(context.results, data, context.config.margin)
-    blocks = blocks_of(plan) if plan is not None else None
+    written = report.write_tables(results, data, margin)
     if blocks is None or blocks:
         print(report.table_text(data, blocks))
     print("\n".join(f"{what}: {path}" for what, path in written.items()))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
@@ -137,17 +138,9 @@ def models_of(config: BenchConfig, device: str) -> list[Model]:
         If a name is unknown, a checkpoint is set for a model that is not in the run, patch tokens are wanted of a model
         that gives none, or a front-end of precomputed features.
     """
-    named = list(config.model) if isinstance(config.model, list) else [config.model]
-    if not named or not all(isinstance(name, str) and name for name in named):
-        raise UserError(
-            f"model={config.model} must be a name or a list of names, model=[NAME,NAME]: `python -m registry` lists "
-            "them."
-        )
+    named, every = names_of_models(config)
     tokens = _wants_tokens(config, named)
-    if config.weights is WeightsChoice.random:
-        named = [n if _is_baseline(n) or n == PRECOMPUTED else n + RANDOM for n in named]
     registry.load_plugins(list(config.plugins))
-    every = dict.fromkeys([*named, *_baselines(config.null, named)])
     found = [
         replace(_model(config, name, device), named=name in named, tokens=tokens and name in named) for name in every
     ]
@@ -167,6 +160,50 @@ def models_of(config: BenchConfig, device: str) -> list[Model]:
                 f"No model of this run has the option {option}: `python -m registry NAME` shows what there is."
             )
     return found
+
+
+def names_of_models(config: BenchConfig) -> tuple[list[str], list[str]]:
+    """The models that the configuration names, as in the table, and these with the baselines.
+
+    Raises
+    ------
+    UserError
+        If `model` is no name or list of names.
+    """
+    named = list(config.model) if isinstance(config.model, list) else [config.model]
+    if not named or not all(isinstance(name, str) and name for name in named):
+        raise UserError(
+            f"model={config.model} must be a name or a list of names, model=[NAME,NAME]: `python -m registry` lists "
+            "them."
+        )
+    if config.weights is WeightsChoice.random:
+        named = [n if _is_baseline(n) or n == PRECOMPUTED else n + RANDOM for n in named]
+    return named, list(dict.fromkeys([*named, *_baselines(config.null, named)]))
+
+
+def concerns(config: BenchConfig) -> tuple[set[str], set[str]]:
+    """The names that `checkpoints.NAME` and `options.NAME` may have in this run.
+
+    Returns
+    -------
+    (set of str, set of str)
+        Models, the tile encoders below them and front-ends; options of the models' cards. Models that are unknown are
+        left for `models_of` to refuse.
+    """
+    named = list(config.model) if isinstance(config.model, list) else [config.model]
+    names, options = {str(name) for name in named}, set()
+    with contextlib.suppress(UserError):
+        registry.load_plugins(list(config.plugins))
+    with contextlib.suppress(UserError):
+        names |= {part.name for part in frontend_of(config).parts}
+    with contextlib.suppress(UserError):
+        names |= set(restorers_of_tracks(config))
+    for name in named:
+        with contextlib.suppress(UserError):
+            card = registry.card(name, revision=config.revision, offline=config.offline)
+            options |= set(card.options)
+            names |= {card.tile_encoder} if card.unit == "slide" else set()
+    return names, options
 
 
 def features_folder(config: BenchConfig, models: Sequence[Model]) -> Path | None:
@@ -211,9 +248,10 @@ def _baselines(null: Null, named: list[str]) -> Iterator[str]:
     """None beside precomputed features alone, as the slides need not exist then."""
     if null is Null.none or named == [PRECOMPUTED]:
         return
-    if null is Null.same:
+    if null in (Null.same, Null.own):
         yield from (name + RANDOM for name in named if not _is_baseline(name) and name != PRECOMPUTED)
-    yield from BASELINES
+    if null is not Null.own:
+        yield from BASELINES
 
 
 def _is_baseline(name: str) -> bool:

@@ -13,7 +13,7 @@ from bench import protocols, tasks
 from bench.config import Decode
 from bench.data import Cohort, EmbeddingPlan, SlideCohort, TileCohort
 from bench.embedding import EmbeddingJob
-from bench.rows import RunKey
+from bench.rows import Row, RunKey
 from bench.runs.checks import check_named, fitting_heads, heads_for_data, named_unfit
 from bench.runs.context import RunContext
 from bench.runs.fit import Run, fault, sentence_of
@@ -278,6 +278,13 @@ def _cohort(context: RunContext, task: TaskConfig, models: Sequence[Model]) -> C
         raise UserError(f"The folder of coordinates {coords} does not exist or is a file: name it in coords=DIR.")
     results = context.results if context.pictures else None
     return SlideCohort(manifest, context.cache, results, config.on_corrupt.value, coords, features, context.progress)
+
+
+def rows_to_make(plan: Plan) -> list[Row | RunKey]:
+    """The rows that are not up to date, and of tasks with a track all."""
+    pending = [run.empty_row() for task in plan.tasks for _, work in task.passes for own in work for run in own.pending()]
+    failed = [run.empty_row() for task in plan.tasks for run, _ in task.failed]
+    return [*pending, *failed, *(key for track in plan.tracks for key in sorted(track.keys))]
 
 
 def counted_samples(cohort: Cohort) -> str:

@@ -28,6 +28,8 @@ class Todo:
         Tiles per second at which the model was embedded before, on any data of this cache; None if it never was.
     rows, pending : int
         Rows of the model, and those of them that are to be fitted.
+    cached : int
+        Tiles whose features are in the cache, as far as they are known.
     precomputed : bool
         Whether the features are precomputed.
     """
@@ -39,6 +41,7 @@ class Todo:
     rows: int
     pending: int
     precomputed: bool
+    cached: int = 0
 
     @property
     def hours(self) -> float:
@@ -61,7 +64,7 @@ def plan_text(plan: Plan) -> str:
         lines.append(
             f"{task.task.name} [{task.cohort.manifest.cohort_hash}]  {counted_samples(task.cohort)}{task.left_out}"
         )
-        own = list(_todo(task))
+        own = list(todos_of(task))
         lines += [f"  {todo}" for todo in own]
         every += own
         for (model, error), _ in itertools.groupby(task.failed, key=lambda pair: (pair[0].model.name, str(pair[1]))):
@@ -70,21 +73,24 @@ def plan_text(plan: Plan) -> str:
     return "\n".join([*lines, *([_totals(plan, every)] if plan.tasks or not plan.tracks else [])])
 
 
-def _todo(task: TaskPlan) -> Iterator[Todo]:
+def todos_of(task: TaskPlan) -> Iterator[Todo]:
+    """What each model still needs on a task; nothing is laid, read or computed for it."""
     for part, work in task.passes:
         known = part.known()
         for own in work:
             pending = own.pending()
-            needed = pending or own.tiles.tokens
+            needed = pending or own.tiles.tokens or not task.heads
             missing = missing_shards(own.tiles, known.shards) if needed else []
+            tiles = sum(len(shard.tiles) for shard in missing)
             yield Todo(
                 model=own.model.name,
-                tiles=sum(len(shard.tiles) for shard in missing),
+                tiles=tiles,
                 slides=known.unknown if needed else 0,
                 rate=_rate(own.tiles.folder.parent),
                 rows=len(own.runs),
                 pending=len(pending),
                 precomputed=not own.model.sees_pixels,
+                cached=sum(len(shard.tiles) for shard in known.shards) - tiles,
             )
 
 

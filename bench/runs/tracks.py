@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Protocol
 
 from bench.rows import RunKey
@@ -23,6 +23,10 @@ class TrackPlan(Protocol):
     @property
     def keys(self) -> set[RunKey]:
         """Of all rows that the task has when it is done."""
+
+    @property
+    def pending(self) -> Sequence[object]:
+        """What is to be measured."""
 
     @property
     def failures(self) -> list[str]:

@@ -1,0 +1,96 @@
+"""Waiting for jobs, and what became of them: their records say it, or else that nothing is heard of them."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from bench.jobs import JobRecord, log_path, read_record, sweep_folder
+from bench.sweeps.work import Work, sentences
+
+FASTEST_S, SLOWEST_S = 1.0, 30.0  # between two looks at the jobs: more often in the first minutes
+GRACE_S = 20.0  # from when a scheduler knows a job no more until its record must say how it ended
+ENDED = ("done", "failed")
+
+
+def wait_for(works: Sequence[Work], queue: Callable[[], set[str] | None], say: Callable[[str], None]) -> None:
+    """Wait until every job has ended or its scheduler knows it no more; says a line for each that ends.
+
+    Parameters
+    ----------
+    queue : callable
+        Gives the ids of the jobs that the scheduler still has, None where it cannot be asked now.
+    """
+    left = {work.record.number: work for work in works}
+    missing_since: dict[int, float] = {}
+    started = time.monotonic()
+    while left:
+        known = queue()
+        now = time.monotonic()
+        for number, work in list(left.items()):
+            record = standing(work)
+            if record.state in ENDED:
+                say(f"{record.state}: job {number}, {title(record)} ({len(works) - len(left) + 1} of {len(works)})")
+                del left[number]
+            elif known is None or not record.job_id or record.job_id in known:
+                missing_since.pop(number, None)
+            elif now - missing_since.setdefault(number, now) > GRACE_S:
+                say(f"lost: job {number}, {title(record)} ({len(works) - len(left) + 1} of {len(works)})")
+                del left[number]
+        if left:
+            time.sleep(min(SLOWEST_S, FASTEST_S + (now - started) / 60))
+
+
+def standing(work: Work) -> JobRecord:
+    """The record of a job as it stands in the results folder, or as it was submitted."""
+    record = work.record
+    return read_record(Path(work.config.results), record.sweep, record.number) or record
+
+
+def failures_of(works: Sequence[Work]) -> list[str]:
+    """A line for each failure of each job, and for each job that ended without saying how."""
+    found: list[str] = []
+    for work in works:
+        record = standing(work)
+        if record.state in ENDED:
+            found += sentences(record, record.failures)
+        else:
+            found += sentences(record, [_lost(work, record)])
+    return found
+
+
+def title(record: JobRecord) -> str:
+    """As in "uni+gpfm on pcam, part 2/4"."""
+    return f"{'+'.join(record.models)} on {record.task}{f', part {record.part}' if record.part else ''}"
+
+
+def _lost(work: Work, record: JobRecord) -> str:
+    """What is known of a job that is lost."""
+    results = Path(work.config.results)
+    if record.starts:
+        log = log_path(results, record)
+        host = f" on {record.host}" if record.host else ""
+        return (
+            f"it was lost{host}: it ended without saying how, as a job does that is killed, cancelled or out of memory. "
+            f"Its log is {log}; run the sweep again, which goes on from what stands."
+        )
+    words = _last_words(sweep_folder(results, record.sweep) / ".submitit" / record.job_id, record.job_id)
+    return (
+        "it never started its work: it was cancelled, its setup failed, or its node does not see "
+        f"{results.absolute()}, as results= and cache= must lie on a file system that all nodes share"
+        f"{f' (its last words: {words})' if words else ''}."
+    )
+
+
+def _last_words(folder: Path, job_id: str) -> str:
+    """The last line that a job left in the files of its scheduler."""
+    for name in (f"{job_id}_0_log.err", f"{job_id}_0_log.out"):
+        try:
+            lines = (folder / name).read_text(encoding="utf-8", errors="replace").split("\n")
+        except OSError:
+            continue
+        spoken = [line.strip() for line in lines if line.strip()]
+        if spoken:
+            return spoken[-1].rstrip(".")
+    return ""
