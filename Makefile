@@ -51,7 +51,7 @@ models: $(VENV)/.installed  ## list the models of the registry
 	@$(PY) -m registry $(ARGS)
 
 test: $(VENV)/.installed-dev  ## run the fast tests (under five minutes on two cores)
-	@OMP_NUM_THREADS=1 $(PY) -m pytest -n auto --maxprocesses 8 --dist loadfile $(ARGS)
+	@OMP_NUM_THREADS=1 $(PY) -m pytest -n auto --maxprocesses 8 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 test-slow: $(VENV)/.installed-dev  ## run the tests that take over ten seconds each
 	@OMP_NUM_THREADS=1 $(PY) -m pytest -n auto --maxprocesses 2 --dist loadfile -m slow $(ARGS)

@@ -1,5 +1,7 @@
 """What the jobs of a sweep leave in the results folder: their records, and a heartbeat that says whether they live."""
 
+from bench.jobs.lost import lost_rows
+from bench.jobs.queue import slurm_queue
 from bench.jobs.record import (
     JobRecord,
     Sweep,
@@ -11,6 +13,7 @@ from bench.jobs.record import (
     write_record,
     write_sweep,
 )
+from bench.jobs.state import declare_dead, state_of, states
 from bench.jobs.working import Working, current_job, submitting
 
 __all__ = [
@@ -18,9 +21,14 @@ __all__ = [
     "Sweep",
     "Working",
     "current_job",
+    "declare_dead",
     "log_path",
+    "lost_rows",
     "read_records",
     "read_sweep",
+    "slurm_queue",
+    "state_of",
+    "states",
     "submitting",
     "sweep_folder",
     "sweep_names",

@@ -16,7 +16,9 @@ from bench.files import atomic_write, unwritable
 from bench.rows import MOST_NAMED, RunKey
 
 SCHEMA = 1  # raise it when a field of `JobRecord` or `Sweep` changes its name or meaning
+DEAD = 0.0  # the modification time of the heartbeat of a job that stopped before its end
 STATES = ("queued", "running", "done", "failed")
+OF_ROWS = {"kind": str, "primary_metric": str, "baseline": bool, "track": str}  # what a lost row needs beside its key
 _KEY = {one.name: int if one.type == "int" else str for one in fields(RunKey)}
 
 
@@ -55,7 +57,7 @@ class JobRecord:
         Sentences.
     rows : tuple of dict
         The rows that the job is to make, known once it is planned: the fields of `bench.rows.RunKey`, and where they
-        are known `kind`, `primary_metric` and `baseline` of the row.
+        are known `kind`, `primary_metric`, `baseline` and `track` of the row.
     """
 
     sweep: str
@@ -240,7 +242,8 @@ def _record(path: Path) -> JobRecord:
     if (record.sweep, f"{record.number:05d}") != (path.parent.parent.name, path.stem):
         raise ValueError("it is the record of another job than its name says")
     for row in record.rows:
-        if not all(isinstance(row.get(name), kind) for name, kind in _KEY.items()):
+        known = {name: kind for name, kind in OF_ROWS.items() if name in row}
+        if not all(isinstance(row.get(name), kind) for name, kind in {**_KEY, **known}.items()):
             raise ValueError(f"a row is {row}"[:200])
     return record
 

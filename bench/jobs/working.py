@@ -10,9 +10,10 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from types import TracebackType
+from typing import Any
 
 from bench.files import unwritable
-from bench.jobs.record import JobRecord, alive_path, read_record, sweep_folder, utc_now, write_record
+from bench.jobs.record import DEAD, JobRecord, alive_path, read_record, sweep_folder, utc_now, write_record
 from bench.rows import Row, RunKey
 
 BEAT_S = 20.0  # between two heartbeats
@@ -48,7 +49,7 @@ class Heartbeat:
             self._thread.join(BEAT_S)
         if dead:
             with contextlib.suppress(OSError):
-                os.utime(self._path, (0, 0))
+                os.utime(self._path, (DEAD, DEAD))
 
     def _run(self) -> None:
         while not self._ended.wait(BEAT_S):
@@ -124,7 +125,7 @@ class Working:
         _working.append(self._record)
         return self
 
-    def plan(self, rows: Iterable[Row | RunKey | Mapping[str, object]]) -> None:
+    def plan(self, rows: Iterable[Row | RunKey | Mapping[str, Any]]) -> None:
         """Note which rows the job is to make, those that are pending; as rows they bring their metric and kind."""
         self._write(replace(self._record, rows=tuple(described(row) for row in rows)))
 
@@ -147,10 +148,11 @@ class Working:
         self._record = write_record(self._results, record)
 
 
-def described(row: Row | RunKey | Mapping[str, object]) -> dict[str, object]:
-    """A row as records hold it: the fields of its key and, of a `Row`, its kind, primary metric and role."""
+def described(row: Row | RunKey | Mapping[str, Any]) -> dict[str, Any]:
+    """A row as records hold it: the fields of its key and, of a `Row`, those in `OF_ROWS`."""
     if isinstance(row, Row):
-        return asdict(row.key) | {"kind": row.kind, "primary_metric": row.primary_metric, "baseline": row.baseline}
+        of_row = {"kind": row.kind, "primary_metric": row.primary_metric, "baseline": row.baseline}
+        return {**asdict(row.key), **of_row, "track": str(row.info.get("track", ""))}
     return asdict(row) if isinstance(row, RunKey) else dict(row)
 
 
