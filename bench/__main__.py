@@ -137,8 +137,8 @@ def _plain(error: Exception) -> str:
         return f"A YAML file of the configuration cannot be read, {' '.join(str(error).split())}."
     if "submitit" in str(getattr(error, "missing_cfg_file", "")):
         return (
-            "The sites local and slurm start jobs by submitit, which is not installed: `make sweep` installs it, and so "
-            "does pip install 'pfmbench[sweep]'."
+            "The sites local and slurm start jobs by submitit, which is not installed: `make sweep` installs it, and "
+            "so does pip install 'pfmbench[sweep]'."
         )
     if isinstance(error, MissingConfigException) and error.options:
         kind, _, name = str(error.missing_cfg_file).rpartition("/")

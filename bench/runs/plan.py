@@ -282,7 +282,9 @@ def _cohort(context: RunContext, task: TaskConfig, models: Sequence[Model]) -> C
 
 def rows_to_make(plan: Plan) -> list[Row | RunKey]:
     """The rows that are not up to date, and of tasks with a track all."""
-    pending = [run.empty_row() for task in plan.tasks for _, work in task.passes for own in work for run in own.pending()]
+    pending = [
+        run.empty_row() for task in plan.tasks for _, work in task.passes for own in work for run in own.pending()
+    ]
     failed = [run.empty_row() for task in plan.tasks for run, _ in task.failed]
     return [*pending, *failed, *(key for track in plan.tracks for key in sorted(track.keys))]
 

@@ -105,9 +105,9 @@ def composed(arguments: Sequence[str]) -> Iterator[Composed]:
         master = compose(options.overrides, RunMode.MULTIRUN)
         launcher = _container(master.hydra.launcher)
         if "BasicSweeper" not in str(master.hydra.sweeper._target_):
+            chosen = master.hydra.runtime.choices["hydra/sweeper"]
             raise UserError(
-                f"hydra/sweeper={master.hydra.runtime.choices['hydra/sweeper']} chooses values by itself and a sweep here "
-                "is a grid: leave it out."
+                f"hydra/sweeper={chosen} chooses values by itself and a sweep here is a grid: leave it out."
             )
         params = [f"{key}={value}" for key, value in (master.hydra.sweeper.get("params") or {}).items()]
         found = []
@@ -139,10 +139,10 @@ def _combinations(
     models: list[tuple[str, Any]] = [("", None)]
     for override in parser.parse_overrides(list(overrides)):
         key, bare = override.get_key_element(), override.key_or_group
-        if not override.is_sweep_override():
-            texts = [
-                f"{key}={override.get_value_element_as_str()}" if not override.is_delete() else override.input_line
-            ]
+        if override.is_delete():
+            texts = [str(override.input_line)]
+        elif not override.is_sweep_override():
+            texts = [f"{key}={override.get_value_element_as_str()}"]
         elif not override.is_discrete_sweep():
             raise UserError(f"{override.input_line} names no values to sweep over: list them, {key}=A,B.")
         elif bare.startswith("hydra") or bare in OF_THE_SWEEP:

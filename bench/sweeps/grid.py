@@ -118,7 +118,7 @@ def is_task(value: Any) -> bool:
 
 
 def _unit(combination: Combination, task: str, config: BenchConfig, null: Null, device: str | None) -> Unit:
-    steps = [step for step in config.steps if step in (Step.embed, Step.fit)] or [Step.embed, Step.fit]
+    steps: list[Step] = [step for step in config.steps if step in (Step.embed, Step.fit)] or [Step.embed, Step.fit]
     config = replace(
         _with_task(config, task),
         null=null,

@@ -37,7 +37,7 @@ def run_processes(
     free = list(range(at_once or (len(gpus) // each if each else 1)))
     total, ended = sum(map(len, phases)), 0
     for phase in phases:
-        queue, running = list(phase), {}
+        queue, running = list(phase), dict[int, tuple[Work, Any]]()
         while queue or running:
             while queue and free:
                 work, slot = queue.pop(0), free.pop(0)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 
 from bench.jobs import JobRecord, log_path, read_record, sweep_folder
@@ -14,7 +14,7 @@ GRACE_S = 20.0  # from when a scheduler knows a job no more until its record mus
 ENDED = ("done", "failed")
 
 
-def wait_for(works: Sequence[Work], queue: Callable[[], set[str] | None], say: Callable[[str], None]) -> None:
+def wait_for(works: Sequence[Work], queue: Callable[[], Collection[str] | None], say: Callable[[str], None]) -> None:
     """Wait until every job has ended or its scheduler knows it no more; says a line for each that ends.
 
     Parameters
@@ -72,8 +72,8 @@ def _lost(work: Work, record: JobRecord) -> str:
         log = log_path(results, record)
         host = f" on {record.host}" if record.host else ""
         return (
-            f"it was lost{host}: it ended without saying how, as a job does that is killed, cancelled or out of memory. "
-            f"Its log is {log}; run the sweep again, which goes on from what stands."
+            f"it was lost{host}: it ended without saying how, as do jobs that are killed, cancelled or out of memory. Its "
+            f"log is {log}; run the sweep again, which goes on from what stands."
         )
     words = _last_words(sweep_folder(results, record.sweep) / ".submitit" / record.job_id, record.job_id)
     return (
