@@ -222,7 +222,7 @@ def _on_slurm(jobs: Jobs, made: Composed, config: BenchConfig, folder: Path) -> 
 def _new_folder(results: Path) -> str:
     """Make the folder of this sweep, which is named by the time; gives its name."""
     name = datetime.datetime.now().strftime("%Y-%m-%d_%H-%M-%S")
-    for tried in (name, *(f"{name}-{number}" for number in itertools.count(2))):
+    for tried in itertools.chain([name], (f"{name}-{number}" for number in itertools.count(2))):
         folder = sweep_folder(results, tried)
         try:
             folder.parent.mkdir(parents=True, exist_ok=True)
