@@ -1,9 +1,10 @@
 """Slurm's own list of jobs, as `bench.jobs` asks for it."""
 
 import pytest
-from bench.jobs.queue import slurm_queue
 from private_slurm import CPUS
 from slurm_keeper import wait_for
+
+from bench.jobs.queue import slurm_queue
 
 
 @pytest.fixture
