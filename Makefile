@@ -7,18 +7,19 @@ comma  := ,
 # one name stays a name, several become Hydra's list
 list    = $(if $(findstring $(comma),$(1)),[$(1)],$(1))
 
-OVERRIDES = $(if $(MODEL),'model=$(call list,$(MODEL))') \
-            $(if $(TASK),'task=$(call list,$(TASK))') \
-            $(if $(SUITE),'suite=$(SUITE)') \
+COMMON    = $(if $(SUITE),'suite=$(SUITE)') \
             $(if $(DATA),'data=$(DATA)') \
             $(if $(RESULTS),'results=$(RESULTS)') \
             $(if $(CACHE),'cache=$(CACHE)') \
             $(if $(SITE),'site=$(SITE)') \
-            $(if $(MARGIN),'margin=$(MARGIN)') \
-            $(ARGS)
+            $(if $(MARGIN),'margin=$(MARGIN)')
+
+OVERRIDES = $(if $(MODEL),'model=$(call list,$(MODEL))') $(if $(TASK),'task=$(call list,$(TASK))') $(COMMON) $(ARGS)
+# of a sweep: commas separate jobs, and brackets join models that share one, MODEL='[uni,gpfm],virchow2'
+SWEPT     = $(if $(MODEL),'model=$(MODEL)') $(if $(TASK),'task=$(TASK)') $(COMMON) $(if $(SHARDS),'shards=$(SHARDS)') $(ARGS)
 
 # A misspelt variable would be ignored by make, and another run than the one that was meant would start.
-VARIABLES_KNOWN := MODEL TASK SUITE DATA RESULTS CACHE SITE MARGIN ARGS PYTHON VENV PIP_ARGS ROOM N SEED
+VARIABLES_KNOWN := MODEL TASK SUITE DATA RESULTS CACHE SITE MARGIN SHARDS SWEEP ARGS PYTHON VENV PIP_ARGS ROOM N SEED
 VARIABLES_SET   := $(foreach v,$(.VARIABLES),$(if $(findstring command,$(origin $(v))),$(v)))
 UNKNOWN         := $(firstword $(filter-out $(VARIABLES_KNOWN),$(VARIABLES_SET)))
 ifneq ($(UNKNOWN),)
@@ -28,7 +29,7 @@ $(error There is no variable $(UNKNOWN)$(if $(NEAR),: is $(NEAR) meant?,.) Those
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help bench plan test test-slow mutants lint types leaderboard passport models setup clean
+.PHONY: help bench plan sweep test test-slow mutants lint types status leaderboard passport models setup clean
 
 help:  ## list the targets
 	@echo 'make bench MODEL=uni TASK=tiles DATA=/my/tiles   (also SUITE= RESULTS= CACHE= SITE= MARGIN= ARGS="any=override")'
@@ -39,6 +40,12 @@ bench: $(VENV)/.installed  ## run models on tasks and print the leaderboard; alo
 
 plan: $(VENV)/.installed  ## say what make bench would do, what stands and what it costs; takes the same variables
 	@$(PY) -m bench plan $(OVERRIDES)
+
+sweep: $(VENV)/.installed-sweep  ## bench as jobs: MODEL=uni,gpfm TASK=pcam,mhist SITE=laptop, local or slurm, SHARDS=4 jobs a dataset
+	@$(PY) -m bench sweep $(SWEPT)
+
+status: $(VENV)/.installed  ## which jobs of a sweep are done, running, failed or lost, and why: RESULTS= SWEEP=
+	@$(PY) -m bench status $(if $(RESULTS),'results=$(RESULTS)') $(if $(SWEEP),'sweep=$(SWEEP)') $(ARGS)
 
 leaderboard: $(VENV)/.installed  ## rebuild the tables from the saved rows
 	@$(PY) -m bench report $(if $(RESULTS),'results=$(RESULTS)') $(if $(MARGIN),'margin=$(MARGIN)') $(ARGS)
@@ -79,6 +86,10 @@ $(PY):
 $(VENV)/.installed: pyproject.toml constraints.txt | $(PY)
 	@echo 'Installing into $(VENV) (once) ...' >&2
 	@$(PY) -m pip install --quiet --disable-pip-version-check --constraint constraints.txt $(PIP_ARGS) --editable .
+	@touch $@
+
+$(VENV)/.installed-sweep: $(VENV)/.installed
+	@$(PY) -m pip install --quiet --disable-pip-version-check --constraint constraints.txt $(PIP_ARGS) --editable '.[sweep]'
 	@touch $@
 
 $(VENV)/.installed-dev: $(VENV)/.installed

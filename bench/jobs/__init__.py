@@ -15,6 +15,7 @@ from bench.jobs.record import (
     write_sweep,
 )
 from bench.jobs.state import declare_dead, state_of, states
+from bench.jobs.status import status_command, status_text
 from bench.jobs.working import Working, current_job, submitting
 
 __all__ = [
@@ -31,6 +32,8 @@ __all__ = [
     "slurm_queue",
     "state_of",
     "states",
+    "status_command",
+    "status_text",
     "submitting",
     "sweep_folder",
     "sweep_names",

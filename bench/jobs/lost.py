@@ -37,10 +37,10 @@ def lost_rows(results: Path) -> list[Row]:
     found, sentences = states(results)
     for sentence in sentences:
         warn_once(sentence)
-    lost = [record for record, state in found if state == "lost" and not _is_noted(results, record)]
+    lost = [record for record, state in reversed(found) if state == "lost" and not _is_noted(results, record)]
     expected = {key_of(row) for record, state in found if state in ("queued", "running") for row in record.rows}
     written = {}
-    for record in lost:  # in the order of their sweeps: the last one that lost a row is named in it
+    for record in lost:  # the last sweep first, as a row that was just written stands
         place = record_path(results, record.sweep, record.number)
         try:
             for row in _rows_of(results, record):
@@ -55,12 +55,17 @@ def lost_rows(results: Path) -> list[Row]:
 
 def sentence_on(record: JobRecord) -> str:
     """Why the rows of a lost job are not there."""
-    if not record.started:
-        return f"The job {name_of(record)} was lost before it started: run the sweep again."
+    started = f", started {record.started}," if record.started else ""
     return (
-        f"The job {name_of(record)}, started {record.started}, was lost before it made this row (killed, out of memory "
-        "or past its time limit): run the sweep again."
+        f"The job {name_of(record)}{started} was lost before it made this row, {why_lost(record)}: run the sweep again."
     )
+
+
+def why_lost(record: JobRecord) -> str:
+    """What is known of the reason."""
+    if not record.starts:
+        return "it left the queue before it started"
+    return "it was killed, ran out of memory or time, or its machine stopped"
 
 
 def _rows_of(results: Path, record: JobRecord) -> Iterator[Row]:

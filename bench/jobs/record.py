@@ -137,7 +137,8 @@ def log_path(results: Path, record: JobRecord) -> Path:
 def sweep_names(results: Path) -> list[str]:
     """The sweeps of a results folder, oldest first as their names tell; none where there is no such folder."""
     folder = results / "sweeps"
-    return sorted(path.name for path in folder.iterdir() if path.is_dir()) if folder.is_dir() else []
+    found = folder.iterdir() if folder.is_dir() else ()
+    return sorted(path.name for path in found if path.is_dir() and not path.name.startswith("."))
 
 
 def write_sweep(results: Path, sweep: Sweep) -> None:

@@ -25,7 +25,7 @@ def states(results: Path, sweep: str | None = None) -> tuple[list[tuple[JobRecor
     records, sentences = read_records(results, sweep)
     unfinished = [record for record in records if record.state in ("queued", "running")]
     queue = slurm_queue() if any(record.engine == "slurm" for record in unfinished) else None
-    now = _now(results) if unfinished else 0.0
+    now = clock_of(results) if unfinished else 0.0
     return [_state(record, results, queue, now) for record in records], sentences
 
 
@@ -98,7 +98,7 @@ def _is_silent(record: JobRecord, results: Path, now: float | None) -> bool:
         beat = _modified(record_path(results, record.sweep, record.number))
     if beat is None:
         return False
-    return (_now(results) if now is None else now) - beat > LOST_AFTER_S
+    return (clock_of(results) if now is None else now) - beat > LOST_AFTER_S
 
 
 def _modified(path: Path) -> float | None:
@@ -108,8 +108,8 @@ def _modified(path: Path) -> float | None:
         return None
 
 
-def _now(results: Path) -> float:
-    """By the clock of the file system; by this machine's where the folder is another person's and only read."""
+def clock_of(results: Path) -> float:
+    """The time by the clock of the file system; by this machine's where the folder cannot be written."""
     try:
         return file_system_now(results / "sweeps")
     except OSError:

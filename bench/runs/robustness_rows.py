@@ -18,6 +18,7 @@ from bench.metrics import METRIC_SETS
 from bench.protocols import Head, Predictions, Samples
 from bench.rows import Row
 from bench.runs.clean_thresholds import CleanThreshold, clean_thresholds, threshold_shift
+from bench.runs.context import of_this_job
 from bench.runs.devices import memory_for_weights, n_processors, usual_batch_size
 from bench.runs.fit import sentence_of
 from bench.runs.models import Model

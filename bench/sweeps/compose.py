@@ -106,9 +106,7 @@ def composed(arguments: Sequence[str]) -> Iterator[Composed]:
         launcher = _container(master.hydra.launcher)
         if "BasicSweeper" not in str(master.hydra.sweeper._target_):
             chosen = master.hydra.runtime.choices["hydra/sweeper"]
-            raise UserError(
-                f"hydra/sweeper={chosen} chooses values by itself and a sweep here is a grid: leave it out."
-            )
+            raise UserError(f"hydra/sweeper={chosen} chooses values by itself, and a sweep is a grid: leave it out.")
         params = [f"{key}={value}" for key, value in (master.hydra.sweeper.get("params") or {}).items()]
         found = []
         for overrides, models in _combinations([*params, *options.overrides], hydra.config_loader):

@@ -99,9 +99,10 @@ def _refusal(words: str, settings: Mapping[str, Any]) -> str:
         line.strip().removeprefix("sbatch: ").removeprefix("error: ") for line in words.splitlines() if line
     )
     chosen = ", ".join(f"{name}={settings[name]}" for name in ("partition", "account", "qos") if settings.get(name))
+    chosen = chosen or "no partition or account named"
     return (
-        f"Slurm refused the jobs: {said.rstrip('.')}. They are submitted with {chosen or 'no partition or account named'}: "
-        "set hydra.launcher.partition=NAME, hydra.launcher.account=NAME and the other settings of conf/site/slurm.yaml "
+        f"Slurm refused the jobs: {said.rstrip('.')}. They were submitted with {chosen}: set "
+        "hydra.launcher.partition=NAME, hydra.launcher.account=NAME and the other settings of conf/site/slurm.yaml "
         "on the command line or in a site of your own."
     )
 

@@ -1,4 +1,4 @@
-"""A sweep: its grid is planned and printed, its jobs are run where the site says, and its tables are made at the end."""
+"""A sweep: its grid is planned and printed, its jobs run where the site says, its tables are made at the end."""
 
 from __future__ import annotations
 
@@ -138,8 +138,8 @@ def _without_live(todo: list[PlannedUnit], results: Path) -> list[PlannedUnit]:
         elif beside and not same:
             raise UserError(
                 f"The sweep {beside[0].sweep} is not finished, and its job {beside[0].number} "
-                f"({'+'.join(beside[0].models)} on {beside[0].task}) has other settings than this sweep: wait for it, or "
-                "take another folder with results=DIR."
+                f"({'+'.join(beside[0].models)} on {beside[0].task}) has other settings than this sweep: wait for it, "
+                "or take another folder with results=DIR."
             )
         else:
             left.append(one)
@@ -222,7 +222,8 @@ def _on_slurm(jobs: Jobs, made: Composed, config: BenchConfig, folder: Path) -> 
 def _new_folder(results: Path) -> str:
     """Make the folder of this sweep, which is named by the time; gives its name."""
     name = datetime.datetime.now().strftime("%Y-%m-%d_%H-%M-%S")
-    for tried in itertools.chain([name], (f"{name}-{number}" for number in itertools.count(2))):
+    for number in itertools.count(1):
+        tried = name if number == 1 else f"{name}-{number}"
         folder = sweep_folder(results, tried)
         try:
             folder.parent.mkdir(parents=True, exist_ok=True)

@@ -72,8 +72,8 @@ def _lost(work: Work, record: JobRecord) -> str:
         log = log_path(results, record)
         host = f" on {record.host}" if record.host else ""
         return (
-            f"it was lost{host}: it ended without saying how, as do jobs that are killed, cancelled or out of memory. Its "
-            f"log is {log}; run the sweep again, which goes on from what stands."
+            f"it was lost{host}: it ended without saying how, as do jobs that are killed, cancelled or out of memory. "
+            f"Its log is {log}; run the sweep again, which goes on from what stands."
         )
     words = _last_words(sweep_folder(results, record.sweep) / ".submitit" / record.job_id, record.job_id)
     return (
