@@ -19,6 +19,7 @@ import numpy as np
 from tqdm import tqdm
 
 from bench.embedding.batch_size import BatchKey, BatchSizes, find_batch_size
+from bench.embedding.claims import Claims
 from bench.embedding.embedding import Embedding
 from bench.embedding.errors import explained
 from bench.embedding.feature_key import FeatureKey
@@ -28,6 +29,7 @@ from bench.embedding.job import EmbeddingJob, Shard, Shards
 from bench.embedding.settings import EmbeddingSettings
 from bench.embedding.store import sweep
 from bench.embedding.times import PassTimes, StageTimes
+from bench.embedding.turns import TilesAhead, Turns
 from bench.embedding.writer import Piece, Target, Writer
 from bench.frontends import Loaded
 from bench.tiles import Ahead, Batch, ReadingTime, Tiles, read_batches
@@ -42,6 +44,7 @@ FEWER_MODELS = "when it is loaded: set memory_gib lower, so that fewer models ar
 SMALLER_BATCH = "on a batch: set a smaller batch_size, or device=cpu"
 LARGEST_BATCH = 1024  # that is tried
 SHARDS_AHEAD = 16  # that are known before they are opened
+BATCHES_CLAIMED = 16  # of tiles that wait for the device: no more shards are kept from other processes
 
 
 class Pass:
@@ -54,8 +57,10 @@ class Pass:
         how: EmbeddingSettings,
         label: str,
         results: dict[FeatureKey, Embedding],
+        claims: Claims,
     ):
         self._shards, self._wave, self._how, self._label, self._results = shards, wave, how, label, results
+        self._claims, self._turns = claims, Turns(claims)
         self._models: dict[EmbeddingJob[FeatureExtractor], Forward] = {}
         self._networks: dict[tuple[FeatureKey, bool], Forward | Exception] = {}
         self._frontends: Loaded | None = None
@@ -68,17 +73,18 @@ class Pass:
     def run(self) -> list[EmbeddingJob[FeatureExtractor]]:
         """Load the models at the first shard that they lack, embed, and say where the time went.
 
+        Shards of which another process makes the features are left to it.
+
         Returns
         -------
         list of EmbeddingJob
-            Those that were loaded, or cannot be; none if no shard was missing.
+            Those that this pass was for: that were loaded, or cannot be, or that lack no shard.
         """
         with closing(Ahead(self._shards, SHARDS_AHEAD, "shards")) as shards:
             numbered = enumerate(shards, 1)
-            missing = (item for item in numbered if not all(job.is_cached(item[1]) for job in self._wave))
-            first = next(missing, None)
+            first = next((item for item in numbered if self._turns.claim(item, self._wave)), None)
             if first is None:
-                return []
+                return list(self._wave)
             taken = [job for job in self._wave if self._shards.complete or not job.is_cached(first[1])]
             first[1].tiles.prepare()
             for job in taken:
@@ -134,18 +140,21 @@ class Pass:
         copier, reading = Copier(device), ReadingTime()
         times, began = PassTimes(self._how.workers), time.perf_counter()
         memory = reuse_freed_memory() if device.type == "cpu" else nullcontext()
-        with memory, closing(Writer(self._fail)) as writer, self._bar() as bar:
+        batch_size = max(forward.batch_size for forward in self._models.values())
+        with memory, closing(Writer(self._fail, self._written)) as writer, self._bar() as bar:
+            ahead = TilesAhead(BATCHES_CLAIMED * batch_size)
             batches = read_batches(
-                self._sources(shards, writer),
-                max(forward.batch_size for forward in self._models.values()),
+                self._sources(shards, writer, ahead),
+                batch_size,
                 workers=self._how.workers,
                 pin=device.type == "cuda",
                 reading_time=reading,
             )
-            with closing(batches):
+            with closing(batches), closing(ahead):
                 mark, read, done = began, 0.0, 0
                 each = len(self._models) if self._frontends else 1  # a batch behind many front-ends takes minutes
                 for batch in batches:
+                    ahead.add(-len(batch) - len(batch.unreadable))
                     cost = StageTimes(len(batch), read=reading.seconds - read, wait=time.perf_counter() - mark)
                     read += cost.read
                     times.data += cost.wait
@@ -169,22 +178,26 @@ class Pass:
         times.write, times.by_model = writer.seconds, in_front | writer.by_model
         return times
 
-    def _sources(self, shards: Iterable[tuple[int, Shard]], writer: Writer) -> Iterator[Tiles]:
+    def _sources(self, shards: Iterable[tuple[int, Shard]], writer: Writer, ahead: TilesAhead) -> Iterator[Tiles]:
         """The tiles of the shards that a model lacks; runs in a thread of the stream."""
-        for number, shard in shards:
-            own = {
-                job: Target(job, shard, forward.extractor)
-                for job, forward in list(self._models.items())
-                if not job.is_cached(shard)
-            }
+        for number, shard in self._turns.twice(shards):
+            if not ahead.wait():
+                return
+            models = {job: model for job, model in list(self._models.items()) if self._results[job.key].error is None}
+            begun = self._turns.begin((number, shard), models)
+            own = {job: Target(job, shard, models[job].extractor) for job in begun}
             if own and len(shard.tiles):
                 self._targets.append(own)
                 self._seeds.append(_seeds_of(shard) if self._frontends else None)
                 self._numbers.append(number)
                 self._planned += len(shard.tiles)
+                ahead.add(len(shard.tiles))
                 yield shard.tiles
             for target in own.values() if not len(shard.tiles) else ():
                 writer.leave_out(target, 0)
+
+    def _written(self, target: Target) -> None:
+        self._claims.release(target.job.path(target.shard.name))
 
     def _forward(
         self,
@@ -258,6 +271,7 @@ class Pass:
 
     def _fail(self, job: EmbeddingJob[Any], error: Exception) -> None:
         self._results[job.key].error = error
+        self._claims.give_up(job.folder)
 
     def _bar(self) -> tqdm[Any]:
         return tqdm(

@@ -6,8 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 
-def _silent(line: str) -> None:
-    pass
+def silent(line: str) -> None:
+    """Say nothing."""
 
 
 @dataclass(frozen=True)
@@ -38,4 +38,4 @@ class EmbeddingSettings:
     memory_bytes: int | None = None
     find_batch_size: bool = False
     progress: bool = True
-    say: Callable[[str], None] = _silent
+    say: Callable[[str], None] = silent

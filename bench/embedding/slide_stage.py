@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 from tqdm import tqdm
 
+from bench.embedding.claims import Claims
 from bench.embedding.embedding import Embedding, origin, read_times, weights_of, write_times
 from bench.embedding.errors import explained
 from bench.embedding.job import EmbeddingJob
+from bench.embedding.settings import silent
 from bench.embedding.store import Stored, is_cached, read_features, read_places, sweep, write_features
 from bench.embedding.times import StageTimes
 from registry.errors import UserError
@@ -23,8 +26,17 @@ if TYPE_CHECKING:
 OF_TILES = ("file", "grid", "slide", "skipped")  # attributes of a tile file that identify its slide vector
 
 
-def encode(tiles: Embedding, job: EmbeddingJob[SlideEncoder], *, label: str = "", progress: bool = True) -> Embedding:
+def encode(
+    tiles: Embedding,
+    job: EmbeddingJob[SlideEncoder],
+    *,
+    label: str = "",
+    progress: bool = True,
+    say: Callable[[str], None] = silent,
+) -> Embedding:
     """Make the slide vectors that are not yet in the store, one file a slide with features [1, D].
+
+    Those that another process makes meanwhile are waited for at the end.
 
     Parameters
     ----------
@@ -34,6 +46,8 @@ def encode(tiles: Embedding, job: EmbeddingJob[SlideEncoder], *, label: str = ""
         The source of its key is the digest of the tile features' key.
     label : str
         What the progress bar calls the dataset.
+    say : callable
+        Takes a line where another process is waited for.
 
     Returns
     -------
@@ -41,8 +55,24 @@ def encode(tiles: Embedding, job: EmbeddingJob[SlideEncoder], *, label: str = ""
         With the tiles' `skipped` and `notes`, and the error of the slide encoder if it fails.
     """
     result = Embedding(skipped=tiles.skipped, notes=tiles.notes)
+    claims = Claims(say, label)
     encoder: SlideEncoder | None = None
+    paths: dict[Path, Path] = {}  # of vectors, by those of tile features
     sweep(job.folder)
+
+    def make(file: Path) -> None:
+        nonlocal encoder
+        features, attributes = read_features(file)
+        if not len(features):
+            return
+        path = job.folder / file.name
+        wanted = {**job.key.attributes, **{k: attributes[k] for k in OF_TILES if k in attributes}}
+        if claims.take(path, partial(is_cached, path, wanted)):
+            encoder = encoder or job.load()
+            _write(path, encoder, features, file, wanted)
+            claims.release(path)
+        paths[file] = path
+
     try:
         bar = tqdm(
             tiles.files,
@@ -51,19 +81,16 @@ def encode(tiles: Embedding, job: EmbeddingJob[SlideEncoder], *, label: str = ""
             dynamic_ncols=True,
             disable=not progress,
         )
-        for file in bar:
-            features, attributes = read_features(file)
-            if not len(features):
-                continue
-            path = job.folder / file.name
-            wanted = {**job.key.attributes, **{k: attributes[k] for k in OF_TILES if k in attributes}}
-            if not is_cached(path, wanted):
-                encoder = encoder or job.load()
-                _write(path, encoder, features, file, wanted)
-            result.files.append(path)
+        with claims:
+            for file in bar:
+                make(file)
+            while claims.wait():
+                for file in tiles.files:
+                    make(file)
     except Exception as error:
         mend = "on a slide: set a lower tasks.NAME.tiling.max_tiles, or device=cpu"
         result.error = explained(job.key.model, error, mend)
+    result.files = [path for path in paths.values() if not claims.is_aside(path)]
     if result.files:
         own = weights_of(read_features(result.files[0])[1])
         notes = [*own["notes"], *tiles.weights.get("notes", [])]

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
+from bench.embedding.claims import Claims
 from bench.embedding.embedding import Embedding, gather
 from bench.embedding.errors import free_frames
 from bench.embedding.feature_key import FeatureKey
@@ -32,6 +33,7 @@ def embed(
     """Make the features that are not yet in the store, decoding each tile once for all jobs of a pass.
 
     Models are loaded for the pass that needs them; where not all fit the device together there are several passes.
+    What another process makes meanwhile is waited for at the end, and made here after all if that process ends without.
 
     Parameters
     ----------
@@ -53,15 +55,19 @@ def embed(
     """
     jobs = list({job.key: job for job in jobs}.values())
     results = {job.key: Embedding() for job in jobs}
-    with closing(Shards(shards)) as known:
+    with closing(Shards(shards)) as known, Claims(how.say, label) as claims:
         left = jobs
         while left:
             if known.complete:
                 left = [job for job in left if missing_shards(job, known)]
-            done = Pass(known, first_wave(left, how.memory_bytes), how, label, results).run() if left else []
+            done = Pass(known, first_wave(left, how.memory_bytes), how, label, results, claims).run() if left else []
             for job in done:
-                free_frames(results[job.key].error)
+                if (error := results[job.key].error) is not None:
+                    free_frames(error)
+                    claims.give_up(job.folder)
             left = [job for job in left if job not in done]
+            if not left and claims.wait():
+                left = [job for job in jobs if results[job.key].error is None]
         for job in jobs:
             if results[job.key].error is None:
                 results[job.key] = gather(job, list(known), how.on_corrupt)

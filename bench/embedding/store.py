@@ -133,8 +133,8 @@ def is_cached(path: Path, attributes: Mapping[str, str | int | float]) -> bool:
 
 
 def sweep(folder: Path) -> None:
-    """Remove what killed writers left behind. Nothing reads such files; they only take room."""
-    for stray in folder.glob(".*.tmp"):
+    """Remove what killed writers left behind: half-written files, and claims that nobody has come upon since."""
+    for stray in (*folder.glob(".*.tmp"), *folder.glob("*.claim")):
         with contextlib.suppress(OSError):
             if time.time() - stray.stat().st_mtime > ABANDONED_AFTER_S:
                 stray.unlink()

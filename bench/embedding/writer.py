@@ -83,10 +83,16 @@ class Writer:
     ----------
     failed : callable
         Takes the job and its error, in the writer's thread.
+    written : callable
+        Takes what was written, in this thread too.
     """
 
-    def __init__(self, failed: Callable[[EmbeddingJob[FeatureExtractor], Exception], None]):
-        self._failed = failed
+    def __init__(
+        self,
+        failed: Callable[[EmbeddingJob[FeatureExtractor], Exception], None],
+        written: Callable[[Target], None],
+    ):
+        self._failed, self._written = failed, written
         self._ended: set[EmbeddingJob[FeatureExtractor]] = set()
         self._files: dict[tuple[EmbeddingJob[FeatureExtractor], str], _File] = {}
         self._queue: queue.Queue[Callable[[], None] | None] = queue.Queue(WAITING)
@@ -170,6 +176,7 @@ class Writer:
         finally:
             self.seconds += time.perf_counter() - began
         del self._files[file.target.job, file.target.shard.name]
+        self._written(file.target)
 
 
 def _write(file: _File, began: float) -> None:

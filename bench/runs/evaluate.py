@@ -261,7 +261,7 @@ def _embed(
     for own in work:
         embedding = of_tiles[own.tiles.key]
         if own.vectors is not None and embedding.error is None:
-            embedding = encode(embedding, own.vectors, label=label, progress=context.progress)
+            embedding = encode(embedding, own.vectors, label=label, progress=context.progress, say=context.say)
         found[own] = embedding
     return found
 

@@ -8,13 +8,14 @@ import re
 import signal
 import subprocess
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
 import watched_models
 from private_slurm import PrivateSlurm
+from slurm_keeper import wait_for
 
 from bench.demo import make_tiles
 from bench.jobs import JobRecord, read_records
@@ -83,6 +84,15 @@ class Running:
     def __exit__(self, *_: object) -> None:
         self._process.kill()
         self._process.communicate()
+
+    def until(self, condition: Callable[[], bool], what: str) -> None:
+        """Wait for something that happens while the command runs."""
+
+        def ended_or_true() -> bool:
+            assert self._process.poll() is None, f"{what}: the command has ended, {self.finish()}"
+            return condition()
+
+        wait_for(ended_or_true, what)
 
     def finish(self, limit_s: float = LIMIT_S) -> Done:
         """Wait for its end."""
