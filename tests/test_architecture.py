@@ -91,7 +91,7 @@ def test_beside_the_public_functions_only_the_command_line_the_settings_and_file
 def test_only_settings_and_runs_know_the_configuration():
     knowing = {room_of(one.importer) for one in all_imports() if one.target == "bench.config"}
 
-    assert knowing == {"bench.__main__", "bench.api", "bench.runs"}
+    assert knowing == {"bench.__main__", "bench.api", "bench.runs", "bench.sweeps"}
 
 
 def test_a_room_imports_of_another_its_public_names_only():

@@ -1,5 +1,5 @@
 """Sweeps: a grid of runs as jobs, in this process, in others, or on a cluster."""
 
-from bench.sweeps.sweep import sweep
+from bench.sweeps.command import sweep
 
 __all__ = ["sweep"]

@@ -8,6 +8,7 @@ from typing import Any
 
 from bench.jobs import read_record, sweep_folder
 from bench.sweeps.compose import Composed
+from bench.sweeps.waiting import ENDED, standing, title
 from bench.sweeps.work import Work
 from registry.errors import UserError
 
@@ -20,12 +21,10 @@ def launch(works: Sequence[Work], composed: Composed) -> None:
     UserError
         If the launcher fails, with its words.
     """
+    from hydra._internal.callbacks import Callbacks
     from hydra.core.plugins import Plugins
-    from hydra.core.utils import JobStatus
     from hydra.types import HydraContext
     from omegaconf import open_dict
-
-    from hydra._internal.callbacks import Callbacks  # isort: skip
 
     if not works:
         return
@@ -44,10 +43,16 @@ def launch(works: Sequence[Work], composed: Composed) -> None:
     except Exception as error:
         raise UserError(f"The launcher {composed.engine} failed, {type(error).__name__}: {error}.") from error
     for work, one in zip(works, done, strict=True):
-        if one.status is not JobStatus.COMPLETED and (
-            read_record(results, work.record.sweep, work.record.number) or work.record
-        ).state not in ("done", "failed"):
-            raise UserError(f"A job of the launcher {composed.engine} failed: {one._return_value}.")
+        _check(work, one, composed.engine)
+
+
+def _check(work: Work, done: Any, engine: str) -> None:
+    """Raise where a job failed before it could say so in its record."""
+    try:
+        _ = done.return_value
+    except Exception as error:
+        if standing(work).state not in ENDED:
+            raise UserError(f"The launcher {engine} could not run {title(work.record)}: {error}.") from error
 
 
 def run_job(config: Any) -> list[str]:

@@ -53,9 +53,9 @@ def sweep(arguments: Sequence[str]) -> list[str]:
         config = made.combinations[0].config
         if made.engine == "slurm":
             slurm.check_slurm()
-        check_settings(replace(config, tasks={}))
         if config.part is not None:
             raise UserError(f"part={config.part} is set by the sweep itself: set shards=N for N jobs a dataset.")
+        check_settings(replace(config, tasks={}))
         device = _device(made)
         units = units_of(made.combinations, device)
         only_plan = set(config.steps) == {Step.plan}
