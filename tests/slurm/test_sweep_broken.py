@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from slurm_keeper import wait_for
 from sweep_helpers import SHARD, SLURM, Done, Left, Running, alive, bench, left_in, records, repeated, same
 from watched_models import embedded, hold, processes, release
 
@@ -50,19 +49,19 @@ def broken(slurm, cohorts, tmp_path_factory) -> Broken:
         hold(folder, name, FINISHED * SHARD)
     with Running(slurm, folder, "sweep", *SLURM, *SWEEP, *cohorts) as sweep:
         for name in BLOWS:
-            wait_for(lambda name=name: is_held(folder, name), f"{name} is at its third batch")
+            sweep.until(lambda name=name: is_held(folder, name), f"{name} is at its third batch")
         pids = {name: processes(folder, name)[0] for name in BLOWS}
         jobs = {job.models[0]: job.job_id for job in records(folder)}
         slurm.stop_node()
         release(folder, "watched_4")
-        wait_for(lambda: not alive(pids["watched_4"]), "the job ends while slurmd is away")
+        sweep.until(lambda: not alive(pids["watched_4"]), "the job ends while slurmd is away")
         slurm.start_node()
         slurm.run("scontrol", "requeue", jobs["watched_0"])
         slurm.run("scancel", "--signal=USR2", jobs["watched_1"])
         slurm.run("scancel", jobs["watched_2"])
         os.kill(pids["watched_3"], signal.SIGKILL)
         for name in ("watched_0", "watched_1", "watched_2", "watched_3"):
-            wait_for(lambda name=name: not alive(pids[name]), f"the process of {name} is gone")
+            sweep.until(lambda name=name: not alive(pids[name]), f"the process of {name} is gone")
             release(folder, name)
         first = sweep.finish()
     tiles_of_first = {name: embedded(folder, name) for name in BLOWS}

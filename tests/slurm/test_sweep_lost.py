@@ -9,6 +9,10 @@ from sweep_helpers import SLURM, TILES, Running, alive, bench, left_in, records,
 from watched_models import embedded, hold, processes, release
 
 
+def logs(folder):
+    return "".join(log.read_text() for log in folder.glob("*/sweeps/*/jobs/*.log"))
+
+
 def table(folder):
     return pd.read_csv(folder / "results" / "leaderboard.csv", keep_default_na=False)
 
@@ -19,11 +23,12 @@ def test_a_killed_job_of_an_interrupted_sweep_is_lost_until_the_sweep_runs_again
     hold(tmp_path, "watched_1", 0)
     with Running(slurm, tmp_path, "sweep", *SLURM, *grid) as sweep:
         for name in ("watched_0", "watched_1"):
-            wait_for(lambda name=name: embedded(tmp_path, name) > 0, f"{name} has started")
+            sweep.until(lambda name=name: embedded(tmp_path, name) > 0, f"{name} has started")
         sweep.interrupt()
         stopped = sweep.finish()
     assert stopped.returncode == 2
-    assert "make status" in stopped.stderr
+    assert "the jobs go on" in stopped.stderr
+    assert "bench status" in stopped.stderr
     [killed] = processes(tmp_path, "watched_0")
     os.kill(killed, signal.SIGKILL)
     wait_for(lambda: not alive(killed), "the process is gone")
@@ -49,16 +54,17 @@ def test_a_killed_job_of_an_interrupted_sweep_is_lost_until_the_sweep_runs_again
 
 
 def test_two_jobs_at_once_on_the_same_features_make_them_once(slurm, cohorts, tmp_path):
-    """Two sweeps with a results folder each share the cache; both jobs embed before half of the tiles are done."""
+    """Two sweeps with a results folder each share the cache; the job that comes second finds the other at work."""
     grid = ("model=watched_0", "task=one", f"cache={tmp_path / 'cache'}", *cohorts)
     hold(tmp_path, "watched_0", TILES // 2)
     with (
         Running(slurm, tmp_path, "sweep", *SLURM, "results=first", *grid) as first,
         Running(slurm, tmp_path, "sweep", *SLURM, "results=second", *grid) as second,
     ):
-        wait_for(lambda: len(processes(tmp_path, "watched_0")) == 2, "both jobs embed")
+        first.until(lambda: "waiting for" in logs(tmp_path), "one job has met the other")
         release(tmp_path, "watched_0")
         ended = [sweep.finish() for sweep in (first, second)]
     assert [done.returncode for done in ended] == [0, 0], ended
+    print(f"{embedded(tmp_path, 'watched_0')} tiles embedded by two jobs on {TILES}")
     assert embedded(tmp_path, "watched_0") == TILES, "each tile is embedded by one of the two"
     same(left_in(tmp_path, "first"), left_in(tmp_path, "second"))

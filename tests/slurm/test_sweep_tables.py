@@ -2,7 +2,6 @@
 
 import json
 
-from slurm_keeper import wait_for
 from sweep_helpers import SLURM, TILES, Running, bench, left_in, records, same
 from watched_models import embedded, hold, release
 
@@ -43,7 +42,7 @@ def test_a_dataset_in_four_shards_with_the_heads_in_a_job_that_waits_for_them(sl
 
     hold(tmp_path / "slurm", "watched_0", 0)
     with Running(slurm, tmp_path / "slurm", "sweep", *SLURM, "shards=4", *one, *cohorts) as sweep:
-        wait_for(lambda: embedded(tmp_path / "slurm", "watched_0") == TILES, "every shard is before its batch")
+        sweep.until(lambda: embedded(tmp_path / "slurm", "watched_0") == TILES, "every shard is before its batch")
         reasons = slurm.run("squeue", "--noheader", "--array", "--format=%T %r").splitlines()
         release(tmp_path / "slurm", "watched_0")
         done = sweep.finish()
