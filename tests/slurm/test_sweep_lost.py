@@ -1,6 +1,7 @@
 """Jobs that nobody waits for: an interrupted sweep, a killed job, and two jobs that want the same features."""
 
 import os
+import re
 import signal
 
 import pandas as pd
@@ -37,8 +38,9 @@ def test_a_killed_job_of_an_interrupted_sweep_is_lost_until_the_sweep_runs_again
     assert slurm.states(jobs["watched_1"]) == {jobs["watched_1"]: "RUNNING"}, "the interrupt is not for the jobs"
 
     status = bench(slurm, tmp_path, "status")
-    [line] = [line for line in status.stdout.splitlines() if "watched_0" in line and "lost" in line]
-    assert jobs["watched_0"] in line
+    assert "2 jobs: 1 running, 1 lost" in status.stdout
+    assert re.search(r"watched_0 on one +it was killed", status.stdout)
+    assert "run only those again: python -m bench sweep" in status.stdout
     release(tmp_path, "watched_1")
     wait_for(lambda: slurm.states(jobs["watched_1"]) == {jobs["watched_1"]: "COMPLETED"}, "the other job ends")
     assert bench(slurm, tmp_path, "report").returncode == 0
