@@ -56,16 +56,15 @@ def lost_rows(results: Path) -> list[Row]:
 def sentence_on(record: JobRecord) -> str:
     """Why the rows of a lost job are not there."""
     started = f", started {record.started}," if record.started else ""
-    return (
-        f"The job {name_of(record)}{started} was lost before it made this row, {why_lost(record)}: run the sweep again."
-    )
+    job = f"The job {name_of(record)}{started}"
+    return f"{job} was lost before it made this row ({why_lost(record)}): run the sweep again."
 
 
 def why_lost(record: JobRecord) -> str:
     """What is known of the reason."""
     if not record.starts:
         return "it left the queue before it started"
-    return "it was killed, ran out of memory or time, or its machine stopped"
+    return "killed, out of memory or time, or its machine stopped"
 
 
 def _rows_of(results: Path, record: JobRecord) -> Iterator[Row]:

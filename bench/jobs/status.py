@@ -13,6 +13,7 @@ from pathlib import Path
 from bench.jobs.lost import why_lost
 from bench.jobs.record import JobRecord, read_sweep, record_path, sweep_folder, sweep_names
 from bench.jobs.state import age_of, clock_of, states
+from bench.jobs.working import name_of
 from registry.errors import UserError, near_match
 from registry.text_table import aligned
 
@@ -95,17 +96,18 @@ def _of_sweep(results: Path, name: str, jobs: list[Job], now: float) -> Iterator
     sweep = read_sweep(results, name)
     engine = f", {sweep.engine}" if sweep else ""
     yield _cut(f"sweep {name}{engine}, {_number(len(jobs), 'job')}: {_counted(jobs) or 'no records yet'}")
-    running = [job for job in jobs if job.state == "running"]
-    if running:
-        lines = [_running(results, job, now) for job in running]
-        yield from _table(["running", "work", "on", "for", "heartbeat"], lines)
-    for state in ("failed", "lost"):
-        own = [job for job in jobs if job.state == state]
-        if own:
-            yield from _table([state, "work", "reason"], list(_reasons(own)))
-            number = own[0].record.number
-            yield _cut(f"  output of job {number}: {record_path(results, name, number).with_suffix('.log')}")
-    if any(job.state in ("failed", "lost") for job in jobs):
+    left = [job for job in jobs if job.state in ("failed", "lost")]
+    running = [_running(results, job, now) for job in jobs if job.state == "running"]
+    reasons = [list(_reasons([job for job in left if job.state == state])) for state in ("failed", "lost")]
+    lines = [line for of_state in (running, *reasons) for line in of_state[:MOST_LINES]]
+    if lines:
+        yield from (_cut(f"  {line}") for line in aligned(lines))
+    for of_state in (running, *reasons):
+        if len(of_state) > MOST_LINES:
+            yield f"  and {len(of_state) - MOST_LINES} more lines of {of_state[0][0]} jobs"
+    if left:
+        number = left[0].record.number
+        yield _cut(f"  output of job {number}: {record_path(results, name, number).with_suffix('.log')}")
         if sweep is not None:
             yield f"run only those again: {_escaped(sweep.command)}"
         else:
@@ -121,15 +123,16 @@ def _running(results: Path, job: Job, now: float) -> list[str]:
     except OSError:
         started = now
     beat = age_of(record, results, now)
-    return [
-        *(f"job {record.number}", _work(record), _plain(with_id, LONGEST_HOST), _duration(now - started)),
-        "-" if beat is None else f"{_duration(beat)} ago",
-    ]
+    heartbeat = "" if beat is None else f", heartbeat {_duration(beat)} ago"
+    where = f"{_plain(with_id, LONGEST_HOST)}, {_duration(now - started)}{heartbeat}"
+    return ["running", f"job {record.number}", _work(record), where]
 
 
 def _reasons(jobs: Sequence[Job]) -> Iterator[list[str]]:
-    """Cells for each reason: the jobs, their work, and the sentence; jobs are together whose sentences differ in their
-    models, tasks and ids alone."""
+    """Cells for each reason: the jobs, their work, and the sentence.
+
+    Jobs are together whose sentences differ in their models, tasks, hosts and ids alone.
+    """
     folded: dict[str, list[tuple[Job, str]]] = {}
     for job in jobs:
         sentence = _reason(job)
@@ -138,12 +141,13 @@ def _reasons(jobs: Sequence[Job]) -> Iterator[list[str]]:
         numbers = [str(job.record.number) for job, _ in own]
         more = f" +{len(numbers) - MOST_NUMBERS}" if len(numbers) > MOST_NUMBERS else ""
         work = _work(own[0][0].record) + (" ..." if len(own) > 1 else "")
-        yield [f"job{'s' * (len(own) > 1)} {', '.join(numbers[:MOST_NUMBERS])}{more}", work, own[0][1]]
+        named = f"job{'s' * (len(own) > 1)} {', '.join(numbers[:MOST_NUMBERS])}{more}"
+        yield [own[0][0].state, named, work, own[0][1]]
 
 
 def _reason(job: Job) -> str:
     if job.state == "lost":
-        return why_lost(job.record)
+        return _plain(f"{name_of(job.record)}: {why_lost(job.record)}")
     first, *others = job.record.failures or ("it did not say why",)
     sentence = _plain(first).removeprefix(f"{job.record.models[0]}: " if job.record.models else "")
     return f"(+{len(others)}) {sentence}" if others else sentence
@@ -163,13 +167,6 @@ def _without_names(sentence: str, record: JobRecord) -> str:
     for word in sorted(own, key=len, reverse=True):
         sentence = re.sub(rf"(?<!\w){re.escape(word)}(?!\w)", "*", sentence)
     return sentence
-
-
-def _table(heads: list[str], lines: list[list[str]]) -> Iterator[str]:
-    """Aligned lines under their heads, cut to the width; what is beyond `MOST_LINES` is counted."""
-    yield from (_cut(f"  {line}") for line in aligned([heads, *lines[:MOST_LINES]]))
-    if len(lines) > MOST_LINES:
-        yield f"  and {len(lines) - MOST_LINES} more"
 
 
 def _mark_repeated(by_sweep: dict[str, list[Job]]) -> None:

@@ -19,6 +19,7 @@ ENGINES = {  # by the class of Hydra's launcher
     "hydra_plugins.hydra_submitit_launcher.submitit_launcher.LocalLauncher": "local",
     "hydra_plugins.hydra_submitit_launcher.submitit_launcher.SlurmLauncher": "slurm",
 }
+VERSION_BASE = "1.3"  # of Hydra, as of the other commands
 OF_THE_SWEEP = ("site", "shards", "jobs_at_once", "results", "cache", "steps", "margin")  # one value in all jobs
 
 
@@ -78,6 +79,7 @@ def composed(arguments: Sequence[str]) -> Iterator[Composed]:
     HydraException, OmegaConfBaseException
         If a key or a value is wrong.
     """
+    from hydra import version
     from hydra._internal.hydra import Hydra
     from hydra._internal.utils import create_config_search_path, get_args_parser
     from hydra.core.config_search_path import SearchPathQuery
@@ -85,6 +87,7 @@ def composed(arguments: Sequence[str]) -> Iterator[Composed]:
     from hydra.errors import SearchPathException
     from hydra.types import RunMode
 
+    version.setbase(VERSION_BASE)
     register()
     tasks.register()
     options = get_args_parser().parse_args(list(arguments))

@@ -3,24 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from bench.jobs import read_record, sweep_folder
+from bench.jobs import read_record, sweep_folder, write_record
 from bench.sweeps.compose import Composed
-from bench.sweeps.waiting import ENDED, standing, title
+from bench.sweeps.waiting import standing
 from bench.sweeps.work import Work
 from registry.errors import UserError
 
 
 def launch(works: Sequence[Work], composed: Composed) -> None:
-    """Hand the jobs to the launcher, which returns when they have ended.
-
-    Raises
-    ------
-    UserError
-        If the launcher fails, with its words.
-    """
+    """Hand the jobs to the launcher, which returns when they have ended. A job that it could not run has failed."""
     from hydra._internal.callbacks import Callbacks
     from hydra.core.plugins import Plugins
     from hydra.types import HydraContext
@@ -28,31 +23,35 @@ def launch(works: Sequence[Work], composed: Composed) -> None:
 
     if not works:
         return
-    results = Path(works[0].config.results)
-    folder = sweep_folder(results, works[0].record.sweep).absolute()
+    folder = sweep_folder(Path(works[0].config.results), works[0].record.sweep).absolute()
     with open_dict(composed.master):
         composed.master.hydra.sweep.dir = str(folder)
+        quoted = str(folder).replace("\\", "\\\\").replace("'", "\\'")
+        composed.master.hydra.overrides.hydra.append(f"hydra.sweep.dir='{quoted}'")  # jobs compose their own settings
     context = HydraContext(config_loader=composed.loader, callbacks=Callbacks())
     try:
         launcher = Plugins.instance().instantiate_launcher(context, run_job, composed.master)
-        numbers = [work.record.number for work in works]
-        assert numbers == list(range(numbers[0], numbers[0] + len(numbers)))
-        done = launcher.launch([list(work.record.overrides) for work in works], initial_job_idx=numbers[0])
-    except UserError:
-        raise
+        overrides = [list(work.record.overrides) for work in works]
+        done = launcher.launch(overrides, initial_job_idx=works[0].record.number)
     except Exception as error:
-        raise UserError(f"The launcher {composed.engine} failed, {type(error).__name__}: {error}.") from error
+        for work in works:
+            _fail(work, f"the launcher {composed.engine} failed, {_words(error)}")
+        return
     for work, one in zip(works, done, strict=True):
-        _check(work, one, composed.engine)
+        try:
+            _ = one.return_value
+        except Exception as error:
+            _fail(work, f"the launcher {composed.engine} could not run it, {_words(error)}")
 
 
-def _check(work: Work, done: Any, engine: str) -> None:
-    """Raise where a job failed before it could say so in its record."""
-    try:
-        _ = done.return_value
-    except Exception as error:
-        if standing(work).state not in ENDED:
-            raise UserError(f"The launcher {engine} could not run {title(work.record)}: {error}.") from error
+def _fail(work: Work, sentence: str) -> None:
+    """Note why a job failed that did not start, and so could not say it itself."""
+    if standing(work).state == "queued":
+        write_record(Path(work.config.results), replace(work.record, state="failed", failures=(sentence,)))
+
+
+def _words(error: Exception) -> str:
+    return f"{type(error).__name__}: {(str(error).splitlines() or [''])[0].rstrip('.')}."
 
 
 def run_job(config: Any) -> list[str]:

@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from bench.jobs import declare_dead, sweep_folder, write_record
+from bench.jobs import sweep_folder, write_record
 from bench.sweeps.waiting import ENDED, standing, title
 from bench.sweeps.work import Work
 from registry.errors import UserError
@@ -50,9 +50,7 @@ def run_processes(
                     free = sorted([*free, slot])
                     ended += 1
                     state = standing(work).state
-                    if state not in ENDED:
-                        declare_dead(Path(work.config.results), work.record)
-                        state = "lost"
+                    state = state if state in ENDED else "lost"
                     say(f"{state}: job {work.record.number}, {title(work.record)} ({ended} of {total})")
             time.sleep(LOOK_S)
 

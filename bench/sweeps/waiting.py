@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 
-from bench.jobs import JobRecord, log_path, read_record, sweep_folder
+from bench.jobs import JobRecord, declare_dead, log_path, read_record, sweep_folder
 from bench.sweeps.work import Work, sentences
 
 FASTEST_S, SLOWEST_S = 1.0, 30.0  # between two looks at the jobs: more often in the first minutes
@@ -49,13 +49,14 @@ def standing(work: Work) -> JobRecord:
 
 
 def failures_of(works: Sequence[Work]) -> list[str]:
-    """A line for each failure of each job, and for each job that ended without saying how."""
+    """A line for each failure of each job, and for each job that ended without saying how, which is then lost."""
     found: list[str] = []
     for work in works:
         record = standing(work)
         if record.state in ENDED:
             found += sentences(record, record.failures)
         else:
+            declare_dead(Path(work.config.results), record)
             found += sentences(record, [_lost(work, record)])
     return found
 

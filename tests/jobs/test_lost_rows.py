@@ -44,8 +44,8 @@ def test_a_lost_row_says_which_job_was_to_make_it(tmp_path: Path) -> None:
     assert (row.kind, row.primary_metric, row.baseline) == ("ordinal", "quadratic_kappa", True)
     assert row.info == {"job": "local 12_0 on node7", "track": "t"}
     assert row.error == (
-        "The job local 12_0 on node7, started 2026-11-22T04:10:40+00:00, was lost before it made this row, it was "
-        "killed, ran out of memory or time, or its machine stopped: run the sweep again."
+        "The job local 12_0 on node7, started 2026-11-22T04:10:40+00:00, was lost before it made this row (killed, "
+        "out of memory or time, or its machine stopped): run the sweep again."
     )
 
 
@@ -54,7 +54,8 @@ def test_a_job_that_left_the_queue_before_it_started_says_so(tmp_path: Path, mon
     add(tmp_path, record_of(job_id="12_0", rows=(asdict(key_of_run()),)))
     (row,) = lost_rows(tmp_path)
     assert row.error == (
-        "The job slurm 12_0 was lost before it made this row, it left the queue before it started: run the sweep again."
+        "The job slurm 12_0 was lost before it made this row (it left the queue before it started): "
+        "run the sweep again."
     )
 
 

@@ -148,6 +148,11 @@ def test_failures_are_named(robust: Path, add_run: AddRun) -> None:
         "  failed: virchow2 behind jpeg_1, linear: virchow2 is gated: ask."
         in table_text(read_leaderboard(robust)).splitlines()
     )
+    for number in range(12):
+        add_run("zoo", task="robustness", frontend="jpeg_1", seed=number, status="lost", error="The job was lost.")
+    shown = table_text(read_leaderboard(robust)).splitlines()
+    assert shown.count("  lost: zoo behind jpeg_1, linear: The job was lost.") == 4
+    assert "  And 8 more failed or are lost." in shown
 
 
 def test_features_alone_have_a_table(results: Path, add_run: AddRun) -> None:

@@ -209,7 +209,11 @@ def test_unknown_values_are_dashes(add_run: AddRun, results: Path) -> None:
 
 def test_a_task_where_all_failed_still_shows(add_run: AddRun, results: Path) -> None:
     add_run("uni", status="failed", error="Out of memory.")
-    assert block(results, "demo")[1:] == ["  failed: uni, linear, seed 0: Out of memory."]
+    add_run("zoo", status="lost", error="The job 7 was lost.")
+    assert block(results, "demo")[1:] == [
+        "  failed: uni, linear, seed 0: Out of memory.",
+        "  lost: zoo, linear, seed 0: The job 7 was lost.",
+    ]
 
 
 def test_a_note_is_shown_once_with_its_models(add_run: AddRun, results: Path) -> None:

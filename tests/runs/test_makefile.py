@@ -28,7 +28,7 @@ def make(*arguments):
 
 def test_plain_make_lists_every_target_with_a_line():
     listed = make()
-    for target in ("bench", "test", "leaderboard", "lint", "types"):
+    for target in ("bench", "sweep", "status", "test", "leaderboard", "lint", "types"):
         assert f"  {target} " in listed
 
 
@@ -80,6 +80,15 @@ def test_the_margin_reaches_the_tables_too():
         line for line in make("-n", "leaderboard", "RESULTS=r", "MARGIN=0.03").splitlines() if "report" in line
     )
     assert command.replace("'", "").split("-m bench report ")[1].split() == ["results=r", "margin=0.03"]
+
+
+def test_a_sweep_takes_the_grid_as_it_is_written():
+    said = make(
+        "-n", "sweep", "MODEL=uni,[gpfm,virchow]", "TASK=pcam,mhist", "SITE=slurm", "SHARDS=4", "ARGS=seeds=[0,1]"
+    )
+    command = next(line for line in said.splitlines() if "-m bench" in line).replace("'", "")
+    expected = "model=uni,[gpfm,virchow] task=pcam,mhist site=slurm shards=4 seeds=[0,1]"
+    assert command.split("-m bench sweep ")[1].split() == expected.split()
 
 
 def test_the_passport_takes_the_model_the_results_and_the_tiles():

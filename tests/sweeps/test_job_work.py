@@ -1,5 +1,6 @@
 """The work of one job in the process that it is sent to: its place, its log, and what an interruption leaves."""
 
+import os
 import pickle
 import subprocess
 import sys
@@ -12,6 +13,8 @@ from bench.jobs import JobRecord, log_path, read_record, write_record
 from bench.sweeps import work as work_module
 from bench.sweeps.work import MOST_RESTARTS, Progress, Work
 from registry.errors import UserError
+
+REPO = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture
@@ -125,11 +128,13 @@ def test_the_output_of_a_process_goes_to_the_log_of_its_job(work, tmp_path):
     (tmp_path / "work.pkl").write_bytes(pickle.dumps(Work(work.record, work.config, work.folder)))
     code = (
         "import os, pickle, sys; import bench.sweeps.work as w\n"
-        "def plan(*_):\n    os.write(1, b'of C\\n'); print('of Python', file=sys.stderr); raise w.UserError('a reason')\n"
+        "def plan(*_):\n    os.write(1, b'of C\\n')\n"
+        "    print('of Python', file=sys.stderr)\n    raise w.UserError('a reason')\n"
         "w.evaluate_plan = plan\n"
         f"pickle.load(open({str(tmp_path / 'work.pkl')!r}, 'rb'))()"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    here = {**os.environ, "PYTHONPATH": str(REPO)}
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=here)
 
     assert (done.stdout, done.stderr) == ("", "")
     log = log_path(tmp_path / "results", work.record).read_text().splitlines()
