@@ -150,16 +150,16 @@ class TestThatIsWaitedFor:
     def test_and_the_waiting_is_interrupted(self, tmp_path, work, alone):
         first, second, job, word, _ = work()
         with ended(first, second):
-            held = claims_in(tmp_path)
+            held = claims_in(tmp_path, of_killed=True)
             os.kill(second.pid, signal.SIGINT)
             second.join(PATIENCE_S)
             assert second.exitcode == 1
-            assert claims_in(tmp_path) == held, "those of the other process"
+            assert claims_in(tmp_path, of_killed=True) == held, "those of the other process"
             word.set()
             first.join(PATIENCE_S)
         assert first.exitcode == 0
         assert contents(job.folder) == alone
-        assert claims_in(tmp_path) == []
+        assert claims_in(tmp_path, of_killed=True) == []
 
 
 @pytest.mark.slow
