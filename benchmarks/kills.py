@@ -90,7 +90,7 @@ def measure(folder: Path, kills: int, processes: int = 2, seed: int = 0) -> Outc
     rng, outcome = random.Random(seed), Outcome()
     source = _source(folder / "tiles")
     _embed(source, folder / "alone", folder / "alone.log")
-    whole = _contents(folder / "alone")
+    undisturbed = _contents(folder / "alone")
     while outcome.kills < kills:
         cache, log = folder / str(outcome.datasets), folder / f"{outcome.datasets}.log"
         last = time.monotonic()
@@ -106,12 +106,12 @@ def measure(folder: Path, kills: int, processes: int = 2, seed: int = 0) -> Outc
                 victim.join()
                 outcome.kills += 1
                 last = time.monotonic()
-                stood |= _compare(cache, whole, outcome)
+                stood |= _compare(cache, undisturbed, outcome)
                 running[running.index(victim)] = _start(source, cache, log)
             assert all(one.exitcode == 0 for one in running), "a process that was not killed failed"
         outcome.longest = max(outcome.longest, time.monotonic() - last)
-        changed = _compare(cache, whole, outcome)
-        outcome.bad += sorted(whole.keys() - changed.keys())
+        changed = _compare(cache, undisturbed, outcome)
+        outcome.bad += sorted(undisturbed.keys() - changed.keys())
         outcome.redone += sum(changed.get(name) != at for name, at in stood.items())
         counts = Counter(log.read_text().splitlines())
         outcome.repeated += sum(counts.values()) - TILES
@@ -170,12 +170,12 @@ def _contents(cache: Path) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in cache.rglob("*.h5")}
 
 
-def _compare(cache: Path, whole: dict[str, bytes], outcome: Outcome) -> dict[str, int]:
+def _compare(cache: Path, undisturbed: dict[str, bytes], outcome: Outcome) -> dict[str, int]:
     """The files that stand, with the times at which they were made; those that are not as they should be are bad."""
     found = {}
     for path in cache.rglob("*.h5"):
         found[path.name] = path.stat().st_mtime_ns
-        if path.read_bytes() != whole.get(path.name):
+        if path.read_bytes() != undisturbed.get(path.name):
             outcome.bad.append(str(path))
     return found
 

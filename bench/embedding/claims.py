@@ -239,7 +239,7 @@ class Claims:
         return watched > self._stale_s
 
     def _now(self, folder: Path) -> float:
-        """The time of the file system, which is asked once a beat."""
+        """The time of the file system, which is looked up once a beat."""
         if self._clock is None or time.monotonic() - self._clock[1] > self._beat_s:
             self._clock = file_system_now(folder), time.monotonic()
         return self._clock[0] + time.monotonic() - self._clock[1]

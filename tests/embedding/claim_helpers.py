@@ -8,7 +8,7 @@ import time
 from collections import Counter
 from pathlib import Path
 
-from embedding_helpers import Means, make_job
+from embedding_helpers import Means, N, make_job
 
 from bench.embedding import EmbeddingSettings, embed, shards_of
 
@@ -66,9 +66,9 @@ def seen(log):
     return Counter(tile for tile, _ in lines), len({process for _, process in lines})
 
 
-def embedded(source, jobs, said, *, shard_tiles=2, batch_size=2, lazy=False, **changes):
+def embedded(source, jobs, say, *, shard_tiles=2, batch_size=2, lazy=False, **changes):
     """Embed, in this process."""
-    how = EmbeddingSettings(batch_size=batch_size, workers=2, progress=False, say=said, **changes)
+    how = EmbeddingSettings(batch_size=batch_size, workers=2, progress=False, say=say, **changes)
     shards = shards_of(source, shard_tiles)
     return embed(iter(shards) if lazy else shards, jobs, how, label="tiles")
 
@@ -110,3 +110,15 @@ def ended(*processes):
 
 def logged_job(cache, log, model="m", **how):
     return make_job(cache, Logged(log, **how), model)
+
+
+def all_once(log, processes):
+    counts, n = seen(log)
+    assert n == processes
+    assert len(counts) == N
+    assert set(counts.values()) == {1}, "a tile was embedded twice"
+
+
+def claims_in(folder, *, of_killed=False):
+    """Claims and files that are half written, of which a process that is killed leaves some."""
+    return sorted(folder.rglob("*.claim")) + ([] if of_killed else sorted(folder.rglob(".*.tmp")))

@@ -44,7 +44,7 @@ def machine(monkeypatch):
 
 
 @pytest.fixture
-def said():
+def told():
     return []
 
 
@@ -61,8 +61,8 @@ def foreign(path, touched, text=None):
     return claim
 
 
-def test_a_file_has_one_maker_until_it_stands(path, said):
-    with Claims(said.append) as one, Claims(said.append) as other:
+def test_a_file_has_one_maker_until_it_stands(path, told):
+    with Claims(told.append) as one, Claims(told.append) as other:
         assert one.take(path, path.is_file)
         assert one.take(path, path.is_file), "its own already"
         assert not other.take(path, path.is_file)
@@ -75,11 +75,11 @@ def test_a_file_has_one_maker_until_it_stands(path, said):
         assert not other.is_aside(path)
         assert not other.take(path, path.is_file)
     assert [p.name for p in path.parent.iterdir()] == ["a.h5"]
-    assert said == []
+    assert told == []
 
 
-def test_a_file_that_is_given_up_is_for_who_waits(path, said):
-    with Claims(said.append) as one, Claims(said.append, "pcam") as other:
+def test_a_file_that_is_given_up_is_for_who_waits(path, told):
+    with Claims(told.append) as one, Claims(told.append, "pcam") as other:
         assert one.take(path, path.is_file)
         assert not other.take(path, path.is_file)
         one.give_up(path.parent)
@@ -89,17 +89,17 @@ def test_a_file_that_is_given_up_is_for_who_waits(path, said):
         assert one.wait() is False, "a model that failed waits for nothing"
 
 
-def test_a_file_that_was_finished_between_two_looks_is_not_made_again(path, said):
+def test_a_file_that_was_finished_between_two_looks_is_not_made_again(path, told):
     looks = iter([False, True])
-    with Claims(said.append) as claims:
+    with Claims(told.append) as claims:
         assert not claims.take(path, lambda: next(looks))
         assert list(path.parent.iterdir()) == [], "nor is it claimed"
 
 
 @pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt, SystemExit])
-def test_whatever_ends_a_process_removes_its_claims(path, said, error):
+def test_whatever_ends_a_process_removes_its_claims(path, told, error):
     def work():
-        with Claims(said.append) as claims:
+        with Claims(told.append) as claims:
             assert claims.take(path, path.is_file)
             assert path.with_suffix(".claim").exists()
             raise error
@@ -109,7 +109,7 @@ def test_whatever_ends_a_process_removes_its_claims(path, said, error):
     assert list(path.parent.iterdir()) == []
 
 
-def test_who_is_waited_for_is_said_once(path, machine, said):
+def test_who_is_waited_for_is_said_once(path, machine, told):
     foreign(path, machine.now)
     looks = []
 
@@ -120,10 +120,10 @@ def test_who_is_waited_for_is_said_once(path, machine, said):
             path.touch()
 
     machine.while_asleep = finish
-    with Claims(said.append, "pcam") as claims:
+    with Claims(told.append, "pcam") as claims:
         assert not claims.take(path, path.is_file)
         assert claims.wait() is False
-    assert said == [
+    assert told == [
         "pcam: a feature file is being made by the process 4711 on node7, job 12_3: waiting for it",
     ]
     assert looks[1] - looks[0] < 1 < looks[-1] - looks[-2] <= 5, "a file system is not asked all the time"
@@ -171,25 +171,25 @@ class TestStale:
         [(SURE_S + 60, 0), (STALE_S + 1, 2.25 * BEAT_S), (HOUR, 2.25 * BEAT_S), (5.0, STALE_S - 5), (-HOUR, STALE_S)],
     )
     def test_what_is_old_by_the_clock_of_the_file_system_is_watched_for_a_shorter_time(
-        self, path, machine, said, age, patience
+        self, path, machine, told, age, patience
     ):
         machine.ahead = -HOUR  # the clock of this machine does not matter
         foreign(path, machine.now + machine.ahead - age)
-        with Claims(said.append) as claims:
+        with Claims(told.append) as claims:
             if patience:
                 assert not claims.take(path, path.is_file)
                 machine.now += patience - 1
                 assert not claims.take(path, path.is_file)
                 machine.now += 2
             assert claims.take(path, path.is_file)
-        assert said[-1].startswith("the process 4711 on node7, job 12_3 ended before a was complete")
+        assert told[-1].startswith("the process 4711 on node7, job 12_3 ended before a was complete")
         assert list(path.parent.iterdir()) == []
 
     @pytest.mark.parametrize("text", [b"", b"?", b"[1]", b'{"pid": "x"}', b'{"pid": -1}', b"\xff\xfe"])
-    def test_a_claim_that_says_nothing(self, path, machine, said, text):
+    def test_a_claim_that_says_nothing(self, path, machine, told, text):
         """A process was killed between making and writing it, or another program writes such files."""
         foreign(path, machine.now, text)
-        with Claims(said.append) as claims:
+        with Claims(told.append) as claims:
             assert not claims.take(path, path.is_file)
             machine.now += NAMELESS_S + 1
             assert claims.take(path, path.is_file) == (text == b"")
@@ -205,13 +205,13 @@ class TestOfThisMachine:
             time.sleep(600)
 
     @pytest.mark.parametrize("reaped", [True, False])
-    def test_the_claim_of_a_killed_process_is_taken_at_once(self, path, said, reaped):
+    def test_the_claim_of_a_killed_process_is_taken_at_once(self, path, told, reaped):
         fork = multiprocessing.get_context("fork")
         ready = fork.Event()
         child = fork.Process(target=self.hold, args=(path, ready))
         child.start()
         assert ready.wait(60)
-        with Claims(said.append) as claims:
+        with Claims(told.append) as claims:
             assert not claims.take(path, path.is_file)
             child.kill()
             os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)
@@ -220,22 +220,22 @@ class TestOfThisMachine:
             assert claims.take(path, path.is_file), "and so it is if nobody asked for its exit code yet"
         child.join()
         assert child.exitcode == -signal.SIGKILL
-        (line,) = said
+        (line,) = told
         assert f"the process {child.pid} on " in line
 
-    def test_another_process_that_got_the_number_of_an_ended_one_holds_nothing(self, path, machine, said):
+    def test_another_process_that_got_the_number_of_an_ended_one_holds_nothing(self, path, machine, told):
         old = {**this_process(), "started": "1"}
         foreign(path, machine.now, json.dumps(old).encode())
-        with Claims(said.append) as claims:
+        with Claims(told.append) as claims:
             assert claims.take(path, path.is_file)
 
-    def test_a_process_that_stands_still_loses_its_claim(self, path, machine, said):
+    def test_a_process_that_stands_still_loses_its_claim(self, path, machine, told):
         """As one that Slurm suspended: it lives, and does not beat."""
         foreign(path, machine.now, json.dumps(this_process()).encode())
-        with Claims(said.append) as claims:
+        with Claims(told.append) as claims:
             assert not claims.take(path, path.is_file)
             assert claims.wait() is True
-        assert said[0].endswith("waiting for it")
+        assert told[0].endswith("waiting for it")
 
     def test_who_lives(self, monkeypatch):
         monkeypatch.setenv("SLURM_ARRAY_JOB_ID", "7")
@@ -248,9 +248,9 @@ class TestOfThisMachine:
         assert is_alive({}) is None
 
 
-def test_the_heartbeat(path, tmp_path, said):
+def test_the_heartbeat(path, tmp_path, told):
     taken_over = tmp_path / "b.h5"
-    with Claims(said.append, beat_s=0.01) as claims:
+    with Claims(told.append, beat_s=0.01) as claims:
         for own in (path, taken_over):
             assert claims.take(own, own.is_file)
         other = taken_over.with_suffix(".claim")
@@ -269,11 +269,11 @@ def test_the_heartbeat(path, tmp_path, said):
     assert [p.name for p in tmp_path.iterdir()] == ["b.claim"], "nor to remove"
 
 
-def test_two_that_take_over_the_same_claim(path, machine, said, monkeypatch):
+def test_two_that_take_over_the_same_claim(path, machine, told, monkeypatch):
     """Both found it stale; the second renames what is the new claim of the first by then."""
     foreign(path, 0.0)
     plain = os.rename
-    with Claims(said.append) as first, Claims(said.append) as second:
+    with Claims(told.append) as first, Claims(told.append) as second:
 
         def too_late(source, target):
             monkeypatch.setattr(os, "rename", plain)
@@ -289,42 +289,42 @@ def test_two_that_take_over_the_same_claim(path, machine, said, monkeypatch):
 
 @pytest.mark.parametrize("where", ["open", "write"])
 @pytest.mark.parametrize("number", [13, 28, 30, 95])  # EACCES, ENOSPC, EROFS, ENOTSUP
-def test_where_no_claim_can_be_made_everybody_works(path, said, monkeypatch, where, number):
+def test_where_no_claim_can_be_made_everybody_works(path, told, monkeypatch, where, number):
     def refuse(*_):
         raise OSError(number, os.strerror(number))
 
     monkeypatch.setattr(os, where, refuse)
-    with Claims(said.append) as one, Claims(said.append) as other:
+    with Claims(told.append) as one, Claims(told.append) as other:
         assert one.take(path, path.is_file)
         assert other.take(path, path.is_file)
         one.release(path)
     assert list(path.parent.iterdir()) == []
-    assert said == []
+    assert told == []
 
 
-def test_a_stale_claim_in_a_folder_that_cannot_be_written(path, said, monkeypatch):
+def test_a_stale_claim_in_a_folder_that_cannot_be_written(path, told, monkeypatch):
     claim = foreign(path, 0.0)
 
     def read_only(*_):
         raise OSError(30, os.strerror(30))
 
     monkeypatch.setattr(os, "rename", read_only)
-    with Claims(said.append) as claims:
+    with Claims(told.append) as claims:
         assert claims.take(path, path.is_file)
     assert claim.exists()
 
 
 @pytest.mark.parametrize(("off", "word"), [(HOUR, "ahead of"), (-HOUR, "behind"), (10.0, "")])
-def test_a_wrong_clock_of_this_machine_is_said_once(tmp_path, said, monkeypatch, off, word):
+def test_a_wrong_clock_of_this_machine_is_said_once(tmp_path, told, monkeypatch, off, word):
     plain = time.time
     monkeypatch.setattr(time, "time", lambda: plain() + off)
-    with Claims(said.append, "pcam") as claims:
+    with Claims(told.append, "pcam") as claims:
         for name in "ab":
             assert claims.take(tmp_path / f"{name}.h5", lambda: False)
-    assert len(said) == bool(word)
+    assert len(told) == bool(word)
     if word:
-        assert f"pcam: the clock of this machine is 60 minutes {word}" in said[0]
-        assert str(tmp_path) in said[0]
+        assert f"pcam: the clock of this machine is 60 minutes {word}" in told[0]
+        assert str(tmp_path) in told[0]
 
 
 def test_claims_that_nobody_came_upon_go_after_a_day(path):
