@@ -16,7 +16,7 @@ from registry.errors import UserError
 # what cannot change a row, and what a job is told by
 NOT_SETTINGS = {
     *("model", "part", "steps", "shards", "jobs_at_once", "results", "cache", "margin"),
-    *("workers", "memory_gib", "pack", "batch_size"),
+    *("workers", "memory_gib", "pack", "batch_size", "scratch", "scratch_gib"),
 }
 OF_A_UNIT = ("task", "model", "null", "steps", "part", "device", *("shards", "jobs_at_once", "site", "margin"))
 
