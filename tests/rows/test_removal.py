@@ -68,7 +68,9 @@ def test_rows_are_listed_then_taken_out_then_put_back(
     assert files(results) == before
 
     assert remove(results, *arguments, "yes=true") == 0
-    assert capsys.readouterr().out.splitlines()[1 : len(gone) + 1] == listed[1:-1]
+    printed = capsys.readouterr().out.splitlines()
+    assert printed[1 : len(gone) + 1] == listed[1:-1]
+    assert printed[-2].endswith(f"To put them back: python -m bench remove results={results} back=1")
     assert keys(results) == ALL - gone
     moved = files(results / "removed/1")
     assert all(before[name] == content for name, content in moved.items())
