@@ -112,5 +112,5 @@ def test_jobs_that_did_not_come_back_are_lines_of_the_first_sweep(broken):
     said = complaints(broken.first)
     for name in BLOWS.keys() - set(SURVIVED):
         assert sum(name in line for line in said) == 1, said
-        assert re.search(rf"{name} on one +it was killed", broken.status.stdout)
     assert "5 jobs: 3 done, 2 lost" in broken.status.stdout
+    assert re.search(r"lost +jobs 2, 3 .*killed", broken.status.stdout)
