@@ -79,6 +79,8 @@ def _device(made: Composed) -> str | None:
     if config.device is not None:
         devices = devices_of(config) if config.device != "all" or made.engine != "slurm" else ["cuda"]
         return None if len(devices) > 1 else devices[0]
+    if made.engine == "local" and int(settings.get("gpus_per_node") or 1) > 1 and len(local.own_gpus()) > 1:
+        return "all"
     if made.engine != "slurm":
         return None
     named = str(settings.get("gres") or "").startswith("gpu") or "gpu" in str(

@@ -4,6 +4,7 @@ import pickle
 
 import hypothesis.strategies as st
 import pytest
+from hydra.errors import MissingConfigException
 from hypothesis import given, settings
 from sweep_commands import bench, refused
 
@@ -156,3 +157,16 @@ def test_what_cannot_be_meant_is_refused_before_anything(tmp_path, arguments, pa
 def test_a_task_is_needed():
     with composed(["model=uni"]) as made, pytest.raises(UserError, match="No task is named"):
         units_of(made.combinations)
+
+
+@pytest.mark.parametrize("argument", ["site=slurm", "shards=4", "jobs_at_once=2"])
+def test_settings_of_sweeps_are_refused_in_a_run(tmp_path, argument):
+    refused(bench(tmp_path, "plan", "task=demo", argument), f"{argument} is for sweeps", "python -m bench sweep")
+
+
+def test_without_submitit_its_sites_say_what_to_install(tmp_path, monkeypatch):
+    def missing(*_, **__):
+        raise MissingConfigException("nothing", "hydra/launcher/submitit_slurm", ["basic"])
+
+    monkeypatch.setattr("hydra._internal.hydra.Hydra.compose_config", missing)
+    refused(bench(tmp_path, "sweep", "task=demo", "site=slurm"), "submitit, which is not installed", "make sweep")
