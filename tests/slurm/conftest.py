@@ -24,6 +24,17 @@ def slurm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PrivateSlurm]:
         yield running
 
 
+@pytest.fixture(autouse=True)
+def _no_jobs_are_left(request: pytest.FixtureRequest) -> Iterator[None]:
+    """A test that fails may leave jobs, which would be in the way of the next."""
+    yield
+    if "slurm" in request.fixturenames:
+        running = request.getfixturevalue("slurm")
+        for job in running.run("squeue", "--noheader", "--format=%A").split():
+            running.run("scancel", "--signal=KILL", "--full", job, check=False)
+            running.run("scancel", job, check=False)
+
+
 @pytest.fixture(scope="session")
 def cohorts(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, ...]:
     """Arguments that name two small tasks and what every run on them has in common."""

@@ -23,7 +23,7 @@ import slurm_keeper
 from slurm_keeper import STARTUP_S, wait_for
 
 CPUS = 6  # that the node claims, whatever the machine has: jobs of one CPU
-MAX_ARRAY_SIZE = 6  # so that a test can exceed it
+MAX_ARRAY_SIZE = 4  # so that a test can exceed it
 _ADMIN_FOLDERS = ("/usr/sbin", "/usr/local/sbin", "/sbin")  # not on the PATH of every user
 
 _CONFIGURATION = """\

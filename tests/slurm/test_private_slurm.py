@@ -8,7 +8,7 @@ import textwrap
 from pathlib import Path
 
 import pytest
-from private_slurm import PrivateSlurm, free_ports, why_not
+from private_slurm import MAX_ARRAY_SIZE, PrivateSlurm, free_ports, why_not
 from slurm_keeper import descendants, wait_for
 
 HERE = Path(__file__).parent
@@ -79,7 +79,7 @@ def test_an_array_runs_and_a_job_is_requeued(slurm, tmp_path):
 
 
 def test_an_array_above_the_limit_is_refused(slurm):
-    refused = slurm.run("sbatch", "--array=0-6", "--wrap", "true", check=False)
+    refused = slurm.run("sbatch", f"--array=0-{MAX_ARRAY_SIZE}", "--wrap", "true", check=False)
     assert "Invalid job array specification" in refused
 
 

@@ -17,11 +17,11 @@ def on_slurm(slurm, monkeypatch):
 def test_jobs_that_wait_or_run_are_in_the_queue_and_ended_ones_are_not(on_slurm):
     submit = ("sbatch", "--parsable", "--output=/dev/null")
     ended = on_slurm.run(*submit, "--wait", "--wrap", "true")
-    array = on_slurm.run(*submit, "--array=0-4%2", f"--cpus-per-task={CPUS // 2}", "--wrap", "sleep 60")
+    array = on_slurm.run(*submit, "--array=0-3%2", f"--cpus-per-task={CPUS // 2}", "--wrap", "sleep 60")
     waiting = on_slurm.run(*submit, f"--dependency=afterany:{array}", "--wrap", "true")
     try:
         wait_for(lambda: list(on_slurm.states(array).values()).count("RUNNING") == 2, "two tasks of the array run")
-        assert slurm_queue() == {*(f"{array}_{task}" for task in range(5)), waiting}
+        assert slurm_queue() == {*(f"{array}_{task}" for task in range(4)), waiting}
         assert ended not in slurm_queue()
     finally:
         on_slurm.run("scancel", array, waiting)

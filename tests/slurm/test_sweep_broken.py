@@ -1,11 +1,14 @@
 """What clusters do to jobs: after each, the same sweep again leaves the features and rows of an undisturbed run."""
 
 import os
+import re
 import signal
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from private_slurm import MAX_ARRAY_SIZE
 from sweep_helpers import SHARD, SLURM, Done, Left, Running, alive, bench, left_in, records, repeated, same
 from watched_models import embedded, hold, processes, release
 
@@ -98,10 +101,16 @@ def test_jobs_that_slurm_starts_again_end_well_in_the_first_sweep(broken):
         assert not any(name in line for line in complaints(broken.first))
 
 
+def test_more_jobs_than_an_array_may_have_are_several_arrays(broken):
+    first = sorted(job.sweep for job in records(broken.folder))[0]
+    submitted = [job.job_id.split("_")[0] for job in records(broken.folder) if job.sweep == first]
+    assert sorted(Counter(submitted).values()) == [len(BLOWS) - MAX_ARRAY_SIZE, MAX_ARRAY_SIZE]
+
+
 def test_jobs_that_did_not_come_back_are_lines_of_the_first_sweep(broken):
     assert broken.first.returncode == 2
     said = complaints(broken.first)
     for name in BLOWS.keys() - set(SURVIVED):
         assert sum(name in line for line in said) == 1, said
-        assert name in broken.status.stdout
-    assert "lost" in broken.status.stdout
+    assert "5 jobs: 3 done, 2 lost" in broken.status.stdout
+    assert re.search(r"lost +jobs 2, 3 .*killed", broken.status.stdout)

@@ -39,7 +39,7 @@ def test_a_killed_job_of_an_interrupted_sweep_is_lost_until_the_sweep_runs_again
 
     status = bench(slurm, tmp_path, "status")
     assert "2 jobs: 1 running, 1 lost" in status.stdout
-    assert re.search(r"watched_0 on one +it was killed", status.stdout)
+    assert re.search(r"lost +job 0 +watched_0 on one .*killed", status.stdout)
     assert "run only those again: python -m bench sweep" in status.stdout
     release(tmp_path, "watched_1")
     wait_for(lambda: slurm.states(jobs["watched_1"]) == {jobs["watched_1"]: "COMPLETED"}, "the other job ends")

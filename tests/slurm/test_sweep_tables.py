@@ -43,7 +43,8 @@ def test_a_dataset_in_four_shards_with_the_heads_in_a_job_that_waits_for_them(sl
     hold(tmp_path / "slurm", "watched_0", 0)
     with Running(slurm, tmp_path / "slurm", "sweep", *SLURM, "shards=4", *one, *cohorts) as sweep:
         sweep.until(lambda: embedded(tmp_path / "slurm", "watched_0") == TILES, "every shard is before its batch")
-        reasons = slurm.run("squeue", "--noheader", "--array", "--format=%T %r").splitlines()
+        own = ",".join(job.job_id for job in records(tmp_path / "slurm"))
+        reasons = slurm.run("squeue", "--noheader", "--array", "--format=%T %r", f"--jobs={own}").splitlines()
         release(tmp_path / "slurm", "watched_0")
         done = sweep.finish()
     assert done.returncode == 0, done.stderr
