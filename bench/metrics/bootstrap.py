@@ -21,8 +21,8 @@ Weights = Shaped[np.ndarray, "group resample"]
 Statistic = Callable[[Weights], Float[np.ndarray, " resample"]]
 Key = TypeVar("Key", bound=Hashable)
 
-# Resamples are evaluated in chunks: at most 64, and so few that an int32 array [sample, resample] stays at 16 MiB. Of few
-# samples there are more of them, as then the calls take longer than the arithmetic.
+# Resamples are evaluated in chunks: at most 64, and so few that an int32 array [sample, resample] stays at 16 MiB. Of
+# few samples there are more of them, as then the calls take longer than the arithmetic.
 _CHUNK = 64
 _CHUNK_ELEMENTS = 2**22
 _FEW_ELEMENTS = 2**14
@@ -167,9 +167,9 @@ def _jackknife(
 class WeightSums:
     """Sums the weights of the samples that share a key, for many resamples at once.
 
-    One product of a count matrix [key, group] with the weights. It is sparse unless it is small: its cost is that of the
-    distinct pairs of key and group, at most the number of samples and far fewer when groups are large. Both forms give
-    the same sums of whole weights, as these are exact.
+    One product of a count matrix [key, group] with the weights. It is sparse unless it is small: its cost is that of
+    the distinct pairs of key and group, at most the number of samples and far fewer when groups are large. Both forms
+    give the same sums of whole weights, as these are exact.
 
     Parameters
     ----------

@@ -22,8 +22,8 @@ from bench.rows import Row, SavedPredictions, read_predictions
 from registry.errors import UserError
 
 N_BOOT = 1000
-"""Resamples of means and differences of what models are compared by. The `bootstrap` of the rows is not used: runs of one mean may differ in it, and
-then only as many draws as the fewest could be averaged."""
+"""Resamples of means and differences of what models are compared by. The `bootstrap` of the rows is not used: runs of
+one mean may differ in it, and then only as many draws as the fewest could be averaged."""
 
 
 Number = tuple[int, int]
