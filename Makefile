@@ -18,7 +18,7 @@ OVERRIDES = $(if $(MODEL),'model=$(call list,$(MODEL))') \
             $(ARGS)
 
 # A misspelt variable would be ignored by make, and another run than the one that was meant would start.
-VARIABLES_KNOWN := MODEL TASK SUITE DATA RESULTS CACHE SITE MARGIN ARGS PYTHON VENV PIP_ARGS ROOM N SEED
+VARIABLES_KNOWN := MODEL TASK SUITE DATA RESULTS CACHE SITE MARGIN SWEEP ARGS PYTHON VENV PIP_ARGS ROOM N SEED
 VARIABLES_SET   := $(foreach v,$(.VARIABLES),$(if $(findstring command,$(origin $(v))),$(v)))
 UNKNOWN         := $(firstword $(filter-out $(VARIABLES_KNOWN),$(VARIABLES_SET)))
 ifneq ($(UNKNOWN),)
@@ -28,7 +28,7 @@ $(error There is no variable $(UNKNOWN)$(if $(NEAR),: is $(NEAR) meant?,.) Those
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help bench plan test test-slow mutants lint types leaderboard passport models setup clean
+.PHONY: help bench plan test test-slow mutants lint types status leaderboard passport models setup clean
 
 help:  ## list the targets
 	@echo 'make bench MODEL=uni TASK=tiles DATA=/my/tiles   (also SUITE= RESULTS= CACHE= SITE= MARGIN= ARGS="any=override")'
@@ -39,6 +39,9 @@ bench: $(VENV)/.installed  ## run models on tasks and print the leaderboard; alo
 
 plan: $(VENV)/.installed  ## say what make bench would do, what stands and what it costs; takes the same variables
 	@$(PY) -m bench plan $(OVERRIDES)
+
+status: $(VENV)/.installed  ## which jobs of a sweep are done, running, failed or lost, and why: RESULTS= SWEEP=
+	@$(PY) -m bench status $(if $(RESULTS),'results=$(RESULTS)') $(if $(SWEEP),'sweep=$(SWEEP)') $(ARGS)
 
 leaderboard: $(VENV)/.installed  ## rebuild the tables from the saved rows
 	@$(PY) -m bench report $(if $(RESULTS),'results=$(RESULTS)') $(if $(MARGIN),'margin=$(MARGIN)') $(ARGS)
@@ -51,7 +54,7 @@ models: $(VENV)/.installed  ## list the models of the registry
 	@$(PY) -m registry $(ARGS)
 
 test: $(VENV)/.installed-dev  ## run the fast tests (under five minutes on two cores)
-	@OMP_NUM_THREADS=1 $(PY) -m pytest -n auto --maxprocesses 8 --dist loadfile $(ARGS)
+	@OMP_NUM_THREADS=1 $(PY) -m pytest -n auto --maxprocesses 8 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 test-slow: $(VENV)/.installed-dev  ## run the tests that take over ten seconds each
 	@OMP_NUM_THREADS=1 $(PY) -m pytest -n auto --maxprocesses 2 --dist loadfile -m slow $(ARGS)

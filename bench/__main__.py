@@ -24,6 +24,10 @@ def main() -> None:
         from bench.passport import passport
 
         sys.exit(passport(sys.argv[2:], _drawing))
+    if sys.argv[1:2] == ["status"]:
+        from bench.jobs import status_command
+
+        sys.exit(status_command(sys.argv[2:]))
     import hydra
     import yaml
     from hydra.errors import HydraException

@@ -41,6 +41,26 @@ def put_in_place(temporary: Path, path: Path) -> None:
     os.replace(temporary, path)
 
 
+def file_system_now(folder: Path) -> float:
+    """The time of the file system's own clock, in seconds since the epoch: modification times compare with it alone.
+
+    The clock of this machine may differ from the server's, or from the one of a machine that touched a file.
+
+    Raises
+    ------
+    OSError
+        If no file can be made in the folder.
+    """
+    probe = temporary_name(folder / "clock")
+    os.close(os.open(probe, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+    try:
+        os.utime(probe)  # without a time of this machine, so that a server writes its own
+        return os.stat(probe).st_mtime
+    finally:
+        with contextlib.suppress(OSError):
+            probe.unlink()
+
+
 def unwritable(path: Path, error: OSError, option: str) -> UserError:
     """The error of a full disk or a folder without permission; `option` is the setting that names another folder."""
     if error.errno in (errno.ENOSPC, errno.EDQUOT) or "No space left" in str(error):

@@ -19,7 +19,7 @@ from .errors import UserError
 if TYPE_CHECKING:
     from .identity import fingerprint
     from .loading import load
-    from .precision import full_float32, native_bfloat16, resolve_precision
+    from .precision import full_float32, native_bfloat16, repeatable_float32, resolve_precision
     from .restoring import check_restores
     from .tokens import check_tokens
 
@@ -37,6 +37,7 @@ __all__ = [
     "load_plugins",
     "names",
     "native_bfloat16",
+    "repeatable_float32",
     "resolve_precision",
 ]
 
@@ -47,6 +48,7 @@ _LATER = {
     "full_float32": ".precision",
     "load": ".loading",
     "native_bfloat16": ".precision",
+    "repeatable_float32": ".precision",
     "resolve_precision": ".precision",
 }
 

@@ -21,6 +21,11 @@ hypothesis.settings.load_profile("repeatable")
 REPO = Path(__file__).resolve().parents[1]
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Files of whole runs go first: processes that take a file each then end at about the same time."""
+    items.sort(key=lambda item: item.path.parent.name not in ("runs", "api"))
+
+
 @pytest.fixture(scope="session")
 def shared() -> Path:
     """The project's shared facts and real data; present in CI and for developers only."""

@@ -35,6 +35,10 @@ NEVER = {  # room: what it must not import, of the house or from outside
     "bench.robustness": {room for room in ROOMS if room not in ("bench.metrics", "bench.robustness")},
     "bench.protocols": {*UPPER, "bench.embedding", "bench.rows", "bench.targets", "bench.tasks"},
     "bench.rows": {*UPPER, "torch", "bench.embedding", "bench.protocols", "bench.tasks"},
+    "bench.jobs": {
+        *(room for room in ROOMS if room not in ("bench.jobs", "bench.rows", "bench.files", "registry")),
+        *("torch", "hydra", "omegaconf", "submitit"),
+    },
     "bench.passport": {
         *UPPER - {"bench.report", "bench.passport"},
         *("torch", "bench.embedding", "bench.frontends", "bench.protocols", "bench.tasks"),
@@ -109,7 +113,8 @@ def test_a_room_imports_of_another_its_public_names_only():
 
 
 @pytest.mark.parametrize(
-    "room", ["bench.passport", "bench.report", "bench.rows", "bench.targets", "bench.metrics", "bench.config"]
+    "room",
+    ["bench.passport", "bench.report", "bench.jobs", "bench.rows", "bench.targets", "bench.metrics", "bench.config"],
 )
 def test_tables_are_made_without_loading_torch(room):
     code = f"import sys, {room}; print(*({{'torch', 'timm', 'bench.embedding'}} & sys.modules.keys()))"

@@ -135,7 +135,7 @@ class Lpips:
         """Of every layer, of unit length over channels; of uint8 [B, 3, H, W] of `SMALLEST_FOR_LPIPS` px at least."""
         from torch.nn import functional
 
-        from registry.precision import repeatable_float32
+        from registry import repeatable_float32
 
         values = tiles.to(self.device).float() / 127.5 - 1
         shift, scale = (values.new_tensor(of).view(1, 3, 1, 1) for of in (_SHIFT, _SCALE))

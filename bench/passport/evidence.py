@@ -219,12 +219,6 @@ def shifts_of(one: Condition | None) -> dict[str, float]:
     return {name: statistics.fmean(values) for name, values in found.items()}
 
 
-def shift_of(evidence: Evidence, one: Condition | None, metric: str) -> float | None:
-    """The shift, less that on clean tiles: several thresholds have the same specificity on a few tiles."""
-    found = shifts_of(one).get(metric)
-    return None if found is None else found - shifts_of(clean_of(evidence.of_head)).get(metric, 0.0)
-
-
 def shifted_thresholds(evidence: Evidence) -> list[str]:
     """The thresholds whose shift is known behind any condition."""
     return sorted({name for one in evidence.of_head for name in shifts_of(one)})

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 
-from bench.passport.evidence import Case, Evidence, shift_of, shifted_thresholds
+from bench.passport.evidence import Case, Evidence, shifted_thresholds, shifts_of
 from bench.passport.numbers import (
     at_severities,
     case_name,
@@ -131,7 +131,7 @@ def threshold_shift(evidence: Evidence) -> list[str]:
     """How far a threshold would have to be moved to keep its specificity."""
     sentences = []
     for metric in shifted_thresholds(evidence):
-        shifts = _unrestored(evidence, lambda case, metric=metric: shift_of(evidence, evidence.at(case), metric))  # type: ignore[misc]
+        shifts = _unrestored(evidence, lambda case, metric=metric: shifts_of(evidence.at(case)).get(metric))  # type: ignore[misc]
         far = [case for case, value in shifts.items() if abs(value) > SHIFT]
         if far:
             worst = max(far, key=lambda case: (abs(shifts[case]), case))

@@ -6,7 +6,7 @@ import statistics
 from collections.abc import Callable, Iterator
 
 from bench.passport.blocks import Block, Heading, Paragraph, Table
-from bench.passport.evidence import CENTRE, SCANNER, Case, Encoder, Evidence, shift_of, shifted_thresholds
+from bench.passport.evidence import CENTRE, SCANNER, Case, Encoder, Evidence, shifted_thresholds, shifts_of
 from bench.passport.numbers import number, share, signed, speed, with_interval
 from bench.passport.rules_of_loss import RATES, THRESHOLDS
 from bench.passport.rules_of_restoring import CLEAN, HARM, shares_back
@@ -44,7 +44,7 @@ def severity_tables(evidence: Evidence) -> Iterator[Block]:
             yield from _severities(evidence, title[0].upper() + title[1:], _metric(metric), number)
         for metric in shifted_thresholds(evidence):
             title = f"Shift of the {THRESHOLDS.get(metric, metric)} that keeps the specificity of clean tiles"
-            yield from _severities(evidence, title, lambda one, metric=metric: shift_of(evidence, one, metric), signed)  # type: ignore[misc]
+            yield from _severities(evidence, title, lambda one, metric=metric: shifts_of(one).get(metric), signed)  # type: ignore[misc]
     for metric, title in OF_FEATURES.items():
         if metric != evidence.primary:
             yield from _severities(evidence, title, _metric(metric), number, of_features=True)

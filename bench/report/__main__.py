@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+from bench.jobs import lost_rows
 from bench.report.leaderboard_data import read_leaderboard
 from bench.report.show import table_text
 from bench.report.tables import MARGIN
@@ -14,6 +15,7 @@ from registry.errors import UserError
 USAGE = f"""Usage: python -m bench report [results=DIR] [margin=M]
 
 Rebuilds the tables in DIR (results) from its rows and predictions, and prints the table. Nothing is run.
+Rows that a killed job of a sweep was to make get the status lost.
 
   leaderboard.csv         a line a run and metric
   leaderboard_mean.csv    means over seeds and folds
@@ -41,6 +43,7 @@ def main(arguments: list[str]) -> int:
                 results = value
             else:
                 margin = _number(value)
+        lost_rows(Path(results))
         data = read_leaderboard(Path(results))
         written = write_tables(Path(results), data, margin)
         print(table_text(data))

@@ -106,8 +106,7 @@ class Condition:
     def threshold_shift(self) -> float | None:
         """By how much the threshold at 95 % specificity would have to move, the mean over the runs; None where unknown.
 
-        To have on these tiles the specificity that it has on clean ones. Several thresholds have the same specificity
-        on a few tiles, so that it need not be 0 on clean ones: tables tell the difference to it.
+        To have on these tiles the specificity that it has on clean ones.
         """
         found = [row.info.get("threshold_shift") for row in self.entry.successful]
         values = [one.get(OPERATING_POINT) if isinstance(one, dict) else one for one in found]

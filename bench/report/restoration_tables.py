@@ -107,7 +107,7 @@ def restoration_lines(restorers: Restorers, name: str) -> Iterator[str]:
     for entry in restorers.entries:
         for row in entry.rows:
             if not row.ok:
-                yield f"  failed: {row.model} on {row.frontend or 'clean tiles'}: {' '.join(row.error.split())}"
+                yield f"  {row.status}: {row.model} on {row.frontend or 'clean tiles'}: {' '.join(row.error.split())}"
 
 
 def _means(restorers: Restorers, kinds: list[str], metric: str) -> Iterator[list[str]]:

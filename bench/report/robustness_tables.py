@@ -72,7 +72,7 @@ def _line(robustness: Robustness, one: Condition, clean: Condition | None, best:
         **_change(robustness.changes.get(one)),
         "best_classical": best.entry.key.frontend.rpartition("+")[2] if best else "",
         "over_classical": number(None if of_best is None or one.score is None else one.score - of_best),
-        "threshold_shift": number(_shift(one, clean)),
+        "threshold_shift": number(one.threshold_shift),
         **{name: number(one.value(name)) for name in _WITHOUT},
         **{key: cell for name in _WITH_INTERVAL for key, cell in _metric(one, name).items()},
         **_end(one),
@@ -104,16 +104,10 @@ def _summary(summary: Summary) -> Record:
         "clean_harmed": "" if on_clean is None else str(int(on_clean.harms)),
         "ece_clean": number(clean.value("ece") if clean else None),
         "ece": number(mean_over_cases(summary.cases, "ece")),
-        "threshold_shift": number(mean_of(_shift(case, clean) for case in summary.cases)),
+        "threshold_shift": number(mean_of(case.threshold_shift for case in summary.cases)),
         **{name: number(mean_over_cases(summary.cases, name)) for name in ("cosine", "top1", "top10")},
         **_end(one),
     }
-
-
-def _shift(one: Condition, clean: Condition | None) -> float | None:
-    """The shift of the threshold, less that on clean tiles."""
-    found, on_clean = one.threshold_shift, clean.threshold_shift if clean else None
-    return None if found is None else found - (on_clean or 0.0)
 
 
 def _identity(one: Condition) -> Record:

@@ -206,9 +206,10 @@ def _remarks(robustness: Robustness) -> Iterator[str]:
     ]
     for row in failed[:MOST]:
         where = row.frontend or "clean tiles"
-        yield f"failed: {row.model} behind {where}, {row.protocol}: {' '.join(row.error.split())}"
+        yield f"{row.status}: {row.model} behind {where}, {row.protocol}: {' '.join(row.error.split())}"
     if len(failed) > MOST:
-        yield f"And {len(failed) - MOST} more failed."
+        lost = any(row.status == "lost" for row in failed[MOST:])
+        yield f"And {len(failed) - MOST} more failed{' or are lost' if lost else ''}."
     notes = {note for one in robustness.conditions for row in one.entry.successful for note in row.all_notes}
     yield from (f"note: {note}" for note in sorted(notes))
 

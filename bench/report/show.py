@@ -88,7 +88,7 @@ def _block(data: LeaderboardData, name: str, entries: list[AggregatedResult]) ->
     for row in sorted(rows, key=lambda row: row.key):
         if not row.ok:
             fold = f" fold {row.fold}" if row.fold else ""
-            yield f"  failed: {_label(row)}, {row.protocol}, seed {row.seed}{fold}: {' '.join(row.error.split())}"
+            yield f"  {row.status}: {_label(row)}, {row.protocol}, seed {row.seed}{fold}: {' '.join(row.error.split())}"
     notes = sorted({(note, _label(row)) for row in successful for note in row.all_notes})
     for note, noted in itertools.groupby(notes, key=lambda pair: pair[0]):
         yield f"  note: {', '.join(label for _, label in noted)}: {note}"

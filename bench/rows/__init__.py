@@ -1,7 +1,7 @@
 """What a run leaves: a row of scores and the predictions that every score can be computed from again."""
 
 from bench.rows.predictions import SavedPredictions, read_predictions
-from bench.rows.row import INTERVALS, SCHEMA, Row
+from bench.rows.row import INTERVALS, SCHEMA, STATUSES, Row
 from bench.rows.rows import (
     MOST_NAMED,
     has_predictions,
@@ -11,6 +11,7 @@ from bench.rows.rows import (
     row_path,
     warn_once,
     write,
+    write_lost,
 )
 from bench.rows.run_key import RunKey, file_name
 
@@ -18,6 +19,7 @@ __all__ = [
     "INTERVALS",
     "MOST_NAMED",
     "SCHEMA",
+    "STATUSES",
     "Row",
     "RunKey",
     "SavedPredictions",
@@ -30,4 +32,5 @@ __all__ = [
     "row_path",
     "warn_once",
     "write",
+    "write_lost",
 ]

@@ -8,6 +8,7 @@ from typing import Any
 from bench.rows.run_key import RunKey
 
 INTERVALS = ("patients", "repeats", "episodes")
+STATUSES = ("ok", "failed", "lost")
 SCHEMA = 3  # raise it when a field of `Row` changes its name or meaning
 
 
@@ -20,7 +21,8 @@ class Row:
     frontend : str
         What stood between tile and encoder; empty for nothing.
     status : str
-        "ok" or "failed"; a failed row says why in `error`, in one sentence.
+        One of `STATUSES`. A failed row says why in `error`, in one sentence; a lost one, whose job was killed before it
+        could write anything, which job that was.
     kind : str
         Of the task's target: a name of `bench.targets`.
     fold : int
@@ -116,5 +118,5 @@ class Row:
         return str(self.metrics[metric].get("interval", INTERVALS[0])) if metric in self.metrics else ""
 
     def value(self, metric: str) -> float | None:
-        """Point estimate of a metric; None for a failed row or where it is undefined."""
+        """Point estimate of a metric; None for a failed or lost row or where it is undefined."""
         return self.metrics.get(metric, {}).get("value") if self.ok else None

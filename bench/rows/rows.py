@@ -12,7 +12,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from bench.files import atomic_write
+from bench.files import atomic_write, temporary_name
 from bench.rows.predictions import PredictionArrays, write_predictions
 from bench.rows.printable import printable
 from bench.rows.row import Row
@@ -60,10 +60,34 @@ def write(
         path = predictions_path(results, row.key)
         write_predictions(path, predictions, row.classes, slides or {})
         row = replace(row, predictions=path.relative_to(results).as_posix())
-    text = json.dumps(asdict(row), sort_keys=True, indent=1, allow_nan=False, ensure_ascii=False)
     with atomic_write(row_path(results, row.key)) as temporary:
-        temporary.write_text(text + "\n", encoding="utf-8")
+        temporary.write_text(_text(row), encoding="utf-8")
     return row
+
+
+def write_lost(results: Path, row: Row) -> bool:
+    """Write a row without predictions unless a good one stands at its place; says whether it was written.
+
+    That is found out when the new one is complete on the disk, just before it is put in place: another process may
+    be writing the good one.
+
+    Raises
+    ------
+    OSError
+        If the folder cannot be written or the disk is full.
+    """
+    path = row_path(results, row.key)
+    complete = temporary_name(path)
+    with atomic_write(complete) as temporary:
+        temporary.write_text(_text(Row(**_json_value(asdict(row)))), encoding="utf-8")
+    try:
+        standing = read_row(results, row.key)
+        if standing is not None and standing.ok:
+            return False
+        os.replace(complete, path)
+    finally:
+        complete.unlink(missing_ok=True)
+    return True
 
 
 def read_row(results: Path, key: RunKey) -> Row | None:
@@ -133,6 +157,10 @@ def _entries(folder: Path) -> list[os.DirEntry[str]]:
 def warn_once(sentence: str) -> None:
     """Print a warning to stderr the first time; the jobs of a sweep build their tables from the same files."""
     print(f"pfmbench: {printable(sentence)}", file=sys.stderr)
+
+
+def _text(row: Row) -> str:
+    return json.dumps(asdict(row), sort_keys=True, indent=1, allow_nan=False, ensure_ascii=False) + "\n"
 
 
 def _listed(names: Sequence[str]) -> str:

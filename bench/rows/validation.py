@@ -11,7 +11,7 @@ from typing import Any
 
 from bench import targets
 from bench.rows.printable import is_printable
-from bench.rows.row import INTERVALS, SCHEMA, Row
+from bench.rows.row import INTERVALS, SCHEMA, STATUSES, Row
 
 DEEPEST = 50  # levels of lists and records in one another
 LARGEST = 1e100  # of all numbers: sums and squares of them are floats as well
@@ -37,8 +37,8 @@ def _field_faults(record: dict[str, Any]) -> Iterator[str]:
             yield f"{name} is {value!r}"
         elif isinstance(value, int) and value < 0:
             yield f"{name} is negative"
-    if record.get("status") not in ("ok", "failed"):
-        yield "status is neither ok nor failed"
+    if record.get("status") not in STATUSES:
+        yield f"status is none of {', '.join(STATUSES)}"
     if record.get("kind") not in targets.names():
         yield f"kind is none of {', '.join(targets.names())}"
     if isinstance(metrics := record.get("metrics"), dict):

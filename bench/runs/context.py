@@ -8,11 +8,18 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bench.config import BenchConfig
+from bench.jobs import current_job
 
 
 def to_stderr(line: str) -> None:
     """One line for the person at the terminal; tables alone go to stdout."""
     print(line, file=sys.stderr)
+
+
+def of_this_job() -> dict[str, str]:
+    """What `info` of a row says of the job of a sweep that made it; nothing outside of one."""
+    job = current_job()
+    return {"job": job} if job else {}
 
 
 @dataclass(frozen=True)

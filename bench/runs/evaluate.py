@@ -15,6 +15,7 @@ from bench import protocols, report
 from bench.config import BenchConfig, Step
 from bench.data import Cohort, EmbeddingPlan
 from bench.embedding import Embedding, EmbeddingSettings, encode, missing_shards
+from bench.jobs import lost_rows
 from bench.protocols import Bags, Samples
 from bench.runs.checks import check_settings, check_writable, part_of
 from bench.runs.context import RunContext, to_stderr
@@ -160,6 +161,7 @@ def _nothing_written(context: RunContext) -> Iterator[RunContext]:
 
 def print_report(context: RunContext, plan: Plan | None) -> None:
     """Write the tables of the results folder and print those of the planned runs, or all."""
+    lost_rows(context.results)
     data = report.read_leaderboard(context.results)
     if not data.entries and plan is not None:
         return

@@ -19,7 +19,7 @@ from bench.files import digest, unwritable
 from bench.protocols import Bags, Samples
 from bench.rows import Row, RunKey
 from bench.runs.attention import draw_heatmap, write_attention
-from bench.runs.context import RunContext
+from bench.runs.context import RunContext, of_this_job
 from bench.runs.models import Model
 from bench.runs.scoring import scored
 from bench.tasks import Manifest, SampleLevel, TaskConfig
@@ -99,7 +99,7 @@ class Run:
             predictions = dataclasses.replace(predictions, kind=self.task.kind)
             found = scored(predictions, train, self.cohort.manifest.target, self.context.config.bootstrap)
             row = dataclasses.replace(
-                self._row(),
+                self.empty_row(),
                 status="ok",
                 metrics=found.metrics,
                 n_train=n_train,
@@ -115,6 +115,7 @@ class Run:
                     **found.info,
                     "weights": embedding.weights,
                     "stages": embedding.times.shares(),
+                    **of_this_job(),
                 },
             )
             of_head = predictions.info.get("notes", [])
@@ -167,7 +168,7 @@ class Run:
         if notes:
             sentence = f"{sentence} ({'; '.join(notes)})"
         if not self.mark_stale(sentence):
-            failed = dataclasses.replace(self._row(), status="failed", error=sentence)
+            failed = dataclasses.replace(self.empty_row(), status="failed", error=sentence)
             with contextlib.suppress(OSError):  # the sentence is then of that
                 rows.write(self.context.results, failed, None)
         return sentence
@@ -181,7 +182,8 @@ class Run:
             rows.write(self.context.results, dataclasses.replace(earlier, stale_error=sentence), None)
         return True
 
-    def _row(self) -> Row:
+    def empty_row(self) -> Row:
+        """The row without scores, as a failed one is."""
         card = self.model.card
         below = self.model.tile_encoder.card.params if self.model.tile_encoder else 0
         return Row(
@@ -202,6 +204,7 @@ class Run:
             version=version("pfmbench"),
             classes=list(self.cohort.manifest.classes),
             notes=self._notes,
+            info=of_this_job(),
         )
 
     @property

@@ -27,7 +27,7 @@ from bench.frontends import (
 )
 from bench.protocols import Predictions
 from bench.rows import Row, RunKey
-from bench.runs.context import RunContext
+from bench.runs.context import RunContext, of_this_job
 from bench.runs.devices import n_processors, usual_batch_size
 from bench.runs.fit import sentence_of
 from bench.runs.frontends import frontend_of, weight_sources
@@ -262,7 +262,12 @@ class RestorationPlan:
             run_hash=self._run_hash(case, self._lpips_identity),
             version=version("pfmbench"),
             classes=list(target.metrics.metrics),
-            info={"identity": self._identity(case), "psnr_at_most": identical, "lpips": self._lpips_identity},
+            info={
+                "identity": self._identity(case),
+                "psnr_at_most": identical,
+                "lpips": self._lpips_identity,
+                **of_this_job(),
+            },
             notes=[*self.tiles.notes, *notes_on_groups(n_groups), *self._notes_on_lpips(measured)],
         )
         predictions = Predictions(ids, groups, labels, measured.values, kind=KIND)

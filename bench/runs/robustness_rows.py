@@ -9,15 +9,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from jaxtyping import Float
 
 from bench import metrics, rows, targets
 from bench.embedding import Embedding, EmbeddingJob, EmbeddingSettings, FeatureKey, embed, shards_of
 from bench.files import unwritable
 from bench.frontends import Chain
 from bench.metrics import METRIC_SETS
-from bench.protocols import Head, Predictions, Samples, threshold_at_specificity
+from bench.protocols import Head, Predictions, Samples
 from bench.rows import Row
+from bench.runs.clean_thresholds import CleanThreshold, clean_thresholds, threshold_shift
+from bench.runs.context import of_this_job
 from bench.runs.devices import memory_for_weights, n_processors, usual_batch_size
 from bench.runs.fit import sentence_of
 from bench.runs.models import Model
@@ -142,7 +143,7 @@ class Measuring:
     ) -> None:
         """Fit a head once for as many front-ends as fit the memory, and write a row for each of them."""
         plan = self._plan
-        shifts: dict[str, float] = {}
+        on_clean: dict[str, CleanThreshold] = {}
         for chains in self._portions(plan.chains, train.dim):
             own = [self._samples(plan.test, tested[chain.name]) for chain in chains]
             together = head.fit_predict(train, val, joined(own), seed)
@@ -150,8 +151,8 @@ class Measuring:
                 raise UserError("the head makes metrics of its own, which the robustness task has no place for.")
             for chain, predictions in zip(chains, parted(together, [len(samples) for samples in own]), strict=True):
                 if not chain.parts:
-                    shifts = clean_specificities(predictions)
-                shift = threshold_shift(predictions, shifts)
+                    on_clean = clean_thresholds(predictions)
+                shift = threshold_shift(predictions, on_clean)
                 found = replace(predictions, info={**predictions.info, **({"threshold_shift": shift} if shift else {})})
                 self._write(model, chain, protocol, seed, tested[chain.name], found, train)
 
@@ -215,7 +216,13 @@ class Measuring:
             run_hash=plan.run_hash(model, chain, protocol, seed),
             version=version("pfmbench"),
             classes=list(classes),
-            info={**info, "track": targets.ROBUSTNESS, "frontend": chain.identity, "weights": embedding.weights},
+            info={
+                **info,
+                "track": targets.ROBUSTNESS,
+                "frontend": chain.identity,
+                "weights": embedding.weights,
+                **of_this_job(),
+            },
             notes=[*plan.manifest.notes, *notes],
         )
         try:
@@ -250,30 +257,3 @@ def parted(predictions: Predictions, sizes: Sequence[int]) -> Iterator[Predictio
             calibrated=None if predictions.calibrated is None else predictions.calibrated[own],
         )
         start += size
-
-
-def clean_specificities(predictions: Predictions) -> dict[str, float]:
-    """Of two classes, the specificity that each threshold of the head has on these samples."""
-    score, negative = _score(predictions), predictions.y_true == 0
-    thresholds = predictions.info.get("thresholds", {})
-    if score is None or not negative.any():
-        return {}
-    return {name: float((score[negative] < own).mean()) for name, own in thresholds.items() if own is not None}
-
-
-def threshold_shift(predictions: Predictions, specificities: Mapping[str, float]) -> dict[str, float]:
-    """By how much each threshold of the head would have to move to have on these samples the specificity it has on
-    clean ones; the head's own thresholds are scores of class 1."""
-    score = _score(predictions)
-    if score is None:
-        return {}
-    found = {}
-    for name, specificity in specificities.items():
-        moved = threshold_at_specificity(score, predictions.y_true, specificity)
-        if moved is not None:
-            found[name] = moved - predictions.info["thresholds"][name]
-    return found
-
-
-def _score(predictions: Predictions) -> Float[np.ndarray, " sample"] | None:
-    return predictions.scores[:, 1] if predictions.scores.shape[1] == 2 else None

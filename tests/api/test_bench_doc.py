@@ -30,6 +30,7 @@ def ran(tmp_path_factory):
     return names, printed.getvalue()
 
 
+@pytest.mark.slow
 def test_the_blocks_run_one_after_the_other_and_leave_what_they_say(ran):
     names, printed = ran
 
@@ -45,6 +46,7 @@ def test_the_blocks_run_one_after_the_other_and_leave_what_they_say(ran):
     assert pictured != ("there is no picture" in printed)
 
 
+@pytest.mark.slow
 def test_the_sentences_of_errors_are_those_that_are_written(ran):
     written = re.findall(r"^# (.*?)(?:, \.\.\.)?$", BLOCKS[-1], flags=re.MULTILINE)
 

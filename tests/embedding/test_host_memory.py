@@ -41,6 +41,7 @@ print(usual, kept, inside - start, resident() - start)
 glibc = pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="another C library than glibc")
 
 
+@pytest.mark.slow
 @glibc
 def test_freed_memory_is_reused_inside_and_released_afterwards():
     done = subprocess.run([sys.executable, "-c", COUNT], capture_output=True, text=True, check=True, cwd=REPO)

@@ -242,7 +242,7 @@ def test_a_batch_of_few_tiles_is_filled_up(batch_size, tiles, computed_as):
     np.testing.assert_array_equal(computed.wait()[0], Means()(pixels))
 
 
-@pytest.mark.parametrize("model", ["efficientnet_lite0", "random_vit_s16"])
+@pytest.mark.parametrize("model", ["efficientnet_lite0", pytest.param("random_vit_s16", marks=pytest.mark.slow)])
 def test_features_do_not_depend_on_the_batch(model):
     """Bit for bit, as a resumed run has other batches: at other places, and fewer tiles in the last."""
     import registry

@@ -138,6 +138,7 @@ def test_nystrom_is_exact_attention_when_every_token_is_a_landmark() -> None:
     assert first.shape == (9,)
 
 
+@pytest.mark.slow
 def test_finds_the_needles_and_beats_the_mean() -> None:
     (train, _), (val, _), (test, truth) = needles(80, 0), needles(40, 1), needles(60, 2)
     config = abmil.Config(
@@ -154,7 +155,9 @@ def test_finds_the_needles_and_beats_the_mean() -> None:
     assert found.info["chosen_by"] == "validation"
 
 
-@pytest.mark.parametrize("name", NETWORKS)
+@pytest.mark.parametrize(
+    "name", [pytest.param(n, marks=[pytest.mark.slow] if n == "transmil" else []) for n in NETWORKS]
+)
 def test_same_seed_same_bytes_and_blind_to_test_labels(name: str) -> None:
     (train, _), (test, _) = needles(24, 0), needles(8, 1)
     config = mil(name, dim=16, attention_dim=8, epochs=2, batch=5, bag_size=15)

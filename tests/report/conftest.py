@@ -1,5 +1,6 @@
 """A results folder as runs would leave it."""
 
+from collections.abc import Callable
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,16 @@ def results(tmp_path: Path) -> Path:
 @pytest.fixture
 def add_run(results: Path) -> AddRun:
     """Write a run's row and predictions; metrics are those of the predictions unless `values` replaces them."""
+    return _adding(results)
 
+
+@pytest.fixture(scope="session")
+def add_run_to() -> Callable[[Path], AddRun]:
+    """`add_run` of a results folder, for fixtures that several tests share."""
+    return _adding
+
+
+def _adding(results: Path) -> AddRun:
     def add(
         model: str,
         predictions: Predicted | None = None,

@@ -26,7 +26,7 @@ FIELDS: dict[str, st.SearchStrategy[Any]] = {
     "task": st.sampled_from(["", "demo"]),
     "seed": st.integers(0, 3) | st.integers(0, 10**99),
     "fold": st.integers(0, 3) | st.integers(0, 10**9),
-    "status": st.sampled_from(["ok", "ok", "ok", "failed"]),
+    "status": st.sampled_from(["ok", "ok", "ok", "failed", "lost"]),
     "kind": st.sampled_from(list(METRICS)),
     "primary_metric": METRIC,
     "baseline": st.booleans(),
@@ -57,5 +57,6 @@ def assert_tables_hold_all(results: Path) -> None:
     table = lines(results / "leaderboard.csv")
     assert len(table) == sum(max(1, len(row.metrics)) if row.ok else 1 for row in rows)
     shown = table_text(read_leaderboard(results))
-    assert shown.count("  failed: ") >= sum(not row.ok for row in rows)
+    for status in ("failed", "lost"):
+        assert shown.count(f"  {status}: ") >= sum(row.status == status for row in rows)
     assert "not shown" not in shown

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -12,15 +14,24 @@ from bench.report import read_leaderboard, table_text
 
 
 @pytest.fixture
-def robust(results: Path, add_run: AddRun) -> Path:
+def robust(made: Path, results: Path) -> Path:
+    """The rows and tables of `made`, for one test to change."""
+    shutil.copytree(made, results)
+    return results
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory, add_run_to: Callable[[Path], AddRun]) -> Path:
     """Two encoders and a baseline on 40 tiles, 20 a class; the wrong ones of each class are the numbers below.
 
     uni: 2 on clean tiles, behind jpeg 1 and 5 4 and 8, behind blur 1 2. gpfm loses more, colour nothing. lpfm gives uni
     3 and 6 of jpeg back and costs it 6 on blur; median costs clean tiles 8.
     """
+    results = tmp_path_factory.mktemp("robust")
+    add_run = add_run_to(results)
     for model, wrong in (("uni", (2, 4, 8, 2)), ("gpfm", (1, 6, 12, 5)), ("colour", (7, 7, 7, 7))):
         for frontend, n in zip(("", "jpeg_1", "jpeg_5", "blur_1"), wrong, strict=True):
-            add_head(add_run, model, frontend, n, shift=0.5 if frontend else 0.125)
+            add_head(add_run, model, frontend, n, shift=0.375 if frontend else 0.0)
             add_head(add_run, model, frontend, max(0, n - 1), protocol="linear-augmented")
             cosine = 1.0 if not frontend else 0.9 if model == "uni" else 0.8
             add_similarity(add_run, model, frontend, [cosine, cosine - 0.1 * bool(frontend)], top1=0.5)
@@ -31,6 +42,7 @@ def robust(results: Path, add_run: AddRun) -> Path:
     add_head(add_run, "uni", "blur_1+unsharp", 1)
     add_similarity(add_run, "uni", "jpeg_1+lpfm", [0.95, 0.95], [0.9, 0.8])
     add_head(add_run, "uni", "median+jpeg_1", 5)
+    rebuild(results)
     return results
 
 
@@ -40,20 +52,18 @@ def of(results: Path, table: str = "robustness", **where: str) -> dict[str, str]
 
 
 def test_a_line_has_the_score_and_what_it_lost(robust: Path) -> None:
-    rebuild(robust)
     line = of(robust, model="uni", protocol="linear", corruption="jpeg", severity="5", restorer="none")
     assert (line["metric"], line["value"], line["error"]) == ("balanced_accuracy", "0.600000", "0.400000")
     assert line["relative_error"] == "4.000000", "four times the error of .1 on clean tiles"
     assert line["over_clean"] == "-0.300000"
     assert float(line["over_clean_low"]) < -0.3 < float(line["over_clean_high"]) < 0
     assert (line["over_none"], line["p_none"]) == ("", "")
-    assert line["threshold_shift"] == "0.375000", "less what it is on clean tiles"
+    assert line["threshold_shift"] == "0.375000"
     assert (line["baseline"], line["n_test"], line["n_groups"]) == ("0", "40", "40")
     assert of(robust, model="colour", protocol="linear", corruption="blur")["over_clean"] == "0.000000", "baselines too"
 
 
 def test_a_restorer_is_set_against_none_and_the_best_filter(robust: Path) -> None:
-    rebuild(robust)
     line = of(robust, model="uni", corruption="jpeg", severity="5", restorer="lpfm")
     assert (line["over_none"], line["over_clean"]) == ("0.300000", "0.000000")
     assert (line["best_classical"], line["over_classical"]) == ("median", "0.250000")
@@ -69,7 +79,6 @@ def test_a_restorer_is_set_against_none_and_the_best_filter(robust: Path) -> Non
 
 
 def test_the_summary_is_of_all_cases_with_corruptions_alike(robust: Path) -> None:
-    rebuild(robust)
     line = of(robust, "robustness_summary", model="uni", protocol="linear", restorer="none")
     assert (line["n_corruptions"], line["n_cases"], line["clean"]) == ("2", "3", "0.900000")
     # CE .3 of jpeg and .1 of blur
@@ -88,7 +97,6 @@ def test_the_summary_is_of_all_cases_with_corruptions_alike(robust: Path) -> Non
 
 
 def test_a_restorer_of_some_cases_is_set_against_these(robust: Path) -> None:
-    rebuild(robust)
     line = of(robust, "robustness_summary", model="uni", protocol="linear", restorer="unsharp")
     assert (line["n_cases"], line["mce"], line["mce_unrestored"], line["over_none"]) == (
         *("1", "0.050000", "0.100000", "0.050000"),
@@ -118,14 +126,12 @@ def test_what_is_printed_begins_with_the_answer(robust: Path) -> None:
 
 
 def test_models_are_ranked_behind_the_same_chain_and_robustness_is_no_task_of_a_suite(robust: Path) -> None:
-    rebuild(robust)
     found = lines(robust / "leaderboard_ranks.csv", protocol="linear", frontend="jpeg_5")
     assert {line["model"]: line["rank"] for line in found} == {"uni": "2.0", "gpfm": "3.0", "colour": "1.0"}
     assert lines(robust / "leaderboard_suites.csv") == []
 
 
 def test_pairs_are_of_one_chain_or_of_one_model_behind_less_of_it(robust: Path) -> None:
-    rebuild(robust)
     pairs = lines(robust / "leaderboard_paired.csv", protocol="linear", metric="balanced_accuracy")
     for line in pairs:
         if line["model_a"] == line["model_b"]:

@@ -81,6 +81,7 @@ def features(folder):
     return {name: data for name, (_, data) in files(folder, "cache/features/**/*.h5").items()}
 
 
+@pytest.mark.slow
 def test_two_processes_leave_the_cache_of_one(tiles):
     done = embedded(tiles, "device=[cpu,cpu]")
     assert done.returncode == 0, done.stderr
@@ -95,6 +96,7 @@ def test_two_processes_leave_the_cache_of_one(tiles):
     assert "processes" not in again.stderr, "there is nothing left to do"
 
 
+@pytest.mark.slow
 def test_an_unreadable_tile_is_reported_once_by_the_command(tiles):
     (tiles / "7.png").write_bytes(b"")
     done = embedded(tiles, "device=[cpu,cpu]")

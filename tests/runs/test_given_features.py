@@ -6,6 +6,7 @@ from pathlib import Path
 import h5py
 import numpy as np
 import pandas as pd
+import pytest
 import torch
 from command_helpers import files, refused, row
 from slide_command_helpers import features, on_slides
@@ -39,6 +40,7 @@ def layouts(folder, bags):
                 places.attrs[name] = attributes[name]
 
 
+@pytest.mark.slow
 def test_features_of_clam_and_trident_without_the_slides(finished, table, tmp_path):
     folder, _ = finished
     layouts(tmp_path, features(folder, "efficientnet_lite0"))

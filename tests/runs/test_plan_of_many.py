@@ -3,9 +3,11 @@
 import subprocess
 import sys
 
+import pytest
 from command_helpers import REPO
 
 
+@pytest.mark.slow
 def test_a_plan_writes_nothing_and_loads_no_network():
     arguments = ["--models", "3", "--tasks", "2", "--rows", "400"]
 

@@ -13,7 +13,8 @@ from PIL import Image
 from restoration_helpers import stands
 
 from bench.protocols import Predictions
-from bench.runs.robustness_rows import clean_specificities, parted, threshold_shift
+from bench.runs.clean_thresholds import CleanThreshold, clean_thresholds, threshold_shift
+from bench.runs.robustness_rows import parted
 
 __all__ = ["stands"]
 TRACK = (
@@ -96,6 +97,7 @@ def test_the_second_run_computes_nothing_and_a_new_restorer_only_its_rows(
     assert len(row_files(folder)) == 3 * 15
 
 
+@pytest.mark.slow
 def test_idle_restoring_recovers_nothing_and_harms_nothing(folder: Path, stands: collections.Counter[str]) -> None:
     assert measure(folder, "tasks.robustness.track.restorers=[idle]").returncode == 0
     by_name = {(row["protocol"], row["frontend"]): row["metrics"] for row in row_files(folder).values()}
@@ -151,11 +153,13 @@ def test_the_threshold_shift_by_hand():
         return Predictions(names, names, np.array([0, 0, 0, 0, 1, 1]), table, info)
 
     clean, dark = of([0.1, 0.2, 0.3, 0.6, 0.7, 0.9]), of([0.0, 0.05, 0.1, 0.3, 0.2, 0.8])
-    specificities = clean_specificities(clean)
+    on_clean = clean_thresholds(clean)
 
-    assert specificities == {"sensitivity_at_95_specificity": 0.75}
-    # three of four negatives are below 0.2 and not below 0.1, so the threshold moves from 0.5 to 0.2
-    assert threshold_shift(dark, specificities) == pytest.approx({"sensitivity_at_95_specificity": -0.3})
+    # three of four negatives are below 0.5, and so they are below 0.6, the next score
+    assert on_clean == {"sensitivity_at_95_specificity": CleanThreshold(0.75, 0.6)}
+    assert threshold_shift(clean, on_clean) == {"sensitivity_at_95_specificity": 0.0}
+    # three of four negatives are below 0.2 and not below 0.1, so the threshold moves from 0.6 to 0.2
+    assert threshold_shift(dark, on_clean) == pytest.approx({"sensitivity_at_95_specificity": -0.4})
 
 
 def test_predictions_of_joined_samples_are_parted_again():

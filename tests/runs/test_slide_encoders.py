@@ -113,6 +113,7 @@ def test_what_is_for_slides_is_refused_on_tiles(tiny, tmp_path):
     assert "left out: ridge (regression, ordinal), cox (survival), abmil (slides)" in done.stderr
 
 
+@pytest.mark.slow
 def test_regions(few_slides, tmp_path):
     """HIPT on regions; slides that are smaller than one say so."""
     heads = ("protocol=[linear,abmil]", "protocols.linear.n_strengths=1", "protocols.abmil.epochs=2")

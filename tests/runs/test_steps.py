@@ -199,7 +199,7 @@ def stored(folder, model):
     return {path.name for path in (folder / "cache/features" / model).rglob("*.h5")}
 
 
-@pytest.mark.parametrize("n", [2, 3, 5])
+@pytest.mark.parametrize("n", [2, *(pytest.param(n, marks=pytest.mark.slow) for n in (3, 5))])
 def test_parts_together_embed_all_and_fit_follows(tiles, tmp_path, n):
     """More parts than shards too: some have nothing to do."""
     embed = ["steps=[embed]"]
@@ -306,6 +306,7 @@ def test_steps_and_parts_that_cannot_be(tiles, tmp_path, arguments, parts):
     assert not list(tmp_path.glob("cache/**/*.h5"))
 
 
+@pytest.mark.slow
 def test_a_plan_of_the_built_in_cohort_leaves_nothing_behind(tmp_path):
     done = bench(tmp_path, "plan", "task=demo", "model=colour")
     assert done.returncode == 0, done.stderr

@@ -23,8 +23,8 @@ from bench.frontends.restorers.filter_bank import REACH
 from bench.frontends.restorers.pixels import from_uint8, to_uint8
 from bench.frontends.restorers.settings import settings_of
 from bench.frontends.restorers.small_network import Shape, SmallNetwork
+from registry import repeatable_float32
 from registry.errors import UserError
-from registry.precision import repeatable_float32
 
 if TYPE_CHECKING:
     from bench.frontends.base import Apply, Images, Seeds
