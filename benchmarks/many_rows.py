@@ -5,8 +5,8 @@
 Makes the rows of 30 models x 60 tasks x 5 heads x 5 seeds with small predictions, the rows that a real plan lists, so
 that `python -m bench plan` finds every one up to date. Then runs the commands in processes of their own and prints the
 time and the peak memory of each. `--samples 0` makes rows without predictions, `--profile` prints where the time goes.
-`--again` runs the report a second time, and a third time after one row has changed. `--digest` prints a digest of the
-tables, which two versions of the code can be compared by. Files lie in the folder for temporary files (``TMPDIR``).
+`--again` runs the report a second time, and a third time after one row has changed. `--folder DIR` leaves the folder
+there, and takes it as it is where it is filled; without it files lie in the folder for temporary files (``TMPDIR``).
 """
 
 from __future__ import annotations
@@ -15,18 +15,20 @@ import argparse
 import csv
 import dataclasses
 import hashlib
+import itertools
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from bench.config import BenchConfig
+from bench.jobs import JobRecord, Sweep, write_record, write_sweep
 from bench.metrics import METRIC_SETS, score
 from bench.protocols import Predictions
 from bench.rows import Row, write
@@ -39,15 +41,18 @@ ROOT = Path(__file__).resolve().parents[1]
 HEADS = ("linear", "knn", "linear_pathobench", "prototype", "linear_uni")
 CLASSES = (2, 3, 9)  # of the tasks in turn
 TRAINING_TILES = 90
+BASELINES = ("colour", "random_vit_s16")
+SWEEP = "2026-11-22_00-00-00"
 RATED = [*METRIC_SETS["classes"].metrics, "average_precision", "mcc", "brier", "nll"]
 CHILD = """
-import resource, sys
+import re, resource, sys
 from bench.__main__ import main
 try:
     main()
 finally:
     usage = resource.getrusage(resource.RUSAGE_SELF)
-    print(usage.ru_maxrss, usage.ru_utime + usage.ru_stime, file=sys.stderr)
+    peak = re.search(r"VmHWM:\\s+(\\d+)", open("/proc/self/status").read())[1]  # ru_maxrss would be the parent's too
+    print(peak, usage.ru_utime + usage.ru_stime, file=sys.stderr)
 """
 
 
@@ -73,15 +78,18 @@ class Folder:
 
 
 def make_folder(folder: Path, models: int, tasks: int, heads: int, seeds: int, samples: int) -> Folder:
-    """Write small files, a table a task, YAML files and cards; two of the models are the baselines."""
-    (folder / "conf" / "task").mkdir(parents=True)
-    plugin = folder / "plugin.py"
-    plugin.write_text(PLUGIN.format(models=models - 2))
+    """Small files, a table a task, YAML files and cards, unless they are there; two of the models are the baselines."""
+    plugin, there = folder / "plugin.py", (folder / "conf").is_dir()
+    (folder / "conf" / "task").mkdir(parents=True, exist_ok=True)
+    plugin.write_text(PLUGIN.format(models=models - len(BASELINES)))
     of_tasks = {}
     for task in range(tasks):
         name, classes = f"made_up_{task:02d}", CLASSES[task % len(CLASSES)]
-        (folder / name).mkdir()
         table = folder / name / "manifest.csv"
+        of_tasks[name] = {"reader": "tiles", "data": str(table)}
+        if there:
+            continue
+        (folder / name).mkdir()
         with open(table, "w", newline="", encoding="utf-8") as handle:
             writer = csv.DictWriter(handle, ["path", "label", "patient", "split"])
             writer.writeheader()
@@ -90,8 +98,7 @@ def make_folder(folder: Path, models: int, tasks: int, heads: int, seeds: int, s
                 label = f"class {number % classes}"
                 writer.writerow({**row, "label": label, "patient": f"{side} {number // 2}", "split": side})
         (folder / "conf" / "task" / f"{name}.yaml").write_text(TASK.format(name=name, table=table))
-        of_tasks[name] = {"reader": "tiles", "data": str(table)}
-    chosen = [f"made_up_{number}" for number in range(models - 2)]
+    chosen = [f"made_up_{number}" for number in range(models - len(BASELINES))]
     own = HEADS[:heads]
     arguments = [
         "--config-dir",
@@ -130,7 +137,7 @@ def fill(folder: Folder, samples: int) -> int:
         rng = np.random.default_rng([number, samples])
         row, predictions = made_up(run, rng, samples)
         write(folder.results, dataclasses.replace(row, run_hash=run.run_hash(features)), predictions)
-    expected = len(folder.config.tasks) * (len(folder.config.model) + 2) * len(folder.config.seeds)
+    expected = len(folder.config.tasks) * (len(folder.config.model) + len(BASELINES)) * len(folder.config.seeds)
     if len(runs) != expected * len(folder.config.protocols):
         sys.exit(f"The plan has {len(runs)} rows, and not every model, task, head and seed.")
     return len(runs)
@@ -153,7 +160,7 @@ def made_up(run: Run, rng: np.random.Generator, samples: int) -> tuple[Row, Pred
         found = {name: float(value) for name, value in zip(RATED, rng.random(len(RATED)), strict=True)}
         predictions = None
     row = dataclasses.replace(
-        run._row(),
+        run.empty_row(),
         status="ok",
         metrics={name: {"value": v, "ci_low": 0.9 * v, "ci_high": min(1.0, 1.1 * v)} for name, v in found.items()},
         n_train=TRAINING_TILES,
@@ -219,12 +226,31 @@ def measured_here(folder: Folder) -> None:
     )
 
 
-def digest_of_tables(results: Path) -> str:
-    """Digest of the bytes of all tables and diagrams."""
-    found = hashlib.sha256()
-    for path in sorted(path for path in results.iterdir() if path.suffix in (".csv", ".svg")):
-        found.update(path.name.encode() + path.read_bytes())
-    return found.hexdigest()[:16]
+def add_jobs(folder: Folder) -> int:
+    """Write the record of a job a model and task, as an unfinished sweep leaves them; gives their number."""
+    write_sweep(folder.results, Sweep(SWEEP, "python -m bench sweep", "slurm", "settings"))
+    pairs = list(itertools.product(folder.config.tasks, [*folder.config.model, *BASELINES]))
+    for number, (task, model) in enumerate(pairs):
+        state = ("done", "done", "done", "done", "running", "failed", "queued")[number % 7]
+        failures = (f"{model}: the file of its weights is missing.",) if state == "failed" else ()
+        write_record(
+            folder.results,
+            JobRecord(
+                sweep=SWEEP,
+                number=number,
+                task=task,
+                models=(model,),
+                part=None,
+                engine="slurm",
+                overrides=(f"model={model}", f"task={task}"),
+                settings="settings",
+                state=state,
+                job_id=f"1_{number}",
+                failures=failures,
+                starts=int(state != "queued"),
+            ),
+        )
+    return len(pairs)
 
 
 def change_a_row(folder: Folder, samples: int) -> None:
@@ -242,33 +268,37 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--heads", type=int, default=5)
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--samples", type=int, default=30, help="of the predictions of a row; 0 for none")
-    parser.add_argument("--only", choices=("plan", "report"))
+    parser.add_argument("--only", choices=("plan", "status", "report"))
     parser.add_argument("--profile", action="store_true")
     parser.add_argument("--again", action="store_true")
-    parser.add_argument("--digest", action="store_true")
+    parser.add_argument("--folder", type=Path)
     options = parser.parse_args(arguments)
+    sizes = (options.models, options.tasks, options.heads, options.seeds, max(options.samples, 20))
     with tempfile.TemporaryDirectory() as name:
-        folder = make_folder(
-            Path(name), options.models, options.tasks, options.heads, options.seeds, max(options.samples, 20)
-        )
-        began = time.perf_counter()
-        n_rows = fill(folder, options.samples)
-        size = sum(path.stat().st_size for path in folder.results.rglob("*") if path.is_file())
-        files = sum(path.is_file() for path in folder.results.rglob("*"))
-        print(f"{n_rows} rows, {files} files of {size / 2**20:.0f} MiB, made in {time.perf_counter() - began:.0f} s")
-        profile: dict[str, Any] = {"profile": options.profile}
-        if options.only != "report":
+        place = options.folder or Path(name)
+        filled = (place / "results").is_dir()
+        folder = make_folder(place, *sizes)
+        if not filled:
+            began = time.perf_counter()
+            print(f"{fill(folder, options.samples)} rows made in {time.perf_counter() - began:.0f} s")
+        for room in ("rows", "predictions"):
+            files = [path.stat() for path in (folder.results / room).rglob("*") if path.is_file()]
+            print(f"{room}: {len(files)} files of {sum(found.st_size for found in files) / 2**20:.0f} MiB")
+        sys.stdout.flush()
+        report = ["report", f"results={folder.results}"]
+        if options.only in (None, "plan"):
             measured_here(folder)
-            measured("plan", folder, ["plan", *folder.arguments], **profile)
-        if options.only != "plan":
-            report = ["report", f"results={folder.results}"]
-            measured("report", folder, report, **profile)
-            if options.digest:
-                print(f"tables {digest_of_tables(folder.results)}")
+            measured("plan", folder, ["plan", *folder.arguments], profile=options.profile)
+        if options.only in (None, "status"):
+            print(f"{add_jobs(folder)} records of jobs")
+            measured("status", folder, ["status", f"results={folder.results}"], profile=options.profile)
+            shutil.rmtree(folder.results / "sweeps")  # the report would tell of lost jobs
+        if options.only in (None, "report"):
+            measured("report", folder, report, profile=options.profile)
             if options.again:
-                measured("report again", folder, report, **profile)
+                measured("report again", folder, report, profile=options.profile)
                 change_a_row(folder, options.samples)
-                measured("report after one row changed", folder, report, **profile)
+                measured("report after one row changed", folder, report, profile=options.profile)
 
 
 if __name__ == "__main__":
