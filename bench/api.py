@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -308,9 +308,9 @@ def _context(config: BenchConfig, progress: bool, *, pictures: bool = True) -> R
     return RunContext(config, devices_of(config)[0], progress, pictures, say)
 
 
-def _frame(records: list[dict[str, str]]) -> pd.DataFrame:
+def _frame(records: Iterable[dict[str, str]]) -> pd.DataFrame:
     """The records of a table, numbers as numbers."""
-    frame = pd.DataFrame(records)
+    frame = pd.DataFrame(list(records))
     text = {"task", "kind", "model", "model_a", "model_b", "frontend", "frontend_a", "frontend_b", "protocol", "metric"}
     for column in frame.columns.difference([*text, "interval", "p_by", "why", "status", "error", "version"]):
         if not column.endswith("hash"):

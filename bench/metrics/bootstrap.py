@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import TypeVar
+from functools import cached_property
+from typing import Any, TypeVar
 
 import numpy as np
 from jaxtyping import Float, Int, Shaped
@@ -20,9 +21,13 @@ Weights = Shaped[np.ndarray, "group resample"]
 Statistic = Callable[[Weights], Float[np.ndarray, " resample"]]
 Key = TypeVar("Key", bound=Hashable)
 
-# Resamples are evaluated in chunks: at most 64, and so few that an int32 array [sample, resample] stays at 16 MiB.
+# Resamples are evaluated in chunks: at most 64, and so few that an int32 array [sample, resample] stays at 16 MiB. Of
+# few samples there are more of them, as then the calls take longer than the arithmetic.
 _CHUNK = 64
 _CHUNK_ELEMENTS = 2**22
+_FEW_ELEMENTS = 2**14
+_DENSE_ELEMENTS = 2**14
+"""Up to so many, counts [key, group] are a plain matrix, whose product is faster than that of a sparse one."""
 
 
 @dataclass(frozen=True)
@@ -122,7 +127,7 @@ def replicate(
     centres, influences = dict(values), {key: np.empty(0) for key in estimators}
     if n_groups > 1 and n_boot:
         chunk = min(_CHUNK, max(1, _CHUNK_ELEMENTS // n_samples))
-        for weights in group_weights(n_groups, n_boot, seed, chunk, most):
+        for weights in group_weights(n_groups, n_boot, seed, max(chunk, _FEW_ELEMENTS // n_samples), most):
             for key, of in estimators.items():
                 draws[key].append(of.statistic(weights[: n_groups + len(of.added)]))
         for key, left_out in _jackknife(estimators, blocks_of(n_groups, seed), chunk).items():
@@ -162,8 +167,9 @@ def _jackknife(
 class WeightSums:
     """Sums the weights of the samples that share a key, for many resamples at once.
 
-    One product of a sparse count matrix [key, group] with the weights: its cost is that of the distinct pairs of key
-    and group, at most the number of samples and far fewer when groups are large.
+    One product of a count matrix [key, group] with the weights. It is sparse unless it is small: its cost is that of
+    the distinct pairs of key and group, at most the number of samples and far fewer when groups are large. Both forms
+    give the same sums of whole weights, as these are exact.
 
     Parameters
     ----------
@@ -174,14 +180,30 @@ class WeightSums:
     """
 
     def __init__(self, keys: Int[np.ndarray, " sample"], groups: Int[np.ndarray, " sample"]) -> None:
-        from scipy.sparse import csr_array
-
-        self.keys, cell = _distinct(keys)
-        once = np.ones(len(keys), np.int32)
-        self._counts = csr_array((once, (cell, groups)), shape=(len(self.keys), int(groups.max()) + 1))
+        self.keys, self._cell = _distinct(keys)
+        self._groups, self._n_groups = groups, int(groups.max()) + 1
 
     def __call__(self, weights: Weights) -> Float[np.ndarray, "key resample"]:
-        return (self._counts @ weights).astype(np.float64)
+        if self._is_small and weights.dtype.kind == "i":
+            return np.asarray(self._dense @ weights.astype(np.float64))
+        return np.asarray((self._sparse @ weights).astype(np.float64))
+
+    @property
+    def _is_small(self) -> bool:
+        return len(self.keys) * self._n_groups <= _DENSE_ELEMENTS
+
+    @cached_property
+    def _dense(self) -> Float[np.ndarray, "key group"]:
+        size = len(self.keys) * self._n_groups
+        counts = np.bincount(self._cell * self._n_groups + self._groups, minlength=size)
+        return counts.reshape(len(self.keys), self._n_groups).astype(np.float64)
+
+    @cached_property
+    def _sparse(self) -> Any:
+        from scipy.sparse import csr_array
+
+        once = np.ones(len(self._cell), np.int32)
+        return csr_array((once, (self._cell, self._groups)), shape=(len(self.keys), self._n_groups))
 
 
 def _distinct(keys: Int[np.ndarray, " sample"]) -> tuple[Int[np.ndarray, " key"], Int[np.ndarray, " sample"]]:

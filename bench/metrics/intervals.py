@@ -29,7 +29,7 @@ Influence = Float[np.ndarray, " block"]
 """By how much each block moves a statistic: the square root of the sum of squares is the standard error."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Interval:
     """A point estimate on all samples and its 95 % interval; NaN stands for undefined."""
 

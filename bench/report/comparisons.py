@@ -31,7 +31,7 @@ MOST_SWAPPED = 200
 """Groups up to which p is by swaps; for more, Student's t has the same level at a fraction of the cost."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Comparison:
     """The difference a - b of a metric over the runs that both have, on the same test samples.
 

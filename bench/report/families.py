@@ -18,7 +18,7 @@ Key = TypeVar("Key", bound=Hashable)
 ComparisonKey = tuple[ResultKey, ResultKey, str]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Adjusted:
     """Adjusted p values of a comparison.
 

@@ -6,21 +6,24 @@ import itertools
 import math
 import statistics
 from collections import defaultdict
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Hashable, Iterable
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
+from typing import TypeVar
 
 from bench.metrics import Interval
 from bench.report.chains import robustness_tasks
-from bench.report.comparisons import Comparison, compare, pairs, pairs_of_conditions
-from bench.report.contrasts import Contrast, ContrastKey, contrasts
-from bench.report.estimates import estimate
+from bench.report.comparisons import Comparison
+from bench.report.contrasts import Contrast, ContrastKey
 from bench.report.families import Adjusted, ComparisonKey, OverBaselines, adjusted, over_baselines
-from bench.report.rank_blocks import RankedBlock, ranked_block, ranked_together
-from bench.report.resampling import Passes, compared, recomputable
+from bench.report.rank_blocks import RankedBlock
 from bench.report.results import AggregatedResult, Block, ResultKey, aggregated
-from bench.rows import MOST_NAMED, Row, RunKey, SavedRows, rows_of, warn_once
+from bench.report.saved_blocks import SavedBlocks
+from bench.rows import MOST_NAMED, RunKey, SavedRows, rows_of, warn_once
+
+Key = TypeVar("Key", bound=Hashable)
+Value = TypeVar("Value")
 
 
 @dataclass(frozen=True)
@@ -92,51 +95,35 @@ def read_leaderboard(
     warn : callable
         Takes a sentence that names what cannot be read; the default prints it once to stderr.
     """
-    saved = rows_of(results) if isinstance(results, Path) else results
-    sentences = list(saved.sentences)
-    entries = aggregated(row for row in saved.rows if keys is None or row.key in keys)
-    intervals: dict[tuple[ResultKey, str], Interval] = {}
-    comparisons: list[Comparison] = []
-    ranked: list[RankedBlock] = []
-    repeats: dict[ResultKey, int] = {}
-    found: dict[ContrastKey, Contrast] = {}
-    faulty: list[str] = []
+    rows = rows_of(results) if isinstance(results, Path) else results
+    sentences = list(rows.sentences)
+    entries = aggregated(row for row in rows.rows if keys is None or row.key in keys)
     robust = robustness_tasks(entries)
+    saved = SavedBlocks(rows)
+    found = []
     for _, block in itertools.groupby(entries, key=lambda entry: entry.key.block):  # bounds the draws in memory
         own = list(block)
-        passes = _resampled(saved.predictions_path, own)
-        faulty += passes.faulty
-        intervals |= _intervals(own, passes)
-        of_track = (own[0].key.task, own[0].key.cohort) in robust
-        comparisons += compare(pairs_of_conditions(own) if of_track else pairs(own), passes)
-        ranked += [ranked_block(part, passes) for part in ranked_together(own)]
-        found |= contrasts(own, passes) if of_track else {}
-        repeats |= {key: n for key, of in passes.of.items() if (n := 1 + max((r for _, r in of), default=0)) > 1}
+        found.append(saved.results_of(own, robust=(own[0].key.task, own[0].key.cohort) in robust))
+    if keys is None:
+        saved.remove_others()
+    faulty = [sentence for block in found for sentence in block.faulty]
     if faulty:
         more = f" And {len(faulty) - MOST_NAMED} more." if len(faulty) > MOST_NAMED else ""
         sentences.append(f"Left out of means' intervals and paired differences: {' '.join(faulty[:MOST_NAMED])}{more}")
     for sentence in sentences:
         warn(sentence)
-    differences = {comparison.key: comparison for comparison in comparisons}
-    against_baselines = over_baselines(comparisons)
+    comparisons = [comparison for block in found for comparison in block.comparisons]
     return LeaderboardData(
-        entries, intervals, differences, adjusted(comparisons), against_baselines, ranked, repeats, found
+        entries,
+        intervals=_merged(block.intervals for block in found),
+        differences={comparison.key: comparison for comparison in comparisons},
+        adjusted=adjusted(comparisons),
+        over_baselines=over_baselines(comparisons),
+        ranked=[ranked for block in found for ranked in block.ranked],
+        repeats=_merged(block.repeats for block in found),
+        contrasts=_merged(block.contrasts for block in found),
     )
 
 
-def _resampled(predictions_path: Callable[[Row], Path], entries: Sequence[AggregatedResult]) -> Passes:
-    """Resample the metrics that models are compared by, and of the runs of a mean all that predictions tell."""
-    several = {row.key for entry in entries if len(entry.successful) > 1 for row in entry.successful}
-    passes = Passes(predictions_path, entries)
-    passes.resample(lambda row: recomputable(row) if row.key in several else compared(row))
-    return passes
-
-
-def _intervals(entries: Sequence[AggregatedResult], passes: Passes) -> dict[tuple[ResultKey, str], Interval]:
-    intervals = {}
-    for entry in entries:
-        for metric in {metric for row in entry.successful for metric in row.metrics}:
-            interval = estimate(entry, metric, passes)
-            if interval is not None:
-                intervals[entry.key, metric] = interval
-    return intervals
+def _merged(parts: Iterable[dict[Key, Value]]) -> dict[Key, Value]:
+    return {key: value for part in parts for key, value in part.items()}

@@ -22,8 +22,8 @@ from bench.rows import Row, SavedPredictions, read_predictions
 from registry.errors import UserError
 
 N_BOOT = 1000
-"""Resamples of means and differences. The `bootstrap` of the rows is not used: runs of one mean may differ in it, and
-then only as many draws as the fewest could be averaged."""
+"""Resamples of means and differences of what models are compared by. The `bootstrap` of the rows is not used: runs of
+one mean may differ in it, and then only as many draws as the fewest could be averaged."""
 
 
 Number = tuple[int, int]
@@ -102,7 +102,9 @@ class Passes:
     def __init__(self, predictions_path: Callable[[Row], Path], entries: Iterable[AggregatedResult]) -> None:
         self.of: dict[ResultKey, dict[Number, Pass]] = {}
         self.faulty: list[str] = []
+        self._primary: set[str] = set()
         for entry in entries:
+            self._primary |= {row.primary_metric for row in entry.rows}
             self.of[entry.key] = {one.number: one for one in _passes(entry.key, self._read(predictions_path, entry))}
         self._found: dict[Hashable, dict[str, Replicates]] = {}
 
@@ -123,16 +125,26 @@ class Passes:
 
     def _resample(self, passes: Sequence[Pass], metrics: Sequence[str]) -> None:
         first = passes[0].predictions
-        found = resample(
-            first.y_true,
-            {one.key: one.predictions.scores for one in passes},
-            first.groups,
-            scaled={one.key: one.predictions.calibrated for one in passes if one.predictions.calibrated is not None},
-            kind=targets.get(first.kind).metrics,
-            metrics=metrics,
-            n_boot=N_BOOT,
-        )
-        self._found.update(found)
+        kind = targets.get(first.kind).metrics
+        drawn = [name for name in metrics if name in kind.metrics or name in self._primary]
+        others = [name for name in metrics if name not in drawn]  # of which the tables tell intervals alone
+        self._found.update({one.key: {} for one in passes})
+        for names, n_boot in ((drawn, N_BOOT), (others, 1)):
+            if not names:
+                continue
+            found = resample(
+                first.y_true,
+                {one.key: one.predictions.scores for one in passes},
+                first.groups,
+                scaled={
+                    one.key: one.predictions.calibrated for one in passes if one.predictions.calibrated is not None
+                },
+                kind=kind,
+                metrics=names,
+                n_boot=n_boot,
+            )
+            for one in passes:
+                self._found[one.key].update(found[one.key])
 
     def _read(
         self, predictions_path: Callable[[Row], Path], entry: AggregatedResult

@@ -31,8 +31,14 @@ MARGIN = 0.02
 Record = dict[str, str]
 
 
-def long_records(entries: Sequence[AggregatedResult]) -> list[Record]:
+def long_records(entries: Sequence[AggregatedResult]) -> Iterator[Record]:
     """A line a run and metric, a line a failed run; `baseline_value` is the best baseline of that line."""
+    for _, block in itertools.groupby(entries, key=lambda entry: entry.key.block):  # bounds the lines in memory
+        yield from _long_records_of(list(block))
+
+
+def _long_records_of(entries: Sequence[AggregatedResult]) -> list[Record]:
+    """The lines of one block."""
     records = []
     for entry, baselines in _with_baselines(entries):
         for row in entry.rows:
@@ -112,14 +118,14 @@ def wide_records(data: LeaderboardData) -> list[Record]:
     return [lines[name] for name in sorted(lines)]
 
 
-def paired_records(data: LeaderboardData, margin: float = MARGIN) -> list[Record]:
+def paired_records(data: LeaderboardData, margin: float = MARGIN) -> Iterator[Record]:
     """A line a comparison; `margin`, above 0, is that of `p_equivalent`."""
 
     def order(c: Comparison) -> tuple[object, ...]:
         return *c.a.key.block, c.metric, c.a.key, c.b.key
 
-    return [
-        {
+    for c in sorted(data.differences.values(), key=order):
+        yield {
             "task": c.a.key.task,
             "protocol": c.a.key.protocol,
             "metric": c.metric,
@@ -145,8 +151,6 @@ def paired_records(data: LeaderboardData, margin: float = MARGIN) -> list[Record
             "cohort_hash": c.a.key.cohort,
             "head_config_hash": c.a.key.head,
         }
-        for c in sorted(data.differences.values(), key=order)
-    ]
 
 
 def number(value: float | None, digits: int = 6, sign: str = "") -> str:

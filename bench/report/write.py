@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import io
 import math
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -90,7 +89,7 @@ def write_tables(
     wide = wide_records(data)
     ranked = [block for block in data.ranked if not block.measured]
     suites = [suite for suite in suite_ranks(ranked) if len(suite.tasks) + len(suite.left_out) > 1]
-    tables: dict[str, tuple[Path, Sequence[str], list[Record]]] = {
+    tables: dict[str, tuple[Path, Sequence[str], Iterable[Record]]] = {
         "leaderboard": (folder / "leaderboard.csv", LONG, long_records(entries)),
         "means over seeds and folds": (folder / "leaderboard_mean.csv", MEAN, mean_records(data)),
         "model by task": (folder / "leaderboard_wide.csv", list(wide[0]), wide),
@@ -107,7 +106,7 @@ def write_tables(
         tables["encoders by corruption and restorer"] = (folder / "robustness.csv", ROBUSTNESS, degraded)
         tables["encoders over all corruptions"] = (folder / "robustness_summary.csv", SUMMARY, summary)
     for path, columns, records in tables.values():
-        _write(path, _csv(columns, records), option)
+        _write_csv(path, columns, records, option)
     written = {what: path for what, (path, _, _) in tables.items()}
     _remove({folder / name for name in OF_TRACKS} - set(written.values()), option)
     return written | _write_diagrams(folder, suites, option) | _write_plots(folder, data, option)
@@ -148,12 +147,15 @@ def _diagram_path(results: Path, protocol: str, *head: str) -> Path:
     return results / f"{'-'.join(['critical_difference', file_name(protocol), *head])}.svg"
 
 
-def _csv(columns: Sequence[str], records: Iterable[Record]) -> str:
-    text = io.StringIO()
-    writer = csv.DictWriter(text, columns, lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(records)
-    return text.getvalue()
+def _write_csv(path: Path, columns: Sequence[str], records: Iterable[Record], option: str) -> None:
+    """Write line by line: the lines of many runs together take gigabytes."""
+    try:
+        with atomic_write(path) as temporary, open(temporary, "w", newline="", encoding="utf-8") as file:
+            writer = csv.DictWriter(file, columns, lineterminator="\n")
+            writer.writeheader()
+            writer.writerows(records)
+    except OSError as error:
+        raise unwritable(path, error, option) from error
 
 
 def _write(path: Path, content: str | bytes, option: str) -> None:

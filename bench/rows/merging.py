@@ -40,12 +40,15 @@ class SavedRows:
         What is left out, and where folders differ.
     unusable : list of str
         A sentence for each folder that gave no row: it is not there, cannot be read, or has none.
+    folder : Path or None
+        The results folder where there is one.
     """
 
     rows: list[Row]
     folders: Mapping[RunKey, Path]
     sentences: list[str]
     unusable: list[str] = field(default_factory=list)
+    folder: Path | None = None
 
     def predictions_path(self, row: Row) -> Path:
         """Where the predictions that a row names lie."""
@@ -60,7 +63,7 @@ class _Copy(NamedTuple):
 def rows_of(results: Path) -> SavedRows:
     """The rows of one results folder; what is not there has none."""
     rows, sentences = read_rows(results)
-    return SavedRows(rows, {row.key: results for row in rows}, sentences)
+    return SavedRows(rows, {row.key: results for row in rows}, sentences, folder=results)
 
 
 def merged_rows(folders: Sequence[Path]) -> SavedRows:

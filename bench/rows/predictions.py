@@ -105,7 +105,8 @@ def read_predictions(path: Path) -> SavedPredictions:
     import pyarrow.parquet as pq
 
     try:
-        table = pq.read_table(path)
+        with pq.ParquetFile(path) as file:  # read_table takes three times as long of a small file
+            table = file.read(use_threads=False)
         metadata = table.schema.metadata or {}
         kind, classes = metadata[b"kind"].decode(), json.loads(metadata[b"classes"])
         target = targets.get(kind)

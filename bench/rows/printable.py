@@ -10,3 +10,8 @@ _UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 def printable(text: str) -> str:
     """The text with a space for each line break or tab, and an escape sequence in letters for other such characters."""
     return _UNPRINTABLE.sub(lambda found: " " if found[0].isspace() else ascii(found[0])[1:-1], text)
+
+
+def is_printable(text: str) -> bool:
+    """Whether the text is its own `printable`."""
+    return _UNPRINTABLE.search(text) is None

@@ -117,7 +117,7 @@ def write_lost(results: Path, row: Row) -> bool:
 def read_row(results: Path, key: RunKey) -> Row | None:
     """The row of one run; None when there is none or it cannot be read."""
     try:
-        return _read(results, row_path(results, key))
+        return _read(results, key.name("rows", "json"))
     except (OSError, ValueError):
         return None
 
@@ -138,16 +138,16 @@ def read_row_files(results: Path) -> RowFiles:
     rows: list[Row] = []
     faulty: list[tuple[Path, str]] = []
     of_other_schema: list[tuple[Path, str]] = []
-    folder = results / "rows"
-    for path in sorted(folder.glob("*/*/*/*.json")):
+    names, earlier = _row_files(results)
+    for name in names:
         try:
-            rows.append(_read(results, path))
+            rows.append(_read(results, name))
         except OtherSchemaError as error:
-            of_other_schema.append((path, str(error)))
+            of_other_schema.append((results / name, str(error)))
         except (OSError, ValueError) as error:
-            faulty.append((path, str(error)))
-    earlier = sorted(path for path in folder.glob("*/*/*.json") if path.is_file())
-    return RowFiles(sorted(rows, key=lambda row: row.key), faulty, of_other_schema, earlier)
+            faulty.append((results / name, str(error)))
+    ordered = sorted(rows, key=lambda row: tuple(vars(row.key).values()))
+    return RowFiles(ordered, faulty, of_other_schema, [results / name for name in earlier])
 
 
 def read_rows(results: Path) -> tuple[list[Row], list[str]]:
@@ -172,6 +172,30 @@ def left_out_earlier(earlier: Sequence[Path]) -> list[str]:
     ]
 
 
+def _row_files(results: Path) -> tuple[list[str], list[str]]:
+    """Names in the results folder of the files of rows, and of those of the layout before this one; ordered by parts.
+
+    Each folder is listed once. Names are text: that many paths as objects take longer than to read the rows.
+    """
+    folders, files = ["rows"], []
+    for _ in range(3):  # tasks, cohorts, models; the earlier layout had no cohorts
+        listed = [(f"{folder}/{entry.name}", entry) for folder in folders for entry in _entries(results / folder)]
+        files = [name for name, entry in listed if name.endswith(".json") and entry.is_file()]
+        folders = [name for name, entry in listed if entry.is_dir()]
+    names = (f"{folder}/{entry.name}" for folder in folders for entry in _entries(results / folder))
+    rows = [name for name in names if name.endswith(".json")]
+    return sorted(rows, key=lambda name: name.split("/")), sorted(files)
+
+
+def _entries(folder: Path) -> list[os.DirEntry[str]]:
+    """What is in a folder; nothing where it is not there or cannot be listed."""
+    try:
+        with os.scandir(folder) as entries:
+            return list(entries)
+    except (FileNotFoundError, NotADirectoryError, PermissionError):
+        return []
+
+
 @functools.cache
 def warn_once(sentence: str) -> None:
     """Print a warning to stderr the first time; the jobs of a sweep build their tables from the same files."""
@@ -188,10 +212,11 @@ def listed(names: Sequence[str]) -> str:
     return "; ".join(names[:MOST_NAMED]) + more
 
 
-def _read(results: Path, path: Path) -> Row:
+def _read(results: Path, name: str) -> Row:
     """Read a row file; ValueError with the reason if it does not hold the row of the run that its name says."""
     try:
-        record = json.loads(path.read_text(encoding="utf-8"))
+        with open(results / name, encoding="utf-8") as handle:
+            record = json.loads(handle.read())
         schema = other_schema(record)
         found = "" if schema else ", ".join(islice(faults(record), MOST_FAULTS))
     except ValueError as error:
@@ -203,9 +228,10 @@ def _read(results: Path, path: Path) -> Row:
     if found:
         raise ValueError(found if len(found) <= LONGEST_REASON else f"{found[:LONGEST_REASON]}...")
     row = Row(**record)
-    if row_path(results, row.key) != path:
+    key = row.key
+    if key.name("rows", "json") != name:
         raise ValueError("it holds the row of another run than its name says")
-    if row.predictions and results / row.predictions != predictions_path(results, row.key):
+    if row.predictions and Path(row.predictions) != Path(key.name("predictions", "parquet")):
         raise ValueError("it names predictions of another run")
     return row
 

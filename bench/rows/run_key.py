@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import urllib.parse
 from dataclasses import dataclass
@@ -44,7 +45,11 @@ class RunKey:
     head: str
 
     def path(self, results: Path, room: str, suffix: str) -> Path:
-        """``results/ROOM/TASK/COHORT/MODEL[+FRONTEND]/PROTOCOL-HEAD-seedSEED[-foldFOLD].SUFFIX``.
+        """Where the file of this key lies in a results folder: `name` in it."""
+        return results / self.name(room, suffix)
+
+    def name(self, room: str, suffix: str) -> str:
+        """``ROOM/TASK/COHORT/MODEL[+FRONTEND]/PROTOCOL-HEAD-seedSEED[-foldFOLD].SUFFIX``.
 
         Names are percent-encoded where a file system needs it, and long ones are shortened. Different keys have
         different paths, as far as digests tell.
@@ -53,9 +58,10 @@ class RunKey:
         head = file_name(self.head).replace("-", "+")  # protocol "a" with head "b-c" is not "a-b" with "c"
         fold = f"-fold{self.fold}" if self.fold else ""
         name = f"{file_name(self.protocol)}-{head}-seed{self.seed}{fold}.{suffix}"
-        return results / room / file_name(self.task) / file_name(self.cohort) / folder / name
+        return f"{room}/{file_name(self.task)}/{file_name(self.cohort)}/{folder}/{name}"
 
 
+@functools.lru_cache(maxsize=4096)
 def file_name(name: str) -> str:
     """The name as a file or folder, which never leaves the folder that it is in and is never too long for it.
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 import functools
 import types
 import typing
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import fields
 from typing import Any
 
 from bench import targets
-from bench.rows.printable import printable
+from bench.rows.printable import is_printable
 from bench.rows.row import INTERVALS, SCHEMA, STATUSES, Row
 
 DEEPEST = 50  # levels of lists and records in one another
@@ -36,11 +36,11 @@ def other_schema(record: Any) -> str:
 
 
 def _field_faults(record: dict[str, Any]) -> Iterator[str]:
-    hints = _hints()
+    hints, a_number = _hints(), _fits(float | None)
     yield from (f"{f.name} is missing" for f in fields(Row) if f.name not in record)
     yield from (f"{name} is unknown" for name in record if name not in hints)
     for name, value in record.items():
-        if name in hints and not _fits(value, dict if name == "metrics" else hints[name]):
+        if name in hints and not hints[name](value):
             yield f"{name} is {value!r}"
         elif isinstance(value, int) and value < 0:
             yield f"{name} is negative"
@@ -52,7 +52,7 @@ def _field_faults(record: dict[str, Any]) -> Iterator[str]:
         for name, interval in metrics.items():
             if not isinstance(interval, dict) or set(interval) - {"interval"} != {"value", "ci_low", "ci_high"}:
                 yield f"metric {name} is not a value with its interval"
-            elif not all(_fits(number, float | None) for key, number in interval.items() if key != "interval"):
+            elif not all(a_number(number) for key, number in interval.items() if key != "interval"):
                 yield f"metric {name} is not a number"
             elif (over := interval.get("interval", INTERVALS[0])) not in INTERVALS:
                 yield f"metric {name} has an interval over {over!r}, which is none of {', '.join(INTERVALS)}"
@@ -62,29 +62,42 @@ def _value_faults(value: Any, depth: int = 0) -> Iterator[str]:
     """Faults of values wherever they stand: what cannot be printed, computed with or walked through."""
     if depth > DEEPEST:
         yield f"it is nested deeper than {DEEPEST} levels"
-    elif isinstance(value, str):
-        if value != printable(value):
-            yield f"{value!r} holds control characters"
-    elif isinstance(value, int | float):
-        if not abs(value) < LARGEST:
-            yield "it holds a number that is not finite or too large"
     elif isinstance(value, list | dict):
         for item in [*value, *value.values()] if isinstance(value, dict) else value:
-            yield from _value_faults(item, depth + 1)
+            if depth == DEEPEST or not _is_sound(item):
+                yield from _value_faults(item, depth + 1)
+    elif not _is_sound(value):
+        is_text = isinstance(value, str)
+        yield f"{value!r} holds control characters" if is_text else "it holds a number that is not finite or too large"
+
+
+def _is_sound(value: Any) -> bool:
+    """Whether a value of JSON is a text or number without fault; False for lists and records, which are walked."""
+    if isinstance(value, str):
+        return is_printable(value)
+    return not isinstance(value, list | dict) and (value is None or abs(value) < LARGEST)
 
 
 @functools.cache
-def _hints() -> dict[str, Any]:
-    return typing.get_type_hints(Row)
+def _hints() -> dict[str, Callable[[Any], bool]]:
+    """Of each field whether a value is of its type; what a metric is made of has sentences of its own."""
+    return {name: _fits(dict if name == "metrics" else hint) for name, hint in typing.get_type_hints(Row).items()}
 
 
-def _fits(value: Any, hint: Any) -> bool:
+@functools.cache
+def _fits(hint: Any) -> Callable[[Any], bool]:
     """Whether a JSON value is of the annotated type, with its items; an int is a float as well, a bool is not."""
     origin, arguments = typing.get_origin(hint), typing.get_args(hint)
+    if hint is Any:
+        return lambda value: True
     if origin is types.UnionType:
-        return any(_fits(value, one) for one in arguments)
+        several = [_fits(one) for one in arguments]
+        return lambda value: any(fits(value) for fits in several)
     if origin is list:
-        return isinstance(value, list) and all(_fits(item, arguments[0]) for item in value)
+        of_items = _fits(arguments[0])
+        return lambda value: isinstance(value, list) and all(map(of_items, value))
     if origin is dict:
-        return isinstance(value, dict) and all(_fits(item, arguments[1]) for item in value.values())
-    return hint is Any or type(value) in ((int, float) if hint is float else (hint,))
+        of_values = _fits(arguments[1])
+        return lambda value: isinstance(value, dict) and all(map(of_values, value.values()))
+    allowed = (int, float) if hint is float else (hint,)
+    return lambda value: type(value) in allowed

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import functools
 import os
 import traceback
 from collections.abc import Callable, Iterator, Sequence
@@ -25,6 +26,12 @@ from bench.runs.scoring import scored
 from bench.tasks import Manifest, SampleLevel, TaskConfig
 from registry.card import Preprocessing
 from registry.errors import UserError
+
+
+@functools.cache
+def _own_version() -> str:
+    """The version of this harness: to look it up takes as long as to read a row."""
+    return version("pfmbench")
 
 
 def head_config_hash(head: protocols.Head) -> str:
@@ -58,7 +65,7 @@ class Run:
     def task(self) -> TaskConfig:
         return self.cohort.manifest.task
 
-    @property
+    @functools.cached_property
     def key(self) -> RunKey:
         """The identity of the row."""
         return RunKey(
@@ -76,7 +83,7 @@ class Run:
         """Digest of all that can change the row; `features` is that of the key of the head's features."""
         settings = [self.key.head, self.seed, self.fold, self.context.config.bootstrap, self._notes]
         content = self.cohort.content + (self.plan.content if self.plan else "")
-        return digest([content, self.key.cohort, features, settings, version("pfmbench")])
+        return digest([content, self.key.cohort, features, settings, _own_version()])
 
     def is_done(self, features: str) -> bool:
         """Whether the row of this run hash and its predictions are in the results."""
@@ -201,7 +208,7 @@ class Run:
             params_m=round((card.params + below) / 1e6, 2) if self.model.sees_pixels else None,
             baseline=self.model.baseline,
             primary_metric=self.task.metric,
-            version=version("pfmbench"),
+            version=_own_version(),
             classes=list(self.cohort.manifest.classes),
             notes=self._notes,
             info=of_this_job(),

@@ -18,7 +18,7 @@ FEWEST_BEYOND = 10
 """Where fewer random swaps than this reach the difference, their share is too coarse for a p value."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Studentised:
     """A difference with its standard error and the degrees of freedom of that error.
 

@@ -22,6 +22,7 @@ __all__ = [
     "TargetType",
     "TaskSettings",
     "get",
+    "is_built_in",
     "names",
     "register",
     "unregister",
@@ -50,6 +51,11 @@ def get(name: str) -> TargetType:
             f"There is no kind of target {name}: choose one of {', '.join(offered)}.{near_match(name, offered)}"
         )
     return every[name]
+
+
+def is_built_in(name: str) -> bool:
+    """Whether a target type of this name is one of this package, and not of a plugin."""
+    return name in _own() and name not in _registered
 
 
 def register(target: TargetType) -> None:
