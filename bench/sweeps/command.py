@@ -30,7 +30,7 @@ from bench.sweeps.compose import Composed, composed
 from bench.sweeps.grid import Unit, units_of
 from bench.sweeps.planning import PlannedUnit, grid_text, is_split, keys_of_all, planned
 from bench.sweeps.waiting import failures_of, wait_for
-from bench.sweeps.work import Work
+from bench.sweeps.work import Work, sentences
 from registry.errors import UserError
 
 
@@ -101,20 +101,23 @@ class Jobs:
 
 def _run(found: Sequence[PlannedUnit], made: Composed, config: BenchConfig, command: str) -> list[str]:
     results = Path(config.results)
-    failures = list(dict.fromkeys(failure for one in found if not one.to_do for failure in one.failures))
+    refused = [one for one in found if one.failures and not one.to_do]
     todo = [one for one in found if one.to_do]
-    if not todo and not failures:
+    if not todo and not refused:
         to_stderr(
             f"Nothing to do: all {len(keys_of_all(found))} rows are up to date; `make leaderboard` makes the tables."
         )
         return []
     todo = _without_live(todo, results)
+    if not todo and not refused:
+        return []
     for one in found:
         for run, error in one.refused:
             run.fail(error)
     name = _new_folder(results)
     jobs = _jobs(found, todo, name, made.engine, config)
     settings = digest(sorted({one.unit.settings for one in found}))
+    failures = [line for record in jobs.failed for line in sentences(record, record.failures)]
     with submitting(results, name):
         write_sweep(results, Sweep(name, command, made.engine, settings, _now()))
         for record in (*jobs.failed, *(work.record for work in (*jobs.parts, *jobs.works))):
@@ -196,21 +199,29 @@ def _launch(jobs: Jobs, made: Composed, config: BenchConfig, folder: Path) -> li
 
 
 def _on_slurm(jobs: Jobs, made: Composed, config: BenchConfig, folder: Path) -> list[str]:
-    refused: list[str] = []
+    """Submit the arrays and wait for them; jobs that Slurm refuses after it took others have failed."""
     submitted: list[Work] = []
     after: list[str] = []
+    refused = ""
     for works in (jobs.parts, jobs.works):
-        try:
-            after = slurm.submit(works, made.launcher, config.jobs_at_once, after)
-        except UserError as error:
-            if not submitted:
-                shutil.rmtree(folder, ignore_errors=True)
-                raise
-            refused.append(str(error))
-            break
-        submitted += works
-        if works:
-            to_stderr(f"submitted: {len(works)} jobs as {', '.join(after)}; logs are in {folder / 'jobs'}")
+        ids: list[str] = []
+        for array in slurm.arrays(works):
+            try:
+                ids += [] if refused else [slurm.submit(array, made.launcher, config.jobs_at_once, after)]
+            except UserError as error:
+                if not submitted:
+                    shutil.rmtree(folder, ignore_errors=True)
+                    raise
+                refused = str(error)
+            if refused:
+                for work in array:
+                    write_record(Path(config.results), replace(work.record, state="failed", failures=(refused,)))
+            else:
+                submitted += array
+        after = ids
+        if ids:
+            n_jobs = len(set(map(id, works)) & set(map(id, submitted)))
+            to_stderr(f"submitted: {n_jobs} jobs as {', '.join(ids)}; their logs are in {folder / 'jobs'}")
     try:
         wait_for(submitted, slurm_queue, to_stderr)
     except KeyboardInterrupt:
@@ -218,7 +229,7 @@ def _on_slurm(jobs: Jobs, made: Composed, config: BenchConfig, folder: Path) -> 
             f"Stopped waiting, and the jobs go on: `python -m bench status results={config.results}` shows them, and "
             f"`python -m bench report results={config.results}` makes the tables."
         ) from None
-    return [*refused, *failures_of(submitted)]
+    return failures_of([*jobs.parts, *jobs.works])
 
 
 def _new_folder(results: Path) -> str:

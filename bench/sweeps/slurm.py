@@ -28,8 +28,14 @@ def check_slurm() -> None:
         )
 
 
-def submit(works: Sequence[Work], launcher: Mapping[str, Any], at_once: int | None, after: Sequence[str]) -> list[str]:
-    """Submit jobs as one array, or as several where the cluster's arrays are shorter; gives the ids of the arrays.
+def arrays(works: Sequence[Work]) -> list[Sequence[Work]]:
+    """The jobs in as few arrays as the cluster allows."""
+    longest = longest_array() if works else 1
+    return [works[start : start + longest] for start in range(0, len(works), longest)]
+
+
+def submit(works: Sequence[Work], launcher: Mapping[str, Any], at_once: int | None, after: Sequence[str]) -> str:
+    """Submit jobs as one array; gives its id.
 
     Parameters
     ----------
@@ -43,32 +49,26 @@ def submit(works: Sequence[Work], launcher: Mapping[str, Any], at_once: int | No
     Raises
     ------
     UserError
-        If Slurm refuses them, in its own words. Arrays that were submitted before stay.
+        If Slurm refuses them, in its own words.
     """
     import submitit
 
-    if not works:
-        return []
     settings = dict(launcher) | ({"array_parallelism": at_once} if at_once else {})
     results = Path(works[0].config.results)
     folder = sweep_folder(results, works[0].record.sweep).absolute() / ".submitit" / "%j"
-    ids, longest = [], longest_array()
-    for start in range(0, len(works), longest):
-        own = works[start : start + longest]
-        try:
-            executor = submitit.AutoExecutor(
-                folder=folder, cluster="slurm", slurm_max_num_timeout=int(settings.get("max_num_timeout") or 0)
-            )
-            executor.update_parameters(**_parameters(settings), **_dependency(after))
-            jobs = executor.submit_array(own)
-        except (submitit.core.utils.FailedJobError, submitit.core.utils.FailedSubmissionError) as error:
-            raise UserError(_refusal(str(error), settings)) from error
-        except (OSError, ValueError, TypeError, subprocess.SubprocessError) as error:
-            raise UserError(_refusal(str(error).split("\n")[0], settings)) from error
-        ids.append(str(jobs[0].job_id).partition("_")[0])
-        for work, job in zip(own, jobs, strict=True):
-            write_record(results, replace(work.record, job_id=str(job.job_id)))
-    return ids
+    try:
+        executor = submitit.AutoExecutor(
+            folder=folder, cluster="slurm", slurm_max_num_timeout=int(settings.get("max_num_timeout") or 0)
+        )
+        executor.update_parameters(**_parameters(settings), **_dependency(after))
+        jobs = executor.submit_array(works)
+    except (submitit.core.utils.FailedJobError, submitit.core.utils.FailedSubmissionError) as error:
+        raise UserError(_refusal(str(error), settings)) from error
+    except (OSError, ValueError, TypeError, subprocess.SubprocessError) as error:
+        raise UserError(_refusal(str(error).split("\n")[0], settings)) from error
+    for work, job in zip(works, jobs, strict=True):
+        write_record(results, replace(work.record, job_id=str(job.job_id)))
+    return str(jobs[0].job_id).partition("_")[0]
 
 
 def longest_array() -> int:

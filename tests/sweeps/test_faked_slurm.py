@@ -149,3 +149,31 @@ def test_the_device_of_the_plan_is_that_of_the_jobs(slurm, common, tmp_path, qui
         bench(tmp_path, "sweep", *own, results, f"cache={device}_cache", f"hydra.launcher.gpus_per_node={gpus}")
         [record] = records(tmp_path / device).values()
         assert f"device={device}" in record.overrides
+
+
+def test_an_array_that_is_refused_after_another_was_taken_is_a_line_a_job(slurm, common, tmp_path, quickly):
+    accepting(slurm, tmp_path / "sent", max_array="2")
+    taken = (tmp_path / "bin" / "sbatch").read_text().removeprefix("#!/bin/sh\n")
+    limit = "sbatch: error: Batch job submission failed: Job violates accounting/QOS policy"
+    slurm("sbatch", f"if [ -e {tmp_path / 'sent'} ]; then echo '{limit}' >&2; exit 1; fi\n{taken}")
+    done = bench(tmp_path, "sweep", *SLURM, *common, "model=tiny_a,tiny_b,tiny_faulty")
+
+    assert done.returncode == 2
+    assert len(scripts(tmp_path / "sent")) == 1
+    assert [sentence for sentence in done.sentences if "QOS policy" in sentence] == [done.sentences[-1]]
+    states = {name[0]: record.state for name, record in records(tmp_path / "results").items()}
+    assert states == {"tiny_a": "queued", "tiny_b": "queued", "tiny_faulty": "failed"}
+
+
+def test_a_wait_that_is_interrupted_says_that_the_jobs_go_on(slurm, common, tmp_path, monkeypatch):
+    accepting(slurm, tmp_path / "sent")
+
+    def interrupted(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("bench.sweeps.command.wait_for", interrupted)
+    done = bench(tmp_path, "sweep", *SLURM, *common, "model=tiny_a")
+
+    refused(done, "the jobs go on", "python -m bench status results=results", "python -m bench report results=results")
+    [record] = records(tmp_path / "results").values()
+    assert (record.state, record.job_id) == ("queued", "7")
