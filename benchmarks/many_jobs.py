@@ -113,8 +113,8 @@ def _fitted(folder: Folder, number: int, run: Run) -> tuple[Row, Predictions | N
     return row, made_up(run, np.random.default_rng([number, 1]), row.n_test or 0)[1]
 
 
-def together(folder: Folder, jobs: Sequence[Sequence[tuple[Run, str]]]) -> tuple[list[dict[str, float]], float]:
-    """The seconds that jobs spend which end at once, each in a process of its own, and those until the last is done."""
+def together(folder: Folder, jobs: Sequence[Sequence[tuple[Run, str]]]) -> list[dict[str, float]]:
+    """The seconds that jobs spend which end at once, each in a process of its own."""
     context = multiprocessing.get_context("fork")  # what a job imports before is not what is measured
     barrier, found = context.Barrier(len(jobs) + 1), context.SimpleQueue()
     processes = [
@@ -124,12 +124,10 @@ def together(folder: Folder, jobs: Sequence[Sequence[tuple[Run, str]]]) -> tuple
     for process in processes:
         process.start()
     barrier.wait()
-    began = time.perf_counter()
     seconds = [found.get() for _ in processes]
-    last = time.perf_counter() - began
     for process in processes:
         process.join()
-    return seconds, last
+    return seconds
 
 
 def _wait_and_end(barrier: Barrier, found: Any, folder: Folder, number: int, job: Sequence[tuple[Run, str]]) -> None:
@@ -161,9 +159,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
         pairs = itertools.groupby(own, key=lambda run: (run[0].task.name, run[0].model.name))
         jobs = [list(group) for _, group in pairs][: options.jobs]
         for number in (1, len(jobs)):
-            seconds, last = together(folder, jobs[:number])
+            seconds = together(folder, jobs[:number])
             rows = int(seconds[0]["rows"])
-            print(f"{number} jobs of {rows} rows each, seconds a job; the last ended after {last:.1f} s")
+            print(f"{number} jobs of {rows} rows each, seconds a job")
             for part in ("decided", "written", "recorded", "all"):
                 own = [one[part] for one in seconds]
                 print(f"  {part}: median {np.median(own):.3f}, at most {max(own):.3f}")
