@@ -70,8 +70,8 @@ def counted(folder: Folder, results: Path) -> dict[str, int]:
     program = folder.path / "counting.py"
     program.write_text(CHILD)
     changed = {"model": f"[{model}]", "task": task, "results": str(results)}
-    kept = [one for one in folder.arguments if one.partition("=")[0] not in changed]
-    arguments = [*kept, *(f"{name}={value}" for name, value in changed.items()), "null=none", "steps=[embed,fit]"]
+    unchanged = [one for one in folder.arguments if one.partition("=")[0] not in changed]
+    arguments = [*unchanged, *(f"{name}={value}" for name, value in changed.items()), "null=none", "steps=[embed,fit]"]
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONDONTWRITEBYTECODE": "1"}
     command = [sys.executable, str(program), str(results), *arguments]
     done = subprocess.run(command, cwd=folder.path, env=environment, capture_output=True, text=True, check=False)

@@ -205,8 +205,8 @@ def measured(what: str, folder: Folder, arguments: Sequence[str], *, profile: bo
     if done.returncode or not usage:
         sys.exit(f"{what} failed: {done.stderr[-2000:]}")
     peak_kib, cpu = map(float, usage[0].split())
-    said, _, table = done.stdout.partition(" function calls")
-    lines = said.splitlines()
+    summary, _, table = done.stdout.partition(" function calls")
+    lines = summary.splitlines()
     print(f"{what}: {seconds:.1f} s, {cpu:.1f} s of processor time, peak {peak_kib / 2**20:.2f} GB, {len(lines)} lines")
     if what == "plan":
         print(f"  {lines[-1]}")

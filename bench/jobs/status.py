@@ -205,10 +205,10 @@ def _work(record: JobRecord) -> str:
 
 def _duration(seconds: float) -> str:
     """Such as "45 s", "12 min" and "2 h 10 min"; negative ones are 0 s."""
-    whole = int(max(0.0, seconds))
-    if whole < 60:
-        return f"{whole} s"
-    minutes = whole // 60
+    total = int(max(0.0, seconds))
+    if total < 60:
+        return f"{total} s"
+    minutes = total // 60
     return f"{minutes} min" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
 
 

@@ -153,8 +153,8 @@ def _jackknife(
     for keys in alike.values():
         added = estimators[keys[0]].added
         base = np.append(np.ones(len(block)), added)
-        whole = base / added[0] if len(added) else base
-        base = whole.round().astype(np.int32) if np.allclose(whole, whole.round(), rtol=0, atol=1e-9) else base
+        merged = base / added[0] if len(added) else base
+        base = merged.round().astype(np.int32) if np.allclose(merged, merged.round(), rtol=0, atol=1e-9) else base
         blocks = np.append(block, block.max() + 1 + np.arange(len(added)))
         for start in range(0, blocks.max() + 2, chunk):
             left_out = np.arange(start, min(start + chunk, blocks.max() + 2))

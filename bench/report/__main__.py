@@ -88,11 +88,11 @@ def _folders(value: str) -> list[Path]:
     UserError
         If a name is empty.
     """
-    whole = Path(value).expanduser()
+    folder = Path(value).expanduser()
     bracketed = value.startswith("[") and value.endswith("]")
     names = [name.strip() for name in (value[1:-1] if bracketed else value).split(",")]
-    if os.path.isdir(whole) or (len(names) == 1 and not bracketed):
-        return [whole]
+    if os.path.isdir(folder) or (len(names) == 1 and not bracketed):
+        return [folder]
     if not all(names):
         raise UserError(f"results={value} has an empty name: results=DIR is one folder, results=[DIR,DIR] are several.")
     return [Path(name).expanduser() for name in names]

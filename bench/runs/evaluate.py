@@ -9,7 +9,6 @@ import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Never
 
 from bench import protocols, report
 from bench.config import BenchConfig, Step
@@ -20,23 +19,14 @@ from bench.protocols import Bags, Samples
 from bench.runs.checks import check_scratch, check_settings, check_writable, part_of
 from bench.runs.context import RunContext, to_stderr
 from bench.runs.devices import devices_of, memory_for_weights, n_processors, run_on, usual_batch_size
-from bench.runs.fit import Run, sentence_of
+from bench.runs.fit import sentence_of
+from bench.runs.missing_features import FeaturesMissing, name_missing, not_embedded, without_networks
 from bench.runs.models import models_of
-from bench.runs.plan import ModelWork, Plan, TaskPlan, blocks_of, counted_samples, make_plan
+from bench.runs.plan import ModelWork, Plan, TaskPlan, blocks_of, counted_samples
 from bench.runs.plan_text import plan_text
+from bench.runs.planning import make_plan
 from bench.runs.tracks import run_tracks
 from registry.errors import UserError
-
-
-class FeaturesMissing(UserError):
-    """The step fit finds no features of a model in the cache: a step is missing, and the model has not failed."""
-
-    def __init__(self, model: str, task: str):
-        super().__init__(
-            f"The features of {model} on {task} are not all in the cache: make them first, with `python -m bench embed "
-            f"task={task} model={model}` and the other settings of this run (in Python bench.embed), or name the cache "
-            "that has them with cache=DIR."
-        )
 
 
 @dataclass(frozen=True)
@@ -191,7 +181,7 @@ def _run_pass(context: RunContext, task: TaskPlan, part: EmbeddingPlan, work: li
     """Embed what the pending rows of these models need, and fit them; returns the messages of what failed."""
     fitting = Step.fit in context.config.steps
     if Step.embed not in context.config.steps:
-        work = [_without_networks(task, own, tokens=False) for own in work]  # which no head takes
+        work = [without_networks(task, own, tokens=False) for own in work]  # which no head takes
     pending = {own: own.pending() for own in work}
     for own in work:
         unfit = ", ".join(name for name, head in task.heads.items() if own.model.tile_encoder and head.takes_bags)
@@ -200,8 +190,8 @@ def _run_pass(context: RunContext, task: TaskPlan, part: EmbeddingPlan, work: li
     wanted = [own for own in work if pending[own] or own.tiles.tokens or not fitting]
     failures: list[str] = []
     if wanted and Step.embed not in context.config.steps:
-        missing = _not_embedded(part, wanted)
-        failures += [_name_missing(task, own, pending[own]) for own in missing]
+        missing = not_embedded(part, wanted)
+        failures += [name_missing(task, own, pending[own]) for own in missing]
         wanted = [own for own in wanted if own not in missing]
     if not wanted:
         return failures
@@ -213,7 +203,7 @@ def _run_pass(context: RunContext, task: TaskPlan, part: EmbeddingPlan, work: li
     for own in wanted:
         embedding = embeddings[own]
         if isinstance(embedding.error, FeaturesMissing):
-            failures.append(_name_missing(task, own, pending[own]))
+            failures.append(name_missing(task, own, pending[own]))
         elif embedding.error and not (fitting and pending[own]):
             failures.append(sentence_of(embedding.error, own.model.name))
         elif embedding.error:
@@ -236,8 +226,8 @@ def embed_cohort(context: RunContext, plan: Plan) -> tuple[Cohort, Embedding]:
     (task,) = plan.tasks
     ((part, (own,)),) = task.passes
     if Step.embed not in context.config.steps:
-        own = _without_networks(task, own)
-        if _not_embedded(part, [own]):
+        own = without_networks(task, own)
+        if not_embedded(part, [own]):
             raise FeaturesMissing(own.model.name, task.task.name)
     check_scratch(context.config)
     _embed_on_all(context, plan)
@@ -270,35 +260,6 @@ def _embed(
             embedding = encode(embedding, own.vectors, label=label, progress=context.progress, say=context.say)
         found[own] = embedding
     return found
-
-
-def _not_embedded(part: EmbeddingPlan, work: Sequence[ModelWork]) -> list[ModelWork]:
-    """The models that lack features of tiles in the cache, found without laying the grid of any slide."""
-    known = part.known()
-    no_grids = known.unknown > 0 and not known.shards
-    return [own for own in work if no_grids or missing_shards(own.tiles, known.shards)]
-
-
-def _without_networks(task: TaskPlan, own: ModelWork, *, tokens: bool = True) -> ModelWork:
-    """The same work, with `FeaturesMissing` for the features that `_not_embedded` cannot know to be missing.
-
-    These are of slides whose grids are not in the cache, though others are, and the vectors of slide encoders.
-    """
-
-    def load() -> Never:
-        raise FeaturesMissing(own.model.name, task.task.name)
-
-    tiles = dataclasses.replace(own.tiles, load=load, tokens=tokens and own.tiles.tokens)
-    vectors = dataclasses.replace(own.vectors, load=load) if own.vectors else None
-    return dataclasses.replace(own, tiles=tiles, vectors=vectors)
-
-
-def _name_missing(task: TaskPlan, own: ModelWork, runs: Sequence[Run]) -> str:
-    """The message that features are missing; an earlier good row gets it as a note, and no failed row is written."""
-    sentence = str(FeaturesMissing(own.model.name, task.task.name))
-    for run in runs:
-        run.mark_stale(sentence)
-    return sentence
 
 
 def _name_costly_baselines(context: RunContext, embeddings: dict[ModelWork, Embedding]) -> None:

@@ -198,15 +198,15 @@ class Restoring:
         if self._kept is not None:
             yield from self._kept
             return
-        kept: list[Batch] = []
+        in_memory: list[Batch] = []
         size = 0
         with closing(read_batches([self._source], self._batch_size, workers=self._workers)) as batches:
             for batch in batches:
                 size += batch.tiles.nbytes
-                kept = [*kept, batch] if size <= MOST_KEPT else []
+                in_memory = [*in_memory, batch] if size <= MOST_KEPT else []
                 yield batch
         if size <= MOST_KEPT:
-            self._kept = kept
+            self._kept = in_memory
 
     def _check(self, batch: Batch) -> None:
         """What cannot be read or is of a size that cannot be measured ends the pass."""

@@ -96,13 +96,13 @@ def _dependency(after: Sequence[str]) -> dict[str, str]:
 
 
 def _refusal(words: str, settings: Mapping[str, Any]) -> str:
-    said = "; ".join(
+    refusal = "; ".join(
         line.strip().removeprefix("sbatch: ").removeprefix("error: ") for line in words.splitlines() if line
     )
     chosen = ", ".join(f"{name}={settings[name]}" for name in ("partition", "account", "qos") if settings.get(name))
     chosen = chosen or "no partition or account named"
     return (
-        f"Slurm refused the jobs: {said.rstrip('.')}. They were submitted with {chosen}: set "
+        f"Slurm refused the jobs: {refusal.rstrip('.')}. They were submitted with {chosen}: set "
         "hydra.launcher.partition=NAME, hydra.launcher.account=NAME and the other settings of conf/site/slurm.yaml "
         "on the command line or in a site of your own."
     )

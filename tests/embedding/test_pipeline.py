@@ -211,14 +211,14 @@ def test_a_disk_that_fills_while_the_writer_is_behind(tmp_path, source, monkeypa
 
 @pytest.mark.parametrize("most", [1, 2, 3, 6])
 def test_out_of_memory_halves_the_batch_with_a_message(tmp_path, source, most):
-    said = []
+    lines = []
     network = Small(most)
     job = make_job(tmp_path, network)
-    made = embed_one(shards_of(source, 20), job, dataclasses.replace(HOW, batch_size=8, say=said.append))
+    made = embed_one(shards_of(source, 20), job, dataclasses.replace(HOW, batch_size=8, say=lines.append))
     assert made.error is None
     np.testing.assert_allclose(made.features(), expected(source), rtol=1e-3)
     fits = {1: 1, 2: 2, 3: 2, 6: 4}[most]
-    halvings = [line for line in said if "runs out of GPU memory" in line]
+    halvings = [line for line in lines if "runs out of GPU memory" in line]
     assert len(halvings) == len([size for size in network.sizes if size > network.most]) <= 3
     assert f"goes on with {fits} tile" in halvings[-1]
     assert made.notes == [
@@ -261,9 +261,9 @@ def test_features_do_not_depend_on_the_batch(model):
 
 
 def test_the_times_of_the_stages_are_beside_the_features(tmp_path, source):
-    said = []
+    lines = []
     job = make_job(tmp_path, Means(pause=0.01))
-    made = embed_one(shards_of(source, 20), job, dataclasses.replace(HOW, say=said.append))
+    made = embed_one(shards_of(source, 20), job, dataclasses.replace(HOW, say=lines.append))
     times = made.times
     assert times.tiles == N
     assert times.forward >= 8 * 0.01
@@ -271,7 +271,7 @@ def test_the_times_of_the_stages_are_beside_the_features(tmp_path, source):
     assert made.seconds == pytest.approx(times.wait + times.forward)
     shares = times.shares()
     assert shares["wait"] + shares["forward"] == pytest.approx(1, abs=1e-3)
-    (line,) = said
+    (line,) = lines
     assert f": {N} tiles in " in line
     assert "m " in line
     assert "waiting for tiles" in line

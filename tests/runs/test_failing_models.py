@@ -55,9 +55,11 @@ def test_each_model_that_fails_is_a_sentence_and_the_others_finish(tiles, tmp_pa
         for head in ("knn", "linear"):
             assert found[model, head, 0, 0]["status"] == "failed"
             assert all(part in found[model, head, 0, 0]["error"] for part in parts)
-        said = [line for line in done.stderr.splitlines() if line.startswith("pfmbench: ") and parts[0] in line]
-        assert len(said) == 1 + (model == "scaled"), "one sentence, however many heads, and one before the first tile"
-        assert len(set(said)) == 1
+        sentences = [line for line in done.stderr.splitlines() if line.startswith("pfmbench: ") and parts[0] in line]
+        assert len(sentences) == 1 + (model == "scaled"), (
+            "one sentence, however many heads, and one before the first tile"
+        )
+        assert len(set(sentences)) == 1
     assert found.keys() == undisturbed.keys() | {(m, h, 0, 0) for m in FAILURES for h in ("knn", "linear")}
     for name, one in undisturbed.items():
         assert one["status"] == "ok"

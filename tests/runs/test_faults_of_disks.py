@@ -27,8 +27,8 @@ def run(folder, tiles, *arguments):
     return bench(folder, "task=tiles", f"data={tiles}", *usual, *arguments)
 
 
-def said(done):
-    """What is said of failures, each once."""
+def sentences_of(done):
+    """The sentences on failures, each once."""
     return {line for line in done.stderr.splitlines() if line.startswith("pfmbench: ")}
 
 
@@ -48,7 +48,7 @@ def test_a_cache_whose_disk_is_full_is_one_sentence_and_goes_on_when_there_is_ro
     disk = small_disk(64 * KIB)
     done = run(tmp_path, tiles, f"cache={disk}")
     refused(done, f"The disk of {disk}/", "is full: make room", "cache=DIR")
-    assert len(said(done)) == 1
+    assert len(sentences_of(done)) == 1
     assert (row(tmp_path)["status"], "is full" in row(tmp_path)["error"]) == ("failed", True)
     assert not list(disk.rglob("*.tmp"))
     made = files(disk, "features/**/*.h5")
@@ -74,7 +74,7 @@ def test_a_read_only_folder_is_one_sentence(tiles, tmp_path, small_disk, where):
     disk = small_disk(64 * KIB, "ro")
     done = run(tmp_path, tiles, f"{where}={disk}/own")
     refused(done, f"The folder {disk}", f"cannot be written (Read-only file system): name another with {where}=DIR.")
-    assert len(said(done)) == 1
+    assert len(sentences_of(done)) == 1
     assert not row_files(tmp_path)
 
 
@@ -94,7 +94,7 @@ def test_a_cache_that_becomes_read_only_is_one_sentence(tiles, tmp_path, small_d
     monkeypatch.setattr(evaluate, "prepare", prepared)
     done = run(tmp_path, tiles, f"cache={disk}")
     refused(done, f"The folder {disk}/", "cannot be written (Read-only file system)", "cache=DIR")
-    assert len(said(done)) == 1
+    assert len(sentences_of(done)) == 1
     monkeypatch.undo()
     remount(disk, "rw")
     assert run(tmp_path, tiles, f"cache={disk}").returncode == 0
@@ -106,11 +106,13 @@ def test_grids_and_pictures_on_a_full_disk_are_one_sentence(few_slides, tmp_path
     quick = ("model=colour", "protocol=linear", "tasks.slides.min_groups=1")
     done = on_slides(tmp_path, few_slides, *quick, f"cache={disk}")
     refused(done, f"The disk of {disk}/", "is full: make room")
-    assert len(said(done)) == 1
+    assert len(sentences_of(done)) == 1
     disk = small_disk(16 * KIB)
     done = on_slides(tmp_path, few_slides, *quick, f"results={disk}")
     refused(done, f"The disk of {disk}", "is full: make room")
-    assert all("is full: make room" in line for line in said(done)), "of pictures, rows or tables: all name the disk"
+    assert all("is full: make room" in line for line in sentences_of(done)), (
+        "of pictures, rows or tables: all name the disk"
+    )
 
 
 def test_tables_that_cannot_be_written_do_not_hide_what_failed_before(tiles, tmp_path, monkeypatch):
@@ -144,7 +146,7 @@ def test_a_slide_that_is_deleted_halfway_is_one_sentence(few_slides, tmp_path, m
     monkeypatch.setattr(SlideFileTiles, "fetch", fetch_and_delete)
     done = on_slides(tmp_path, "own.csv", *quick)
     refused(done, f"The slide {last} does not exist")
-    assert len(said(done)) == 1
+    assert len(sentences_of(done)) == 1
     assert row(tmp_path)["status"] == "failed"
     made = files(tmp_path / "cache", "features/**/*.h5")
     monkeypatch.undo()
