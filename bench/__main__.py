@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 OPEN_MAPS = ("checkpoints.", "frontends.", "options.", "tasks.", "protocols.")
 SWEEPS = ("-m", "--multirun")
-ASKS = ("-h", "--help", "--hydra-help", "--cfg", "-c", "--info", "-i", "--version", "--shell-completion", "-sc")
+QUESTIONS = ("-h", "--help", "--hydra-help", "--cfg", "-c", "--info", "-i", "--version", "--shell-completion", "-sc")
 OF_SWEEPS = ("site=", "shards=", "jobs_at_once=")
 STEPS = ("plan", "embed", "fit")  # `python -m bench STEP ...` is short for steps=[STEP]
 
@@ -35,7 +35,7 @@ def main() -> None:
     if wanted is not None:
         sys.exit(_sweep(wanted))
     of_sweeps = [a for a in sys.argv[1:] if a.startswith(OF_SWEEPS) and a != "site=laptop"]
-    if of_sweeps and not _asks(sys.argv[1:]):
+    if of_sweeps and not _is_question(sys.argv[1:]):
         sys.exit(_complain(f"{of_sweeps[0]} is for sweeps and this is a run here: python -m bench sweep takes it."))
     import hydra
     import yaml
@@ -78,14 +78,14 @@ def main() -> None:
 def _of_a_sweep(arguments: list[str]) -> list[str] | None:
     """The arguments of a sweep, ``sweep ...`` or ``-m ...``; None for anything else, as are questions to Hydra."""
     left = [a for a in arguments if a not in SWEEPS]
-    if _asks(arguments) or not (arguments[:1] == ["sweep"] or left != arguments):
+    if _is_question(arguments) or not (arguments[:1] == ["sweep"] or left != arguments):
         return None
     return left[1:] if arguments[:1] == ["sweep"] else left
 
 
-def _asks(arguments: list[str]) -> bool:
-    """Whether Hydra is asked about itself or the settings, and nothing is to run."""
-    return any(a.split("=")[0] in ASKS for a in arguments)
+def _is_question(arguments: list[str]) -> bool:
+    """Whether an option wants help, versions or settings to be shown, so that nothing is run."""
+    return any(a.split("=")[0] in QUESTIONS for a in arguments)
 
 
 def _sweep(arguments: list[str]) -> int:

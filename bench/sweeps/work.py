@@ -100,7 +100,10 @@ class Work:
     def _say(self, line: str) -> None:
         to_stderr(line)
         if not self.own_log:
-            with contextlib.suppress(OSError), open(log_path(Path(self.config.results), self.record), "a") as log:
+            with (
+                contextlib.suppress(OSError),
+                open(log_path(Path(self.config.results), self.record), "a", encoding="utf-8") as log,
+            ):
                 log.write(f"{line}\n")
 
     def _come_home(self) -> None:

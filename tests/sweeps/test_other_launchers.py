@@ -14,10 +14,10 @@ NAME = "hydra_plugins.pfmbench_test.TestLauncher"
 
 @pytest.fixture
 def launcher(monkeypatch):
-    """Hydra's own launcher under another name, which also notes what it is given."""
+    """Hydra's own launcher under another name, which also notes what it is seen."""
     from hydra._internal.core_plugins.basic_launcher import BasicLauncher
 
-    given = []
+    seen = []
 
     class TestLauncher(BasicLauncher):
         def __init__(self, width: int = 1) -> None:
@@ -25,7 +25,7 @@ def launcher(monkeypatch):
             self.width = width
 
         def launch(self, job_overrides, initial_job_idx):
-            given.append((self.width, initial_job_idx, job_overrides))
+            seen.append((self.width, initial_job_idx, job_overrides))
             return super().launch(job_overrides, initial_job_idx)
 
     module = types.ModuleType("hydra_plugins.pfmbench_test")
@@ -35,7 +35,7 @@ def launcher(monkeypatch):
     Plugins.instance().register(TestLauncher)
     store = ConfigStore.instance()
     store.store(group="hydra/launcher", name="of_a_test", node={"_target_": NAME, "width": 3}, provider="test")
-    yield given
+    yield seen
     store.repo["hydra"]["launcher"].pop("of_a_test.yaml")
     Plugins.instance().class_name_to_class.pop(NAME)
 
