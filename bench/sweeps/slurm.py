@@ -87,6 +87,9 @@ def _parameters(settings: Mapping[str, Any]) -> dict[str, Any]:
     others = settings.keys() - common - {"_target_", "submitit_folder", "max_num_timeout"}
     found = {name: settings[name] for name in common if name in settings}
     found |= {f"slurm_{name}": settings[name] for name in others}
+    if cpus := found.get("cpus_per_task"):  # srun of Slurm 22.05 to 23.02 does not take it over, and binds to one core
+        own = found.get("slurm_srun_args") or []
+        found["slurm_srun_args"] = [f"--cpus-per-task={cpus}", *own]
     found |= {name: None for name in found if name.endswith(("gpus_per_node", "gpus_per_task")) and not found[name]}
     return {name: value for name, value in found.items() if value not in (None, [], {})}
 

@@ -31,6 +31,9 @@ def test_a_grid_as_one_array_leaves_the_tables_of_a_laptop(slurm, cohorts, tmp_p
     for path in (tmp_path / "slurm" / "results" / "rows").rglob("*.json"):
         row = json.loads(path.read_text())
         assert by_work[row["model"], row["task"]] in json.dumps(row["info"]["job"])
+    [script] = (tmp_path / "slurm" / "results" / "sweeps").glob("*/.submitit/*/*_submission.sh")
+    [step] = [line for line in script.read_text().splitlines() if line.startswith("srun ")]
+    assert "--cpus-per-task=1" in step, "some versions of srun take one core if they are not told"
 
 
 def test_a_dataset_in_four_shards_with_the_heads_in_a_job_that_waits_for_them(slurm, cohorts, tmp_path):
