@@ -1,7 +1,7 @@
 """What the jobs of a sweep leave in the results folder: their records, and a heartbeat that says whether they live."""
 
 from bench.jobs.lost import lost_rows
-from bench.jobs.queue import slurm_queue
+from bench.jobs.queue import reasons_of_waiting, slurm_queue
 from bench.jobs.record import (
     JobRecord,
     Sweep,
@@ -29,6 +29,7 @@ __all__ = [
     "read_record",
     "read_records",
     "read_sweep",
+    "reasons_of_waiting",
     "slurm_queue",
     "state_of",
     "states",

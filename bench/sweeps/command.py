@@ -17,6 +17,7 @@ from bench.files import digest, unwritable
 from bench.jobs import (
     JobRecord,
     Sweep,
+    reasons_of_waiting,
     slurm_queue,
     states,
     submitting,
@@ -223,7 +224,7 @@ def _on_slurm(jobs: Jobs, made: Composed, config: BenchConfig, folder: Path) -> 
             n_jobs = len(set(map(id, works)) & set(map(id, submitted)))
             to_stderr(f"submitted: {n_jobs} jobs as {', '.join(ids)}; their logs are in {folder / 'jobs'}")
     try:
-        wait_for(submitted, slurm_queue, to_stderr)
+        wait_for(submitted, slurm_queue, to_stderr, reasons_of_waiting)
     except KeyboardInterrupt:
         raise UserError(
             f"Stopped waiting, and the jobs go on: `python -m bench status results={config.results}` shows them, and "

@@ -9,7 +9,17 @@ from typing import Any
 import pytest
 from job_records import SWEEP, add, add_many, age_heartbeat, record_of, running
 
-from bench.jobs import declare_dead, queue, read_records, slurm_queue, state, state_of, states, write_record
+from bench.jobs import (
+    declare_dead,
+    queue,
+    read_records,
+    reasons_of_waiting,
+    slurm_queue,
+    state,
+    state_of,
+    states,
+    write_record,
+)
 from bench.jobs.queue import ids_of
 from bench.jobs.record import alive_path, record_path
 from bench.jobs.state import LOST_AFTER_S
@@ -168,6 +178,20 @@ def test_without_slurm_there_is_no_queue(tmp_path: Path, monkeypatch: pytest.Mon
     assert slurm_queue() is None
     record = add(tmp_path, running(), beat=0)
     assert states(tmp_path) == ([(record, "running")], [])
+
+
+def test_reasons_to_wait_that_do_not_end_by_themselves(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    lines = (
+        "123_1 Priority",
+        "123_2 PartitionConfig",
+        "9 ReqNodeNotAvail, UnavailableNodes:n7",
+        "8_[1-2] None",
+        "7 Resources",
+    )
+    fake_squeue(tmp_path, monkeypatch, "\n".join(f"echo '{line}'" for line in lines))
+    assert reasons_of_waiting() == {"123_2": "PartitionConfig", "9": "ReqNodeNotAvail, UnavailableNodes:n7"}
+    fake_squeue(tmp_path, monkeypatch, "exit 1")
+    assert reasons_of_waiting() == {}
 
 
 def test_tasks_that_wait_together_are_ids_of_their_own() -> None:

@@ -165,6 +165,20 @@ def test_an_array_that_is_refused_after_another_was_taken_is_a_line_a_job(slurm,
     assert states == {"tiny_a": "queued", "tiny_b": "queued", "tiny_faulty": "failed"}
 
 
+def test_why_jobs_are_not_started_is_told_once(slurm, common, tmp_path, quickly, monkeypatch):
+    monkeypatch.setattr("bench.sweeps.waiting.REASONS_S", 0.0)
+    accepting(slurm, tmp_path / "sent")
+    asked = tmp_path / "asked"
+    asked.mkdir()
+    reasons = f"mkdir {asked}/$(ls {asked} | wc -l); echo 7_0 PartitionConfig; echo 7_1 PartitionConfig"
+    slurm("squeue", f'case "$*" in *%r*) {reasons};; *) [ -d {asked}/2 ] || {{ echo 7_0; echo 7_1; }};; esac')
+    done = bench(tmp_path, "sweep", *SLURM, *common, "model=tiny_a,tiny_b")
+
+    told = [line for line in done.stderr.splitlines() if "PartitionConfig" in line]
+    assert len(told) == 1
+    assert told[0].startswith("not started: jobs 0, 1, as Slurm says PartitionConfig.")
+
+
 def test_a_wait_that_is_interrupted_says_that_the_jobs_go_on(slurm, common, tmp_path, monkeypatch):
     accepting(slurm, tmp_path / "sent")
 
