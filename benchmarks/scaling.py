@@ -45,7 +45,8 @@ class Sizes:
     ----------
     features, features_a_tile : int
         Of a feature file without its vectors: in all, and the coordinates of a tile.
-    timing : int
+    times : int
+        A slide's line in the log of times, which has one file a process.
     grid, grid_a_tile : int
     tissue_a_tile : float
         The tissue of a slide, which grows with its area as its tiles do.
@@ -57,7 +58,7 @@ class Sizes:
 
     features: int = 11_376
     features_a_tile: int = 16
-    timing: int = 83
+    times: int = 83
     grid: int = 8_192
     grid_a_tile: int = 20
     tissue_a_tile: float = 16.2
@@ -85,7 +86,7 @@ def lines(sizes: Sizes) -> Iterator[str]:
         yield f"| {dim} float16 | {bytes_of(of_slide(sizes, dim))} | {arithmetic} |"
     yield ""
     yield (
-        "| cohort | feature files and their times | grids, tissue, previews | bytes at 1,024 | at 2,560 | grids and "
+        "| cohort | feature files | grids, tissue, previews | bytes at 1,024 | at 2,560 | grids and "
         "tissue | previews | tokens of one model |"
     )
     yield "|---|---|---|---|---|---|---|---|"
@@ -94,7 +95,7 @@ def lines(sizes: Sizes) -> Iterator[str]:
         tokens = bytes_of(slides * TILES * TOKENS * TOKEN_DIM * 2)
         small = slides * (sizes.grid + TILES * (sizes.grid_a_tile + sizes.tissue_a_tile))
         yield (
-            f"| {name} | {slides * MODELS * 2:,} | {slides * 3:,} | {narrow} | {wide} | {bytes_of(small)} | "
+            f"| {name} | {slides * MODELS:,} | {slides * 3:,} | {narrow} | {wide} | {bytes_of(small)} | "
             f"{bytes_of(slides * sizes.preview)} | {tokens} |"
         )
     yield ""
@@ -153,12 +154,12 @@ def measured(slides: Path) -> Sizes:
         (few, small), (many, large) = min(zip(tiles, grids, strict=True)), max(zip(tiles, grids, strict=True))
         a_tile = round((large - small) / (many - few))
         tissue = [path.stat().st_size for path in sorted((folder / "cache" / "tissue").rglob("*.npz"))]
-        timing = [path.stat().st_size for path in (folder / "cache" / "features").rglob("*.timing.json")]
+        times = [path.stat().st_size for path in (folder / "cache" / "features").rglob("times/*.jsonl")]
         pictures = [path.stat().st_size for path in (folder / "results" / "previews" / "slides").glob("*/*.jpg")]
         return Sizes(
             features=round(sum(over) / len(over)),
             features_a_tile=per_tile,
-            timing=round(sum(timing) / len(timing)),
+            times=round(sum(times) / len(files)),
             grid=small - few * a_tile,
             grid_a_tile=a_tile,
             tissue_a_tile=round(max(size / n for size, n in zip(tissue, tiles, strict=True)), 1),

@@ -226,7 +226,8 @@ def _line(one: PlannedUnit) -> list[str]:
 
 
 def _remarks(one: PlannedUnit) -> Iterator[str]:
-    yield from one.failures
+    if one.failures:
+        yield f"{len(one.refused)} rows cannot be made" if one.refused and one.to_do else "cannot be run"
     if one.left_out:
         yield f"left out, as {one.left_out}"
     elif not one.to_do and not one.failures:
