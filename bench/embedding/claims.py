@@ -23,8 +23,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 
+from bench.embedding.claim_file import SUFFIX, called, create, holder_of, take_away
 from bench.embedding.process import is_alive, this_process
-from bench.files import file_system_now, temporary_name
+from bench.files import file_system_now
 
 BEAT_S = 20.0  # between two touches of a claim
 STALE_S = 120.0  # without a touch, after which nobody holds a claim any more
@@ -33,7 +34,6 @@ SURE_S = 3 * 3600.0  # an age that no wrong clock explains
 NAMELESS_S = 5.0  # for which a claim that says nothing is watched: its process ended, or is about to write to it
 POLL_S = (0.2, 5.0)  # the first and the longest pause between two looks at the files that others make
 CLOCK_S = 60.0  # by which clocks may differ unnoticed
-SUFFIX = ".claim"
 
 
 @dataclass(frozen=True)
@@ -190,16 +190,7 @@ class Claims:
         return False
 
     def _create(self, claim: Path) -> int:
-        claim.parent.mkdir(parents=True, exist_ok=True)
-        handle = os.open(claim, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666)
-        try:
-            os.write(handle, self._text)
-            found = os.fstat(handle)
-        except OSError:
-            claim.unlink()
-            raise
-        finally:
-            os.close(handle)
+        found = create(claim, self._text)
         self._check_clock(claim.parent, found.st_mtime - time.time())
         if self._thread is None:
             self._thread = threading.Thread(target=self._beat, name="claims", daemon=True)
@@ -228,7 +219,7 @@ class Claims:
         return before
 
     def _is_stale(self, seen: _Seen, claim: Path) -> bool:
-        if (holder := _holder(seen.text)) and is_alive(holder) is False:
+        if (holder := holder_of(seen.text)) and is_alive(holder) is False:
             return True
         watched = time.monotonic() - seen.at
         if not seen.text:
@@ -245,25 +236,14 @@ class Claims:
         return self._clock[0] + time.monotonic() - self._clock[1]
 
     def _take_away(self, seen: _Seen, claim: Path) -> None:
-        """Remove a stale claim; one that another process has made in its place meanwhile stays."""
-        away = temporary_name(claim)
-        os.rename(claim, away)
-        try:
-            if (away.read_bytes(), os.stat(away).st_ino) != (seen.text, seen.inode):
-                os.link(away, claim)
-                return
-        except OSError:  # unreadable, or no links here: at worst two processes make the same file
-            pass
-        finally:
-            with contextlib.suppress(OSError):
-                away.unlink()
-        self._say_once(
-            "over", f"{_called(seen.text)} ended before {claim.stem} was complete, which is made here instead"
-        )
+        if take_away(claim, seen.text, seen.inode):
+            self._say_once(
+                "over", f"{called(seen.text)} ended before {claim.stem} was complete, which is made here instead"
+            )
 
     def _waiting(self) -> str:
         with self._lock:
-            others = {_called(self._seen[path].text) for path in self._aside if path in self._seen}
+            others = {called(self._seen[path].text) for path in self._aside if path in self._seen}
             n = len(self._aside)
         who = " and ".join(sorted(others)) or "another process"
         return (
@@ -284,20 +264,3 @@ class Claims:
         if what not in self._lines:
             self._lines.add(what)
             self._say(f"{self._label}: {line}" if self._label else line)
-
-
-def _holder(text: bytes) -> dict[str, str | int]:
-    """What a claim says of its process; nothing where it cannot be read."""
-    try:
-        found = json.loads(text)
-    except ValueError:
-        return {}
-    return found if isinstance(found, dict) else {}
-
-
-def _called(text: bytes) -> str:
-    holder = _holder(text)
-    if not holder:
-        return "a process that cannot be named"
-    job = f", job {holder['job']}" if holder.get("job") else ""
-    return f"the process {holder.get('pid')} on {holder.get('host')}{job}"

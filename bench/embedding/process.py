@@ -53,7 +53,7 @@ def _machine() -> str:
     """Of the kernel that runs and its table of processes: names of hosts are not unique, and containers share them."""
     parts = [socket.gethostname()]
     with contextlib.suppress(OSError):
-        parts.append(Path("/proc/sys/kernel/random/boot_id").read_text().strip())
+        parts.append(Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip())
     with contextlib.suppress(OSError):
         parts.append(os.readlink("/proc/self/ns/pid"))
     return " ".join(parts)
@@ -62,7 +62,7 @@ def _machine() -> str:
 def _state(pid: int) -> tuple[str, str] | None:
     """The state of a process and when it started, in ticks since the machine did; None where it is not told."""
     try:
-        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        fields = Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
         return fields[0], fields[19]
     except (OSError, IndexError):
         return None

@@ -22,7 +22,7 @@ def test_a_job_whose_rows_stand_reads_its_own_rows_and_lists_nothing(tmp_path: P
 def test_the_tables_of_scaling_follow_from_the_sizes() -> None:
     sizes = scaling.Sizes()
     text = list(scaling.lines(sizes))
-    (tcga,) = (line for line in text if line.startswith("| TCGA | 660,000 |"))
+    (tcga,) = (line for line in text if line.startswith("| TCGA | 330,000 |"))
     assert "| 6.64 TB |" in tcga
     assert scaling.of_slide(sizes, 1024) == pytest.approx(11_376 + 104_000_000 / 10_678 * 2064)
     assert scaling.bytes_of(1_500_000) == "1.5 MB"

@@ -112,6 +112,7 @@ def test_a_part_embeds_only():
 models = st.lists(st.sampled_from(NAMES), min_size=1, max_size=3, unique=True)
 
 
+@pytest.mark.slow
 @settings(max_examples=15)
 @given(
     st.lists(models, min_size=1, max_size=3, unique_by=tuple),
