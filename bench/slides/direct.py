@@ -119,10 +119,14 @@ class TiffPixels:
 
     def close(self) -> None:
         """Close the files and drop the decoded tiles."""
-        os.close(self._file)
-        self._decoded = _Cache(0)
+        self.close_file()
         if self.oracle is not None:
             self.oracle.close()
+
+    def close_file(self) -> None:
+        """Close this reader's own file, and not that of OpenSlide."""
+        os.close(self._file)
+        self._decoded = _Cache(0)
 
 
 class _Cache:

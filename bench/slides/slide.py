@@ -245,6 +245,7 @@ def _with_openslide(
         raise UserError(
             f"The slide {path} ({vendor}) cannot be opened ({error}): it is damaged, or no slide but its label."
         ) from error
+    opened: TiffPixels | OpenSlidePixels = oracle
     try:
         scale, source = true_mpp(path, oracle.properties, pages[0] if pages else None, mpp)
         sizes = oracle.sizes
@@ -252,19 +253,22 @@ def _with_openslide(
         if tiled and vendor == "generic-tiff" and len(own) > len(sizes) == 1 and all(map(is_fast, pages)):
             # OpenSlide does not see the pyramid of an OME-TIFF, which hangs below its first page.
             pixels = TiffPixels(path, [TileTable.of(p) for p in pages], None)
+            oracle.close()
             return Slide(path, vendor, "direct", pixels, own, scale, source)
         if tiled:
             by_size = {(p.imagewidth, p.imagelength): p for p in reversed(tiled) if is_fast(p)}
             tables = [TileTable.of(by_size[s]) if s in by_size else None for s in sizes]
-            pixels = TiffPixels(path, tables, oracle)
+            opened = pixels = TiffPixels(path, tables, oracle)
             for level, table in enumerate(tables):
                 if table is not None and not _proven(pixels, oracle, level, table, vendor):
                     tables[level] = None
             if any(tables):
                 return Slide(path, vendor, "direct", pixels, sizes, scale, source)
+            pixels.close_file()
+            opened = oracle
         return Slide(path, vendor, "openslide", oracle, sizes, scale, source)
     except BaseException:
-        oracle.close()
+        opened.close()
         raise
 
 
