@@ -78,7 +78,7 @@ def test_a_file_has_one_maker_until_it_stands(path, told):
     assert told == []
 
 
-def test_a_file_that_is_given_up_is_for_who_waits(path, told):
+def test_a_waiting_process_takes_over_a_released_file(path, told):
     with Claims(told.append) as one, Claims(told.append, "pcam") as other:
         assert one.take(path, path.is_file)
         assert not other.take(path, path.is_file)
@@ -109,7 +109,7 @@ def test_whatever_ends_a_process_removes_its_claims(path, told, error):
     assert list(path.parent.iterdir()) == []
 
 
-def test_who_is_waited_for_is_said_once(path, machine, told):
+def test_the_process_waited_for_is_reported_once(path, machine, told):
     foreign(path, machine.now)
     looks = []
 
@@ -315,7 +315,7 @@ def test_a_stale_claim_in_a_folder_that_cannot_be_written(path, told, monkeypatc
 
 
 @pytest.mark.parametrize(("off", "word"), [(HOUR, "ahead of"), (-HOUR, "behind"), (10.0, "")])
-def test_a_wrong_clock_of_this_machine_is_said_once(tmp_path, told, monkeypatch, off, word):
+def test_a_wrong_clock_is_reported_once(tmp_path, told, monkeypatch, off, word):
     plain = time.time
     monkeypatch.setattr(time, "time", lambda: plain() + off)
     with Claims(told.append, "pcam") as claims:

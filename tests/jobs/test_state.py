@@ -107,7 +107,7 @@ def test_where_the_folder_cannot_be_written_this_machines_clock_counts(
     assert state_of(record, tmp_path) == "lost"
 
 
-def test_a_job_that_ended_before_slurm_was_asked_is_not_lost(tmp_path: Path) -> None:
+def test_a_job_that_ends_before_squeue_is_read_is_not_lost(tmp_path: Path) -> None:
     """It was running when its record was read, and gone when the queue was."""
     before = add(tmp_path, running(), beat=0)
     write_record(tmp_path, replace(before, state="done"))
@@ -131,7 +131,7 @@ def test_a_job_that_is_known_to_be_dead_is_lost_at_once(tmp_path: Path, record: 
     assert state_of(record, tmp_path) == "lost"
 
 
-def test_slurm_is_asked_once_and_only_if_need_be(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_squeue_is_called_once_and_only_for_unfinished_jobs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     times: list[str] = []
 
     def known() -> frozenset[str]:
@@ -163,7 +163,7 @@ def test_the_queue_of_slurm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     assert arguments == ["--noheader", "--array", "--format=%i", f"--user={os.getuid()}"]
 
 
-def test_an_empty_queue_is_not_one_that_cannot_be_asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_empty_queue_differs_from_a_failing_squeue(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     fake_squeue(tmp_path, monkeypatch, "exit 0")
     assert slurm_queue() == frozenset()
     fake_squeue(tmp_path, monkeypatch, "echo 123_4; echo 'slurm_load_jobs error: Unable to contact' >&2; exit 1")

@@ -7,10 +7,11 @@ from typing import Any
 
 import pytest
 from leaderboard_runs import CLASSES, HEAD, AddRun, Predicted, predicted
+from merged_folders import copy_run
 
 from bench import targets
 from bench.metrics import score
-from bench.rows import Row, write
+from bench.rows import Row, warn_once, write
 
 
 @pytest.fixture
@@ -92,3 +93,19 @@ def filled(results: Path, add_run: AddRun) -> Path:
         add_run("uni@random", predicted(0.8, seed=5), task=task)
     add_run("virchow2", task="demo", status="failed", error="virchow2 is gated:\n ask at its page, or checkpoint=FILE.")
     return results
+
+
+@pytest.fixture
+def two(results: Path, add_run: AddRun, tmp_path: Path) -> tuple[Path, Path]:
+    """Two folders, with uni and colour in both, resnet50 in the first and dino in the second."""
+    a, b = tmp_path / "a", tmp_path / "b"
+    for model, folders in (("uni", (a, b)), ("colour", (a, b)), ("resnet50", (a,)), ("dino", (b,))):
+        row = add_run(model, predicted(2.0, seed=len(model)))
+        for folder in folders:
+            copy_run(results, row, folder)
+    return a, b
+
+
+@pytest.fixture
+def each_warning_anew() -> None:
+    warn_once.cache_clear()

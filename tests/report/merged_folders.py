@@ -2,9 +2,12 @@
 
 import shutil
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
-from bench.rows import Row, predictions_path, read_rows, row_path
+from bench.report.__main__ import main
+from bench.rows import Row, predictions_path, read_rows, row_path, write
 
 
 def copy_run(results: Path, row: Row, folder: Path) -> Path:
@@ -30,3 +33,21 @@ def tables(folder: Path) -> dict[str, bytes]:
         for path in sorted(folder.rglob("*"))
         if path.is_file() and path.relative_to(folder).parts[0] not in ("rows", "predictions")
     }
+
+
+def report(*arguments: object) -> int:
+    return main([str(argument) for argument in arguments])
+
+
+def changed(folder: Path, model: str = "uni", **changes: Any) -> Row:
+    """The row of a model written again with other fields; its predictions stay."""
+    row = next(row for row in read_rows(folder)[0] if row.model == model)
+    return write(folder, replace(row, **changes), None)
+
+
+def with_value(row: Row, value: float) -> dict[str, Any]:
+    return {**row.metrics, "accuracy": {**row.metrics["accuracy"], "value": value}}
+
+
+def row_of(folder: Path, model: str = "uni") -> Row:
+    return next(row for row in read_rows(folder)[0] if row.model == model)

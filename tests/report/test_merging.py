@@ -3,25 +3,19 @@
 from __future__ import annotations
 
 import itertools
-import json
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 from leaderboard_runs import AddRun, Predicted, predicted, rebuild
-from merged_folders import copy_run, shared_out, tables
+from merged_folders import changed, copy_run, report, row_of, shared_out, tables, with_value
 from robustness_rows import add_head, add_similarity
 
 from bench.report import read_leaderboard
-from bench.report.__main__ import main
-from bench.rows import Row, merged_rows, predictions_path, read_rows, row_path, warn_once, write
+from bench.rows import merged_rows, predictions_path, read_rows, row_path, write
 
-
-@pytest.fixture(autouse=True)
-def _each_warning_anew() -> None:
-    warn_once.cache_clear()
+pytestmark = pytest.mark.usefixtures("each_warning_anew")
 
 
 @pytest.fixture
@@ -56,10 +50,6 @@ def everything(filled: Path, add_run: AddRun) -> Path:
     return filled
 
 
-def report(*arguments: object) -> int:
-    return main([str(argument) for argument in arguments])
-
-
 def test_tables_of_two_folders_are_those_of_one_folder_with_all_rows(
     everything: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -90,31 +80,6 @@ def test_the_order_of_folders_does_not_matter(filled: Path, tmp_path: Path) -> N
     for a, b, c in (folders, folders[::-1]):
         assert report(f"results=[{a}, {b}, {c}]", f"out={tmp_path / 'out'}") == 0
         assert tables(tmp_path / "out") == tables(filled)
-
-
-@pytest.fixture
-def two(results: Path, add_run: AddRun, tmp_path: Path) -> tuple[Path, Path]:
-    """Two folders, with uni and colour in both, resnet50 in the first and dino in the second."""
-    a, b = tmp_path / "a", tmp_path / "b"
-    for model, folders in (("uni", (a, b)), ("colour", (a, b)), ("resnet50", (a,)), ("dino", (b,))):
-        row = add_run(model, predicted(2.0, seed=len(model)))
-        for folder in folders:
-            copy_run(results, row, folder)
-    return a, b
-
-
-def changed(folder: Path, model: str = "uni", **changes: Any) -> Row:
-    """The row of a model written again with other fields; its predictions stay."""
-    row = next(row for row in read_rows(folder)[0] if row.model == model)
-    return write(folder, replace(row, **changes), None)
-
-
-def with_value(row: Row, value: float) -> dict[str, Any]:
-    return {**row.metrics, "accuracy": {**row.metrics["accuracy"], "value": value}}
-
-
-def row_of(folder: Path, model: str = "uni") -> Row:
-    return next(row for row in read_rows(folder)[0] if row.model == model)
 
 
 def test_times_and_names_of_jobs_are_no_difference(two: tuple[Path, Path]) -> None:
@@ -160,7 +125,7 @@ def test_a_run_with_other_settings_is_reported_likewise(two: tuple[Path, Path]) 
     assert len(sentences) == 2
 
 
-def test_what_differs_is_said_of_other_fields_too(two: tuple[Path, Path]) -> None:
+def test_differences_in_other_fields_are_reported(two: tuple[Path, Path]) -> None:
     a, b = two
     changed(b, n_test=59)
     changed(
@@ -257,134 +222,3 @@ def test_a_mean_over_seeds_of_different_weights_is_named(tmp_path: Path, results
     (sentence,) = merged_rows([results, b]).sentences
     assert sentence.startswith("Means over seeds and folds are of different weights")
     assert sentence.endswith(f": uni on demo with linear ({results}, {b}).")
-
-
-def test_rows_of_another_schema_and_damaged_rows_are_a_sentence_each(two: tuple[Path, Path]) -> None:
-    a, b = two
-    of_schema, damaged = (row_path(b, row_of(b, model).key) for model in ("uni", "dino"))
-    of_schema.write_text(json.dumps({**json.loads(of_schema.read_text()), "schema": 2}))
-    damaged.write_text("{")
-    found = merged_rows([a, b])
-    assert [row.model for row in found.rows] == ["colour", "resnet50", "uni"]
-    first, second = found.sentences
-    assert first == f"Left out of the tables, run again or delete: {damaged} (it is not complete JSON)."
-    assert second.endswith(f"as they are of another schema: {of_schema} (it is of schema 2, and this version reads 3).")
-
-
-def test_tables_of_the_rest_are_made_where_a_folder_is_not_there_or_has_no_rows(
-    two: tuple[Path, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    a, b = two
-    (tmp_path / "empty").mkdir()
-    link = tmp_path / "link"
-    link.symlink_to(a)
-    out = tmp_path / "out"
-    named = [a, tmp_path / "bb", tmp_path / "empty", b / "rows", link, b]
-    assert report(f"results=[{','.join(map(str, named))}]", f"out={out}") == 2
-    captured = capsys.readouterr()
-    assert "leaderboard.csv" in captured.out
-    assert captured.err.splitlines() == [
-        f"pfmbench: There is no results folder {tmp_path / 'bb'}. Is b meant?",
-        f"pfmbench: There are no rows in {tmp_path / 'empty/rows'}: name the folder that a run had as its results=DIR.",
-        f"pfmbench: There are no rows in {b / 'rows/rows'}: name the folder that a run had as its results=DIR. Is the "
-        "folder above it meant?",
-        f"pfmbench: {link} is the same folder as {a}: it is read once.",
-    ]
-    expected = tables(out)
-    assert report(f"results={a},{b}", f"out={out}") == 0
-    assert tables(out) == expected
-
-
-def test_rows_in_a_folder_that_cannot_be_read_are_named(
-    two: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    a, b = two
-    closed = b / "rows/demo/demo/uni"
-
-    def walk(top: Path, onerror: Any) -> list[Any]:
-        if top == b / "rows":
-            onerror(PermissionError(13, "Permission denied", str(closed)))
-        return []
-
-    monkeypatch.setattr("bench.rows.merging.os.walk", walk)
-    found = merged_rows([a, b])
-    assert found.sentences == [f"Left out are rows in folders that cannot be read: {closed} (Permission denied)."]
-    monkeypatch.undo()
-
-
-def test_tables_of_several_folders_go_to_a_folder_of_their_own(
-    two: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    a, b = two
-    monkeypatch.chdir(tmp_path)
-    assert report("results=a,b") == 0
-    assert (tmp_path / "results-merged/leaderboard.csv").is_file()
-    assert not list(a.glob("*.csv"))
-    capsys.readouterr()
-    for out in (a, b):
-        assert report("results=a,b", f"out={out}") == 2
-        assert capsys.readouterr().err == (
-            f"pfmbench: The folder {out} has rows of its own, whose tables these would replace: name another with "
-            "out=DIR.\n"
-        )
-    assert report("results=a", "out=b") == 2
-    assert not list(b.glob("*.csv"))
-    assert report("results=a", "out=a") == report("results=[b]") == report("results=a", "out=c") == 0
-    assert tables(tmp_path / "a") == tables(tmp_path / "c")
-    assert list(b.glob("*.csv"))
-
-
-def test_rows_of_lost_jobs_are_written_only_where_the_tables_are(
-    two: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    a, b = two
-    written: list[Path] = []
-    monkeypatch.setattr("bench.report.__main__.lost_rows", written.append)
-    for arguments in ([f"results={a},{b}", f"out={tmp_path / 'out'}"], [f"results={a}", f"out={tmp_path / 'out'}"]):
-        assert report(*arguments) == 0
-        assert written == []
-    assert report(f"results={a}") == 0
-    assert written == [a]
-
-
-def test_a_folder_whose_name_has_a_comma_is_one(two: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch) -> None:
-    a, _ = two
-    monkeypatch.chdir(a.parent)
-    a.rename("a,b")
-    assert report("results=a,b") == 0
-    assert (a.parent / "a,b/leaderboard.csv").is_file()
-
-
-@pytest.mark.parametrize(
-    ("arguments", "sentence"),
-    [
-        (["results=a,,b"], "results=a,,b has an empty name"),
-        (["results=[]"], "results=[] has an empty name"),
-        (["results=c,d"], "No rows to make a leaderboard of in c/rows, d/rows"),
-        (["results=a,b", "out="], "'out=' is not an option here"),
-        (["results=a,b", "out=file"], "The folder file cannot be written"),
-    ],
-)
-def test_a_wrong_list_is_one_sentence(
-    arguments: list[str],
-    sentence: str,
-    two: tuple[Path, Path],
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-) -> None:
-    monkeypatch.chdir(two[0].parent)
-    Path("file").write_text("mine")
-    assert report(*arguments) == 2
-    captured = capsys.readouterr()
-    assert captured.out == ""
-    assert captured.err.splitlines()[-1].startswith(f"pfmbench: {sentence}")
-    assert "=DIR" in captured.err.splitlines()[-1]
-
-
-def test_tables_of_tracks_without_rows_are_removed(results: Path, add_run: AddRun, tmp_path: Path) -> None:
-    add_run("uni", predicted(1.0))
-    for name in ("restoration.csv", "robustness.csv", "robustness_summary.csv", "mine.csv"):
-        (results / name).write_text("of an earlier report")
-    rebuild(results)
-    assert {path.name for path in results.glob("r*.csv")} == set()
-    assert (results / "mine.csv").exists()

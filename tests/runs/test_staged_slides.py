@@ -46,7 +46,7 @@ def test_features_are_bit_identical_with_a_scratch_folder(plain, few_slides, tmp
     assert copied == [], "slides whose features stand are not copied"
 
 
-def test_slides_larger_than_the_bound_are_said_once(plain, few_slides, tmp_path):
+def test_slides_above_the_scratch_limit_are_reported_once(plain, few_slides, tmp_path):
     done = on_slides(tmp_path, few_slides, *QUICK, "scratch=scratch", "scratch_gib=0.000001")
     assert done.returncode == 0, done.stderr
     assert len([line for line in done.stderr.splitlines() if "scratch_gib" in line]) == 1

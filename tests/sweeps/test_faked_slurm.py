@@ -81,7 +81,7 @@ def test_without_slurm_nothing_is_planned(slurm, common, tmp_path):
         ),
     ],
 )
-def test_what_slurm_refuses_is_said_in_its_words_and_leaves_nothing(slurm, common, tmp_path, words, more, parts):
+def test_an_sbatch_error_is_shown_and_leaves_no_records(slurm, common, tmp_path, words, more, parts):
     accepting(slurm, tmp_path / "sent")
     slurm("sbatch", f"cat >&2 <<'END'\n{words}\nEND\nexit 1")
     done = bench(tmp_path, "sweep", *SLURM, *common, *more, "model=tiny_a")
