@@ -15,6 +15,7 @@ from jaxtyping import Float
 from bench import report, rows
 from bench.config import BenchConfig, Step
 from bench.protocols import Bags, Samples
+from bench.results import read_leaderboard
 from bench.runs import (
     RunContext,
     Settings,
@@ -176,7 +177,7 @@ def evaluate(
     outcome = evaluate_plan(context)
     warned = list(outcome.failures)
     keys = keys_of(outcome.plan)
-    found = report.read_leaderboard(context.results, keys, warned.append)
+    found = read_leaderboard(context.results, keys, warned.append)
     if outcome.failures and not any(entry.successful for entry in found.entries):
         raise UserError("\n".join(outcome.failures))
     for sentence in warned:
@@ -258,7 +259,7 @@ def leaderboard(results: str | Path | Sequence[str | Path] = "results") -> pd.Da
     folders = [Path(name).expanduser() for name in ([results] if isinstance(results, str | Path) else results)]
     saved = rows.rows_of(folders[0]) if len(folders) == 1 else rows.merged_rows(folders)
     warned = list(saved.unusable)
-    data = report.read_leaderboard(saved, warn=warned.append)
+    data = read_leaderboard(saved, warn=warned.append)
     for sentence in warned:
         warnings.warn(sentence, stacklevel=2)
     if not data.entries:

@@ -21,7 +21,7 @@ import numpy as np
 
 from bench.metrics import resample, score, score_all
 from bench.protocols import Predictions
-from bench.report import LeaderboardData, read_leaderboard
+from bench.results import LeaderboardData, read_leaderboard
 from bench.rows import Row, write
 from registry.text_table import aligned
 

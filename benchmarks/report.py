@@ -22,7 +22,8 @@ import numpy as np
 
 from bench.metrics import score
 from bench.protocols import Predictions
-from bench.report import comparisons, read_leaderboard, table_text, write_tables
+from bench.report import table_text, write_tables
+from bench.results import comparisons, read_leaderboard
 from bench.rows import Row, write
 
 BASELINES = ("colour", "random_vit_s16")

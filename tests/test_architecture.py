@@ -30,7 +30,8 @@ COMMANDS = {  # `python -m bench report` and `remove` are the commands of those 
     ("bench.__main__", "bench.rows.__main__"),
 }
 
-UPPER = {f"bench.{name}" for name in ("data", "runs", "report", "passport")}
+UPPER = {f"bench.{name}" for name in ("data", "runs", "results", "plots", "report", "passport")}
+NO_PIXELS = {"torch", "bench.embedding", "bench.protocols", "bench.tasks"}
 NEVER = {  # room: what it must not import, of the house or from outside
     "registry": {room for room in ROOMS if room.startswith("bench")},
     "bench.metrics": {room for room in ROOMS if room != "bench.metrics"},
@@ -43,10 +44,12 @@ NEVER = {  # room: what it must not import, of the house or from outside
         *("torch", "hydra", "omegaconf", "submitit"),
     },
     "bench.passport": {
-        *UPPER - {"bench.report", "bench.passport"},
+        *UPPER - {"bench.results", "bench.plots", "bench.report", "bench.passport"},
         *("torch", "bench.embedding", "bench.frontends", "bench.protocols", "bench.tasks"),
     },
-    "bench.report": {*UPPER - {"bench.report"}, "torch", "bench.embedding", "bench.protocols", "bench.tasks"},
+    "bench.results": {*UPPER - {"bench.results"}, *NO_PIXELS},
+    "bench.plots": {*UPPER - {"bench.results", "bench.plots"}, *NO_PIXELS},
+    "bench.report": {*UPPER - {"bench.results", "bench.plots", "bench.report"}, *NO_PIXELS},
     "bench.embedding": {*UPPER, "bench.protocols", "bench.rows", "bench.tasks"},
 }
 
@@ -117,7 +120,17 @@ def test_a_room_imports_of_another_its_public_names_only():
 
 @pytest.mark.parametrize(
     "room",
-    ["bench.passport", "bench.report", "bench.jobs", "bench.rows", "bench.targets", "bench.metrics", "bench.config"],
+    [
+        "bench.passport",
+        "bench.report",
+        "bench.plots",
+        "bench.results",
+        "bench.jobs",
+        "bench.rows",
+        "bench.targets",
+        "bench.metrics",
+        "bench.config",
+    ],
 )
 def test_tables_are_made_without_loading_torch(room):
     code = f"import sys, {room}; print(*({{'torch', 'timm', 'bench.embedding'}} & sys.modules.keys()))"

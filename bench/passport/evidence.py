@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from bench import targets
-from bench.report import AggregatedResult, Condition, clean_of
+from bench.results import AggregatedResult, Condition, clean_of
 from bench.targets import UNTOUCHED
 
 Case = tuple[str, int]

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from bench.metrics import Interval
 from bench.passport.evidence import Encoder, Evidence, centres_of, median_of
-from bench.report import (
+from bench.results import (
     AUGMENTED,
     AggregatedResult,
     Condition,

@@ -17,7 +17,7 @@ from bench.passport.numbers import (
     signed,
 )
 from bench.passport.rule import Rule
-from bench.report import clean_of
+from bench.results import clean_of
 from bench.targets import UNTOUCHED
 
 LITTLE = 0.01  # of the score on clean tiles

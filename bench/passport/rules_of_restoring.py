@@ -7,7 +7,7 @@ import statistics
 from bench.passport.evidence import Case, Evidence
 from bench.passport.numbers import case_name, conditions_counted, number, share
 from bench.passport.rule import Rule
-from bench.report import clean_of
+from bench.results import clean_of
 from bench.targets import UNTOUCHED
 
 HARM = 0.01  # of the score on clean tiles

@@ -10,7 +10,7 @@ from bench.passport.evidence import CENTRE, SCANNER, Case, Encoder, Evidence, sh
 from bench.passport.numbers import number, share, signed, speed, with_interval
 from bench.passport.rules_of_loss import RATES, THRESHOLDS
 from bench.passport.rules_of_restoring import CLEAN, HARM, shares_back
-from bench.report import Condition, clean_of, recovery
+from bench.results import Condition, clean_of, recovery
 from bench.targets import UNTOUCHED
 
 Value = Callable[[Condition | None], float | None]

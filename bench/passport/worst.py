@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from bench.passport.evidence import Case, Encoder, Evidence
-from bench.report import Condition
+from bench.results import Condition
 from bench.rows import read_predictions
 from bench.targets import UNTOUCHED
 from registry.errors import UserError

@@ -8,10 +8,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from bench.jobs import lost_rows
-from bench.report.leaderboard_data import read_leaderboard
 from bench.report.show import table_text
 from bench.report.tables import MARGIN
 from bench.report.write import check_margin, write_tables
+from bench.results import read_leaderboard
 from bench.rows import merged_rows, rows_of, warn_once
 from registry.errors import UserError
 

@@ -7,10 +7,8 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
-from bench.report.rank_blocks import RankedBlock
-from bench.report.rank_diagram import diagram
-from bench.report.rank_suites import FEWEST_TASKS, SuiteRanks
-from bench.report.results import ResultKey
+from bench.plots import diagram
+from bench.results import FEWEST_TASKS, RankedBlock, ResultKey, SuiteRanks
 from bench.statistics import TaskRanks
 from registry.errors import first_few
 

@@ -5,10 +5,8 @@ from __future__ import annotations
 import statistics
 from collections.abc import Iterator, Mapping
 
-from bench.report.leaderboard_data import LeaderboardData
-from bench.report.restoration import Against, Restorers, parted, restorers_of
-from bench.report.results import AggregatedResult, ResultKey
 from bench.report.tables import Record, number
+from bench.results import Against, AggregatedResult, LeaderboardData, Restorers, ResultKey, parted, restorers_of
 from bench.targets import UNTOUCHED
 from registry.text_table import aligned
 
@@ -34,7 +32,7 @@ def restoration_records(data: LeaderboardData) -> list[Record]:
     ``over_none`` is the difference to the tiles that nothing restored, ``over_classical`` that to ``best_classical``,
     the best filter of the case; filters have the first alone, and clean tiles neither. A metric that no row has is left
     out. The p values are those of
-    `bench.report.restoration`.
+    `bench.results.restoration`.
     """
     found = []
     for restorers in restorers_of(data, data.entries):

@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
-from bench.report.conditions import Condition, clean_of, grouped
-from bench.report.leaderboard_data import LeaderboardData
-from bench.report.robustness import Change, Robustness, Summary, robustness_of, to_clean
-from bench.report.robustness_measures import mean_of, mean_over_cases, relative_error
 from bench.report.tables import Record, number
+from bench.results import (
+    Change,
+    Condition,
+    LeaderboardData,
+    Robustness,
+    Summary,
+    clean_of,
+    grouped,
+    mean_of,
+    mean_over_cases,
+    relative_error,
+    robustness_of,
+    to_clean,
+)
 from bench.statistics import Studentised
 from bench.targets import UNTOUCHED
 

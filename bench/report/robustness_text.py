@@ -5,10 +5,8 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 
-from bench.report.conditions import AUGMENTED, BEST_CLASSICAL, CLASSICAL
-from bench.report.robustness import Robustness, Summary
-from bench.report.robustness_measures import mean_over_cases
 from bench.report.tables import number
+from bench.results import AUGMENTED, BEST_CLASSICAL, CLASSICAL, Robustness, Summary, mean_over_cases
 from bench.statistics import Studentised
 from bench.targets import UNTOUCHED
 from registry.text_table import aligned

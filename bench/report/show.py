@@ -7,15 +7,22 @@ import statistics
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
 from bench import targets
-from bench.report.chains import robustness_tasks
-from bench.report.leaderboard_data import LeaderboardData
 from bench.report.rank_tables import Record, rank_records
-from bench.report.restoration import is_restoration, restorers_of
 from bench.report.restoration_tables import restoration_lines
-from bench.report.results import AggregatedResult, Block, ResultKey, protocol_names, task_names
-from bench.report.robustness import robustness_of
 from bench.report.robustness_text import robustness_lines
 from bench.report.tables import number
+from bench.results import (
+    AggregatedResult,
+    Block,
+    LeaderboardData,
+    ResultKey,
+    is_restoration,
+    protocol_names,
+    restorers_of,
+    robustness_of,
+    robustness_tasks,
+    task_names,
+)
 from bench.rows import Row
 from registry.text_table import aligned
 

@@ -6,10 +6,15 @@ import itertools
 import math
 from collections.abc import Iterable, Iterator, Sequence
 
-from bench.report.baselines import baselines_of, best_baseline
-from bench.report.comparisons import Comparison
-from bench.report.leaderboard_data import LeaderboardData
-from bench.report.results import AggregatedResult, protocol_names, task_names
+from bench.results import (
+    AggregatedResult,
+    Comparison,
+    LeaderboardData,
+    baselines_of,
+    best_baseline,
+    protocol_names,
+    task_names,
+)
 from bench.rows import Row
 
 LONG = (

@@ -8,13 +8,9 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from bench.files import atomic_write, unwritable
-from bench.report.leaderboard_data import LeaderboardData
-from bench.report.rank_suites import SuiteRanks, suite_ranks
+from bench.plots import PLOTS, robustness_plots
 from bench.report.rank_tables import RANKS, SUITES, rank_records, suite_diagram, suite_records
 from bench.report.restoration_tables import RESTORATION, restoration_records
-from bench.report.results import task_names
-from bench.report.robustness import robustness_of
-from bench.report.robustness_plots import PLOTS, robustness_plots
 from bench.report.robustness_tables import (
     ROBUSTNESS,
     SUMMARY,
@@ -32,6 +28,7 @@ from bench.report.tables import (
     paired_records,
     wide_records,
 )
+from bench.results import LeaderboardData, SuiteRanks, robustness_of, suite_ranks, task_names
 from bench.rows import file_name
 from registry.errors import UserError
 

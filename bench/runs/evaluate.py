@@ -16,6 +16,7 @@ from bench.data import Cohort, EmbeddingPlan
 from bench.embedding import Embedding, EmbeddingSettings, encode, missing_shards
 from bench.jobs import lost_rows
 from bench.protocols import Bags, Samples
+from bench.results import read_leaderboard
 from bench.runs.checks import check_scratch, check_settings, check_writable, part_of
 from bench.runs.context import RunContext, to_stderr
 from bench.runs.devices import devices_of, memory_for_weights, n_processors, run_on, usual_batch_size
@@ -168,7 +169,7 @@ def print_report(context: RunContext, plan: Plan | None) -> None:
 def print_tables(results: Path, margin: float, blocks: set[tuple[str, str, str, str]] | None) -> None:
     """Write the tables of a results folder and print those of some blocks, or all; without rows of a run nothing."""
     lost_rows(results)
-    data = report.read_leaderboard(results)
+    data = read_leaderboard(results)
     if not data.entries and blocks is not None:
         return
     written = report.write_tables(results, data, margin)

@@ -12,7 +12,7 @@ from restorer_tiles import apply, made_up, real_tiles, seeds_for
 
 from bench.frontends.restorers import CLASSICAL, NAMES, restore, restorer
 from bench.frontends.restorers.base import Restorer, in_batches_of
-from bench.report.contrasts import CLASSICAL as REPORTED
+from bench.results.contrasts import CLASSICAL as REPORTED
 from registry.errors import UserError
 
 FAST_SIREN = {"hidden": 16, "layers": 1, "steps": 6, "learning_rate": 1e-3}

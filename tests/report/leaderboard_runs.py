@@ -7,7 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
-from bench.report import read_leaderboard, table_text, write_tables
+from bench.report import table_text, write_tables
+from bench.results import read_leaderboard
 from bench.rows import Row, RunKey
 
 HEAD = "1f2e3d4c"

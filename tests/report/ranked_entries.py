@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 
 from bench.metrics import Replicates
-from bench.report.rank_blocks import RankedBlock
-from bench.report.resampling import Pass, Passes, compared
-from bench.report.results import AggregatedResult, ResultKey, aggregated
+from bench.results.aggregated_result import AggregatedResult, ResultKey, aggregated
+from bench.results.rank_blocks import RankedBlock
+from bench.results.resampling import Pass, Passes, compared
 from bench.rows import Row, RunKey, SavedPredictions
 
 HEAD = "1f2e3d4c"

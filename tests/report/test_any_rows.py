@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from leaderboard_runs import CLASSES, lines, predicted, rebuild
 
 from bench.metrics import METRICS
-from bench.report import read_leaderboard, table_text
+from bench.report import table_text
+from bench.results import read_leaderboard
 from bench.rows import INTERVALS, Row, read_rows, write
 
 NUMBER = st.none() | st.floats(allow_nan=False, allow_infinity=False) | st.integers(0, 10**99)

@@ -8,10 +8,10 @@ import pytest
 from leaderboard_runs import AddRun
 from robustness_rows import add_head, add_similarity
 
-from bench.report import read_leaderboard
-from bench.report.chains import parse, starts_with
-from bench.report.conditions import BEST_CLASSICAL, Condition, best_classical, clean_of, conditions, left_out
-from bench.report.robustness_measures import (
+from bench.results import read_leaderboard
+from bench.results.chains import parse, starts_with
+from bench.results.conditions import BEST_CLASSICAL, Condition, best_classical, clean_of, conditions, left_out
+from bench.results.robustness_measures import (
     corruption_errors,
     mean_corruption_error,
     mean_over_cases,

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from leaderboard_runs import AddRun, predicted, rebuild
 
-from bench.report import resampling
-from bench.report.resampling import Passes, recomputable
-from bench.report.results import aggregated
+from bench.results import resampling
+from bench.results.aggregated_result import aggregated
+from bench.results.resampling import Passes, recomputable
 from bench.rows import read_rows
 
 

@@ -11,7 +11,7 @@ import pytest
 from leaderboard_runs import AddRun, lines, predicted, rebuild
 from scipy import stats
 
-from bench.report import read_leaderboard
+from bench.results import read_leaderboard
 from bench.statistics import holm
 
 

@@ -12,7 +12,7 @@ from leaderboard_runs import AddRun, Predicted, predicted, rebuild
 from merged_folders import changed, copy_run, report, row_of, shared_out, tables, with_value
 from robustness_rows import add_head, add_similarity
 
-from bench.report import read_leaderboard
+from bench.results import read_leaderboard
 from bench.rows import merged_rows, predictions_path, read_rows, row_path, write
 
 pytestmark = pytest.mark.usefixtures("each_warning_anew")

@@ -7,7 +7,8 @@ from pathlib import Path
 
 from leaderboard_runs import HEAD, AddRun, predicted, text
 
-from bench.report import read_leaderboard, table_text
+from bench.report import table_text
+from bench.results import read_leaderboard
 
 ALL = "python -m bench report shows all"
 

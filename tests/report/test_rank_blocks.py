@@ -7,9 +7,9 @@ import pytest
 from leaderboard_runs import AddRun, Predicted
 from ranked_entries import key, made_up, ranked, runs
 
-from bench.report.rank_blocks import RankedBlock, ranked_block
-from bench.report.resampling import Passes, compared
-from bench.report.results import aggregated
+from bench.results.aggregated_result import aggregated
+from bench.results.rank_blocks import RankedBlock, ranked_block
+from bench.results.resampling import Passes, compared
 from bench.rows import read_rows
 
 

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bench.report.rank_diagram import DARK, LIGHT, diagram
+from bench.plots.rank_diagram import DARK, LIGHT, diagram
 
 SVG = "{http://www.w3.org/2000/svg}"
 Drawn = ElementTree.Element

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from ranked_entries import key, ranked
 
-from bench.report.rank_blocks import RankedBlock
-from bench.report.rank_suites import Entrant, suite_ranks
 from bench.report.rank_tables import RANKS, SUITES, rank_records, suite_diagram, suite_records
+from bench.results.rank_blocks import RankedBlock
+from bench.results.rank_suites import Entrant, suite_ranks
 from bench.statistics import critical_difference, friedman, mean_ranks
 
 MODELS = {"uni": 0.8, "conch": 0.7, "resnet50": 0.5}

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 from leaderboard_runs import AddRun, Predicted, lines, rebuild
 
-from bench.report import read_leaderboard, table_text
+from bench.report import table_text
+from bench.results import read_leaderboard
 
 Measure = Callable[..., None]
 TILES = 6

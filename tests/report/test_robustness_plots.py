@@ -11,10 +11,10 @@ import pytest
 from leaderboard_runs import AddRun, rebuild
 from robustness_rows import add_head, add_similarity
 
-from bench.report import read_leaderboard
-from bench.report.conditions import conditions
-from bench.report.plots import COLOURS, FORMATS, drawn, new_figure, style_of, styled
-from bench.report.restorer_plots import _changed, _recovered
+from bench.plots.restorers import _changed, _recovered
+from bench.plots.style import COLOURS, FORMATS, drawn, new_figure, style_of, styled
+from bench.results import read_leaderboard
+from bench.results.conditions import conditions
 
 PNG = b"\x89PNG\r\n"
 
@@ -59,7 +59,8 @@ def test_the_bytes_are_the_same_in_another_process(robust: Path) -> None:
     rebuild(robust)
     tables = ("robustness.csv", "robustness_summary.csv")
     before, csv = files(robust), [(robust / name).read_bytes() for name in tables]
-    code = "from pathlib import Path; from bench.report import read_leaderboard, write_tables; import sys;"
+    code = "import sys; from pathlib import Path; from bench.report import write_tables;"
+    code += "from bench.results import read_leaderboard;"
     code += "write_tables(Path(sys.argv[1]), read_leaderboard(Path(sys.argv[1])))"
     environment = {**os.environ, "PYTHONHASHSEED": "7", "MPLBACKEND": "svg"}
     subprocess.run([sys.executable, "-c", code, str(robust)], check=True, env=environment)

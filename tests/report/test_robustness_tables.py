@@ -10,7 +10,8 @@ import pytest
 from leaderboard_runs import AddRun, lines, rebuild
 from robustness_rows import add_head, add_similarity
 
-from bench.report import read_leaderboard, table_text
+from bench.report import table_text
+from bench.results import read_leaderboard
 
 
 @pytest.fixture

@@ -9,7 +9,8 @@ import pytest
 from leaderboard_runs import AddRun, predicted, rebuild, run_key
 
 from bench import targets
-from bench.report import blocks, read_leaderboard, saved_blocks, table_text
+from bench.report import table_text
+from bench.results import blocks, read_leaderboard, saved_blocks
 from bench.rows import predictions_path, read_row, write
 
 

@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 from leaderboard_runs import AddRun, block, lines, predicted, rebuild, text
 
-from bench.report import read_leaderboard, table_text
+from bench.report import table_text
 from bench.report.__main__ import main
+from bench.results import read_leaderboard
 from bench.rows import read_rows, row_path
 
 

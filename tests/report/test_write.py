@@ -9,9 +9,10 @@ import pytest
 from leaderboard_runs import AddRun, lines, predicted, rebuild
 
 from bench.config import BenchConfig
-from bench.report import read_leaderboard, write_tables
+from bench.report import write_tables
 from bench.report.__main__ import main
 from bench.report.tables import MARGIN
+from bench.results import read_leaderboard
 from registry.errors import UserError
 
 PAIRED_MODELS = {"uni": 3.0, "resnet50": 1.5, "dino": 0.7}

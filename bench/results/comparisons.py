@@ -12,11 +12,11 @@ import numpy as np
 
 from bench import targets
 from bench.metrics import Metric, degrees_of_freedom, standard_error, swapped_differences
-from bench.report.baselines import baselines_of, track_of
-from bench.report.chains import starts_with
-from bench.report.estimates import averaged, definition, of_repeats, on_same_samples
-from bench.report.resampling import Number, Pass, Passes
-from bench.report.results import AggregatedResult, ResultKey
+from bench.results.aggregated_result import AggregatedResult, ResultKey
+from bench.results.baselines import baselines_of, track_of
+from bench.results.chains import starts_with
+from bench.results.estimates import averaged, definition, of_repeats, on_same_samples
+from bench.results.resampling import Number, Pass, Passes
 from bench.statistics import (
     Studentised,
     corrected_error,

@@ -16,10 +16,10 @@ from functools import cached_property
 import numpy as np
 
 from bench import targets
-from bench.report.comparisons import Comparison
-from bench.report.families import advantage, p_over_all
-from bench.report.leaderboard_data import LeaderboardData
-from bench.report.results import AggregatedResult, ResultKey
+from bench.results.aggregated_result import AggregatedResult, ResultKey
+from bench.results.comparisons import Comparison
+from bench.results.families import advantage, p_over_all
+from bench.results.leaderboard_data import LeaderboardData
 from bench.statistics import LEVEL, holm
 from bench.targets import UNTOUCHED
 

@@ -10,8 +10,8 @@ from typing import TypeVar
 
 import numpy as np
 
-from bench.report.comparisons import Comparison
-from bench.report.results import ResultKey
+from bench.results.aggregated_result import ResultKey
+from bench.results.comparisons import Comparison
 from bench.statistics import LEVEL, benjamini_hochberg, holm
 
 Key = TypeVar("Key", bound=Hashable)

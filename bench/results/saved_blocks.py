@@ -24,11 +24,11 @@ import numpy as np
 from bench import targets
 from bench.files import atomic_write
 from bench.metrics import Interval, Replicates
-from bench.report.baselines import track_of
-from bench.report.blocks import BlockResults, block_results
-from bench.report.comparisons import Comparison
-from bench.report.rank_blocks import RankedBlock
-from bench.report.results import AggregatedResult
+from bench.results.aggregated_result import AggregatedResult
+from bench.results.baselines import track_of
+from bench.results.blocks import BlockResults, block_results
+from bench.results.comparisons import Comparison
+from bench.results.rank_blocks import RankedBlock
 from bench.rows import SavedRows
 from bench.statistics import Studentised
 

@@ -20,8 +20,8 @@ import numpy as np
 
 from bench import targets
 from bench.metrics import Interval, Metric, Replicates
-from bench.report.resampling import Pass, Passes
-from bench.report.results import AggregatedResult
+from bench.results.aggregated_result import AggregatedResult
+from bench.results.resampling import Pass, Passes
 from bench.statistics import score_inflation, training_influence
 
 

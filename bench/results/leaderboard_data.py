@@ -13,13 +13,13 @@ from pathlib import Path
 from typing import TypeVar
 
 from bench.metrics import Interval
-from bench.report.chains import robustness_tasks
-from bench.report.comparisons import Comparison
-from bench.report.contrasts import Contrast, ContrastKey
-from bench.report.families import Adjusted, ComparisonKey, OverBaselines, adjusted, over_baselines
-from bench.report.rank_blocks import RankedBlock
-from bench.report.results import AggregatedResult, Block, ResultKey, aggregated
-from bench.report.saved_blocks import SavedBlocks
+from bench.results.aggregated_result import AggregatedResult, Block, ResultKey, aggregated
+from bench.results.chains import robustness_tasks
+from bench.results.comparisons import Comparison
+from bench.results.contrasts import Contrast, ContrastKey
+from bench.results.families import Adjusted, ComparisonKey, OverBaselines, adjusted, over_baselines
+from bench.results.rank_blocks import RankedBlock
+from bench.results.saved_blocks import SavedBlocks
 from bench.rows import MOST_NAMED, RunKey, SavedRows, rows_of, warn_once
 
 Key = TypeVar("Key", bound=Hashable)

@@ -10,8 +10,8 @@ import numpy as np
 from jaxtyping import Float
 
 from bench.metrics import Replicates
-from bench.report.rank_blocks import RankedBlock
-from bench.report.results import ResultKey
+from bench.results.aggregated_result import ResultKey
+from bench.results.rank_blocks import RankedBlock
 from bench.statistics import (
     Friedman,
     MeanRanks,

@@ -9,7 +9,7 @@ import math
 import statistics
 from collections.abc import Callable, Collection, Iterable, Mapping
 
-from bench.report.conditions import Condition
+from bench.results.conditions import Condition
 
 
 def corruption_errors(found: Iterable[Condition]) -> dict[str, float]:

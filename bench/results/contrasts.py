@@ -15,10 +15,10 @@ import numpy as np
 
 from bench import targets
 from bench.metrics import Replicates, degrees_of_freedom, standard_error
-from bench.report.chains import parse
-from bench.report.estimates import averaged, definition
-from bench.report.resampling import Passes
-from bench.report.results import AggregatedResult, Block
+from bench.results.aggregated_result import AggregatedResult, Block
+from bench.results.chains import parse
+from bench.results.estimates import averaged, definition
+from bench.results.resampling import Passes
 from bench.statistics import Studentised, difference_inflation
 from bench.targets import UNTOUCHED
 

@@ -11,10 +11,10 @@ import numpy as np
 
 from bench import targets
 from bench.metrics import Replicates
-from bench.report.baselines import track_of
-from bench.report.estimates import averaged, definition, moved
-from bench.report.resampling import Number, Pass, Passes
-from bench.report.results import AggregatedResult, Block, ResultKey
+from bench.results.aggregated_result import AggregatedResult, Block, ResultKey
+from bench.results.baselines import track_of
+from bench.results.estimates import averaged, definition, moved
+from bench.results.resampling import Number, Pass, Passes
 from bench.statistics import TaskRanks, task_ranks
 
 

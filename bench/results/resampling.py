@@ -17,7 +17,7 @@ import numpy as np
 from bench import targets
 from bench.files import digest
 from bench.metrics import Replicates, resample
-from bench.report.results import AggregatedResult, ResultKey
+from bench.results.aggregated_result import AggregatedResult, ResultKey
 from bench.rows import Row, SavedPredictions, read_predictions
 from registry.errors import UserError
 

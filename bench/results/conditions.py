@@ -1,6 +1,6 @@
 """The results of robustness tasks as conditions: an encoder with a head, behind a corruption and a restorer.
 
-A robustness task is one with rows of feature similarity. `bench.report.robustness_measures` summarises conditions.
+A robustness task is one with rows of feature similarity. `bench.results.robustness_measures` summarises conditions.
 """
 
 from __future__ import annotations
@@ -12,10 +12,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from bench import targets
-from bench.report.chains import SIMILARITY, parse, robustness_tasks
-from bench.report.contrasts import BEST_CLASSICAL, CLASSICAL
-from bench.report.leaderboard_data import LeaderboardData
-from bench.report.results import AggregatedResult
+from bench.results.aggregated_result import AggregatedResult
+from bench.results.chains import SIMILARITY, parse, robustness_tasks
+from bench.results.contrasts import BEST_CLASSICAL, CLASSICAL
+from bench.results.leaderboard_data import LeaderboardData
 from bench.targets import UNTOUCHED
 
 AUGMENTED = "-augmented"

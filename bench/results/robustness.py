@@ -14,12 +14,20 @@ from functools import cached_property
 
 import numpy as np
 
-from bench.report.comparisons import Comparison
-from bench.report.conditions import BEST_CLASSICAL, Condition, best_classical, clean_of, conditions, grouped, left_out
-from bench.report.contrasts import Contrast
-from bench.report.leaderboard_data import LeaderboardData
-from bench.report.results import AggregatedResult
-from bench.report.robustness_measures import (
+from bench.results.aggregated_result import AggregatedResult
+from bench.results.comparisons import Comparison
+from bench.results.conditions import (
+    BEST_CLASSICAL,
+    Condition,
+    best_classical,
+    clean_of,
+    conditions,
+    grouped,
+    left_out,
+)
+from bench.results.contrasts import Contrast
+from bench.results.leaderboard_data import LeaderboardData
+from bench.results.robustness_measures import (
     corruption_errors,
     mean_corruption_error,
     mean_over_cases,

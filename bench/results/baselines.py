@@ -6,7 +6,7 @@ import math
 from collections.abc import Collection, Iterable
 
 from bench import targets
-from bench.report.results import AggregatedResult, Repeat
+from bench.results.aggregated_result import AggregatedResult, Repeat
 from registry import RANDOM
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from bench.report.results import AggregatedResult
+from bench.results.aggregated_result import AggregatedResult
 from bench.targets import UNTOUCHED
 
 SIMILARITY = "feature_similarity"

@@ -7,12 +7,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from bench.metrics import Interval
-from bench.report.comparisons import Comparison, compare, pairs, pairs_of_conditions
-from bench.report.contrasts import Contrast, ContrastKey, contrasts
-from bench.report.estimates import estimate
-from bench.report.rank_blocks import RankedBlock, ranked_block, ranked_together
-from bench.report.resampling import Passes, compared, recomputable
-from bench.report.results import AggregatedResult, ResultKey
+from bench.results.aggregated_result import AggregatedResult, ResultKey
+from bench.results.comparisons import Comparison, compare, pairs, pairs_of_conditions
+from bench.results.contrasts import Contrast, ContrastKey, contrasts
+from bench.results.estimates import estimate
+from bench.results.rank_blocks import RankedBlock, ranked_block, ranked_together
+from bench.results.resampling import Passes, compared, recomputable
 from bench.rows import Row
 
 

@@ -5,10 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from bench.report.conditions import AUGMENTED, BEST_CLASSICAL, CLASSICAL, Condition
-from bench.report.plots import DIVERGING, drawn, entitle, new_figure, styled
-from bench.report.robustness import Robustness
-from bench.report.robustness_measures import mean_of, recovery
+from bench.plots.style import DIVERGING, drawn, entitle, new_figure, styled
+from bench.results import AUGMENTED, BEST_CLASSICAL, CLASSICAL, Condition, Robustness, mean_of, recovery
 from bench.targets import UNTOUCHED
 
 if TYPE_CHECKING:

@@ -6,10 +6,9 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from bench.report.conditions import AUGMENTED, Condition
-from bench.report.plots import GREY, drawn, entitle, new_figure, style_of, styled
-from bench.report.restorer_plots import recovery_matrix
-from bench.report.robustness import Robustness, Summary
+from bench.plots.restorers import recovery_matrix
+from bench.plots.style import GREY, drawn, entitle, new_figure, style_of, styled
+from bench.results import AUGMENTED, Condition, Robustness, Summary
 from bench.rows import file_name
 from bench.targets import UNTOUCHED
 

@@ -1,0 +1,54 @@
+"""What rows and predictions say: means, intervals, paired differences and ranks."""
+
+from bench.results.aggregated_result import AggregatedResult, Block, ResultKey, aggregated, protocol_names, task_names
+from bench.results.baselines import baselines_of, best_baseline
+from bench.results.chains import robustness_tasks
+from bench.results.comparisons import Comparison
+from bench.results.conditions import AUGMENTED, BEST_CLASSICAL, CLASSICAL, Condition, clean_of, grouped
+from bench.results.conditions import conditions as conditions_of
+from bench.results.leaderboard_data import LeaderboardData, read_leaderboard
+from bench.results.rank_blocks import RankedBlock
+from bench.results.rank_suites import FEWEST_TASKS, SuiteRanks, suite_ranks
+from bench.results.restoration import Against, Restorers, is_restoration, parted, restorers_of
+from bench.results.robustness import Change, Robustness, Summary, robustness_of, to_clean
+from bench.results.robustness_measures import mean_of, mean_over_cases, recovery, relative_error
+
+__all__ = [
+    "AUGMENTED",
+    "BEST_CLASSICAL",
+    "CLASSICAL",
+    "FEWEST_TASKS",
+    "Against",
+    "AggregatedResult",
+    "Block",
+    "Change",
+    "Comparison",
+    "Condition",
+    "LeaderboardData",
+    "RankedBlock",
+    "Restorers",
+    "ResultKey",
+    "Robustness",
+    "SuiteRanks",
+    "Summary",
+    "aggregated",
+    "baselines_of",
+    "best_baseline",
+    "clean_of",
+    "conditions_of",
+    "grouped",
+    "is_restoration",
+    "mean_of",
+    "mean_over_cases",
+    "parted",
+    "protocol_names",
+    "read_leaderboard",
+    "recovery",
+    "relative_error",
+    "restorers_of",
+    "robustness_of",
+    "robustness_tasks",
+    "suite_ranks",
+    "task_names",
+    "to_clean",
+]
