@@ -12,6 +12,7 @@ from bench import targets
 from bench.report import table_text
 from bench.results import blocks, read_leaderboard, saved_blocks
 from bench.rows import predictions_path, read_row, write
+from benchmarks.rooms import imports, modules, room_of
 
 
 @pytest.fixture(autouse=True)
@@ -151,3 +152,15 @@ def test_what_a_plugin_describes_is_not_saved(filled: Path, monkeypatch: pytest.
     monkeypatch.setattr(targets, "is_built_in", lambda name: False)
     tables(filled)
     assert not saved(filled)
+
+
+def test_the_digest_covers_all_code_that_the_numbers_follow_from():
+    every = [one for one in imports(modules()) if not one.types_only]
+    rooms, todo = set(), ["bench.results"]
+    while todo:
+        room = todo.pop()
+        if room.startswith("bench.") and room not in rooms:
+            rooms.add(room)
+            todo += [room_of(one.target) for one in every if room_of(one.importer) == room]
+
+    assert {f"bench.{name.removesuffix('.py')}" for name in saved_blocks.CODE} == rooms
