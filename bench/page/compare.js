@@ -30,26 +30,27 @@ function verdict(one) {
   if (!known(one.holm)) return "not known";
   if (one.holm > LEVEL) return "no difference shown";
   const first = favours(one) > 0;
-  return element("span", { class: first ? "good" : "bad" }, `${first ? "A" : "B"} is better`);
+  return element("span", { class: "decided" }, `${first ? "A" : "B"} is better`);
 }
 
 function differenceColumns(scale) {
   const p = (name, title, help) => ({ name, title, help, number: true, cell: (one) => probability(one[name]), key: (one) => one[name] });
   return [
-    { name: "task", title: "Task", heading: true, cell: (one) => linked(one.a.task.name, "task", one.a.task.name), key: (one) => one.a.task.name },
-    { name: "head", title: "Head", cell: (one) => one.a.head, key: (one) => one.a.head },
+    { name: "task", title: "Task", heading: true, cell: (one) => linked(breakable(one.a.task.name), "task", one.a.task.name), key: (one) => one.a.task.name },
+    { name: "head", title: "Head", cell: (one) => breakable(one.a.head), key: (one) => one.a.head },
     { name: "metric", title: "Metric", key: (one) => data.metrics[one.metric],
-      cell: (one) => [data.metrics[one.metric], sign(one.a, one.metric) > 0 ? element("span", { class: "soft" }, " (lower is better)") : null] },
-    { name: "difference", title: "A − B [95 %]", best: "high", wide: true, key: (one) => one.difference,
+      cell: (one) => [breakable(data.metrics[one.metric]), sign(one.a, one.metric) > 0 ? element("span", { class: "soft" }, " (lower is better)") : null] },
+    { name: "difference", title: "A − B [95\u00a0%]", best: "high", wide: "first", key: (one) => one.difference,
       cell: (one) => [element("span", { class: "nowrap" }, signed(one.difference), element("span", { class: "soft" }, between(one.low, one.high, signed))),
         bar(one.difference, one.low, one.high, ...scale, 0)] },
-    { name: "verdict", title: "By p (Holm) ≤ 0.05", cell: verdict },
+    { name: "verdict", title: "By p (Holm)", help: "a difference is shown where p (Holm) is 0.05 or below", cell: verdict },
     p("p", "p", "of no difference, two-sided"),
     p("holm", "p (Holm)", "adjusted for the pairs of the task, head and metric"),
     p("suite", "p (Holm, all tasks)", "adjusted for the pairs of the head on all tasks"),
     p("fdr", "p (FDR)", "Benjamini and Hochberg"),
     { name: "better", title: "P(A > B)", number: true, cell: (one) => (known(one.better) ? one.better.toFixed(3) : "–"), key: (one) => one.better },
-    { name: "test", title: "Test", cell: (one) => `${counted(one.samples, "sample")}, ${counted(one.groups, "group")}, ${counted(one.runs, "run")}; p by ${one.by}` },
+    { name: "test", title: "Test", wide: "last",
+      cell: (one) => element("span", { class: "soft" }, `${counted(one.samples, "sample")}, ${counted(one.groups, "group")}, ${counted(one.runs, "run")}; p by ${one.by}`) },
   ];
 }
 
@@ -133,12 +134,12 @@ function bestView() {
   const columns = [
     COLUMNS.task, COLUMNS.head, { ...COLUMNS.model, title: "Best model" }, { ...COLUMNS.score, cell: (line) => score({ ...line, scale: null }) },
     { name: "next", title: "Next", cell: (line) => (line.next ? linked(line.next.entry.name, "model", line.next.entry.model.name) : "there is no other") },
-    { name: "lead", title: "Best − next [95 %]", best: "high", key: (line) => line.against?.difference,
+    { name: "lead", title: "Best − next [95\u00a0%]", best: "high", key: (line) => line.against?.difference,
       cell: (line) => line.against && element("span", { class: "nowrap" }, signed(line.against.difference),
         element("span", { class: "soft" }, between(line.against.low, line.against.high, signed))) },
     { name: "differs", title: "p (Holm)", key: (line) => line.against?.holm,
       cell: (line) => line.against && [probability(line.against.holm), " ", known(line.against.holm) && line.against.holm <= LEVEL
-        ? element("span", { class: "good" }, "differs") : element("span", { class: "soft" }, "no difference shown")] },
+        ? element("span", { class: "decided" }, "differs") : element("span", { class: "soft" }, "no difference shown")] },
     COLUMNS.over,
   ];
   const table = sortableTable("The best model of each task and head by the primary metric, and whether it differs from the next.", columns);

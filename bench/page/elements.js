@@ -24,8 +24,11 @@ const between = (low, high, words = fixed) => (known(low) && known(high) ? ` [${
 
 function probability(value) {
   if (!known(value)) return "–";
-  return value < 0.001 ? "< 0.001" : value.toFixed(3);
+  return value < 0.001 ? "<\u00a00.001" : value.toFixed(3);
 }
+
+// A name that may be broken after an underscore, and reads and copies as it is.
+const breakable = (name) => name.split(/(?<=_)/).flatMap((part, place) => (place ? [element("wbr"), part] : [part]));
 
 const counted = (count, word) => `${count.toLocaleString("en")} ${word}${count === 1 ? "" : "s"}`;
 

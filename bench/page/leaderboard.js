@@ -35,22 +35,22 @@ function overBaseline(entry) {
 }
 
 const COLUMNS = {
-  task: { name: "task", title: "Task", cell: (line) => linked(line.entry.task.name, "task", line.entry.task.name),
+  task: { name: "task", title: "Task", cell: (line) => linked(breakable(line.entry.task.name), "task", line.entry.task.name),
     key: (line) => line.entry.task.name },
-  head: { name: "head", title: "Head", cell: (line) => line.entry.head, key: (line) => line.entry.head },
-  model: { name: "model", title: "Model", heading: true, wide: true,
-    cell: (line) => [linked(line.entry.name, "model", line.entry.model.name), badges(line.entry)],
+  head: { name: "head", title: "Head", cell: (line) => breakable(line.entry.head), key: (line) => line.entry.head },
+  model: { name: "model", title: "Model", heading: true, wide: "first",
+    cell: (line) => [linked(breakable(line.entry.name), "model", line.entry.model.name), badges(line.entry)],
     key: (line) => line.entry.name },
-  metric: { name: "metric", title: "Metric", cell: (line) => data.metrics[line.metric], key: (line) => data.metrics[line.metric] },
-  score: { name: "score", title: "Score [95 %]", best: "high", wide: true, cell: score, key: (line) => line.value },
-  rank: { name: "rank", title: "Rank [95 %]", key: (line) => line.primary && line.entry.r ? line.entry.r[0] : null,
+  metric: { name: "metric", title: "Metric", cell: (line) => breakable(data.metrics[line.metric]), key: (line) => data.metrics[line.metric] },
+  score: { name: "score", title: "Score [95\u00a0%]", best: "high", wide: "first", cell: score, key: (line) => line.value },
+  rank: { name: "rank", title: "Rank [95\u00a0%]", key: (line) => line.primary && line.entry.r ? line.entry.r[0] : null,
     cell: (line) => line.primary && line.entry.r ? element("span", { class: "nowrap" }, String(line.entry.r[0] ?? "–"),
       element("span", { class: "soft" }, between(line.entry.r[1], line.entry.r[2], String))) : null },
-  over: { name: "over", title: "Over baseline [95 %]", best: "high", cell: (line) => line.primary ? overBaseline(line.entry) : null,
+  over: { name: "over", title: "Over baseline [95\u00a0%]", best: "high", wide: "first", cell: (line) => line.primary ? overBaseline(line.entry) : null,
     key: (line) => line.primary && line.entry.o ? line.entry.o[0] : null },
   runs: { name: "runs", title: "Runs", cell: (line) => runsOf(line.entry) },
-  made: { name: "made", title: "How it was made", cell: (line) => element("a", { href: address("result", line.entry.id),
-    "aria-label": `How ${line.entry.name} on ${line.entry.task.name} with ${line.entry.head} was made` }, "details") },
+  made: { name: "made", title: "Made by", screen: true, cell: (line) => element("a", { href: address("result", line.entry.id),
+    "aria-label": `details of how ${line.entry.name} on ${line.entry.task.name} with ${line.entry.head} was made` }, "details") },
 };
 
 // One scale for the bars of each task and metric, from the lowest to the highest bound among these lines.
@@ -95,11 +95,22 @@ function tableView(parameters) {
   const filters = { ...FILTERS, ...Object.fromEntries([...parameters].filter(([name]) => name in FILTERS)) };
   const count = element("p", { class: "count", id: "count" });
   const notes = element("div");
-  const table = sortableTable("Scores of models by task and head. A header sorts by its column.", Object.values(COLUMNS), {
-    sort: filters.sort,
-    descending: filters.order === "descending",
-    sorted: (sort, descending) => { filters.sort = sort; filters.order = descending ? "descending" : "ascending"; remember(); },
-  });
+  const place = element("div");
+  let table = null;
+
+  // Where all lines are of one metric, the caption names it and there is no column of it.
+  function build(found) {
+    const metrics = unique(found.map((line) => line.metric));
+    const several = metrics.length > 1;
+    const by = several || !found.length ? "" : `, by ${data.metrics[metrics[0]]}`;
+    const columns = Object.values(COLUMNS).filter((column) => several || column.name !== "metric");
+    table = sortableTable(`Scores of models by task and head${by}. A header sorts by its column.`, columns, {
+      sort: filters.sort,
+      descending: filters.order === "descending",
+      sorted: (sort, descending) => { filters.sort = sort; filters.order = descending ? "descending" : "ascending"; remember(); },
+    });
+    place.replaceChildren(table.node);
+  }
 
   // Only what is not the default is in the address, which stays a link to what is seen.
   function remember() {
@@ -110,6 +121,7 @@ function tableView(parameters) {
 
   function show(say = true) {
     const found = withScales(matching(filters));
+    build(found);
     table.show(found);
     const models = unique(found.map((line) => line.entry.name)).length;
     count.textContent = found.length
@@ -123,6 +135,7 @@ function tableView(parameters) {
   const names = (all) => [["", "all"], ...all.map((name) => [name, name])];
   const search = element("input", { type: "search", name: "model", value: filters.model, autocomplete: "off",
     input: (event) => change("model")(event.target.value) });
+  const wide = matchMedia("(min-width: 721px)").matches;
   const form = element("form", { "aria-label": "Filters", submit: (event) => event.preventDefault() },
     choice("task", "Task", names(data.tasks.map((task) => task.name)), filters.task, change("task")),
     choice("head", "Head", names(data.heads), filters.head, change("head")),
@@ -134,5 +147,5 @@ function tableView(parameters) {
     tick("baselines", "Baselines", filters.baselines === "1", (on) => change("baselines")(on ? "1" : "0")),
     element("button", { type: "button", click: () => { location.hash = "#/table"; route(); } }, "Reset"));
   show(false);
-  return [element("h1", {}, "Leaderboard"), notes, form, count, table.node];
+  return [element("h1", {}, "Leaderboard"), notes, element("details", { class: "filters", open: wide }, element("summary", {}, "Filters"), form), count, place];
 }

@@ -53,7 +53,7 @@ function runsOf(entry) {
   if (seeds > 1 || !folds) parts.push(counted(seeds, "seed"));
   if (folds && (each > 1 || repeats === 1)) parts.push(counted(each, "fold"));
   if (repeats > 1) parts.push(counted(repeats, "repeat"));
-  return parts.join(" × ") + (ok < expected ? `, only ${ok} of ${expected}` : "");
+  return ok < expected ? `${ok} of ${expected}` : parts.join(" × ");
 }
 
 const range = (numbers) => numbers.map((number) => number.toLocaleString("en")).join("–");

@@ -5,6 +5,8 @@ const PRINTED = 2000;
 const ordered = new Intl.Collator("en", { numeric: true });
 let printed = null; // draws more of the table that is in view before it is printed
 
+const classOf = (column) => [column.number ? "number" : "", column.screen ? "screen" : ""].join(" ").trim() || null;
+
 // Columns: name, title, cell(line) that gives a cell's content, and key(line) where the table can be sorted by it.
 function sortableTable(caption, columns, { sort = "", descending = false, sorted = () => {} } = {}) {
   const body = element("tbody", { role: "rowgroup" });
@@ -14,9 +16,11 @@ function sortableTable(caption, columns, { sort = "", descending = false, sorted
   let drawn = 0;
 
   const row = element("tr", { role: "row" }, columns.map((column) => {
-    const head = element("th", { scope: "col", role: "columnheader", class: column.number ? "number" : null, title: column.help || null });
+    const head = element("th", {
+      scope: "col", role: "columnheader", class: classOf(column), title: column.help || null, "data-title": column.title,
+    });
     if (column.key) head.append(element("button", { type: "button", click: () => press(column) }, column.title));
-    else head.append(column.title);
+    else head.append(element("span", {}, column.title));
     heads.set(column.name, head);
     return head;
   }));
@@ -55,8 +59,7 @@ function sortableTable(caption, columns, { sort = "", descending = false, sorted
     const tag = columns[place].heading ? "th" : "td";
     return element(tag, {
       scope: tag === "th" ? "row" : null, role: tag === "th" ? "rowheader" : "cell",
-      class: column.number ? "number" : null,
-      "data-label": column.title, "data-wide": column.wide || null,
+      class: classOf(column), "data-label": column.title, "data-wide": column.wide || null,
     }, found);
   }
 
@@ -87,7 +90,7 @@ function sortableTable(caption, columns, { sort = "", descending = false, sorted
 
   printed = () => { if (drawn < all.length) append(Math.max(drawn, PRINTED)); };
   return {
-    node: element("div", {}, table, more),
+    node: element("div", {}, element("div", { class: "scroll", role: "region", "aria-label": caption, tabindex: "0" }, table), more),
     show(found) {
       all = [...found];
       order();
@@ -96,4 +99,7 @@ function sortableTable(caption, columns, { sort = "", descending = false, sorted
   };
 }
 
-window.addEventListener("beforeprint", () => printed && printed());
+window.addEventListener("beforeprint", () => {
+  if (printed) printed();
+  for (const closed of document.querySelectorAll("details:not(.filters)")) closed.open = true;
+});

@@ -116,13 +116,17 @@ function copied(command) {
 
 function records(run) {
   if (!run.info) return element("p", { class: "soft" }, "The other records of this run are in its row's file.");
-  const text = (value) => (typeof value === "object" ? element("pre", {}, JSON.stringify(value, null, 1)) : String(value));
+  const text = (value) => {
+    if (typeof value !== "object") return String(value);
+    const line = JSON.stringify(value);
+    return element("pre", {}, line.length > 70 ? JSON.stringify(value, null, 1) : line);
+  };
   return definitions(Object.entries(run.info).map(([name, number]) => [name.replaceAll("_", " "), text(data.pool[number])]));
 }
 
-function runDetails(entry, run) {
+function runDetails(entry, run, place) {
   const title = `Seed ${run.seed}${run.fold ? `, fold ${run.fold}` : ""}: ${run.status === "ok" ? fixed(run.value) : run.status}`;
-  return element("details", { open: entry.runs.length === 1 }, element("summary", {}, title),
+  return element("details", { open: place === 0 }, element("summary", {}, title),
     run.error ? element("p", { class: "bad" }, run.error) : null,
     element("h3", {}, "Make this row again"),
     run.command ? copied(run.command) : element("p", { class: "soft" }, "The row was written before commands were recorded."),
@@ -151,7 +155,7 @@ function resultView(id) {
     ]),
     table.node,
     element("h2", {}, "How it was made"),
-    ...entry.runs.map((run) => runDetails(entry, run)),
+    ...entry.runs.map((run, place) => runDetails(entry, run, place)),
   ];
 }
 
