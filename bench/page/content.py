@@ -73,7 +73,7 @@ def content(data: LeaderboardData, plots: Iterable[Plot], passports: Collection[
     pairs, n_pairs = differences(data, places, metrics)
     drawn, n_linked = figures(plots, names, protocols)
     if left_out:
-        sentences.append(f"Of {left_out} values of further metrics the page has none: they are in leaderboard_mean.csv.")
+        sentences.append(f"The page leaves {left_out} values of further metrics to leaderboard_mean.csv.")
     if n_pairs > len(pairs):
         sentences.append(
             f"The page has {len(pairs)} of {n_pairs} differences, those by the primary metrics first: "
@@ -209,4 +209,3 @@ def _label(row: Row) -> str:
 def _digest(key: ResultKey) -> str:
     """What links call a result by, whatever else is in the folder."""
     return hashlib.sha256(json.dumps(key).encode()).hexdigest()[:12]
-

@@ -1,4 +1,4 @@
-"""The paired differences of the page: by the primary metrics first, and of other metrics as many as the page can have."""
+"""The paired differences of the page: by the primary metrics first, and by others as many as the page can have."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ def differences(
     """A list for each comparison, and how many comparisons there are.
 
     Each list is: number of a, of b, of the metric; difference a - b and its interval; p, p by Holm in the task and
-    head, p by Holm over all tasks of the head, p by Benjamini and Hochberg; P(a better than b) over resamples; how p was
-    found; pairs of runs; test samples; groups.
+    head, p by Holm over all tasks of the head, p by Benjamini and Hochberg; P(a better than b) over resamples; how p
+    was found; pairs of runs; test samples; groups.
 
     Parameters
     ----------
@@ -48,4 +48,3 @@ def _record(data: LeaderboardData, c: Comparison, places: Mapping[ResultKey, int
         c.n_test,
         c.n_groups,
     ]
-

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from bench.files import atomic_write, unwritable
+from bench.page import leaderboard_page
 from bench.plots import PLOTS, robustness_plots
 from bench.report.rank_tables import RANKS, SUITES, rank_records, suite_diagram, suite_records
 from bench.report.restoration_tables import RESTORATION, restoration_records
@@ -32,6 +33,7 @@ from bench.results import LeaderboardData, SuiteRanks, robustness_of, suite_rank
 from bench.rows import file_name
 from registry.errors import UserError
 
+PAGE = "leaderboard.html"
 OF_TRACKS = ("restoration.csv", "robustness.csv", "robustness_summary.csv")
 """Tables that are written only where there are rows for them."""
 
@@ -60,7 +62,8 @@ def write_tables(
     there is ``restoration.csv``, where encoders were measured behind corruptions ``robustness.csv``,
     ``robustness_summary.csv`` and the plots. There is a diagram ``critical_difference-PROTOCOL.svg`` for each head that
     was fitted on enough tasks, its name with ``-HEAD`` where the protocol has several settings; an earlier one of a
-    head that has none now is removed, and so are tables of restoration and robustness without rows.
+    head that has none now is removed, and so are tables of restoration and robustness without rows. The page
+    ``leaderboard.html`` shows all of it in a browser.
 
     Parameters
     ----------
@@ -106,7 +109,9 @@ def write_tables(
         _write_csv(path, columns, records, option)
     written = {what: path for what, (path, _, _) in tables.items()}
     _remove({folder / name for name in OF_TRACKS} - set(written.values()), option)
-    return written | _write_diagrams(folder, suites, option) | _write_plots(folder, data, option)
+    written |= _write_diagrams(folder, suites, option) | _write_plots(folder, data, option)
+    _write(folder / PAGE, leaderboard_page(data, results=folder), option)
+    return written | {"page": folder / PAGE}
 
 
 def _write_plots(results: Path, data: LeaderboardData, option: str) -> dict[str, Path]:
