@@ -48,7 +48,7 @@ def content(data: LeaderboardData, plots: Iterable[Plot], passports: Collection[
     ranks = _ranks(data)
     by_task: dict[tuple[str, str], list[AggregatedResult]] = defaultdict(list)
     by_model: dict[str, list[AggregatedResult]] = defaultdict(list)
-    entries = []
+    entries: list[Json] = []
     places: dict[ResultKey, int] = {}
     for entry in data.entries:
         key = entry.key
