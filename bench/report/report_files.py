@@ -10,6 +10,7 @@ from pathlib import Path
 
 from bench.files import atomic_write, unwritable
 from bench.report.cells import safe_cell
+from bench.report.columns import Table
 from bench.results import LeaderboardData, SuiteRanks, suite_ranks
 
 
@@ -56,27 +57,27 @@ class ReportFiles:
             raise unwritable(path, error, self.option) from error
         return path
 
-    def write_csv(self, name: str, columns: Sequence[str], records: Iterable[Mapping[str, str]]) -> Path:
+    def write_csv(self, table: Table, records: Iterable[Mapping[str, str]], columns: Sequence[str] = ()) -> Path:
         """Write a table line by line, as the lines of many runs together take gigabytes; gives its path.
 
         Parameters
         ----------
-        columns : sequence of str
-            The heading, in the order of the cells.
         records : iterable of mapping
             A line each, by the names of the columns.
+        columns : sequence of str
+            The heading, in the order of the cells; that of the table if there is none.
 
         Raises
         ------
         UserError
             If it cannot be written.
         """
-        path = self.folder / name
+        path, names = self.folder / table.file, columns or table.names
         try:
             with atomic_write(path) as temporary, open(temporary, "w", newline="", encoding="utf-8") as file:
                 writer = csv.writer(file, lineterminator="\n")
-                writer.writerow([safe_cell(name) for name in columns])
-                writer.writerows([safe_cell(record[name]) for name in columns] for record in records)
+                writer.writerow([safe_cell(name) for name in names])
+                writer.writerows([safe_cell(record[name]) for name in names] for record in records)
         except OSError as error:
             raise unwritable(path, error, self.option) from error
         return path

@@ -8,7 +8,9 @@ from pathlib import Path
 
 from bench.report.csv_tables import write_csv_tables, write_restoration, write_robustness
 from bench.report.figures import write_rank_diagrams, write_robustness_plots
+from bench.report.markdown_leaderboard import write_markdown
 from bench.report.report_files import ReportFiles
+from bench.report.schema import write_schema
 from bench.report.tables import MARGIN
 from bench.results import LeaderboardData
 from registry.errors import UserError
@@ -17,6 +19,8 @@ STEPS: tuple[Callable[[ReportFiles], dict[str, Path]], ...] = (
     write_csv_tables,
     write_restoration,
     write_robustness,
+    write_schema,
+    write_markdown,
     write_rank_diagrams,
     write_robustness_plots,
 )
