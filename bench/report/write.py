@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from bench.files import atomic_write, unwritable
-from bench.plots import PLOTS, robustness_plots
+from bench.plots import Choice, Plot, plots_of, save_plots
 from bench.report.rank_tables import RANKS, SUITES, rank_records, suite_diagram, suite_records
 from bench.report.restoration_tables import RESTORATION, restoration_records
 from bench.report.robustness_tables import (
@@ -28,7 +28,7 @@ from bench.report.tables import (
     paired_records,
     wide_records,
 )
-from bench.results import LeaderboardData, SuiteRanks, robustness_of, suite_ranks, task_names
+from bench.results import LeaderboardData, SuiteRanks, suite_ranks
 from bench.rows import file_name
 from registry.errors import UserError
 
@@ -52,7 +52,11 @@ def check_margin(margin: float) -> None:
 
 
 def write_tables(
-    folder: Path, data: LeaderboardData, margin: float = MARGIN, option: str = "results=DIR"
+    folder: Path,
+    data: LeaderboardData,
+    margin: float = MARGIN,
+    option: str = "results=DIR",
+    plots: Choice = "best",
 ) -> dict[str, Path]:
     """Write leaderboard.csv, its companions and the diagrams of ranks; gives what each is, and where.
 
@@ -70,6 +74,8 @@ def write_tables(
         Of equivalence, above 0: `p_equivalent` is that of a difference as large or larger.
     option : str
         The setting that names the folder, for errors.
+    plots : "best", "all" or "none"
+        Which plots are drawn, as of `bench.plots.plots_of`; with "none" those of an earlier report are removed.
 
     Raises
     ------
@@ -106,20 +112,16 @@ def write_tables(
         _write_csv(path, columns, records, option)
     written = {what: path for what, (path, _, _) in tables.items()}
     _remove({folder / name for name in OF_TRACKS} - set(written.values()), option)
-    return written | _write_diagrams(folder, suites, option) | _write_plots(folder, data, option)
+    drawn = list(plots_of(data, folder, plots))
+    return written | _write_diagrams(folder, suites, option) | _write_plots(folder / "plots", drawn, option)
 
 
-def _write_plots(results: Path, data: LeaderboardData, option: str) -> dict[str, Path]:
-    """The plots of robustness tasks; those that an earlier report drew of results that are gone are removed."""
-    folder, names = results / "plots", task_names(data.entries)
-    paths: set[Path] = set()
-    for robustness in robustness_of(data):
-        for name, forms in robustness_plots(robustness, names[robustness.block]):
-            for ending, content in forms.items():
-                _write(folder / f"{name}.{ending}", content, option)
-                paths.add(folder / f"{name}.{ending}")
-    _remove({path for start in PLOTS for path in folder.glob(f"{start}-*.*")} - paths, option)
-    return {"plots of robustness": folder} if paths else {}
+def _write_plots(folder: Path, plots: Sequence[Plot], option: str) -> dict[str, Path]:
+    """The plots; those that an earlier report drew of results that are gone are removed."""
+    try:
+        return {"plots": folder} if save_plots(folder, plots) else {}
+    except OSError as error:
+        raise unwritable(folder / "plot", error, option) from error
 
 
 def _write_diagrams(results: Path, suites: Sequence[SuiteRanks], option: str) -> dict[str, Path]:

@@ -6,7 +6,7 @@ import itertools
 import math
 import statistics
 from collections import defaultdict
-from collections.abc import Callable, Collection, Hashable, Iterable
+from collections.abc import Callable, Collection, Hashable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -49,6 +49,8 @@ class LeaderboardData:
         How often the entry tests the same samples with heads of other training patients; without those of one time.
     contrasts : dict of (block, model, restorer) -> Contrast
         Of robustness tasks.
+    folders : mapping of RunKey -> Path
+        The results folder that has the predictions of a run.
     """
 
     entries: list[AggregatedResult]
@@ -59,6 +61,7 @@ class LeaderboardData:
     ranked: list[RankedBlock]
     repeats: dict[ResultKey, int]
     contrasts: dict[ContrastKey, Contrast] = field(default_factory=dict)
+    folders: Mapping[RunKey, Path] = field(default_factory=dict)
 
     @cached_property
     def detectable(self) -> dict[Block, float]:
@@ -122,6 +125,7 @@ def read_leaderboard(
         ranked=[ranked for block in found for ranked in block.ranked],
         repeats=_merged(block.repeats for block in found),
         contrasts=_merged(block.contrasts for block in found),
+        folders=rows.folders,
     )
 
 
