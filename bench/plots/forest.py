@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Iterator, Sequence
 
@@ -42,7 +43,7 @@ def sketches(source: Source) -> Iterator[Sketch]:
                 name=place_of("forest", source.task_name(own[0])),
                 kind="forest",
                 inputs=[[_inputs(source, entry), source.task_name(entry)] for entry in own],
-                draw=lambda own=own: draw(source, own),  # type: ignore[misc]
+                draw=functools.partial(draw, source, own),
                 task=task,
                 cohort=cohort,
             )
