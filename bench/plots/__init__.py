@@ -2,6 +2,7 @@
 
 from bench.plots.every import plots_of, save_plots
 from bench.plots.plot import Plot
+from bench.plots.projections import projection_path
 from bench.plots.rank_diagram import diagram
 from bench.plots.source import CHOICES, Choice
 
@@ -11,5 +12,6 @@ __all__ = [
     "Plot",
     "diagram",
     "plots_of",
+    "projection_path",
     "save_plots",
 ]

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import functools
+import itertools
 import math
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
-
-import numpy as np
 
 from bench.plots.plot import Drawing, Sketch
 from bench.plots.source import (
@@ -31,8 +30,18 @@ KINDS = ("cost",)
 COLUMNS = 2
 COSTS = {"gmacs": "billions of multiply-adds per tile", "params_m": "millions of parameters"}
 """By the field of the model's card; the first one that most models have is drawn."""
+AROUND = [
+    *[(0.0, 1), (0.09, -1), (-0.09, 1), (0.0, -1), (0.2, -1), (-0.2, 1), (0.2, 1), (-0.2, -1)],
+    *[(0.32, -1), (-0.32, 1), (0.32, 1), (-0.32, -1)],
+]
+"""Where a name may stand: inches above its point, and to the right (1) or left (-1)."""
 MOST_NAMED = 15
 """Points of a panel up to which all are named; of more only those of the front."""
+
+Point = tuple[float, float, AggregatedResult]
+"""Cost and score."""
+Box = tuple[float, float, float, float]
+"""Left, lower, right and upper edge in inches."""
 
 
 def sketches(source: Source) -> Iterator[Sketch]:
@@ -108,14 +117,15 @@ def draw(source: Source, blocks: Sequence[Sequence[AggregatedResult]], field: st
         block = blocks[place]
         axes.set_title(f"head {shortened(source.protocol_name(block[0]))}")
         axes.set_xlabel(COSTS[field])
-        axes.set_ylabel(metric_label(block[0]), fontsize=7.5)
+        if place % columns == 0:
+            axes.set_ylabel(metric_label(block[0]), fontsize=7.5)
         parts.append(f"head {source.protocol_name(block[0])}: {_panel(source, axes, block, field)}")
     figure.text(0.01, 0.02, "Grey: baselines; a dashed line is one without a network.", fontsize=7)
     return Drawing(title, f"{title}. Cost is in {COSTS[field]}. {listed(parts)}.", drawn(figure))
 
 
 def _panel(source: Source, axes: Axes, block: Sequence[AggregatedResult], field: str) -> str:
-    points: list[tuple[float, float, AggregatedResult]] = []
+    points: list[Point] = []
     for entry in block:
         found, cost = source.interval(entry), cost_of(entry, field)
         if found is None:
@@ -145,40 +155,42 @@ def _panel(source: Source, axes: Axes, block: Sequence[AggregatedResult], field:
         baseline, best = entry.rows[0].baseline, any(entry is one for *_, one in on)
         colour = GREY if baseline else COLOURS[1] if best else COLOURS[0]
         axes.plot(cost, value, "s" if baseline else "o", color=colour, markersize=5.5 if best else 4.5)
-    _name(axes, on if len(points) > MOST_NAMED else points)
+    _name(axes, on if len(points) > MOST_NAMED else points, on)
     _plain_ticks(axes)
     words = [f"{label_of(entry)} at {cost:.3g} with {number(value)}" for cost, value, entry in on]
     return f"on the front are {', '.join(words)}" if words else "no model has a cost"
 
 
-def _name(axes: Axes, points: Sequence[tuple[float, float, AggregatedResult]]) -> None:
-    """Names beside the points: on the side where there is room, moved up or down where two would meet."""
+def _name(axes: Axes, points: Sequence[Point], front: Sequence[Point]) -> None:
+    """Names beside the points, where they meet neither points, the line of the front, nor each other; else none."""
     if not points:
         return
     axes.autoscale_view()
-    (x0, x1), (y0, y1) = np.log10(axes.get_xlim()), axes.get_ylim()
+    (x0, x1), (y0, y1) = map(math.log10, axes.get_xlim()), axes.get_ylim()
     box = axes.get_position()
     figure = axes.get_figure()
     assert figure is not None
     width, height = box.width * figure.get_figwidth(), box.height * figure.get_figheight()  # type: ignore[union-attr]
-    taken: list[tuple[float, float, float, float]] = []
-    places = [
-        ((np.log10(cost) - x0) / (x1 - x0) * width, (value - y0) / (y1 - y0) * height) for cost, value, _ in points
-    ]
-    taken += [(x - 0.04, y - 0.04, x + 0.04, y + 0.04) for x, y in places]
-    for (x, y), (cost, value, entry) in sorted(zip(places, points, strict=True), key=lambda one: one[0]):
+
+    def spot(point: Point) -> tuple[float, float]:
+        return (math.log10(point[0]) - x0) / (x1 - x0) * width, (point[1] - y0) / (y1 - y0) * height
+
+    taken: list[Box] = [(x - 0.04, y - 0.04, x + 0.04, y + 0.04) for x, y in map(spot, points)]
+    corners = [spot(point) for point in front]
+    for (x, y), (after, above) in itertools.pairwise(corners):
+        taken += [(x, y - 0.02, after, y + 0.02), (after - 0.02, min(y, above), after + 0.02, max(y, above))]
+    for cost, value, entry in sorted(points, key=spot):
         text = label_of(entry)
-        length = 0.056 * len(text)
-        best = None
-        for shift in (0.0, 0.12, -0.12, 0.24, -0.24, 0.36, -0.36):
-            for left in (x + 0.07, x - 0.07 - length):
-                spot = (left, y + shift - 0.055, left + length, y + shift + 0.055)
-                inside = spot[0] >= 0 and spot[2] <= width + 0.25 and spot[1] >= 0 and spot[3] <= height
-                if inside and not any(_meet(spot, other) for other in taken):
-                    best = spot
-                    break
-            if best:
-                break
+        length, (x, y) = 0.056 * len(text), spot((cost, value, entry))
+        free = (
+            box
+            for shift, side in AROUND
+            for left in (x + 0.08 if side > 0 else x - 0.08 - length,)
+            for box in ((left, y + shift - 0.055, left + length, y + shift + 0.055),)
+            if box[0] >= 0 and box[2] <= width + 0.3 and box[1] >= 0 and box[3] <= height
+            if not any(_meet(box, other) for other in taken)
+        )
+        best = next(free, None)
         if best is None:
             continue
         taken.append(best)
@@ -192,7 +204,7 @@ def _name(axes: Axes, points: Sequence[tuple[float, float, AggregatedResult]]) -
         )
 
 
-def _meet(a: tuple[float, float, float, float], b: tuple[float, float, float, float]) -> bool:
+def _meet(a: Box, b: Box) -> bool:
     return a[0] < b[2] and b[0] < a[2] and a[1] < b[3] and b[1] < a[3]
 
 

@@ -24,6 +24,8 @@ ORDER = 7
 KINDS = ("kaplan_meier",)
 COLUMNS = 3
 GROUPS = (("high risk", COLOURS[1]), ("low risk", COLOURS[0]))
+ROWS = (-0.43, -0.53)
+"""Where the numbers at risk stand, in heights of a panel."""
 TIMES = 4
 """At which the numbers at risk are told, the first one 0."""
 
@@ -58,7 +60,7 @@ def draw(source: Source, entries: Sequence[AggregatedResult]) -> Drawing | None:
     lines = -(-len(found) // columns)
     task, head = source.task_name(entries[0]), source.protocol_name(entries[0])
     title = f"Survival by predicted risk on {task}, head {head}: {found[0][1].of_what}"
-    figure, panels = panels_of(title, lines, columns, 2.5, (1.9,), Margins(0.85, 0.2, 0.3, 1.15, 0.35, 1.45))
+    figure, panels = panels_of(title, lines, columns, 2.5, (1.9,), Margins(0.95, 0.2, 0.3, 1.2, 0.35, 1.5))
     parts = []
     for place, axes in enumerate(panels.flat):
         if place >= len(found):
@@ -100,7 +102,7 @@ def _panel(axes: Axes, tested: Tested, *, first: bool) -> str:
         for tick in ticks:
             axes.text(
                 tick,
-                -0.52 - 0.13 * line,
+                ROWS[line],
                 str(int((time[own] >= tick).sum())),
                 transform=axes.get_xaxis_transform(),
                 ha="center",
@@ -110,8 +112,8 @@ def _panel(axes: Axes, tested: Tested, *, first: bool) -> str:
             )
         if first:
             axes.text(
-                -0.36,
-                -0.52 - 0.13 * line,
+                -0.33,
+                ROWS[line],
                 name.removesuffix(" risk"),
                 transform=axes.transAxes,
                 va="center",
@@ -120,7 +122,7 @@ def _panel(axes: Axes, tested: Tested, *, first: bool) -> str:
             )
         words.append(f"{name}, {int(event[own].sum())} events of {own.sum()}, {_median(curve)}")
     if first:
-        axes.text(-0.36, -0.4, "at risk", transform=axes.transAxes, va="center", fontsize=7)
+        axes.text(-0.33, -0.33, "at risk", transform=axes.transAxes, va="center", fontsize=7)
     test = separation(tested)
     p = "log-rank p not known" if math.isnan(test.p) else f"log-rank p {in_words(test.p)}"
     axes.set(xlim=(0, max(float(time.max()), ticks[-1]) * 1.02), ylim=(0, 1.3), xticks=ticks)

@@ -1,4 +1,4 @@
-"""``python -m bench report [results=DIR[,DIR...]] [out=DIR] [margin=M]``: rebuild the tables from rows, print them."""
+"""``python -m bench report [results=DIR[,DIR...]] [out=DIR] [margin=M] [plots=P]``: tables and plots of rows, rebuilt."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from bench.jobs import lost_rows
+from bench.plots import CHOICES, Choice
 from bench.report.show import table_text
 from bench.report.tables import MARGIN
 from bench.report.write import check_margin, write_tables
@@ -16,7 +17,7 @@ from bench.rows import merged_rows, rows_of, warn_once
 from registry.errors import UserError
 
 MERGED = "results-merged"
-USAGE = f"""Usage: python -m bench report [results=DIR[,DIR...]] [out=DIR] [margin=M]
+USAGE = f"""Usage: python -m bench report [results=DIR[,DIR...]] [out=DIR] [margin=M] [plots=best|all|none]
 
 Rebuilds the tables in DIR (results) from its rows and predictions, and prints the table. Nothing is run.
 Rows that a killed job of a sweep was to make get the status lost, unless the tables go elsewhere than to the rows.
@@ -32,7 +33,7 @@ hash or values differ that is said, and the row of the folder named first is use
   leaderboard_ranks.csv   ranks on each task
   leaderboard_suites.csv  mean ranks over the tasks of each head, two or more
   robustness.csv          encoders by corruption, severity and restorer; robustness_summary.csv their means over cases
-  plots/                  severity curves, recovery matrices, robustness against accuracy
+  plots/                  figures as SVG and PNG; of predictions those of the best models, of all with plots=all
   critical_difference-PROTOCOL[-HEAD].svg  the diagram of these, for five tasks or more
 
 The exit code is 2, after all tables are made, where a folder that is named has no rows."""
@@ -43,21 +44,23 @@ def main(arguments: list[str]) -> int:
     if {"--help", "-h"} & set(arguments):
         print(USAGE)
         return 0
-    settings = {"results": "results", "out": "", "margin": str(MARGIN)}
+    settings = {"results": "results", "out": "", "margin": str(MARGIN), "plots": CHOICES[0]}
     try:
         for argument in arguments:
             name, _, value = argument.partition("=")
             if name not in settings or not value:
-                raise UserError(f"{argument!r} is not an option here: those are results=DIR, out=DIR and margin=M.")
+                raise UserError(
+                    f"{argument!r} is not an option here: those are results=DIR, out=DIR, margin=M and plots=P."
+                )
             settings[name] = value
         margin = _number(settings["margin"])
-        return _report(_folders(settings["results"]), settings["out"], margin)
+        return _report(_folders(settings["results"]), settings["out"], margin, _choice(settings["plots"]))
     except UserError as error:
         print(f"pfmbench: {error}", file=sys.stderr)
         return 2
 
 
-def _report(folders: Sequence[Path], out: str, margin: float) -> int:
+def _report(folders: Sequence[Path], out: str, margin: float, plots: Choice) -> int:
     """Make and print the tables; the exit code is 2 where one of several folders has no rows."""
     several = len(folders) > 1
     place = Path(out or (MERGED if several else folders[0])).expanduser()
@@ -74,7 +77,7 @@ def _report(folders: Sequence[Path], out: str, margin: float) -> int:
             f"No rows to make a leaderboard of in {', '.join(str(folder / 'rows') for folder in folders)}: run a "
             "benchmark first, or name another folder with results=DIR."
         )
-    written = write_tables(place, data, margin, "out=DIR" if out or several else "results=DIR")
+    written = write_tables(place, data, margin, "out=DIR" if out or several else "results=DIR", plots)
     print(table_text(data))
     print("\n".join(f"{what}: {path}" for what, path in written.items()))
     return 2 if saved.unusable else 0
@@ -107,6 +110,13 @@ def _check_place(place: Path, folders: Sequence[Path]) -> None:
         raise UserError(
             f"The folder {place} has rows of its own, whose tables these would replace: name another with out=DIR."
         )
+
+
+def _choice(plots: str) -> Choice:
+    for choice in CHOICES:
+        if plots == choice:
+            return choice
+    raise UserError(f"plots={plots} must be one of {', '.join(CHOICES)}.")
 
 
 def _number(margin: str) -> float:

@@ -56,7 +56,7 @@ def write_tables(
     data: LeaderboardData,
     margin: float = MARGIN,
     option: str = "results=DIR",
-    plots: Choice = "best",
+    plots: Choice = "none",
 ) -> dict[str, Path]:
     """Write leaderboard.csv, its companions and the diagrams of ranks; gives what each is, and where.
 
