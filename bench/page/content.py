@@ -12,7 +12,7 @@ from bench import targets
 from bench.page.figures import figures
 from bench.page.numbers import rounded, significant
 from bench.page.pairs import differences
-from bench.page.provenance import Pool, contamination, runs
+from bench.page.provenance import Pool, runs
 from bench.plots import Plot
 from bench.results import AggregatedResult, LeaderboardData, ResultKey, protocol_names, task_names
 from bench.rows import Row, file_name
@@ -42,7 +42,7 @@ def content(data: LeaderboardData, plots: Iterable[Plot], passports: Collection[
         File names in ``passports/`` beside the page.
     """
     tasks, heads, models, metrics = Numbers(), Numbers(), Numbers(), Numbers()
-    pool, sentences = Pool(), []
+    pool, sentences = Pool(), list(data.left_out.sentences)
     names, protocols = task_names(data.entries), protocol_names(data.entries)
     shown, left_out = _metrics_shown(data.entries)
     ranks = _ranks(data)
@@ -64,7 +64,7 @@ def content(data: LeaderboardData, plots: Iterable[Plot], passports: Collection[
             "x": _values(data, entry, shown, metrics),
             "r": ranks.get(key),
             "o": _over_baselines(data, entry),
-            "c": contamination(entry, pool),
+            "c": [seen.level, pool.add(seen.evidence)] if (seen := data.contaminated[key]).level else None,
             "n": [_known(entry, name) for name in ("n_train", "n_val", "n_test", "n_groups")],
             "s": [len(entry.seeds), entry.n_folds, data.repeats.get(key, 1), len(entry.successful), entry.n_expected],
             "runs": runs(entry, pool),

@@ -1,4 +1,4 @@
-"""How each value of the page was made: its runs with the command that makes each again, and what its model has seen."""
+"""How each value of the page was made: its runs, with the command that makes each again."""
 
 from __future__ import annotations
 
@@ -10,8 +10,6 @@ from bench.rows import Row
 
 MOST_TEXT = 6 * 2**20
 """Characters of all records of runs; beyond, the page has the commands and names the files of the rows."""
-LEVELS = ("stated", "inferred", "unknown", "none")
-"""Whether a model saw the task's cohorts in pretraining, the gravest first."""
 ELSEWHERE = {"model_card", "contamination", "command"}
 """Of `info`, what the page shows in places of their own."""
 
@@ -67,16 +65,3 @@ def _run(row: Row, pool: Pool) -> dict[str, Any]:
         return found
     records = {name: value for name, value in row.info.items() if name not in ELSEWHERE and value not in (None, "", {})}
     return found | {"info": {name: pool.add(value) for name, value in sorted(records.items())}}
-
-
-def contamination(entry: AggregatedResult, pool: Pool) -> list[Any] | None:
-    """The gravest level over the runs and the number of its evidence; None where no run has recorded one."""
-    found: list[tuple[int, str]] = []
-    for row in entry.rows:
-        record = row.info.get("contamination")
-        if isinstance(record, dict) and record.get("level") in LEVELS:
-            found.append((LEVELS.index(record["level"]), str(record.get("evidence", ""))))
-    if not found:
-        return None
-    level, evidence = min(found)
-    return [LEVELS[level], pool.add(evidence)]

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from bench.jobs import lost_rows
+from bench.plots import CHOICES, Choice
 from bench.report.show import table_text
 from bench.report.tables import MARGIN
 from bench.report.write import check_margin, write_tables
@@ -16,7 +17,7 @@ from bench.rows import merged_rows, rows_of, warn_once
 from registry.errors import UserError
 
 MERGED = "results-merged"
-USAGE = f"""Usage: python -m bench report [results=DIR[,DIR...]] [out=DIR] [margin=M] [contaminated=leave_out]
+USAGE = f"""Usage: python -m bench report [results=DIR[,DIR...]] [out=DIR] [margin=M] [contaminated=leave_out] [plots=P]
 
 Rebuilds the tables in DIR (results) from its rows and predictions, and prints the table. Nothing is run.
 Rows that a killed job of a sweep was to make get the status lost, unless the tables go elsewhere than to the rows.
@@ -39,7 +40,7 @@ known, too; keep (the default) marks them in the tables and leaves out none.
   models.csv              what each model is, costs and saw in pretraining
   leaderboard_schema.json what every column means
   robustness.csv          encoders by corruption, severity and restorer; robustness_summary.csv their means over cases
-  plots/                  severity curves, recovery matrices, robustness against accuracy
+  plots/                  figures as SVG and PNG; of predictions those of the best models, of all with plots=all
   critical_difference-PROTOCOL[-HEAD].svg  the diagram of these, for five tasks or more
 
 The exit code is 2, after all tables are made, where a folder that is named has no rows."""
@@ -50,25 +51,32 @@ def main(arguments: list[str]) -> int:
     if {"--help", "-h"} & set(arguments):
         print(USAGE)
         return 0
-    settings = {"results": "results", "out": "", "margin": str(MARGIN), "contaminated": "keep"}
+    settings = {
+        "results": "results",
+        "out": "",
+        "margin": str(MARGIN),
+        "contaminated": "keep",
+        "plots": CHOICES[0],
+    }
     try:
         for argument in arguments:
             name, _, value = argument.partition("=")
             if name not in settings or not value:
                 raise UserError(
-                    f"{argument!r} is not an option here: those are results=DIR, out=DIR, margin=M and "
-                    f"contaminated={'|'.join(LEAVE_OUT)}."
+                    f"{argument!r} is not an option here: those are results=DIR, out=DIR, margin=M, "
+                    f"contaminated={'|'.join(LEAVE_OUT)} and plots={'|'.join(CHOICES)}."
                 )
             settings[name] = value
         margin = _number(settings["margin"])
         check_contaminated(settings["contaminated"])
-        return _report(_folders(settings["results"]), settings["out"], margin, settings["contaminated"])
+        plots = _choice(settings["plots"])
+        return _report(_folders(settings["results"]), settings["out"], margin, settings["contaminated"], plots)
     except UserError as error:
         print(f"pfmbench: {error}", file=sys.stderr)
         return 2
 
 
-def _report(folders: Sequence[Path], out: str, margin: float, contaminated: str) -> int:
+def _report(folders: Sequence[Path], out: str, margin: float, contaminated: str, plots: Choice) -> int:
     """Make and print the tables; the exit code is 2 where one of several folders has no rows."""
     several = len(folders) > 1
     place = Path(out or (MERGED if several else folders[0])).expanduser()
@@ -87,7 +95,7 @@ def _report(folders: Sequence[Path], out: str, margin: float, contaminated: str)
             f"No rows to make a leaderboard of in {', '.join(str(folder / 'rows') for folder in folders)}: run a "
             "benchmark first, or name another folder with results=DIR."
         )
-    written = write_tables(place, data, margin, "out=DIR" if out or several else "results=DIR")
+    written = write_tables(place, data, margin, "out=DIR" if out or several else "results=DIR", plots)
     print(table_text(data))
     for sentence in data.left_out.sentences:
         print(sentence)
@@ -122,6 +130,13 @@ def _check_place(place: Path, folders: Sequence[Path]) -> None:
         raise UserError(
             f"The folder {place} has rows of its own, whose tables these would replace: name another with out=DIR."
         )
+
+
+def _choice(plots: str) -> Choice:
+    for choice in CHOICES:
+        if plots == choice:
+            return choice
+    raise UserError(f"plots={plots} must be one of {', '.join(CHOICES)}.")
 
 
 def _number(margin: str) -> float:

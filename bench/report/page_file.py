@@ -12,4 +12,4 @@ NAME = "leaderboard.html"
 
 def write_page(report: ReportFiles) -> dict[str, Path]:
     """Write ``leaderboard.html``, the last of all files, as it shows the plots and links what lies beside it."""
-    return {"page": report.write(NAME, leaderboard_page(report.data, results=report.folder))}
+    return {"page": report.write(NAME, leaderboard_page(report.data, report.drawn, report.folder))}

@@ -9,6 +9,7 @@ from functools import cached_property
 from pathlib import Path
 
 from bench.files import atomic_write, unwritable
+from bench.plots import Choice, Plot, plots_of
 from bench.report.cells import safe_cell
 from bench.report.columns import Table
 from bench.results import LeaderboardData, SuiteRanks, suite_ranks
@@ -28,12 +29,20 @@ class ReportFiles:
         Of equivalence, above 0.
     option : str
         The setting that names the folder, for errors.
+    plots : "best", "all" or "none"
+        Which plots are drawn, as of `bench.plots.plots_of`.
     """
 
     folder: Path
     data: LeaderboardData
     margin: float
     option: str = "results=DIR"
+    plots: Choice = "none"
+
+    @cached_property
+    def drawn(self) -> list[Plot]:
+        """The plots, those of unchanged inputs as an earlier report wrote them."""
+        return list(plots_of(self.data, self.folder, self.plots))
 
     @cached_property
     def suites(self) -> list[SuiteRanks]:

@@ -6,7 +6,7 @@ import itertools
 import math
 import statistics
 from collections import defaultdict
-from collections.abc import Callable, Collection, Hashable, Iterable
+from collections.abc import Callable, Collection, Hashable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -52,6 +52,8 @@ class LeaderboardData:
         Of robustness tasks.
     left_out : LeftOut
         The rows that are in none of these, as their models saw the task's cohorts in pretraining.
+    folders : mapping of RunKey -> Path
+        The results folder that has the predictions of a run.
     """
 
     entries: list[AggregatedResult]
@@ -63,6 +65,7 @@ class LeaderboardData:
     repeats: dict[ResultKey, int]
     contrasts: dict[ContrastKey, Contrast] = field(default_factory=dict)
     left_out: LeftOut = field(default_factory=LeftOut)
+    folders: Mapping[RunKey, Path] = field(default_factory=dict)
 
     @cached_property
     def contaminated(self) -> dict[ResultKey, Contamination]:
@@ -142,6 +145,7 @@ def read_leaderboard(
         repeats=_merged(block.repeats for block in found),
         contrasts=_merged(block.contrasts for block in found),
         left_out=left_out,
+        folders=rows.folders,
     )
 
 
