@@ -186,7 +186,7 @@ def evaluate(
         rows=_frame(report.long_records(found.entries)),
         leaderboard=_frame(report.mean_records(found)),
         differences=_frame(report.paired_records(found, config.margin)),
-        ranks=_frame(report.rank_records(found.ranked)),
+        ranks=_frame(report.rank_records(found.ranked, found.contaminated)),
         failures=outcome.failures,
         results=context.results,
         _keys=[row.key for entry in found.entries for row in entry.rows],

@@ -92,6 +92,21 @@ class Step(Enum):
     report = "report"
 
 
+class PlotChoice(Enum):
+    """Whose predictions are drawn in plots: those of the best models of each task and head, of all, or no plot."""
+
+    best = "best"
+    all = "all"
+    none = "none"
+
+
+class Projection(Enum):
+    """Whether features of test samples are projected to two dimensions for a plot."""
+
+    tsne = "tsne"
+    none = "none"
+
+
 @dataclass
 class BenchConfig:
     """One run: every model on every task with every protocol and seed."""
@@ -150,6 +165,8 @@ class BenchConfig:
     on_corrupt: OnCorrupt = OnCorrupt.error
     # how scores are reported
     bootstrap: int = 1000  # resamples of a row's intervals; means and differences have 1,000
+    plots: PlotChoice = PlotChoice.best  # confusion matrices and the like: of the best models, of all, or no plot
+    projection: Projection = Projection.tsne  # a map of each model's features, not of baselines; none makes none
     margin: float = 0.02  # of equivalence: from which difference of a metric on two models are not alike
 
 

@@ -10,12 +10,6 @@ from bench.results import Against, AggregatedResult, LeaderboardData, Restorers,
 from bench.targets import UNTOUCHED
 from registry.text_table import aligned
 
-RESTORATION = (
-    "task", "restorer", "baseline", "corruption", "severity", "metric", "value", "ci_low", "ci_high", "over_none",
-    "over_none_low", "over_none_high", "p_none", "p_none_holm", "best_classical", "over_classical",
-    "over_classical_low", "over_classical_high", "p_classical", "p_classical_holm", "n_test", "n_groups", "tiles_per_s",
-    "cohort_hash", "head_config_hash",
-)  # fmt: skip
 DIGITS = {"psnr": 2, "ssim": 3, "lpips": 3}
 LEGEND = (
     "cases won: corruptions at one severity, in brackets those that are won beyond chance: p over groups of tiles, "
@@ -27,7 +21,7 @@ LPIPS = "An LPIPS is better the lower it is."
 
 
 def restoration_records(data: LeaderboardData) -> list[Record]:
-    """A line a restorer, corruption, severity and metric; the columns are `RESTORATION`.
+    """A line a restorer, corruption, severity and metric; the columns are `RESTORATION` of `track_columns`.
 
     ``over_none`` is the difference to the tiles that nothing restored, ``over_classical`` that to ``best_classical``,
     the best filter of the case; filters have the first alone, and clean tiles neither. A metric that no row has is left

@@ -6,7 +6,9 @@ from bench.results.chains import robustness_tasks
 from bench.results.comparisons import Comparison
 from bench.results.conditions import AUGMENTED, BEST_CLASSICAL, CLASSICAL, Condition, clean_of, grouped
 from bench.results.conditions import conditions as conditions_of
+from bench.results.contamination import LEAVE_OUT, LEVELS, Contamination, LeftOut, check_contaminated, contamination_of
 from bench.results.leaderboard_data import LeaderboardData, read_leaderboard
+from bench.results.models import ModelFacts, models_of, tasks_seen
 from bench.results.rank_blocks import RankedBlock
 from bench.results.rank_suites import FEWEST_TASKS, SuiteRanks, suite_ranks
 from bench.results.restoration import Against, Restorers, is_restoration, parted, restorers_of
@@ -18,13 +20,18 @@ __all__ = [
     "BEST_CLASSICAL",
     "CLASSICAL",
     "FEWEST_TASKS",
+    "LEAVE_OUT",
+    "LEVELS",
     "Against",
     "AggregatedResult",
     "Block",
     "Change",
     "Comparison",
     "Condition",
+    "Contamination",
     "LeaderboardData",
+    "LeftOut",
+    "ModelFacts",
     "RankedBlock",
     "Restorers",
     "ResultKey",
@@ -34,12 +41,15 @@ __all__ = [
     "aggregated",
     "baselines_of",
     "best_baseline",
+    "check_contaminated",
     "clean_of",
     "conditions_of",
+    "contamination_of",
     "grouped",
     "is_restoration",
     "mean_of",
     "mean_over_cases",
+    "models_of",
     "parted",
     "protocol_names",
     "read_leaderboard",
@@ -50,5 +60,6 @@ __all__ = [
     "robustness_tasks",
     "suite_ranks",
     "task_names",
+    "tasks_seen",
     "to_clean",
 ]

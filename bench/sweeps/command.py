@@ -125,7 +125,9 @@ def _run(found: Sequence[PlannedUnit], made: Composed, config: BenchConfig, comm
             write_record(results, record)
         failures += _launch(jobs, made, config, results / "sweeps" / name)
     if Step.report in config.steps:
-        print_tables(results, config.margin, {(k.task, k.cohort, k.protocol, k.head) for k in keys_of_all(found)})
+        print_tables(
+            results, config.margin, {(k.task, k.cohort, k.protocol, k.head) for k in keys_of_all(found)}, config.plots
+        )
     return list(dict.fromkeys(failures))
 
 

@@ -33,6 +33,13 @@ def computed(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return tasks
 
 
+def test_the_code_that_saved_numbers_follow_from_is_in_their_digest() -> None:
+    package = Path(saved_blocks.__file__).parents[1]
+
+    assert all((package / name).exists() for name in saved_blocks.CODE)
+    assert Path(saved_blocks.__file__).parent.name in saved_blocks.CODE
+
+
 def tables(results: Path) -> dict[str, bytes]:
     """All tables, and the text for a terminal."""
     rebuild(results)
