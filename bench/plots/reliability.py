@@ -75,7 +75,8 @@ def draw(source: Source, entries: Sequence[AggregatedResult]) -> Drawing | None:
     lines = -(-len(found) // columns)
     task, head = source.task_name(entries[0]), source.protocol_name(entries[0])
     title = f"Can the probabilities be trusted? {task}, head {head}: {found[0][1].of_what}"
-    figure, panels = panels_of(title, lines, columns, 2.0, (1.85, 0.6), Margins(0.62, 0.15, 0.3, 0.75, 0.42, 0.9))
+    bottom = 0.75 if columns > 1 else 1.05  # for the legend
+    figure, panels = panels_of(title, lines, columns, 2.0, (1.85, 0.6), Margins(0.62, 0.15, 0.3, bottom, 0.42, 0.9))
     parts = []
     for place in range(lines * columns):
         line, column = divmod(place, columns)

@@ -1,4 +1,4 @@
-"""``python -m bench report [results=DIR[,DIR...]] [out=DIR] [margin=M] [plots=P]``: tables and plots of rows, rebuilt."""
+"""``python -m bench report [results=DIR[,DIR...]] [out=DIR] [margin=M] [plots=P]``: the tables and plots of rows."""
 
 from __future__ import annotations
 
