@@ -38,7 +38,8 @@ def draw_heatmap(
     """Colour the tiles of a preview by their attention, as JPEG; whether this could be done.
 
     Tiles with more attention than the mean of the slide are coloured; the scale is logarithmic and ends at 8 times the
-    mean. A line runs around tiles of 4 times the mean or more, and the five of the most attention are numbered.
+    mean. A line runs around tiles of 4 times the mean or more. The five tiles of the most attention, as far as it is
+    above the mean, are numbered.
 
     Parameters
     ----------
@@ -70,6 +71,7 @@ def draw_heatmap(
     strongest = boxes[strength >= CONTOUR_AT]
     _outline(ImageDraw.Draw(over), strongest)
     top = np.argsort(-strength, kind="stable")[:TOP]
+    top = top[strength[top] > 1]
     _number(ImageDraw.Draw(over), boxes[top], window * scale)
     tiles = _tiles(slide, coords[top], window) if slide is not None else []
     with atomic_write(path) as temporary:
@@ -144,7 +146,9 @@ def _composed(over: Image.Image, tiles: Sequence[np.ndarray], strength: Float[np
     height = max(over.height, TILE + CAPTION)
     per_column = max(1, height // (TILE + CAPTION + 6))
     columns = -(-len(tiles) // per_column)
-    picture = Image.new("RGB", (max(over.width + columns * (TILE + 10), 420), height + LEGEND), "white")
+    width = max(over.width + columns * (TILE + 10), 420)
+    size = max(1.0, width / 900)  # of the legend, which is read on a picture that is made to fit a page
+    picture = Image.new("RGB", (width, height + round(LEGEND * size)), "white")
     picture.paste(over)
     draw = ImageDraw.Draw(picture)
     font = ImageFont.load_default(13)
@@ -153,17 +157,17 @@ def _composed(over: Image.Image, tiles: Sequence[np.ndarray], strength: Float[np
         left, upper = over.width + 10 + column * (TILE + 10), row * (TILE + CAPTION + 6)
         picture.paste(Image.fromarray(pixels).resize((TILE, TILE), Image.Resampling.LANCZOS), (left, upper))
         draw.text((left + 2, upper + TILE + 2), f"{place + 1}: {value:.1f} times the mean", fill="black", font=font)
-    _legend(draw, height)
+    _legend(draw, height, size)
     return picture
 
 
-def _legend(draw: ImageDraw.ImageDraw, top: int) -> None:
-    font = ImageFont.load_default(13)
-    draw.text((4, top + 8), "attention / mean of the slide", fill="black", font=font)
+def _legend(draw: ImageDraw.ImageDraw, top: int, size: float) -> None:
+    font = ImageFont.load_default(13 * size)
+    draw.text((4, top + 8 * size), "attention / mean of the slide", fill="black", font=font)
     for place, value in enumerate((1.01, 1.5, 2.0, 4.0, MOST)):
-        left = 196 + 44 * place
+        left = (196 + 44 * place) * size
         red, green, blue, alpha = _colour(value)
         shade = [round(255 + (part - 255) * alpha / 255) for part in (red, green, blue)]
-        draw.rectangle([left, top + 6, left + 40, top + 25], fill=(shade[0], shade[1], shade[2]))
+        draw.rectangle([left, top + 6 * size, left + 40 * size, top + 25 * size], fill=(shade[0], shade[1], shade[2]))
         ink = "black" if sum(shade) > 330 else "white"
-        draw.text((left + 20, top + 15), f"{value:.2g}", fill=ink, font=font, anchor="mm")
+        draw.text((left + 20 * size, top + 15 * size), f"{value:.2g}", fill=ink, font=font, anchor="mm")
