@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -18,6 +18,9 @@ from bench.targets import get
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.image import AxesImage
+
+Draw = Callable[[Source, Sequence[AggregatedResult]], Drawing | None]
 
 ORDER = 5
 KINDS = ("confusion",)
@@ -36,7 +39,7 @@ def sketches(source: Source) -> Iterator[Sketch]:
         yield from of_block(source, block, "confusion", draw)
 
 
-def of_block(source: Source, block: Sequence[AggregatedResult], kind: str, draw_: object) -> Iterator[Sketch]:
+def of_block(source: Source, block: Sequence[AggregatedResult], kind: str, drawing: Draw) -> Iterator[Sketch]:
     """The figures of one sort of the predictions of a block."""
     parts = source.panels(block)
     for place, entries in enumerate(parts, 1):
@@ -46,7 +49,7 @@ def of_block(source: Source, block: Sequence[AggregatedResult], kind: str, draw_
             name=place_of(kind, source.task_name(first), source.protocol_name(first), *several),
             kind=kind,
             inputs=[source.task_name(first), source.protocol_name(first), source.digests(entries)],
-            draw=functools.partial(draw_, source, entries),  # type: ignore[arg-type]
+            draw=functools.partial(drawing, source, entries),
             task=first.key.task,
             cohort=first.key.cohort,
             protocol=first.key.protocol,
@@ -101,7 +104,7 @@ def draw(source: Source, entries: Sequence[AggregatedResult]) -> Drawing | None:
             image, cax=figure.add_axes((right.x1 + 0.12 / width, right.y0, 0.1 / width, right.height))
         )
         bar.set_label("share of the true class")
-        bar.outline.set_visible(False)  # type: ignore[operator]
+        bar.outline.set_visible(False)
     parts = [f"{label_of(entry)} {_in_words(confusion_of(tested), classes)}" for entry, tested in found]
     return Drawing(title, f"{title}. {listed(parts)}.", drawn(figure))
 
@@ -110,7 +113,7 @@ def _of_seed(entry: AggregatedResult, tested: Tested) -> str:
     return f", seed {tested.seed}" if len(entry.seeds) > 1 else ""
 
 
-def _matrix(axes: Axes, counts: Int[np.ndarray, "true predicted"]) -> object:
+def _matrix(axes: Axes, counts: Int[np.ndarray, "true predicted"]) -> AxesImage:
     totals = counts.sum(axis=1, keepdims=True)
     shares = np.divide(counts, totals, out=np.full(counts.shape, np.nan), where=totals > 0)
     image = axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
@@ -132,6 +135,6 @@ def _in_words(counts: Int[np.ndarray, "true predicted"], classes: Sequence[str])
     wrong = counts - np.diag(np.diag(counts))
     words = f"predicts {right} of {total} rightly"
     if wrong.sum():
-        true, predicted = np.unravel_index(int(wrong.argmax()), wrong.shape)
+        true, predicted = divmod(int(wrong.argmax()), len(wrong))
         words += f", most often mistakes {classes[true]} for {classes[predicted]} ({wrong[true, predicted]})"
     return words

@@ -78,8 +78,8 @@ def draw(suite: SuiteRanks) -> Drawing | None:
     for places, lane in zip(bars, lanes, strict=True):
         x = 1 + (0.18 + LANE * lane) / 3.6
         shared = {"transform": axes.get_yaxis_transform(), "color": COLOURS[1], "clip_on": False}
-        axes.plot([x, x], [places[0], places[-1]], linewidth=1.6, **shared)  # type: ignore[arg-type]
-        axes.plot([x] * len(places), places, "o", markersize=3.5, **shared)  # type: ignore[arg-type]
+        axes.plot([x, x], [places[0], places[-1]], linewidth=1.6, **shared)
+        axes.plot([x] * len(places), places, "o", markersize=3.5, **shared)
     notes = ["A bar joins models that do not differ (signed ranks, Holm, level 0.05)."]
     if found.adjusted is None:
         notes = ["There are no bars, as pairs of models could not be compared."]

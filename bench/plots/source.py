@@ -195,8 +195,9 @@ def amount_of(entry: AggregatedResult) -> tuple[str, float] | None:
     for name, suffix in (("shots", "shot"), ("percent", "pct")):
         for row in entry.successful:
             value = row.info.get(name)
-            known = isinstance(value, int | float) and math.isfinite(value) and value > 0
-            if known and row.protocol.endswith(f"-{value:g}{suffix}"):
+            if not isinstance(value, int | float) or not math.isfinite(value) or value <= 0:
+                continue
+            if row.protocol.endswith(f"-{value:g}{suffix}"):
                 return name, float(value)
     return None
 
