@@ -1,5 +1,6 @@
 """What a run leaves: a row of scores and the predictions that every score can be computed from again."""
 
+from bench.rows.info import EVIDENCE, LEVELS, NO_CONTAMINATION, CardInfo, Contamination, RowInfo
 from bench.rows.merging import SavedRows, merged_rows, rows_of
 from bench.rows.predictions import SavedPredictions, read_predictions
 from bench.rows.row import INTERVALS, SCHEMA, STATUSES, Row
@@ -17,11 +18,17 @@ from bench.rows.rows import (
 from bench.rows.run_key import RunKey, file_name
 
 __all__ = [
+    "EVIDENCE",
     "INTERVALS",
+    "LEVELS",
     "MOST_NAMED",
+    "NO_CONTAMINATION",
     "SCHEMA",
     "STATUSES",
+    "CardInfo",
+    "Contamination",
     "Row",
+    "RowInfo",
     "RunKey",
     "SavedPredictions",
     "SavedRows",

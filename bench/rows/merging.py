@@ -14,6 +14,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import NamedTuple
 
+from bench.rows.info import RowInfo
 from bench.rows.row import Row
 from bench.rows.rows import RowFiles, has_predictions, left_out, left_out_earlier, listed, read_row_files, read_rows
 from bench.rows.run_key import RunKey
@@ -261,7 +262,8 @@ def _mixed_weights(used: Sequence[_Copy]) -> Iterator[str]:
     mixed = []
     for (task, _, protocol, _, model, frontend), group in itertools.groupby(sorted(used, key=block), key=block):
         own = _successful(list(group))
-        if len({copy.folder for copy in own}) > 1 and len({_weights(copy.row) for copy in own} - {""}) > 1:
+        weights = {RowInfo(copy.row).weights_sha256 for copy in own} - {""}
+        if len({copy.folder for copy in own}) > 1 and len(weights) > 1:
             label = f"{model}+{frontend}" if frontend else model
             mixed.append(f"{label} on {task} with {protocol} ({_folders(own)})")
     if mixed:
@@ -269,11 +271,6 @@ def _mixed_weights(used: Sequence[_Copy]) -> Iterator[str]:
             "Means over seeds and folds are of different weights under one name of a model, so take rows of one out "
             f"(python -m bench remove): {listed(mixed)}."
         )
-
-
-def _weights(row: Row) -> str:
-    weights = row.info.get("weights")
-    return str(weights.get("sha256", "")) if isinstance(weights, dict) else ""
 
 
 def _folders(copies: Sequence[_Copy]) -> str:

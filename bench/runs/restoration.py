@@ -225,7 +225,7 @@ class RestorationPlan:
         row = rows.read_row(self.context.results, self._key(case))
         if row is None or not row.ok:
             return False
-        lpips = self._lpips_identity or row.info.get("lpips", "")  # without weights, one that has LPIPS is up to date
+        lpips = self._lpips_identity or rows.RowInfo(row).lpips  # without weights, one that has LPIPS is up to date
         if row.run_hash != self._run_hash(case, lpips):
             return False
         return rows.has_predictions(self.context.results, row)
