@@ -16,6 +16,7 @@ from bench.rows.rows import (
     write_lost,
 )
 from bench.rows.run_key import RunKey, file_name
+from bench.rows.samples import mismatch, samples_digest
 
 __all__ = [
     "EVIDENCE",
@@ -35,12 +36,14 @@ __all__ = [
     "file_name",
     "has_predictions",
     "merged_rows",
+    "mismatch",
     "predictions_path",
     "read_predictions",
     "read_row",
     "read_rows",
     "row_path",
     "rows_of",
+    "samples_digest",
     "warn_once",
     "write",
     "write_lost",

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import PurePosixPath
 from typing import Any
 
 from bench.rows.row import Row
@@ -190,6 +191,13 @@ class RowInfo:
         found = self._info.get("threshold_shift")
         by_name = found if isinstance(found, dict) else {"": found}
         return {name: value for name in by_name if (value := _number(by_name, name)) is not None}
+
+    @property
+    def attention(self) -> str:
+        """Where the attention lies in the results folder; "" for a path that leads out of it."""
+        found = _text(self._info, "attention")
+        path = PurePosixPath(found)
+        return "" if path.is_absolute() or ".." in path.parts or "\\" in found or ":" in found else found
 
     def number(self, name: str) -> float | None:
         """A finite number of any other name; None where there is none."""

@@ -16,7 +16,16 @@ from typing import NamedTuple
 
 from bench.rows.info import RowInfo
 from bench.rows.row import Row
-from bench.rows.rows import RowFiles, has_predictions, left_out, left_out_earlier, listed, read_row_files, read_rows
+from bench.rows.rows import (
+    RowFiles,
+    closed_folders,
+    has_predictions,
+    left_out,
+    left_out_earlier,
+    listed,
+    read_row_files,
+    read_rows,
+)
 from bench.rows.run_key import RunKey
 from registry.errors import near_match
 
@@ -84,14 +93,12 @@ def merged_rows(folders: Sequence[Path]) -> SavedRows:
             sentences.append(f"{folder} is the same folder as {same}: it is read once.")
             continue
         files = read_row_files(folder)
-        closed = _closed(folder)
         if not (files.rows or files.faulty or files.other_schema or files.earlier):
             unusable.append(why_no_rows(folder))
             continue
         usable.append(folder)
         found.append(files)
-        if closed:
-            sentences.append(f"Left out are rows in folders that cannot be read: {listed(closed)}.")
+        sentences += closed_folders(files.closed)
     sentences += _left_out(found)
     copies: dict[RunKey, list[_Copy]] = defaultdict(list)
     for folder, files in zip(usable, found, strict=True):
