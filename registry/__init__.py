@@ -17,6 +17,7 @@ from .catalogue import RANDOM, add, card, load_plugins, names
 from .errors import UserError
 
 if TYPE_CHECKING:
+    from .cost import gmacs
     from .identity import fingerprint
     from .loading import load
     from .precision import full_float32, native_bfloat16, repeatable_float32, resolve_precision
@@ -33,6 +34,7 @@ __all__ = [
     "check_tokens",
     "fingerprint",
     "full_float32",
+    "gmacs",
     "load",
     "load_plugins",
     "names",
@@ -46,6 +48,7 @@ _LATER = {
     "check_tokens": ".tokens",
     "fingerprint": ".identity",
     "full_float32": ".precision",
+    "gmacs": ".cost",
     "load": ".loading",
     "native_bfloat16": ".precision",
     "repeatable_float32": ".precision",
