@@ -31,7 +31,7 @@ MARKS = {"stated": "†", "inferred": "‡", "unknown": "(?)"}
 SAW = {
     "stated": "saw a cohort of this task in pretraining, by its authors' statement",
     "inferred": "saw a cohort of this task in pretraining, by inference",
-    "unknown": "is not known to have seen this task's cohorts, nor not to have seen them",
+    "unknown": "may have seen a cohort of this task in pretraining: what it saw is not known",
 }
 LEGEND = (
     "In brackets are 95 % intervals over the groups (patients) of the test samples. *over next* is the paired "
