@@ -150,6 +150,7 @@ class BenchConfig:
     on_corrupt: OnCorrupt = OnCorrupt.error
     # how scores are reported
     bootstrap: int = 1000  # resamples of a row's intervals; means and differences have 1,000
+    all: bool = False  # print all rows of the results folder in full: every column, model, note and head
     margin: float = 0.02  # of equivalence: from which difference of a metric on two models are not alike
 
 

@@ -1,4 +1,4 @@
-"""``python -m bench report [results=DIR[,DIR...]] [out=DIR] [margin=M]``: rebuild the tables from rows, print them."""
+"""``python -m bench report [results=DIR[,DIR...]] [out=DIR] [margin=M] [all=true]``: rebuild the tables, print them."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from bench.jobs import lost_rows
+from bench.report.places import files_text
 from bench.report.show import table_text
 from bench.report.tables import MARGIN
 from bench.report.write import check_margin, write_tables
@@ -16,9 +17,10 @@ from bench.rows import merged_rows, rows_of, warn_once
 from registry.errors import UserError
 
 MERGED = "results-merged"
-USAGE = f"""Usage: python -m bench report [results=DIR[,DIR...]] [out=DIR] [margin=M]
+USAGE = f"""Usage: python -m bench report [results=DIR[,DIR...]] [out=DIR] [margin=M] [all=true]
 
-Rebuilds the tables in DIR (results) from its rows and predictions, and prints the table. Nothing is run.
+Rebuilds the tables in DIR (results) from its rows and predictions, and prints the answer and compact tables. Nothing
+is run. all=true prints every column, model, note and failure, as wide as they are.
 Rows that a killed job of a sweep was to make get the status lost, unless the tables go elsewhere than to the rows.
 
 results=a,b or results=[a,b] makes one table of the rows of several folders, which stay as they are: the tables go to
@@ -43,21 +45,25 @@ def main(arguments: list[str]) -> int:
     if {"--help", "-h"} & set(arguments):
         print(USAGE)
         return 0
-    settings = {"results": "results", "out": "", "margin": str(MARGIN)}
+    settings = {"results": "results", "out": "", "margin": str(MARGIN), "all": "false"}
     try:
         for argument in arguments:
             name, _, value = argument.partition("=")
             if name not in settings or not value:
-                raise UserError(f"{argument!r} is not an option here: those are results=DIR, out=DIR and margin=M.")
+                raise UserError(
+                    f"{argument!r} is not an option here: those are results=DIR, out=DIR, margin=M and all=true."
+                )
             settings[name] = value
         margin = _number(settings["margin"])
-        return _report(_folders(settings["results"]), settings["out"], margin)
+        if settings["all"].lower() not in ("true", "false"):
+            raise UserError(f"all={settings['all']} must be true or false.")
+        return _report(_folders(settings["results"]), settings["out"], margin, settings["all"].lower() == "true")
     except UserError as error:
         print(f"pfmbench: {error}", file=sys.stderr)
         return 2
 
 
-def _report(folders: Sequence[Path], out: str, margin: float) -> int:
+def _report(folders: Sequence[Path], out: str, margin: float, everything: bool) -> int:
     """Make and print the tables; the exit code is 2 where one of several folders has no rows."""
     several = len(folders) > 1
     place = Path(out or (MERGED if several else folders[0])).expanduser()
@@ -75,8 +81,8 @@ def _report(folders: Sequence[Path], out: str, margin: float) -> int:
             "benchmark first, or name another folder with results=DIR."
         )
     written = write_tables(place, data, margin, "out=DIR" if out or several else "results=DIR")
-    print(table_text(data))
-    print("\n".join(f"{what}: {path}" for what, path in written.items()))
+    print(table_text(data, everything=everything), end="\n\n")
+    print(files_text(place, written, folders[0]))
     return 2 if saved.unusable else 0
 
 

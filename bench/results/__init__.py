@@ -12,6 +12,7 @@ from bench.results.rank_suites import FEWEST_TASKS, SuiteRanks, suite_ranks
 from bench.results.restoration import Against, Restorers, is_restoration, parted, restorers_of
 from bench.results.robustness import Change, Robustness, Summary, robustness_of, to_clean
 from bench.results.robustness_measures import mean_of, mean_over_cases, recovery, relative_error
+from bench.results.standing import Rival, Standing, best_first, over_draws, standings
 
 __all__ = [
     "AUGMENTED",
@@ -28,18 +29,22 @@ __all__ = [
     "RankedBlock",
     "Restorers",
     "ResultKey",
+    "Rival",
     "Robustness",
+    "Standing",
     "SuiteRanks",
     "Summary",
     "aggregated",
     "baselines_of",
     "best_baseline",
+    "best_first",
     "clean_of",
     "conditions_of",
     "grouped",
     "is_restoration",
     "mean_of",
     "mean_over_cases",
+    "over_draws",
     "parted",
     "protocol_names",
     "read_leaderboard",
@@ -48,6 +53,7 @@ __all__ = [
     "restorers_of",
     "robustness_of",
     "robustness_tasks",
+    "standings",
     "suite_ranks",
     "task_names",
     "to_clean",
