@@ -167,6 +167,7 @@ class BenchConfig:
     bootstrap: int = 1000  # resamples of a row's intervals; means and differences have 1,000
     plots: PlotChoice = PlotChoice.best  # confusion matrices and the like: of the best models, of all, or no plot
     projection: Projection = Projection.tsne  # a map of each model's features, not of baselines; none makes none
+    all: bool = False  # print all rows of the results folder in full: every column, model, note and head
     margin: float = 0.02  # of equivalence: from which difference of a metric on two models are not alike
 
 

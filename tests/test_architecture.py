@@ -40,7 +40,11 @@ NEVER = {  # room: what it must not import, of the house or from outside
     "bench.protocols": {*UPPER, "bench.embedding", "bench.rows", "bench.targets", "bench.tasks"},
     "bench.rows": {*UPPER, "torch", "bench.embedding", "bench.protocols", "bench.tasks"},
     "bench.jobs": {
-        *(room for room in ROOMS if room not in ("bench.jobs", "bench.rows", "bench.files", "registry")),
+        *(
+            room
+            for room in ROOMS
+            if room not in ("bench.jobs", "bench.rows", "bench.files", "bench.progress", "registry")
+        ),
         *("torch", "hydra", "omegaconf", "submitit"),
     },
     "bench.passport": {

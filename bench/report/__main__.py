@@ -9,6 +9,7 @@ from pathlib import Path
 
 from bench.jobs import lost_rows
 from bench.plots import CHOICES, Choice
+from bench.report.places import files_text
 from bench.report.show import table_text
 from bench.report.tables import MARGIN
 from bench.report.write import check_margin, write_tables
@@ -18,8 +19,10 @@ from registry.errors import UserError
 
 MERGED = "results-merged"
 USAGE = f"""Usage: python -m bench report [results=DIR[,DIR...]] [out=DIR] [margin=M] [contaminated=leave_out] [plots=P]
+                                [all=true]
 
-Rebuilds the tables in DIR (results) from its rows and predictions, and prints the table. Nothing is run.
+Rebuilds the tables in DIR (results) from its rows and predictions, and prints the answer and compact tables. Nothing
+is run. all=true prints every column, model, note and failure, as wide as they are.
 Rows that a killed job of a sweep was to make get the status lost, unless the tables go elsewhere than to the rows.
 
 results=a,b or results=[a,b] makes one table of the rows of several folders, which stay as they are: the tables go to
@@ -57,26 +60,31 @@ def main(arguments: list[str]) -> int:
         "margin": str(MARGIN),
         "contaminated": "keep",
         "plots": CHOICES[0],
+        "all": "false",
     }
     try:
         for argument in arguments:
             name, _, value = argument.partition("=")
             if name not in settings or not value:
                 raise UserError(
-                    f"{argument!r} is not an option here: those are results=DIR, out=DIR, margin=M, "
+                    f"{argument!r} is not an option here: those are results=DIR, out=DIR, margin=M, all=true, "
                     f"contaminated={'|'.join(LEAVE_OUT)} and plots={'|'.join(CHOICES)}."
                 )
             settings[name] = value
         margin = _number(settings["margin"])
         check_contaminated(settings["contaminated"])
         plots = _choice(settings["plots"])
-        return _report(_folders(settings["results"]), settings["out"], margin, settings["contaminated"], plots)
+        everything = _yes(settings["all"])
+        folders = _folders(settings["results"])
+        return _report(folders, settings["out"], margin, settings["contaminated"], plots, everything=everything)
     except UserError as error:
         print(f"pfmbench: {error}", file=sys.stderr)
         return 2
 
 
-def _report(folders: Sequence[Path], out: str, margin: float, contaminated: str, plots: Choice) -> int:
+def _report(
+    folders: Sequence[Path], out: str, margin: float, contaminated: str, plots: Choice, *, everything: bool
+) -> int:
     """Make and print the tables; the exit code is 2 where one of several folders has no rows."""
     several = len(folders) > 1
     place = Path(out or (MERGED if several else folders[0])).expanduser()
@@ -96,10 +104,10 @@ def _report(folders: Sequence[Path], out: str, margin: float, contaminated: str,
             "benchmark first, or name another folder with results=DIR."
         )
     written = write_tables(place, data, margin, "out=DIR" if out or several else "results=DIR", plots)
-    print(table_text(data))
+    print(table_text(data, everything=everything), end="\n\n")
     for sentence in data.left_out.sentences:
         print(sentence)
-    print("\n".join(f"{what}: {path}" for what, path in written.items()))
+    print(files_text(place, written, folders[0]))
     return 2 if saved.unusable else 0
 
 
@@ -137,6 +145,12 @@ def _choice(plots: str) -> Choice:
         if plots == choice:
             return choice
     raise UserError(f"plots={plots} must be one of {', '.join(CHOICES)}.")
+
+
+def _yes(value: str) -> bool:
+    if value.lower() not in ("true", "false"):
+        raise UserError(f"all={value} must be true or false.")
+    return value.lower() == "true"
 
 
 def _number(margin: str) -> float:

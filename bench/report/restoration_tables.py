@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import statistics
+from collections import Counter
 from collections.abc import Iterator, Mapping
 
 from bench.report.tables import Record, number
@@ -78,6 +79,36 @@ def _difference(name: str, p: str, against: Against | None) -> Record:
         p: number(against.p if against else None),
         f"{p}_holm": number(against.p_holm if against else None),
     }
+
+
+def restoration_answer(restorers: Restorers, name: str) -> Iterator[str]:
+    """Which restorers win cases by the primary metric beyond chance, and which harm some."""
+    rows = [row for entry in restorers.entries for row in entry.successful]
+    if not rows:
+        yield f"{name}  no restorer has a value"
+        return
+    metric, cases = restorers.metrics[0], len(restorers.cases)
+    yield (
+        f"{name}  {_enumerated(restorers.metrics)} against the clean tiles, {rows[0].n_test} tiles, "
+        f"{rows[0].n_groups} groups, {_counted(cases, 'case')}"
+    )
+    for compared, rivals in (
+        (restorers.over_nothing(metric), "tiles that nothing restored"),
+        (restorers.over_filters(metric), "every filter"),
+    ):
+        won = Counter(key.model for key, one in compared.items() if one.better and one.beyond_chance)
+        of_restorers = ", ".join(
+            f"{model} in {won[model]} of {cases}" for model in sorted(won, key=lambda m: (-won[m], m))
+        )
+        if compared:
+            yield f"  better in {metric} than {rivals}, beyond chance: {of_restorers or 'none in any case'}"
+    over = restorers.over_nothing(metric)
+    harmed = Counter(key.model for key, one in over.items() if not one.better and one.beyond_chance)
+    if harmed:
+        of_restorers = ", ".join(
+            f"{model} in {harmed[model]}" for model in sorted(harmed, key=lambda m: (-harmed[m], m))
+        )
+        yield f"  Warning: worse than nothing, beyond chance: {of_restorers} of {cases}"
 
 
 def restoration_lines(restorers: Restorers, name: str) -> Iterator[str]:

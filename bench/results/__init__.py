@@ -14,6 +14,7 @@ from bench.results.rank_suites import FEWEST_TASKS, SuiteRanks, suite_ranks
 from bench.results.restoration import Against, Restorers, is_restoration, parted, restorers_of
 from bench.results.robustness import Change, Robustness, Summary, robustness_of, to_clean
 from bench.results.robustness_measures import mean_of, mean_over_cases, recovery, relative_error
+from bench.results.standing import Rival, Standing, best_first, over_draws, standings
 
 __all__ = [
     "AUGMENTED",
@@ -35,13 +36,16 @@ __all__ = [
     "RankedBlock",
     "Restorers",
     "ResultKey",
+    "Rival",
     "Robustness",
+    "Standing",
     "SuiteRanks",
     "Summary",
     "aggregated",
     "baselines_of",
     "best_baseline",
     "check_contaminated",
+    "best_first",
     "clean_of",
     "conditions_of",
     "contamination_of",
@@ -50,6 +54,7 @@ __all__ = [
     "mean_of",
     "mean_over_cases",
     "models_of",
+    "over_draws",
     "parted",
     "protocol_names",
     "read_leaderboard",
@@ -58,6 +63,7 @@ __all__ = [
     "restorers_of",
     "robustness_of",
     "robustness_tasks",
+    "standings",
     "suite_ranks",
     "task_names",
     "tasks_seen",
