@@ -114,9 +114,12 @@ class SlideCohort:
 
     def slides_of(self, embedding: Embedding, sample: str) -> Mapping[str, Path]:
         """Feature files of the slides of a sample that have tiles, in the order of its bag."""
-        slides = {self._slide[file.stem]: file for file in embedding.files}
-        own = {name: file for name, file in slides.items() if self._sample[name] == sample}
+        own = {name: file for name, file in self.feature_files(embedding).items() if self._sample[name] == sample}
         return {name: file for name, file in own.items() if len(read_features(file)[0])}
+
+    def feature_files(self, embedding: Embedding) -> Mapping[str, Path]:
+        """Feature file of each slide that could be read, by its id."""
+        return {self._slide[file.stem]: file for file in embedding.files}
 
     def _of_samples(self, embedding: Embedding, read: Callable[[Path], Any]) -> dict[str, Any]:
         """What is read of the slides by sample, those of a patient one after another; none of slides without tiles."""
