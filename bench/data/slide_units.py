@@ -30,6 +30,7 @@ from bench.slides import (
     plan,
     read_coords,
     read_mask,
+    unreadable_slide,
     write_preview,
 )
 from bench.tasks import Manifest
@@ -167,7 +168,7 @@ class SlideUnits:
         UserError
             If it cannot be opened; `NotCorrupt` if its mask, resolution or tiling is wrong.
         """
-        with open_slide(slide.path, _mpp(slide), direct=False) as opened:  # no pixels are read
+        with _named(slide), open_slide(slide.path, _mpp(slide), direct=False) as opened:  # no pixels are read
             if self.given_coords:
                 read_coords(self.given_coords, slide.id, opened, self.spec.size)
                 return
@@ -186,7 +187,7 @@ class SlideUnits:
         if cached and (preview is None or preview.is_file()):
             return cached
         content = slide_content(slide, self.given_coords)
-        with open_slide(slide.path, _mpp(slide)) as opened:
+        with _named(slide), open_slide(slide.path, _mpp(slide)) as opened:
             tissue: Tissue | None = None
             if self.given_coords:
                 grid = read_coords(self.given_coords, slide.id, opened, self.spec.size)
@@ -237,6 +238,17 @@ def _not_corrupt() -> Iterator[None]:
         yield
     except UserError as error:
         raise NotCorrupt(str(error)) from error
+
+
+@contextlib.contextmanager
+def _named(slide: Any) -> Iterator[None]:
+    """Errors that no library documents become one of the slide; those of writing stay what they are."""
+    try:
+        yield
+    except (UserError, OSError):
+        raise
+    except Exception as error:
+        raise unreadable_slide(slide.path, error) from error
 
 
 def _mpp(slide: Any) -> float | None:

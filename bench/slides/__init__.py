@@ -6,6 +6,7 @@ from bench.slides.masks import read_mask
 from bench.slides.pixels import UnreadableRegion
 from bench.slides.preview import write_contact_sheet, write_preview
 from bench.slides.reader import SlideFileTiles, SlideTiles
+from bench.slides.refusals import unreadable_slide
 from bench.slides.resampling import Resample, block_of
 from bench.slides.scratch import Scratch
 from bench.slides.slide import Slide, open_slide
@@ -35,6 +36,7 @@ __all__ = [
     "read_cohort",
     "read_coords",
     "read_mask",
+    "unreadable_slide",
     "write_contact_sheet",
     "write_preview",
 ]
