@@ -8,6 +8,7 @@ from bench.slides.preview import write_contact_sheet, write_preview
 from bench.slides.reader import SlideFileTiles, SlideTiles
 from bench.slides.refusals import unreadable_slide
 from bench.slides.resampling import Resample, block_of
+from bench.slides.resolution import PLAUSIBLE, NoResolution
 from bench.slides.scratch import Scratch
 from bench.slides.slide import Slide, open_slide
 from bench.slides.tiling import FINER_TOLERANCE, Grid, from_coords, plan
@@ -16,7 +17,9 @@ from bench.slides.tissue import find as find_tissue
 
 __all__ = [
     "FINER_TOLERANCE",
+    "PLAUSIBLE",
     "Grid",
+    "NoResolution",
     "Resample",
     "Scratch",
     "Slide",

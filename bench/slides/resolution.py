@@ -20,6 +20,10 @@ UNIT_NAMES = {"inch": 2, "centimeter": 3}
 OME_MICRONS = {"µm": 1.0, "μm": 1.0, "um": 1.0, "nm": 1e-3, "mm": 1e3, "cm": 1e4}
 
 
+class NoResolution(UserError):
+    """A slide does not say how wide a pixel is, nor does the manifest."""
+
+
 def true_mpp(
     path: str, properties: Mapping[str, str], page: TiffPage | None, override: float | tuple[float, float] | None
 ) -> tuple[tuple[float, float], str]:
@@ -56,12 +60,12 @@ def true_mpp(
         if source != TIFF_RESOLUTION:  # which editors write into any TIFF
             refused = refused or f"{x:.4g}{'' if x == y else f' x {y:.4g}'} micrometres per pixel ({source})"
     if refused:
-        raise UserError(
+        raise NoResolution(
             f"The slide {path} says {refused}, which is no resolution of a scan ({PLAUSIBLE[0]} to {PLAUSIBLE[1]:g}): "
             "if this is an overview name the file of the full resolution, and if the number is wrong give the right "
             "one in the column `mpp` of the slide manifest."
         )
-    raise UserError(
+    raise NoResolution(
         f"The slide {path} does not say its resolution (microns per pixel): give it in the column `mpp` of the slide "
         "manifest."
     )
