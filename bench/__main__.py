@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -35,6 +36,9 @@ def main() -> None:
         from bench.jobs import status_command
 
         sys.exit(status_command(sys.argv[2:]))
+    exported: tuple[str, Path] | None = None
+    if sys.argv[1:2] == ["export"]:
+        exported = _export(sys.argv[2:])
     wanted = _of_a_sweep(sys.argv[1:])
     if wanted is not None:
         sys.exit(_sweep(wanted))
@@ -55,10 +59,16 @@ def main() -> None:
 
     @hydra.main(version_base="1.3", config_path=str(config.conf_folder()), config_name="bench")
     def job(composed: DictConfig) -> None:
-        from bench.runs import run
+        from bench.runs import RunContext, devices_of, run
 
         try:
-            run(OmegaConf.to_object(composed))  # type: ignore[arg-type]
+            settings: config.BenchConfig = OmegaConf.to_object(composed)  # type: ignore[assignment]
+            if exported is None:
+                run(settings)
+            else:
+                from bench.exports import export
+
+                export(RunContext(settings, devices_of(settings)[0]), *exported)
         except UserError as error:  # here, so that Hydra adds no words
             if debug:
                 raise
@@ -77,6 +87,25 @@ def main() -> None:
     except KeyboardInterrupt:
         sys.exit(_complain("Stopped; what is computed stays and is not done again."))
     sys.exit(max(complaints, default=0))
+
+
+def _export(arguments: list[str]) -> tuple[str, Path]:
+    """What is exported and where to; its settings become the arguments of the process, without baselines."""
+    from bench.exports import USAGE, attention_command, check_arguments
+    from registry.errors import UserError
+
+    if {"--help", "-h"} & set(arguments):
+        print(USAGE)
+        sys.exit(0)
+    try:
+        form, folder, settings = check_arguments(arguments)
+        if form == "geojson":
+            attention_command(folder, settings)
+            sys.exit(0)
+    except UserError as error:
+        sys.exit(_complain(str(error)))
+    sys.argv[1:] = ["null=none", *settings]
+    return form, folder
 
 
 def _of_a_sweep(arguments: list[str]) -> list[str] | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import math
 import os
 from collections.abc import Mapping
 from dataclasses import asdict
@@ -18,13 +19,17 @@ from bench.slides import Grid, find_coords
 from registry.errors import UserError
 
 
-def slide_content(slide: Any, coords: Path | None) -> str:
-    """All of a manifest's row that can change the slide's tiles; files that are not there count as none."""
+def slide_content(slide: Any, coords: Path | None, mpp_default: float | None = None) -> str:
+    """All of a manifest's row that can change the slide's tiles; files that are not there count as none.
+
+    `mpp_default` is the task's, of slides without a resolution; it leaves no trace where the manifest has one.
+    """
     places = [slide.path, slide.mask]
     if coords is not None:
         with contextlib.suppress(UserError):
             places.append(str(find_coords(coords, slide.id)))
-    return " ".join([str(slide.mpp), *(stamp(place) if os.path.exists(place) else "" for place in places)])
+    mpp = f"{slide.mpp} or {mpp_default}" if mpp_default is not None and math.isnan(slide.mpp) else str(slide.mpp)
+    return " ".join([mpp, *(stamp(place) if os.path.exists(place) else "" for place in places)])
 
 
 def write_grid(path: Path, source: str, grid: Grid, attributes: Mapping[str, Any]) -> None:

@@ -20,6 +20,7 @@ from bench.embedding import Shard
 from bench.files import digest, stamp
 from bench.slides import (
     Grid,
+    NoResolution,
     Resample,
     Scratch,
     Slide,
@@ -30,10 +31,14 @@ from bench.slides import (
     plan,
     read_coords,
     read_mask,
+    unreadable_slide,
     write_preview,
 )
 from bench.tasks import Manifest
 from registry.errors import UserError
+
+MPP_DEFAULT = "mpp_default"
+"""What `mpp_source` of a slide's coordinates is where its resolution is the default of its task."""
 
 
 @dataclass(frozen=True)
@@ -152,7 +157,9 @@ class SlideUnits:
     def shard(self, slide: Any, grid: Grid, coords_attributes: Mapping[str, Any]) -> Shard:
         """The tiles of a slide, which is opened when they are read."""
         read = {"file": stamp(slide.path), "grid": grid.digest(), "slide": slide.id}
-        tiles = SlideFileTiles(slide.path, _mpp(slide), grid, self.resample, self._scratch)
+        default = coords_attributes.get("mpp_source") == MPP_DEFAULT
+        mpp = self.manifest.task.mpp_default if default else _mpp(slide)
+        tiles = SlideFileTiles(slide.path, mpp, grid, self.resample, self._scratch)
         return Shard(file_name(slide.id), tiles, read, grid.coords, coords_attributes)
 
     def has_grid(self, slide: Any) -> bool:
@@ -167,7 +174,7 @@ class SlideUnits:
         UserError
             If it cannot be opened; `NotCorrupt` if its mask, resolution or tiling is wrong.
         """
-        with open_slide(slide.path, _mpp(slide), direct=False) as opened:  # no pixels are read
+        with _named(slide), self._open(slide, direct=False) as opened:  # no pixels are read
             if self.given_coords:
                 read_coords(self.given_coords, slide.id, opened, self.spec.size)
                 return
@@ -185,8 +192,8 @@ class SlideUnits:
         cached, preview = self._cached(slide), self.preview(slide)
         if cached and (preview is None or preview.is_file()):
             return cached
-        content = slide_content(slide, self.given_coords)
-        with open_slide(slide.path, _mpp(slide)) as opened:
+        content = self._content(slide)
+        with _named(slide), self._open(slide) as opened:
             tissue: Tissue | None = None
             if self.given_coords:
                 grid = read_coords(self.given_coords, slide.id, opened, self.spec.size)
@@ -220,11 +227,27 @@ class SlideUnits:
             upsample=tiling.upsample,
         )
 
+    def _open(self, slide: Any, *, direct: bool = True) -> Slide:
+        """The slide, at the task's default resolution where neither it nor the manifest says another."""
+        task = self.manifest.task
+        try:
+            return open_slide(slide.path, _mpp(slide), direct=direct)
+        except NoResolution as error:
+            if task.mpp_default is None:
+                more = f"for all slides without one, with tasks.{task.name}.mpp_default=MPP."
+                raise NoResolution(f"{str(error).rstrip('.')}, or {more}") from error
+        opened = open_slide(slide.path, task.mpp_default, direct=direct)
+        opened.mpp_source = MPP_DEFAULT
+        return opened
+
+    def _content(self, slide: Any) -> str:
+        return slide_content(slide, self.given_coords, self.manifest.task.mpp_default)
+
     def _grid_path(self, slide: Any) -> Path:
         return self.grids / f"{file_name(slide.id)}.h5"
 
     def _cached(self, slide: Any) -> tuple[Grid, dict[str, Any]] | None:
-        return read_grid(self._grid_path(slide), slide_content(slide, self.given_coords))
+        return read_grid(self._grid_path(slide), self._content(slide))
 
 
 class NotCorrupt(UserError):
@@ -237,6 +260,17 @@ def _not_corrupt() -> Iterator[None]:
         yield
     except UserError as error:
         raise NotCorrupt(str(error)) from error
+
+
+@contextlib.contextmanager
+def _named(slide: Any) -> Iterator[None]:
+    """Errors that no library documents become one of the slide; those of writing stay what they are."""
+    try:
+        yield
+    except (UserError, OSError):
+        raise
+    except Exception as error:
+        raise unreadable_slide(slide.path, error) from error
 
 
 def _mpp(slide: Any) -> float | None:

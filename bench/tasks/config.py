@@ -125,6 +125,9 @@ class TaskConfig:
         Shorter side of the tiles, px; None where they differ or are unknown.
     tiling : Tiling
         How slides become tiles.
+    mpp_default : float or None
+        Microns per level-0 px of the slides that do not say their resolution and have none in the manifest; None
+        refuses them.
     kind : str
         What is predicted of a sample: a target type of `bench.targets`.
     targets : list of str
@@ -166,6 +169,7 @@ class TaskConfig:
     mpp: float | None = None
     tile_size: int | None = None
     tiling: Tiling = field(default_factory=Tiling)
+    mpp_default: float | None = None
     # what is predicted
     kind: str = "classes"
     targets: list[str] = field(default_factory=list)
@@ -202,6 +206,7 @@ def configured(settings: TaskConfig | Mapping[str, Any]) -> TaskConfig:
     from omegaconf import OmegaConf
     from omegaconf.errors import OmegaConfBaseException
 
+    from bench.slides import PLAUSIBLE
     from bench.tiles import check_tile, check_tiling
 
     name = settings.name if isinstance(settings, TaskConfig) else settings.get("name", "")
@@ -220,6 +225,11 @@ def configured(settings: TaskConfig | Mapping[str, Any]) -> TaskConfig:
     _check_options(task)
     check_track(task)
     check_tile(f"tasks.{task.name}", size=task.tile_size, mpp=task.mpp)
+    if task.mpp_default is not None and not PLAUSIBLE[0] <= task.mpp_default <= PLAUSIBLE[1]:
+        raise UserError(
+            f"tasks.{task.name}.mpp_default is {task.mpp_default} and must be from {PLAUSIBLE[0]} to {PLAUSIBLE[1]:g} "
+            "micrometres, or null to refuse slides without a resolution."
+        )
     if task.split.folds < 0 or task.split.folds == 1:
         raise UserError(
             f"tasks.{task.name}.split.folds is {task.split.folds} and must be 2 or more, or 0 for one test set."
