@@ -196,14 +196,14 @@ class SlideUnits:
                     grid = self._plan(opened, tissue)
             else:
                 place = self._tissue / f"{file_name(slide.id)}.npz"
-                tissue = load_or_segment_tissue(place, content, opened, on_corrupt=self.on_corrupt)
+                tissue = load_or_segment_tissue(place, f"{slide.id} {content}", opened, on_corrupt=self.on_corrupt)
                 with _not_corrupt():
                     grid = self._plan(opened, tissue)
             attributes = coords_attributes(opened, grid)
             if preview:
                 write_preview(preview, opened, tissue, grid)
         if not cached:
-            write_grid(self._grid_path(slide), content, grid, attributes)
+            write_grid(self._grid_path(slide), slide.id, content, grid, attributes)
         return grid, attributes
 
     def _plan(self, opened: Slide, tissue: Tissue | None) -> Grid:
@@ -224,7 +224,7 @@ class SlideUnits:
         return self.grids / f"{file_name(slide.id)}.h5"
 
     def _cached(self, slide: Any) -> tuple[Grid, dict[str, Any]] | None:
-        return read_grid(self._grid_path(slide), slide_content(slide, self.given_coords))
+        return read_grid(self._grid_path(slide), slide.id, slide_content(slide, self.given_coords))
 
 
 class NotCorrupt(UserError):

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.files import atomic_write, temporary_name
-from bench.rows.predictions import PredictionArrays, write_predictions
+from bench.rows.predictions import PredictionArrays, has_complete_predictions, write_predictions
 from bench.rows.printable import printable
 from bench.rows.row import Row
 from bench.rows.run_key import RunKey
@@ -123,14 +123,8 @@ def read_row(results: Path, key: RunKey) -> Row | None:
 
 
 def has_predictions(results: Path, row: Row) -> bool:
-    """Whether the predictions that a row names are there, and complete as far as the end of their file tells."""
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    try:
-        return pq.read_metadata(results / row.predictions).num_rows == row.n_test
-    except (OSError, pa.ArrowException):
-        return False
+    """Whether the predictions that a row names are there, complete, and as they were written."""
+    return has_complete_predictions(results / row.predictions, row.n_test)
 
 
 def read_row_files(results: Path) -> RowFiles:
