@@ -57,9 +57,9 @@ def read_grid(path: Path, slide: str, source: str) -> tuple[Grid, dict[str, Any]
         return None
     if (record.get("slide"), record.get("source")) != (slide, source):
         return None
-    arrays = {name: _array(content, *place) for name, place in record["layout"].items()}
+    coords, tissue = (_array(content, *record["layout"][name]) for name in ("coords", "tissue"))
     rest: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in record["grid"].items()}
-    return Grid(**arrays, **rest), record["coords"]
+    return Grid(coords=coords, tissue=tissue, **rest), record["coords"]
 
 
 def _array(content: bytes, offset: int | None, shape: list[int], dtype: str) -> np.ndarray:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import urllib.parse
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -13,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from bench import files
 from bench.data.cohort import ALL, Known, Part, in_part
 from bench.data.grid_cache import read_grid, slide_content, write_grid
 from bench.data.tissue_cache import load_or_segment_tissue
@@ -34,6 +34,8 @@ from bench.slides import (
 )
 from bench.tasks import Manifest
 from registry.errors import UserError
+
+LONGEST_NAME = 200  # characters of a slide's id in the names of its files, which may have 255 with their endings
 
 
 @dataclass(frozen=True)
@@ -103,8 +105,8 @@ class SlideUnits:
         self.pictures = previews / (f"{spec}-coords" if coords else str(spec)) if previews else None
         self.task, self._scratch = manifest.task.name, scratch
         self.on_corrupt, self.given_coords = on_corrupt, coords
-        self.grids = cache / "grids" / self.task / digest(laid)
-        self._tissue = cache / "tissue" / self.task
+        self.grids = cache / "grids" / files.file_name(self.task) / digest(laid)
+        self._tissue = cache / "tissue" / files.file_name(self.task)
         self._answers = dict(zip(manifest.frame["id"], manifest.answers, strict=True))
 
     def known(self) -> Known:
@@ -250,7 +252,7 @@ def _bytes(path: str) -> int:
 
 def file_name(slide: str) -> str:
     """A slide's id as the stem of a file."""
-    return urllib.parse.quote(slide, safe=" ")
+    return files.file_name(slide, safe=" ", longest=LONGEST_NAME)
 
 
 def counted(number: int, noun: str) -> str:

@@ -87,8 +87,8 @@ class StageTimes:
         numbers = [stored["tiles"], *(stored[name] for name in STAGES), stored.get("halved", 0)]
         if not all(type(number) in (int, float) and 0 <= number <= LARGEST for number in numbers):
             raise ValueError(f"The times {numbers} are not all numbers of seconds.")
-        tiles, *seconds, halved = numbers
-        return cls(int(tiles), *seconds, int(halved))
+        tiles, read, wait, forward, write, halved = numbers
+        return cls(int(tiles), read, wait, forward, write, int(halved))
 
 
 @dataclass
