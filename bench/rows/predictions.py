@@ -132,6 +132,8 @@ def _sound(path: Path) -> tuple[bytes, Mapping[bytes, bytes], int]:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
+    if not path.is_file():  # from a pipe or a device reading might never end
+        raise FileNotFoundError(path)
     data = path.read_bytes()
     start = data.rfind(CHECKSUM) + len(CHECKSUM)
     stored, plain = data[start : start + len(ZEROS)], data[:start] + ZEROS + data[start + len(ZEROS) :]

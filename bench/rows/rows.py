@@ -13,6 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from bench.files import atomic_write, temporary_name
+from bench.rows.checksum import NAME as CHECKSUM
+from bench.rows.checksum import ChangedTextError, with_checksum, without_checksum
 from bench.rows.predictions import PredictionArrays, has_complete_predictions, write_predictions
 from bench.rows.printable import printable
 from bench.rows.row import Row
@@ -197,7 +199,7 @@ def warn_once(sentence: str) -> None:
 
 
 def _text(row: Row) -> str:
-    return json.dumps(asdict(row), sort_keys=True, indent=1, allow_nan=False, ensure_ascii=False) + "\n"
+    return with_checksum(json.dumps(asdict(row), sort_keys=True, indent=1, allow_nan=False, ensure_ascii=False) + "\n")
 
 
 def listed(names: Sequence[str]) -> str:
@@ -210,9 +212,13 @@ def _read(results: Path, name: str) -> Row:
     """Read a row file; ValueError with the reason if it does not hold the row of the run that its name says."""
     try:
         with open(results / name, encoding="utf-8") as handle:
-            record = json.loads(handle.read())
+            record = json.loads(without_checksum(handle.read()))
+        if isinstance(record, dict):
+            record.pop(CHECKSUM, None)  # of a text that another program wrote anew
         schema = other_schema(record)
         found = "" if schema else ", ".join(islice(faults(record), MOST_FAULTS))
+    except ChangedTextError:
+        raise
     except ValueError as error:
         raise ValueError("it is not complete JSON") from error
     except RecursionError as error:
