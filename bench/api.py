@@ -97,6 +97,7 @@ class Results:
         row = rows.read_row(self.results, keys[0])
         if row is None or not row.predictions:
             raise UserError(f"{model} on {keys[0].task} with {keys[0].protocol} has no predictions: it failed.")
+        rows.read_predictions(self.results / row.predictions)  # which checks every byte
         return pd.read_parquet(self.results / row.predictions)
 
 

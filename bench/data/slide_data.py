@@ -16,6 +16,7 @@ from bench.data.slide_units import MPP_DEFAULT, SlideUnits, TileSpec, counted, f
 from bench.data.stacked import Stacked
 from bench.embedding import Embedding, Shard, read_features, read_places, read_tokens, tokens_path
 from bench.files import digest
+from bench.files import file_name as folder_name
 from bench.protocols import Bags, Samples
 from bench.slides import Scratch
 from bench.tasks import Manifest, SampleLevel
@@ -64,7 +65,7 @@ class SlideCohort:
         )
         self._cache, self._on_corrupt, self._progress = cache, on_corrupt, progress
         self._coords, self._features, self._scratch = coords, features, scratch
-        self._previews = results / "previews" / manifest.task.name if results else None
+        self._previews = results / "previews" / folder_name(manifest.task.name) if results else None
         self._slide = {file_name(name): name for name in slides["id"]}
         self._sample = dict(zip(slides["id"], slides["sample"], strict=True))
         self._row = {name: row for row, name in enumerate(manifest.frame["id"])}

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import urllib.parse
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -13,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from bench import files
 from bench.data.cohort import ALL, Known, Part, in_part
 from bench.data.grid_cache import read_grid, slide_content, write_grid
 from bench.data.tissue_cache import load_or_segment_tissue
@@ -39,6 +39,7 @@ from registry.errors import UserError
 
 MPP_DEFAULT = "mpp_default"
 """What `mpp_source` of a slide's coordinates is where its resolution is the default of its task."""
+LONGEST_NAME = 200  # characters of a slide's id in the names of its files, which may have 255 with their endings
 
 
 @dataclass(frozen=True)
@@ -108,8 +109,8 @@ class SlideUnits:
         self.pictures = previews / (f"{spec}-coords" if coords else str(spec)) if previews else None
         self.task, self._scratch = manifest.task.name, scratch
         self.on_corrupt, self.given_coords = on_corrupt, coords
-        self.grids = cache / "grids" / self.task / digest(laid)
-        self._tissue = cache / "tissue" / self.task
+        self.grids = cache / "grids" / files.file_name(self.task) / digest(laid)
+        self._tissue = cache / "tissue" / files.file_name(self.task)
         self._answers = dict(zip(manifest.frame["id"], manifest.answers, strict=True))
 
     def known(self) -> Known:
@@ -203,14 +204,14 @@ class SlideUnits:
                     grid = self._plan(opened, tissue)
             else:
                 place = self._tissue / f"{file_name(slide.id)}.npz"
-                tissue = load_or_segment_tissue(place, content, opened, on_corrupt=self.on_corrupt)
+                tissue = load_or_segment_tissue(place, f"{slide.id} {content}", opened, on_corrupt=self.on_corrupt)
                 with _not_corrupt():
                     grid = self._plan(opened, tissue)
             attributes = coords_attributes(opened, grid)
             if preview:
                 write_preview(preview, opened, tissue, grid)
         if not cached:
-            write_grid(self._grid_path(slide), content, grid, attributes)
+            write_grid(self._grid_path(slide), slide.id, content, grid, attributes)
         return grid, attributes
 
     def _plan(self, opened: Slide, tissue: Tissue | None) -> Grid:
@@ -247,7 +248,7 @@ class SlideUnits:
         return self.grids / f"{file_name(slide.id)}.h5"
 
     def _cached(self, slide: Any) -> tuple[Grid, dict[str, Any]] | None:
-        return read_grid(self._grid_path(slide), self._content(slide))
+        return read_grid(self._grid_path(slide), slide.id, self._content(slide))
 
 
 class NotCorrupt(UserError):
@@ -284,7 +285,7 @@ def _bytes(path: str) -> int:
 
 def file_name(slide: str) -> str:
     """A slide's id as the stem of a file."""
-    return urllib.parse.quote(slide, safe=" ")
+    return files.file_name(slide, safe=" ", longest=LONGEST_NAME)
 
 
 def counted(number: int, noun: str) -> str:

@@ -10,10 +10,13 @@ from jaxtyping import Float
 
 from bench.embedding import read_places
 from bench.hdf5 import new_hdf5
+from bench.integrity import DamagedFileError, without_footer
 
 
 def write_attention(path: Path, attention: Mapping[str, Float[np.ndarray, " tile"]], files: Mapping[str, Path]) -> None:
     """One HDF5 file a run: a group a slide, with `attention` [N] and, where known, `coords` [N, 2] in level-0 px.
+
+    It ends in a footer (`bench.integrity`), so that a damaged one is noticed by `has_attention`.
 
     Parameters
     ----------
@@ -22,7 +25,8 @@ def write_attention(path: Path, attention: Mapping[str, Float[np.ndarray, " tile
     files : mapping
         Feature file of each slide.
     """
-    with new_hdf5(path) as file:
+    record = {"run": "/".join(path.parts[-4:]), "slides": sorted(attention)}
+    with new_hdf5(path, record) as file:
         for number, slide in enumerate(sorted(attention)):
             group = file.create_group(f"{number:06d}")  # an id may hold what HDF5 takes for a path
             group.attrs["slide"] = slide
@@ -32,3 +36,11 @@ def write_attention(path: Path, attention: Mapping[str, Float[np.ndarray, " tile
                 places = group.create_dataset("coords", data=coords, track_times=False)
                 for name, value in sorted(meaning.items()):
                     places.attrs[name] = value
+
+
+def has_attention(path: Path) -> bool:
+    """Whether a file holds the attention that was written for the run of its name; every byte is checked."""
+    try:
+        return without_footer(path.read_bytes())[1].get("run") == "/".join(path.parts[-4:])
+    except (OSError, DamagedFileError):
+        return False

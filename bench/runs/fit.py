@@ -21,7 +21,7 @@ from bench.embedding import Embedding, read_features
 from bench.files import digest, unwritable
 from bench.protocols import Bags, Samples
 from bench.rows import Row, RunKey
-from bench.runs.attention import write_attention
+from bench.runs.attention import has_attention, write_attention
 from bench.runs.context import RunContext
 from bench.runs.heatmap import draw_heatmap
 from bench.runs.models import Model
@@ -93,6 +93,9 @@ class Run:
         """Whether the row of this run hash and its predictions are in the results."""
         row = rows.read_row(self.context.results, self.key)
         if row is None or not row.ok or row.stale_error or row.run_hash != self.run_hash(features):
+            return False
+        attention = row.info.get("attention", "")
+        if attention and not has_attention(self.key.path(self.context.results, "predictions", "attention.h5")):
             return False
         return rows.has_predictions(self.context.results, row)
 

@@ -139,6 +139,7 @@ def _untimed(row: dict) -> str:
     assert row.pop("tiles_per_s") > 0
     assert row["info"].pop("stages")
     row["info"].pop("job", None)
+    row.pop("written_crc32")
     return json.dumps(row, indent=1)
 
 

@@ -58,6 +58,7 @@ def left_in(results):
     for path in sorted((results / "rows").rglob("*.json")):
         row = json.loads(path.read_text())
         row.pop("tiles_per_s")
+        row.pop("written_crc32")
         row["info"].pop("stages", None)
         row["info"].pop("job", None)
         rows[str(path.relative_to(results))] = row
