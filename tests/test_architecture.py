@@ -96,7 +96,16 @@ def test_a_room_never_imports(room):
 def test_beside_the_public_functions_only_the_command_line_the_settings_and_files_are_no_packages():
     loose = {path.name for path in (ROOT / "bench").glob("*.py")}
 
-    assert loose == {"__init__.py", "__main__.py", "api.py", "config.py", "files.py", "hdf5.py", "progress.py"}
+    assert loose == {
+        "__init__.py",
+        "__main__.py",
+        "api.py",
+        "config.py",
+        "files.py",
+        "hdf5.py",
+        "leaving.py",
+        "progress.py",
+    }
 
 
 def test_only_settings_and_runs_know_the_configuration():

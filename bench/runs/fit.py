@@ -29,7 +29,7 @@ from bench.runs.provenance import digests_of, finished, made_by
 from bench.runs.scoring import scored
 from bench.tasks import Manifest, SampleLevel, TaskConfig
 from registry.card import Preprocessing
-from registry.errors import UserError
+from registry.errors import UserError, fault_of
 
 
 @functools.cache
@@ -306,4 +306,4 @@ def fault(error: Exception) -> str:
     """The message of an error that a user cannot resolve."""
     if os.environ.get("PFMBENCH_DEBUG"):
         traceback.print_exception(error)
-    return f"{type(error).__name__}: {error} (a fault of the harness or its libraries, please report it)"
+    return fault_of(error)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -181,10 +182,24 @@ def _read(path: Path, needed: str, *others: str) -> tuple[dict[str, np.ndarray],
                     raise UserError(
                         f"`{name}` in {path} is {what} and must be a table of numbers: make the file again."
                     )
+            for name, node in found.items():
+                if node.nbytes > _memory():
+                    raise UserError(
+                        f"`{name}` in {path} is {node.dtype} {node.shape}, {node.nbytes / 2**40:,.3g} TiB, which is "
+                        "more than the memory of this machine: make the file again."
+                    )
             attributes = {**dict(file.attrs), **(dict(found["coords"].attrs) if "coords" in found else {})}
             return {name: node[()] for name, node in found.items()}, attributes
     except (OSError, RuntimeError, KeyError) as error:
         raise UserError(f"The file {path} is not a complete HDF5 file ({error}): make it again.") from error
+
+
+def _memory() -> float:
+    """Bytes of memory of this machine; no limit where it cannot be known."""
+    try:
+        return float(os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"))
+    except (AttributeError, OSError, ValueError):
+        return float("inf")
 
 
 def _number(attrs: dict[str, Any], name: str, path: Path) -> float:

@@ -9,6 +9,8 @@ from typing import Any
 
 from omegaconf import MISSING
 
+from bench.settings import PATH, PATHS, check_fields, check_value, of
+from bench.tasks.reader_options import READER_OPTIONS, misspelt_column
 from bench.tasks.track import Track, check_predicted, check_track
 from registry.errors import UserError, near_match
 
@@ -159,8 +161,8 @@ class TaskConfig:
     title: str = ""
     # where it is and how it is stored
     reader: str = "tiles"
-    data: str | None = None
-    folder: list[str] = field(default_factory=list)
+    data: str | None = of(PATH, None)
+    folder: list[str] = field(default_factory=list, metadata={"kind": PATHS})
     layout: str = ""
     options: dict[str, Any] = field(default_factory=dict)
     own_options: list[str] = field(default_factory=list)
@@ -224,6 +226,7 @@ def configured(settings: TaskConfig | Mapping[str, Any]) -> TaskConfig:
     _check_kind(task)
     _check_options(task)
     check_track(task)
+    check_fields(task, f"tasks.{task.name}.")
     check_tile(f"tasks.{task.name}", size=task.tile_size, mpp=task.mpp)
     if task.mpp_default is not None and not PLAUSIBLE[0] <= task.mpp_default <= PLAUSIBLE[1]:
         raise UserError(
@@ -302,6 +305,14 @@ def _check_options(task: TaskConfig) -> None:
         raise UserError(
             f"tasks.{task.name}.options has no option {unknown[0]}: the reader {task.reader} has "
             f"{', '.join(known) or 'none'}.{near_match(unknown[0], known)}"
+        )
+    for option, value in task.options.items():
+        if option in READER_OPTIONS and option not in task.own_options:
+            check_value(f"tasks.{task.name}.options.{option}", READER_OPTIONS[option], value)
+    twisted = misspelt_column(task.options.get("columns") or (), task.targets)
+    if twisted:
+        raise UserError(
+            f"tasks.{task.name}.options.columns names no column {twisted[0]} that is read: is {twisted[1]} meant?"
         )
 
 

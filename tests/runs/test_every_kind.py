@@ -274,7 +274,7 @@ def test_a_fold_of_one_patient_has_no_interval_and_all_folds_together_have_one(c
         (("tasks.tiles.name=model",), ("tasks.tiles.name is model",)),
         (("tasks.tiles.split.seed=-3",), ("tasks.tiles.split.seed is -3",)),
         (("tasks.tiles.targets=[classes,classes]",), ("names classes more than once",)),
-        (("bootstrap=1",), ("too few resamples",)),
+        (("bootstrap=1",), ("bootstrap=1 must be 20 or more",)),
         (("memory_gib=-1",), ("memory_gib=-1.0 must be a number above 0",)),
         (("margin=0",), ("margin=0.0 must be a number above 0",)),
         (("margin=nan",), ("margin=nan must be a number above 0",)),
