@@ -82,7 +82,7 @@ def _report(folders: Sequence[Path], out: str, margin: float, everything: bool) 
         )
     written = write_tables(place, data, margin, "out=DIR" if out or several else "results=DIR")
     print(table_text(data, everything=everything), end="\n\n")
-    print(files_text(place, written, folders[0]))
+    print(files_text(place, written, folders))
     return 2 if saved.unusable else 0
 
 

@@ -1,4 +1,4 @@
-"""The answer for one task: the best model with each head, and whether it differs from the next and from the baselines."""
+"""The answer for a task: the best model with each head, and whether it differs from the next and from the baselines."""
 
 from __future__ import annotations
 
@@ -119,7 +119,7 @@ def _left_out(standing: Standing, names: Mapping[str, str]) -> str:
         f"{names[label_of(entry)]} ({len(entry.values(standing.metric))} of {entry.n_expected} runs)"
         for entry in standing.incomplete
     ]
-    return f" Not considered: {_listed(parts, 'and')}."
+    return f" Not considered: {_listed(parts)}."
 
 
 def _rival(data: LeaderboardData, rival: Rival, metric: str, names: Mapping[str, str], interval: bool) -> str:
