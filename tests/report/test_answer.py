@@ -51,7 +51,7 @@ def test_a_tie(add_run: AddRun, results: Path) -> None:
     assert "uni has the best score, 1.000 [" in found
     assert "], but cannot be told apart from virchow2 1.000 [" in found
     assert "] (p=1). It is ahead of 1 other model. " in found
-    assert found.endswith("It is better than all 2 baselines; the nearest is random_vit_s16 0.667 (p<0.001).")
+    assert found.endswith("It is better than both baselines; the nearest is random_vit_s16 0.667 (p<0.001).")
 
 
 def test_a_model_below_the_baseline(add_run: AddRun, results: Path) -> None:

@@ -10,7 +10,7 @@ from leaderboard_runs import HEAD, AddRun, predicted, text
 from bench.report import table_text
 from bench.results import read_leaderboard
 
-ALL = "python -m bench report all=true shows all"
+ALL = "all=true shows all"
 
 
 def test_tasks_that_are_not_shown_are_named(filled: Path, add_run: AddRun) -> None:
