@@ -18,9 +18,9 @@ SEEN = {
     "inferred": "as far as its data are known",
 }
 NOTE = (
-    "Best means the best value of the metric that a task is ranked by, with its 95 % interval over patients (of few-shot "
-    "heads over their draws). p: of no difference, adjusted for all pairs of a task and head, against the baselines for "
-    "all models of it (Holm, 5 %)."
+    "Best means the best value of the metric that a task is ranked by, with its 95 % interval over patients (of "
+    "few-shot heads over their draws). p: of no difference, adjusted for all pairs of a task and head, against the "
+    "baselines for all models of it (Holm, 5 %)."
 )
 
 
