@@ -107,7 +107,7 @@ def _report(
     print(table_text(data, everything=everything), end="\n\n")
     for sentence in data.left_out.sentences:
         print(sentence)
-    print(files_text(place, written, folders[0]))
+    print(files_text(place, written, folders))
     return 2 if saved.unusable else 0
 
 

@@ -1,4 +1,4 @@
-"""The answer for one task: the best model with each head, and whether it differs from the next and from the baselines."""
+"""The answer for a task: the best model with each head, and whether it differs from the next and from the baselines."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ SEEN = {
     "inferred": "as far as its data are known",
 }
 NOTE = (
-    "Best means the best value of the task's primary metric, with its 95 % interval over patients (of few-shot heads "
-    "over their draws). p: of no difference, adjusted for all pairs of a task and head, against the baselines for all "
-    "models of it (Holm, 5 %)."
+    "Best means the best value of the metric that a task is ranked by, with its 95 % interval over patients (of "
+    "few-shot heads over their draws). p: of no difference, adjusted for all pairs of a task and head, against the "
+    "baselines for all models of it (Holm, 5 %)."
 )
 
 
@@ -119,7 +119,7 @@ def _left_out(standing: Standing, names: Mapping[str, str]) -> str:
         f"{names[label_of(entry)]} ({len(entry.values(standing.metric))} of {entry.n_expected} runs)"
         for entry in standing.incomplete
     ]
-    return f" Not considered: {_listed(parts, 'and')}."
+    return f" Not considered: {_listed(parts)}."
 
 
 def _rival(data: LeaderboardData, rival: Rival, metric: str, names: Mapping[str, str], interval: bool) -> str:
@@ -159,7 +159,8 @@ def _over(standing: Standing, hardest: AggregatedResult, names: Mapping[str, str
     if over.mark == "*+":
         if over.n_baselines == 1:
             return f"It is better than the baseline {baseline} ({p_text(over.p_holm)})."
-        return f"It is better than all {over.n_baselines} baselines; the nearest is {baseline} ({p_text(over.p_holm)})."
+        several = "both" if over.n_baselines == 2 else f"all {over.n_baselines}"
+        return f"It is better than {several} baselines; the nearest is {baseline} ({p_text(over.p_holm)})."
     if over.comparison.a_is_better:
         return f"Warning: it is not better than the baseline {baseline} beyond chance ({p_text(over.p_holm)})."
     if not difference.difference:

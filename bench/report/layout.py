@@ -76,6 +76,18 @@ def fitting(columns: Sequence[Column], lines: Sequence[Sequence[str]], width: in
     return sorted(shown)
 
 
+def stacked(lines: Sequence[Sequence[str]], width: int) -> Iterator[list[list[str]]]:
+    """A table as several of at most `width` columns each, which share the first column."""
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    chosen: list[int] = []
+    for i in range(1, len(widths)):
+        if chosen and widths[0] + sum(GAP + widths[one] for one in (*chosen, i)) > width:
+            yield [[line[0], *(line[one] for one in chosen)] for line in lines]
+            chosen = []
+        chosen.append(i)
+    yield [[line[0], *(line[one] for one in chosen)] for line in lines]
+
+
 def wrapped(line: str, indent: str = "  ", width: int = WIDTH) -> Iterator[str]:
     """A sentence as lines of at most `width` columns; those after the first stand further right.
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from bench.report.layout import wrapped
@@ -18,7 +18,7 @@ FOLDERS = {
 ATTENTION = "attention"
 
 
-def files_text(folder: Path, written: Mapping[str, Path], results: Path | None = None) -> str:
+def files_text(folder: Path, written: Mapping[str, Path], results: Sequence[Path] | None = None) -> str:
     """A line a file that was written and a folder that is there, relative to `folder` where they lie in it.
 
     Parameters
@@ -27,11 +27,12 @@ def files_text(folder: Path, written: Mapping[str, Path], results: Path | None =
         Of the tables.
     written : dict of what a file is -> path
         As `bench.report.write_tables` returns it.
-    results : Path, optional
-        The folder of rows and predictions; by default that of the tables.
+    results : sequence of Path, optional
+        The folders of rows and predictions; by default that of the tables.
     """
     lines = [[_relative(path, folder), what] for what, path in written.items()]
-    lines += [[_relative(path, folder), what] for path, what in _folders(results or folder)]
+    for one in [folder] if results is None else results:
+        lines += [[_relative(path, folder), what] for path, what in _folders(one)]
     return "\n".join([*wrapped(f"Files in {folder}:"), *(f"  {line}" for line in aligned(lines))])
 
 

@@ -6,6 +6,7 @@ import statistics
 from collections import Counter
 from collections.abc import Iterator, Mapping
 
+from bench.report.layout import WIDTH, stacked
 from bench.report.tables import Record, number
 from bench.results import Against, AggregatedResult, LeaderboardData, Restorers, ResultKey, parted, restorers_of
 from bench.targets import UNTOUCHED
@@ -88,9 +89,10 @@ def restoration_answer(restorers: Restorers, name: str) -> Iterator[str]:
         yield f"{name}  no restorer has a value"
         return
     metric, cases = restorers.metrics[0], len(restorers.cases)
+    kinds = {parted(case)[0] for case in restorers.cases}
     yield (
         f"{name}  {_enumerated(restorers.metrics)} against the clean tiles, {rows[0].n_test} tiles, "
-        f"{rows[0].n_groups} groups, {_counted(cases, 'case')}"
+        f"{rows[0].n_groups} groups, {_counted(cases, 'case')} of {_counted(len(kinds), 'corruption')}"
     )
     for compared, rivals in (
         (restorers.over_nothing(metric), "tiles that nothing restored"),
@@ -115,14 +117,11 @@ def restoration_lines(restorers: Restorers, name: str) -> Iterator[str]:
     """The means over severities of the primary metric, and a line a restorer with the cases that it won."""
     rows = [row for entry in restorers.entries for row in entry.successful]
     if rows:
-        tiles, groups = rows[0].n_test, rows[0].n_groups
         metrics = restorers.metrics
         kinds = sorted({parted(case)[0] for case in restorers.cases})
-        yield (
-            f"{name}  {_enumerated(metrics)} against the clean tiles, {tiles} tiles, {groups} groups, "
-            f"{_counted(len(restorers.cases), 'case')} of {_counted(len(kinds), 'corruption')}"
-        )
-        yield from (f"  {line}" for line in aligned(list(_means(restorers, kinds, metrics[0])), left=1))
+        yield f"{name}  means and cases won"
+        for cells in stacked(list(_means(restorers, kinds, metrics[0])), WIDTH - 2):
+            yield from (f"  {line}" for line in aligned(cells, left=1))
         yield from (f"  {line}" for line in aligned(list(_wins(restorers, metrics)), left=1))
         notes = sorted({note for row in rows for note in row.all_notes})
         yield from (f"  note: {note}" for note in notes)

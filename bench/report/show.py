@@ -40,7 +40,7 @@ LEGEND_OF_MEANS = (
     " Several runs make a line: it is their mean, sd is over them; 'only' where some failed or are missing."
 )
 LEGEND_OF_ALL = " Every metric, model and note: python -m bench report all=true, or leaderboard_mean.csv."
-SHOWS_ALL = "python -m bench report all=true shows all"
+SHOWS_ALL = "all=true shows all"
 SYNTHETIC = "synthetic"
 """How the note of a task with made-up images begins."""
 MOST_TABLES = 24

@@ -110,9 +110,11 @@ def _limited(ordered: Sequence[AggregatedResult]) -> tuple[list[AggregatedResult
     models = [entry for entry in ordered if not entry.rows[0].baseline]
     baselines = [entry for entry in ordered if entry.rows[0].baseline]
     baselines.sort(key=lambda entry: entry.key.model.endswith(RANDOM))  # those of all models first
-    shown = {entry.key for entry in (*models[:MOST_MODELS], *baselines[:MOST_BASELINES])}
-    more = [(len(models) - MOST_MODELS, "model"), (len(baselines) - MOST_BASELINES, "baseline")]
-    counted = [f"{count} more {noun}{'s' * (count > 1)}" for count, noun in more if count > 0]
+    shown, counted = set(), []
+    for own, most, noun in ((models, MOST_MODELS, "models"), (baselines, MOST_BASELINES, "baselines")):
+        here = own if len(own) <= most + 1 else own[:most]  # one more takes no more lines than its count
+        shown |= {entry.key for entry in here}
+        counted += [f"{len(own) - len(here)} more {noun}"] if len(here) < len(own) else []
     return [entry for entry in ordered if entry.key in shown], f"and {' and '.join(counted)}" if counted else ""
 
 
@@ -123,7 +125,7 @@ def _columns(data: LeaderboardData, entries: Sequence[AggregatedResult], primary
     ranked = any(block.block in blocks and len(block.replicates) > 1 for block in data.ranked)
     return [
         Column("model"),
-        *([Column("runs")] if len(runs) > 1 else []),
+        *([Column("runs")] if len(runs) > 1 and any(entry.n_expected > 1 for entry in entries) else []),
         Column(f"{primary} [95 %]"),
         *([Column("rank [95 %]", 1)] if ranked else []),
         *([Column("sd", 3)] if any(entry.n_expected > 1 for entry in entries) else []),

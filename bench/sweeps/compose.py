@@ -20,7 +20,7 @@ ENGINES = {  # by the class of Hydra's launcher
     "hydra_plugins.hydra_submitit_launcher.submitit_launcher.SlurmLauncher": "slurm",
 }
 VERSION_BASE = "1.3"  # of Hydra, as of the other commands
-OF_THE_SWEEP = ("site", "shards", "jobs_at_once", "results", "cache", "steps", "margin")  # one value in all jobs
+OF_THE_SWEEP = ("site", "shards", "jobs_at_once", "results", "cache", "steps", "margin", "all")  # one value in all jobs
 
 
 @dataclass(frozen=True)

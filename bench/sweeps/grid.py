@@ -15,10 +15,10 @@ from registry.errors import UserError
 
 # what cannot change a row, and what a job is told by
 NOT_SETTINGS = {
-    *("model", "part", "steps", "shards", "jobs_at_once", "results", "cache", "margin"),
+    *("model", "part", "steps", "shards", "jobs_at_once", "results", "cache", "margin", "all"),
     *("workers", "memory_gib", "pack", "batch_size", "scratch", "scratch_gib"),
 }
-OF_A_UNIT = ("task", "model", "null", "steps", "part", "device", *("shards", "jobs_at_once", "site", "margin"))
+OF_A_UNIT = ("task", "model", "null", "steps", "part", "device", *("shards", "jobs_at_once", "site", "margin", "all"))
 
 
 @dataclass(frozen=True, eq=False)

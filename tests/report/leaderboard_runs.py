@@ -1,6 +1,7 @@
 """Runs to fill a results folder with."""
 
 import csv
+import itertools
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -60,8 +61,11 @@ def lines(path: Path, **where: str) -> list[dict[str, str]]:
 
 
 def block(results: Path, cohort: str) -> list[str]:
-    """The lines of what is shown of one cohort."""
-    return text(results, cohort=cohort).split("\n\n")[0].splitlines()
+    """The lines of the tables of one cohort, without the answer above them and the legend below."""
+    shown = text(results, cohort=cohort).splitlines()
+    start = next(number for number, line in enumerate(shown) if "  primary metric " in line)
+    own = itertools.takewhile(lambda line: not line or line.startswith(" "), shown[start + 1 :])
+    return [shown[start], *filter(None, own)]
 
 
 def text(results: Path, **where: str) -> str:

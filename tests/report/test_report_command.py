@@ -15,8 +15,9 @@ def test_command_rebuilds_and_prints(filled: Path, capsys: pytest.CaptureFixture
     assert main([f"results={filled}"]) == 0
     out = capsys.readouterr().out
     assert "virchow2 is gated" in out
+    assert f"\nFiles in {filled}:\n" in out
     for name in ("leaderboard.csv", "leaderboard_mean.csv", "leaderboard_wide.csv", "leaderboard_paired.csv"):
-        assert str(filled / name) in out
+        assert f"\n  {name}  " in out
         assert (filled / name).is_file()
 
 

@@ -1,11 +1,12 @@
 """Sweeps in this process: the tables of a plain run, and what becomes of jobs that fail."""
 
 import json
+import re
 
 import pytest
 from sweep_commands import bench, left_in, records, refused
 
-from bench import jobs, report
+from bench import jobs
 from bench.jobs import JobRecord, write_record
 from bench.sweeps.compose import composed
 from bench.sweeps.grid import units_of
@@ -30,8 +31,8 @@ def test_rows_predictions_and_tables_are_those_of_a_plain_run(swept, common, tmp
     ours, theirs = left_in(folder / "results"), left_in(tmp_path / "results")
     assert len(ours[0]) == 2 * 2 * 2
     assert ours == theirs
-    printed = [line for line in done.stdout.splitlines() if "tiny_" in line]
-    assert len([line for line in printed if "note" not in line]) == 4, "the tables are printed once"
+    printed = [line for line in done.stdout.splitlines() if re.match(r"  tiny_[ab]  ", line)]
+    assert len(printed) == 4, "the tables are printed once"
 
 
 def test_the_grid_is_printed_with_what_each_job_has_to_do(swept):
@@ -58,17 +59,27 @@ def test_each_job_has_its_record_its_log_and_its_name_in_its_rows(swept):
     assert f"job {record.number} of {record.sweep}" in row["info"]["job"]
 
 
-def test_a_second_sweep_has_nothing_to_do_and_reads_no_results(swept, monkeypatch):
+def test_a_second_sweep_has_nothing_to_do_and_prints_its_tables(swept):
+    folder, command, first = swept
+
+    done = bench(folder, *command)
+
+    assert done.returncode == 0, done.stderr
+    assert "Nothing to do: all 8 rows are up to date" in done.stderr
+    assert done.stdout == first.stdout
+
+
+def test_without_a_report_a_second_sweep_reads_no_results(swept, monkeypatch):
     folder, command, _ = swept
     before = sorted(folder.rglob("*"))
 
     def read(*_):
         raise AssertionError("the results folder is read")
 
-    monkeypatch.setattr(report, "read_leaderboard", read)
+    monkeypatch.setattr("bench.runs.evaluate.read_leaderboard", read)
     monkeypatch.setattr("bench.rows.rows.read_rows", read)
     monkeypatch.setattr("bench.sweeps.command.states", read)
-    done = bench(folder, *command)
+    done = bench(folder, *command, "steps=[embed,fit]")
 
     assert done.returncode == 0, done.stderr
     assert "Nothing to do: all 8 rows are up to date" in done.stderr
@@ -97,7 +108,7 @@ def test_the_plan_alone_writes_nothing(common, tmp_path):
     done = bench(tmp_path, "sweep", "plan", *common, "model=tiny_a,tiny_b", "task=one", "null=none")
 
     assert done.returncode == 0, done.stderr
-    assert "total: 2 of 2 jobs on 1 datasets" in done.stdout
+    assert "total: 2 of 2 jobs on 1 dataset have" in done.stdout
     assert not list(tmp_path.iterdir())
 
 

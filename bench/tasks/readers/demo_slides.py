@@ -9,7 +9,7 @@ from bench.tasks.config import TaskConfig
 from bench.tasks.readers import Table
 
 OPTIONS = ("check_files",)
-PATIENTS, SIDES, FINE_SHARE = 60, (760, 900), 0.1
+PATIENTS, SIDES, FINE_SHARE = 48, (720, 860), 0.1
 
 
 def read(task: TaskConfig, root: Path | None, cache: Path) -> Table:
