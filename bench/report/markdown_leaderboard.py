@@ -18,6 +18,7 @@ from bench.results import (
     LeaderboardData,
     ModelFacts,
     ResultKey,
+    differing_settings,
     is_restoration,
     models_of,
     protocol_names,
@@ -52,7 +53,7 @@ def write_markdown(report: ReportFiles) -> dict[str, Path]:
 def markdown_text(data: LeaderboardData) -> str:
     """The page: a section a task with a table a head, and the models at the end."""
     names, heads = task_names(data.entries), protocol_names(data.entries)
-    robust = robustness_tasks(data.entries)
+    robust, settings = robustness_tasks(data.entries), differing_settings(data.entries)
     ranks = {_key(record): record for record in rank_records(data.ranked)}
     lines = ["# Leaderboard", "", LEGEND, *itertools.chain(*(("", plain(one)) for one in data.left_out.sentences))]
     for cohort, group in itertools.groupby(data.entries, key=lambda entry: (entry.key.task, entry.key.cohort)):
@@ -64,12 +65,8 @@ def markdown_text(data: LeaderboardData) -> str:
             lines += ["", "Restorers by corruption and severity are in [restoration.csv](restoration.csv)."]
         else:
             for head, of_head in itertools.groupby(own, key=lambda entry: (entry.key.protocol, entry.key.head)):
-                lines += [
-                    "",
-                    f"### {plain(names[cohort])}, {plain(heads[head])}",
-                    "",
-                    *_head(data, list(of_head), ranks),
-                ]
+                label = f"{head[0]} ({settings[head]})" if settings[head] else heads[head]
+                lines += ["", f"### {plain(names[cohort])}, {plain(label)}", "", *_head(data, list(of_head), ranks)]
         lines += _below(own)
     lines += ["", "## Models", "", *_models(models_of(data.entries))]
     return "\n".join(lines) + "\n"
