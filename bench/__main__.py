@@ -65,6 +65,10 @@ def _run(arguments: list[str], folders: Folders) -> int:
         from bench.passport import passport
 
         return passport(arguments[1:], _drawing)
+    if arguments[:1] == ["reproduce"]:
+        from bench.runs import reproduce_command
+
+        return reproduce_command(arguments[1:])
     if arguments[:1] == ["status"]:
         from bench.jobs import status_command
 

@@ -1,6 +1,7 @@
 """What a run leaves: a row of scores and the predictions that every score can be computed from again."""
 
-from bench.rows.info import EVIDENCE, LEVELS, NO_CONTAMINATION, CardInfo, Contamination, RowInfo
+from bench.rows.finding import find_row
+from bench.rows.info import EVIDENCE, LEVELS, NO_CONTAMINATION, TIMES, CardInfo, Contamination, RowInfo
 from bench.rows.merging import SavedRows, merged_rows, rows_of
 from bench.rows.predictions import SavedPredictions, read_predictions
 from bench.rows.row import INTERVALS, SCHEMA, STATUSES, Row
@@ -26,6 +27,7 @@ __all__ = [
     "NO_CONTAMINATION",
     "SCHEMA",
     "STATUSES",
+    "TIMES",
     "CardInfo",
     "Contamination",
     "Row",
@@ -34,6 +36,7 @@ __all__ = [
     "SavedPredictions",
     "SavedRows",
     "file_name",
+    "find_row",
     "has_predictions",
     "merged_rows",
     "mismatch",

@@ -17,6 +17,8 @@ from bench.rows.row import Row
 EVIDENCE = ("stated", "inferred", "unknown")
 NO_CONTAMINATION = "none"
 LEVELS = (*EVIDENCE, NO_CONTAMINATION)
+TIMES = ("stages", "seconds", "finished", "peak_memory_mib", "job")
+"""Fields of `info` in which two runs that do the same work differ: when, how fast, in how much memory, in which job."""
 LINKS = ("https://", "http://")
 
 

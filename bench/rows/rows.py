@@ -128,7 +128,7 @@ def write_lost(results: Path, row: Row) -> bool:
 def read_row(results: Path, key: RunKey) -> Row | None:
     """The row of one run; None when there is none or it cannot be read."""
     try:
-        return _read(results, key.name("rows", "json"))
+        return row_under(results, key.name("rows", "json"))
     except (OSError, ValueError):
         return None
 
@@ -147,7 +147,7 @@ def read_row_files(results: Path) -> RowFiles:
     names, earlier = _row_files(results, closed)
     for name in names:
         try:
-            rows.append(_read(results, name))
+            rows.append(row_under(results, name))
         except OtherSchemaError as error:
             of_other_schema.append((results / name, str(error)))
         except OSError as error:
@@ -248,8 +248,16 @@ def listed(names: Sequence[str]) -> str:
     return "; ".join(names[:MOST_NAMED]) + more
 
 
-def _read(results: Path, name: str) -> Row:
-    """Read a row file; ValueError with the reason if it does not hold the row of the run that its name says."""
+def row_under(results: Path, name: str) -> Row:
+    """The row of a file by its name in a results folder, such as ``rows/TASK/COHORT/MODEL/FILE.json``.
+
+    Raises
+    ------
+    ValueError
+        With the reason, if the file does not hold the row of the run that its name says.
+    OSError
+        If it cannot be read.
+    """
     content = _content(results / name)
     try:
         record = json.loads(without_checksum(content.decode("utf-8")))

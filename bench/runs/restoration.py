@@ -151,6 +151,9 @@ class RestorationPlan:
         """The cases whose rows are not up to date in the results."""
         return [case for case in self.cases if not self._is_done(case)]
 
+    def only(self, key: RunKey) -> None:
+        self.cases[:] = [case for case in self.cases if self._key(case) == key]
+
     def text(self) -> str:
         assert self.task.track is not None
         lines = [

@@ -71,7 +71,7 @@ def config_of(settings: Mapping[str, Any], changes: Mapping[str, Any]) -> BenchC
     from omegaconf.errors import OmegaConfBaseException
 
     try:
-        merged = OmegaConf.merge(OmegaConf.structured(BenchConfig), {"null": "none", **settings, **changes})
+        merged = OmegaConf.merge(OmegaConf.structured(BenchConfig), {"null": "none"}, dict(settings), dict(changes))
         config = OmegaConf.to_object(merged)
     except (OmegaConfBaseException, ValueError, TypeError) as error:
         reason = str(error).splitlines()[0].rstrip(".") if str(error) else type(error).__name__
@@ -89,11 +89,11 @@ def changed_settings(values: Mapping[str, Any], default: Mapping[str, Any]) -> d
     """The values that differ from the default, records within records too."""
     found: dict[str, Any] = {}
     for name, value in values.items():
-        if isinstance(value, dict) and isinstance(default.get(name), dict) and default[name]:
-            value = changed_settings(value, default[name])
-            if not value:
-                continue
-        if name not in default or value != default[name]:
+        of_default = default.get(name)
+        if isinstance(value, dict) and isinstance(of_default, dict) and of_default:
+            if changed := changed_settings(value, of_default):
+                found[name] = changed
+        elif name not in default or value != of_default:
             found[name] = value
     return found
 
