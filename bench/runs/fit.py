@@ -22,7 +22,7 @@ from bench.files import digest, unwritable
 from bench.protocols import Bags, Samples
 from bench.rows import Row, RunKey
 from bench.runs.attention import draw_heatmap, write_attention
-from bench.runs.context import RunContext
+from bench.runs.context import RunContext, of_this_job
 from bench.runs.models import Model
 from bench.runs.provenance import digests_of, finished, made_by
 from bench.runs.scoring import scored
@@ -191,7 +191,7 @@ class Run:
         if notes:
             sentence = f"{sentence} ({'; '.join(notes)})"
         if not self.mark_stale(sentence):
-            failed = dataclasses.replace(self.empty_row(), status="failed", error=sentence)
+            failed = dataclasses.replace(self.empty_row(), error=sentence, info=self._made_by)
             with contextlib.suppress(OSError):  # the sentence is then of that
                 rows.write(self.context.results, failed, None)
         return sentence
@@ -227,7 +227,7 @@ class Run:
             version=_own_version(),
             classes=list(self.cohort.manifest.classes),
             notes=self._notes,
-            info=self._made_by,
+            info=of_this_job(),
         )
 
     @property

@@ -1,5 +1,6 @@
 """The functions of `bench` give what the command line gives, raise what a user can mend, and print nothing."""
 
+import json
 import sys
 import warnings
 from collections import Counter
@@ -15,6 +16,7 @@ from PIL import Image
 import bench
 import bench.__main__ as command
 from bench.demo import make_slides
+from bench.rows import TIMES
 
 REPO = Path(__file__).resolve().parents[2]
 STAND_INS = str(REPO / "tests/runs/stand_in_models.py")  # `means` is a sound model, `faulty` fails when it is run
@@ -52,8 +54,15 @@ def on_the_command_line(monkeypatch, *arguments):
 
 
 def contents(folder):
-    """Every file by its path in the folder."""
-    return {file.relative_to(folder): file.read_bytes() for file in sorted(folder.rglob("*")) if file.is_file()}
+    """Every file by its path in the folder; rows without their times."""
+    return {file.relative_to(folder): content(file) for file in sorted(folder.rglob("*")) if file.is_file()}
+
+
+def content(file):
+    if file.suffix != ".json":
+        return file.read_bytes()
+    row = json.loads(file.read_text())
+    return {**row, "info": {name: value for name, value in row["info"].items() if name not in TIMES}}
 
 
 def test_rows_and_predictions_are_those_of_the_command_line_bit_for_bit(places, tmp_path, monkeypatch):
@@ -105,7 +114,7 @@ def test_results_are_of_the_evaluation_and_the_leaderboard_of_the_folder(places)
     assert set(zip(found.rows.model, found.rows.protocol, found.rows.seed, strict=True)) == {("colour", "knn", 1)}
     assert found.leaderboard.n_runs.eq(1).all()
     assert found.differences.empty
-    every = bench.results(places["results"])
+    every = bench.leaderboard(places["results"])
     assert set(zip(every.model, every.protocol, every.n_runs, strict=True)) >= {
         ("means", "linear", 2),
         ("colour", "knn", 2),
@@ -161,7 +170,7 @@ def test_data_that_are_not_there_are_an_exception(places, tmp_path):
     with pytest.raises(bench.UserError, match="nowhere of the task tiles are not there"):
         bench.evaluate("colour", "tiles", "knn", **{**places, "data": tmp_path / "nowhere"})
     with pytest.raises(bench.UserError, match="There are no rows in"):
-        bench.results(tmp_path / "nowhere")
+        bench.leaderboard(tmp_path / "nowhere")
 
 
 def test_a_device_that_is_not_there_is_an_exception(places):
@@ -198,7 +207,7 @@ def test_nothing_is_printed_unless_progress_is_wanted(places, tmp_path, capfd):
         bench.embed("means", "tiles", data=places["data"], cache=places["cache"], plugins=[STAND_INS])
         bench.open_features("colour", "tiles", data=places["data"], cache=places["cache"])
         with pytest.warns(UserWarning, match="Left out of the tables.*knn-head-seed0.json"):
-            bench.results(places["results"])
+            bench.leaderboard(places["results"])
     assert capfd.readouterr() == ("", "")
 
     bench.evaluate("colour", "tiles", "knn", progress=True, **QUICK, **{**places, "results": tmp_path / "again"})
