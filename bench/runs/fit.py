@@ -200,7 +200,7 @@ class Run:
         if notes:
             sentence = f"{sentence} ({'; '.join(notes)})"
         if not self.mark_stale(sentence):
-            failed = dataclasses.replace(self.empty_row(), status="failed", error=sentence)
+            failed = dataclasses.replace(self.empty_row(), error=sentence, info=self._made_by)
             with contextlib.suppress(OSError):  # the sentence is then of that
                 rows.write(self.context.results, failed, None)
         return sentence
@@ -236,7 +236,7 @@ class Run:
             version=_own_version(),
             classes=list(self.cohort.manifest.classes),
             notes=self._notes,
-            info=self._made_by,
+            info=of_this_job(),
         )
 
     @property

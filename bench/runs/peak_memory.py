@@ -19,7 +19,7 @@ class PeakMemory:
 
     def __init__(self, device: str) -> None:
         self.mib: float | None = None
-        self._device = device if device.startswith("cuda") else ""
+        self._device = device if device.startswith("cuda") and _is_there(device) else ""
         if self._device:
             import torch
 
@@ -33,3 +33,10 @@ class PeakMemory:
 
             peak = torch.cuda.max_memory_allocated(self._device)
             self.mib = round(peak / 2**20, 1) if peak > self._before else None
+
+
+def _is_there(device: str) -> bool:
+    """Whether there is such a GPU; where there is none, embedding says so."""
+    import torch
+
+    return (torch.device(device).index or 0) < torch.cuda.device_count()

@@ -121,6 +121,6 @@ def device_name(device: str) -> str:
     if device.startswith("cuda"):
         import torch
 
-        if torch.cuda.is_available():
+        if (torch.device(device).index or 0) < torch.cuda.device_count():
             return f"{device} ({torch.cuda.get_device_name(device)})"
     return f"{device} ({platform.machine()})"

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 from collections.abc import Mapping
 from enum import Enum
-from pathlib import Path
 from typing import Any
 
 from bench.config import BenchConfig, Null, Precision, WeightsChoice
@@ -54,7 +54,7 @@ def settings_of(config: BenchConfig, task: str, model: Model | None, protocol: s
         own.options = dict(model.how.get("options", {}))
         if model.sees_pixels and model.tile_encoder is None:
             own.precision = Precision(model.how["precision"])
-    values, default = plain(vars(own)), plain(vars(BenchConfig()))
+    values, default = plain(vars(own)), _defaults()
     found = {name: value for name, value in values.items() if value != default[name] and name not in NOT_OF_ROWS}
     return {"model": own.model, "seeds": [seed], **found} if model is not None else found
 
@@ -120,7 +120,16 @@ def plain(value: Any) -> Any:
         return [plain(one) for one in value]
     if isinstance(value, Enum):
         return value.value
-    return str(value) if isinstance(value, Path) else value
+    if hasattr(value, "tolist"):
+        return plain(value.tolist())
+    return value if value is None or isinstance(value, bool | int | float | str) else str(value)
+
+
+@functools.cache
+def _defaults() -> dict[str, Any]:
+    found = plain(BenchConfig())
+    assert isinstance(found, dict)
+    return found
 
 
 _TASK: dict[str, Any] = {name: value for name, value in plain(TaskConfig(name="")).items() if name != "name"}

@@ -1,5 +1,6 @@
 """The functions of `bench` give what the command line gives, raise what a user can mend, and print nothing."""
 
+import json
 import sys
 import warnings
 from collections import Counter
@@ -15,6 +16,7 @@ from PIL import Image
 import bench
 import bench.__main__ as command
 from bench.demo import make_slides
+from bench.rows import TIMES
 
 REPO = Path(__file__).resolve().parents[2]
 STAND_INS = str(REPO / "tests/runs/stand_in_models.py")  # `means` is a sound model, `faulty` fails when it is run
@@ -52,8 +54,15 @@ def on_the_command_line(monkeypatch, *arguments):
 
 
 def contents(folder):
-    """Every file by its path in the folder."""
-    return {file.relative_to(folder): file.read_bytes() for file in sorted(folder.rglob("*")) if file.is_file()}
+    """Every file by its path in the folder; rows without their times."""
+    return {file.relative_to(folder): content(file) for file in sorted(folder.rglob("*")) if file.is_file()}
+
+
+def content(file):
+    if file.suffix != ".json":
+        return file.read_bytes()
+    row = json.loads(file.read_text())
+    return {**row, "info": {name: value for name, value in row["info"].items() if name not in TIMES}}
 
 
 def test_rows_and_predictions_are_those_of_the_command_line_bit_for_bit(places, tmp_path, monkeypatch):
