@@ -11,7 +11,7 @@ from jaxtyping import Int
 
 from bench.metrics import CLASSIFIED
 from bench.plots.plot import Drawing, Sketch
-from bench.plots.source import Source, Tested, label_of, listed, place_of, shortened
+from bench.plots.source import PooledPredictions, Source, label_of, listed, place_of, shortened
 from bench.plots.style import CHARACTER, Margins, drawn, panels_of, styled
 from bench.results import AggregatedResult
 from bench.targets import get
@@ -58,7 +58,7 @@ def of_block(source: Source, block: Sequence[AggregatedResult], kind: str, drawi
         )
 
 
-def confusion_of(tested: Tested) -> Int[np.ndarray, "true predicted"]:
+def confusion_of(tested: PooledPredictions) -> Int[np.ndarray, "true predicted"]:
     """Counts of samples by true and predicted class, the first of equally probable ones."""
     n_classes = tested.scores.shape[1]
     cells = tested.y_true.astype(np.int64) * n_classes + tested.scores.argmax(axis=1)
@@ -109,7 +109,7 @@ def draw(source: Source, entries: Sequence[AggregatedResult]) -> Drawing | None:
     return Drawing(title, f"{title}. {listed(parts)}.", drawn(figure))
 
 
-def _of_seed(entry: AggregatedResult, tested: Tested) -> str:
+def _of_seed(entry: AggregatedResult, tested: PooledPredictions) -> str:
     return f", seed {tested.seed}" if len(entry.seeds) > 1 else ""
 
 
