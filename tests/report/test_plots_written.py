@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 from pathlib import Path
 
@@ -10,9 +11,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from leaderboard_runs import AddRun, predicted
+from PIL import Image
 from plot_helpers import drawn_by, panels
 
 from bench.plots import Plot, plots_of, projection_path, save_plots
+from bench.plots.attention import SLIDES, WIDEST
 from bench.plots.projections import neighbours_alike
 from bench.results import read_leaderboard
 
@@ -91,6 +94,31 @@ def test_names_of_any_kind_are_drawn(results: Path, add_run: AddRun) -> None:
     found = made(results)
     assert {plot.kind for plot in found.values()} == {"forest", "confusion", "reliability"}
     assert {path.parent for path in results.rglob("*.svg")} == {results / "plots"}
+
+
+def test_a_plot_that_cannot_be_drawn_is_named_and_the_others_are_made(
+    results: Path, add_run: AddRun, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    add_run("uni", predicted(2.0))
+    monkeypatch.setattr("bench.plots.confusion.confusion_of", lambda tested: 1 / 0)
+    assert {plot.kind for plot in plots_of(read_leaderboard(results), results)} == {"forest", "reliability"}
+    assert "confusion-demo-linear could not be drawn (ZeroDivisionError" in capsys.readouterr().err
+
+
+def test_heatmaps_of_the_best_model_are_plots(results: Path, add_run: AddRun) -> None:
+    for model, skill in (("uni", 2.0), ("dino", 0.5)):
+        row = add_run(model, predicted(skill), protocol="abmil", info={"attention": "predictions/x.attention.h5"})
+        place = row.key.path(results, "attention", "jpg").with_suffix("").parts[-3:]
+        folder = results.joinpath("previews", "demo", "224px-0.5mpp", "attention", *place)
+        folder.mkdir(parents=True)
+        for number in range(SLIDES + 1):
+            Image.new("RGB", (2000, 1000), (200, 100, 150)).save(folder / f"slide-{number}.jpg")
+    found = [plot for plot in plots_of(read_leaderboard(results), results) if plot.kind == "attention"]
+    assert [(plot.model, plot.title.split("slide ")[1]) for plot in found] == [
+        ("uni", f"slide-{number} of demo") for number in range(SLIDES)
+    ]
+    with Image.open(io.BytesIO(found[0].forms["png"])) as image:
+        assert image.size == (WIDEST, WIDEST // 2)
 
 
 def write_map(path: Path, centre: list[str]) -> np.ndarray:
