@@ -29,6 +29,8 @@ LONGEST = 34
 """Characters of a model's name in a figure."""
 NAMES = {
     "auroc": "AUROC",
+    "cosine": "cosine similarity",
+    "top1": "top-1 retrieval",
     "auc_dynamic": "time-dependent AUC",
     "c_index": "concordance index (C)",
     "f1_macro": "macro F1",
