@@ -38,7 +38,7 @@ def test_a_confusion_matrix_counts_each_sample_of_all_folds_once(results: Path, 
     shares = panels(figure)["uni"].images[0].get_array()
     assert np.allclose(shares, expected / expected.sum(axis=1, keepdims=True))
     texts = [text.get_text() for text in panels(figure)["uni"].texts]
-    assert [int(text.split("\n")[1]) for text in texts] == expected.ravel().tolist()
+    assert [int(text.split("\n")[-1]) for text in texts] == expected.ravel().tolist()
     assert "60 out-of-fold samples of 3 folds, seed 0" in drawing.title
     assert f"predicts {np.trace(expected)} of 60 rightly" in drawing.alt
 
