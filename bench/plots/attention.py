@@ -17,7 +17,7 @@ ORDER = 10
 KINDS = ("attention",)
 SLIDES = 3
 """Slides of each task and head, the first ones by name; with all plots wanted the slides of every model."""
-WIDEST = 1200
+WIDEST = 1000
 """Pixels of a plot's longer side."""
 COLOURS = 255
 
@@ -71,7 +71,7 @@ def draw(source: Source, entry: AggregatedResult, picture: Path) -> Drawing | No
         return None
     image.thumbnail((WIDEST, WIDEST))
     found = io.BytesIO()
-    image.quantize(COLOURS, dither=Image.Dither.NONE).save(found, format="PNG", optimize=True)
+    image.quantize(COLOURS, Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE).save(found, format="PNG")
     slide = shortened(picture.stem, 60)
     task, head = source.task_name(entry), source.protocol_name(entry)
     title = f"Attention of head {head} on {label_of(entry)}, slide {slide} of {task}"

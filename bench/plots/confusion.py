@@ -11,7 +11,7 @@ from jaxtyping import Int
 
 from bench.metrics import CLASSIFIED
 from bench.plots.plot import Drawing, Sketch
-from bench.plots.source import Source, Tested, label_of, listed, place_of, shortened
+from bench.plots.source import PooledPredictions, Source, label_of, listed, place_of, shortened
 from bench.plots.style import CHARACTER, Margins, drawn, panels_of, styled
 from bench.results import AggregatedResult
 from bench.targets import get
@@ -29,6 +29,8 @@ MOST_WRITTEN = 12
 MOST_CLASSES = 60
 """Classes up to which there is a figure."""
 COLUMNS = 3
+FEW = 5
+"""Classes up to which three matrices stand side by side, and not two."""
 
 
 def sketches(source: Source) -> Iterator[Sketch]:
@@ -58,7 +60,7 @@ def of_block(source: Source, block: Sequence[AggregatedResult], kind: str, drawi
         )
 
 
-def confusion_of(tested: Tested) -> Int[np.ndarray, "true predicted"]:
+def confusion_of(tested: PooledPredictions) -> Int[np.ndarray, "true predicted"]:
     """Counts of samples by true and predicted class, the first of equally probable ones."""
     n_classes = tested.scores.shape[1]
     cells = tested.y_true.astype(np.int64) * n_classes + tested.scores.argmax(axis=1)
@@ -72,9 +74,10 @@ def draw(source: Source, entries: Sequence[AggregatedResult]) -> Drawing | None:
     if not found:
         return None
     classes = [shortened(name, 22) for name in entries[0].rows[0].classes]
-    n, columns = len(classes), min(COLUMNS, len(found))
+    n = len(classes)
+    columns = min(COLUMNS if n <= FEW else COLUMNS - 1, len(found))
     lines = -(-len(found) // columns)
-    side = min(max(1.7, (0.52 if n <= MOST_WRITTEN else 0.16) * n), 7.0)
+    side = min(max(1.7, (0.52 if n <= FEW else 0.44 if n <= MOST_WRITTEN else 0.16) * n), 7.0)
     task, head = source.task_name(entries[0]), source.protocol_name(entries[0])
     which = f"{found[0][1].of_what}{_of_seed(entries[0], found[0][1])}"
     title = f"Confusion matrices on {task}, head {head}: {which}"
@@ -109,7 +112,7 @@ def draw(source: Source, entries: Sequence[AggregatedResult]) -> Drawing | None:
     return Drawing(title, f"{title}. {listed(parts)}.", drawn(figure))
 
 
-def _of_seed(entry: AggregatedResult, tested: Tested) -> str:
+def _of_seed(entry: AggregatedResult, tested: PooledPredictions) -> str:
     return f", seed {tested.seed}" if len(entry.seeds) > 1 else ""
 
 
@@ -123,7 +126,8 @@ def _matrix(axes: Axes, counts: Int[np.ndarray, "true predicted"]) -> AxesImage:
     if len(counts) <= MOST_WRITTEN:
         for y, x in np.ndindex(*counts.shape):
             share = shares[y, x]
-            text = "–" if np.isnan(share) else f"{100 * share:.0f} %\n{counts[y, x]}"
+            known = f"{100 * share:.0f} %\n{counts[y, x]}" if counts[y, x] else "0"
+            text = "–" if np.isnan(share) else known
             colour = "white" if share > 0.6 else "black"
             axes.text(x, y, text, ha="center", va="center", fontsize=6.2, color=colour)
     return image

@@ -11,7 +11,7 @@ from jaxtyping import Float, Int
 from bench.metrics import CLASSIFIED
 from bench.plots.confusion import of_block
 from bench.plots.plot import Drawing, Sketch
-from bench.plots.source import Source, Tested, label_of, listed, number
+from bench.plots.source import PooledPredictions, Source, label_of, listed, number
 from bench.plots.style import COLOURS, GREY, Margins, drawn, panels_of, styled
 from bench.results import AggregatedResult
 from bench.targets import get
@@ -101,7 +101,7 @@ def draw(source: Source, entries: Sequence[AggregatedResult]) -> Drawing | None:
     return Drawing(title, f"Reliability diagram. {title}. {listed(parts)}.", drawn(figure))
 
 
-def _panel(axes: Axes, below: Axes, tested: Tested) -> list[Bins]:
+def _panel(axes: Axes, below: Axes, tested: PooledPredictions) -> list[Bins]:
     """Shares by confidence numbers of samples below; gives the bins of each series."""
     axes.plot([0, 1], [0, 1], color=GREY, linewidth=0.8, linestyle="--")
     found = []

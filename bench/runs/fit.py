@@ -22,7 +22,7 @@ from bench.files import digest, unwritable
 from bench.protocols import Bags, Samples
 from bench.rows import Row, RunKey
 from bench.runs.attention import has_attention, write_attention
-from bench.runs.context import RunContext
+from bench.runs.context import RunContext, of_this_job
 from bench.runs.heatmap import draw_heatmap
 from bench.runs.models import Model
 from bench.runs.provenance import digests_of, finished, made_by
