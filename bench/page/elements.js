@@ -39,6 +39,11 @@ function linked(text, ...parts) {
   return element("a", { href: address(...parts) }, text);
 }
 
+// A link to a file beside this page.
+function beside(path, ...children) {
+  return element("a", { href: path.split("/").map(encodeURIComponent).join("/") }, ...children);
+}
+
 // A link to another page, of http and https only: an address in a card may be anything.
 function outside(url) {
   const text = String(url);

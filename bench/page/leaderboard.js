@@ -49,7 +49,7 @@ const COLUMNS = {
   over: { name: "over", title: "Over baseline [95\u00a0%]", best: "high", wide: "first", cell: (line) => line.primary ? overBaseline(line.entry) : null,
     key: (line) => line.primary && line.entry.o ? line.entry.o[0] : null },
   runs: { name: "runs", title: "Runs", cell: (line) => runsOf(line.entry) },
-  made: { name: "made", title: "Made by", screen: true, cell: (line) => element("a", { href: address("result", line.entry.id),
+  made: { name: "made", title: "Provenance", screen: true, cell: (line) => element("a", { href: address("result", line.entry.id),
     "aria-label": `details of how ${line.entry.name} on ${line.entry.task.name} with ${line.entry.head} was made` }, "details") },
 };
 

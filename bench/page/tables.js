@@ -44,12 +44,16 @@ function sortableTable(caption, columns, { sort = "", descending = false, sorted
     }
     const column = columns.find((one) => one.name === sort && one.key);
     if (!column) return;
-    const keyed = all.map((line) => [column.key(line), line]);
     const empty = (key) => !known(key) || key === "";
+    const keys = all.map((line) => column.key(line));
+    // Names are compared once each, as comparing those of thousands of lines takes long.
+    const names = unique(keys.filter((key) => typeof key === "string")).sort(ordered.compare);
+    const places = new Map(names.map((name, place) => [name, place]));
+    const keyed = all.map((line, number) => [empty(keys[number]) ? null : places.get(keys[number]) ?? keys[number], line]);
     keyed.sort(([a, first], [b, second]) => {
-      if (empty(a) || empty(b)) return empty(a) - empty(b) || (first.place ?? 0) - (second.place ?? 0);
-      const compared = typeof a === "number" ? a - b : ordered.compare(a, b);
-      return (descending ? -compared : compared) || (first.place ?? 0) - (second.place ?? 0);
+      const later = (first.place ?? 0) - (second.place ?? 0);
+      if (a === null || b === null) return (a === null) - (b === null) || later;
+      return (descending ? b - a : a - b) || later;
     });
     all = keyed.map(([, line]) => line);
   }

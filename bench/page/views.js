@@ -1,11 +1,14 @@
 // Views of one task, one model and one result, and the plots.
 
 function plotFigure(plot) {
-  const picture = plot.content
-    ? element("img", { src: `data:${plot.type};base64,${plot.content}`, alt: plot.alt, loading: "lazy" })
-    : element("p", {}, element("a", { href: plot.file.split("/").map(encodeURIComponent).join("/") }, plot.file),
-      " (a file beside this page). ", plot.alt);
-  return element("figure", {}, element("figcaption", {}, plot.title), picture, plot.content ? element("p", {}, plot.alt) : null);
+  const caption = element("figcaption", {}, plot.title);
+  if (!plot.content) {
+    return element("figure", {}, caption, element("p", {}, beside(plot.file, plot.file), " (a file beside this page). ", plot.alt));
+  }
+  const picture = element("img", { src: `data:${plot.type};base64,${plot.content}`, alt: plot.alt, loading: "lazy" });
+  return element("figure", {}, caption,
+    element("div", { class: "scroll", role: "region", "aria-label": plot.title, tabindex: "0" }, picture),
+    element("details", {}, element("summary", {}, "In words"), element("p", {}, plot.alt)));
 }
 
 function plotsOf(found) {
@@ -15,10 +18,14 @@ function plotsOf(found) {
 
 function plotsView(parameters) {
   const kind = parameters.get("kind") || "";
+  const task = parameters.get("task") || "";
+  const go = (set) => { location.hash = `#/plots?${new URLSearchParams({ kind, task, ...set })}`; };
   const kinds = unique(data.plots.map((plot) => plot.kind)).map((name) => [name, name.replaceAll("_", " ").replaceAll("-", " ")]);
   const form = element("form", { "aria-label": "Filters", submit: (event) => event.preventDefault() },
-    choice("kind", "Kind", [["", "all"], ...kinds], kind, (value) => { location.hash = `#/plots${value ? `?${new URLSearchParams({ kind: value })}` : ""}`; }));
-  const found = data.plots.filter((plot) => !kind || plot.kind === kind);
+    choice("kind", "Kind", [["", "all"], ...kinds], kind, (value) => go({ kind: value })),
+    choice("task", "Task", [["", "all"], ...unique(data.plots.map((plot) => plot.task).filter(Boolean)).map((name) => [name, name])], task,
+      (value) => go({ task: value })));
+  const found = data.plots.filter((plot) => (!kind || plot.kind === kind) && (!task || plot.task === task));
   if (!data.plots.length) return [element("h1", {}, "Plots"), element("p", {}, "There are no plots of these results.")];
   return [element("h1", {}, "Plots"), form, element("p", { class: "count" }, counted(found.length, "plot")), ...found.map(plotFigure)];
 }
@@ -92,7 +99,7 @@ function modelView(name) {
       ["Tile", known(card.tile_size) ? `${card.tile_size} pixels${known(card.mpp) ? ` at ${card.mpp} µm` : ""}` : ""],
       ["Speed", unit(model.tiles_per_s, "tiles/s")], ["Peak memory", unit(model.peak_memory_mib, "MiB", 0)],
       ["Pretrained on", cohortsOf(card)],
-      ["Passport", model.passport ? element("a", { href: model.passport.split("/").map(encodeURIComponent).join("/") }, "page of this encoder") : ""],
+      ["Passport", model.passport ? beside(model.passport, "page of this encoder") : ""],
       ["Compare", element("a", { href: `#/compare?${new URLSearchParams({ a: name })}` }, "with another model")],
     ]),
     table.node,
@@ -131,7 +138,7 @@ function runDetails(entry, run, place) {
     element("h3", {}, "Make this row again"),
     run.command ? copied(run.command) : element("p", { class: "soft" }, "The row was written before commands were recorded."),
     definitions([
-      ["Row", element("a", { href: run.file.split("/").map(encodeURIComponent).join("/") }, element("code", {}, run.file))],
+      ["Row", beside(run.file, element("code", {}, run.file))],
       ["Run hash", element("code", {}, run.hash)], ["Version", data.pool[run.version]],
     ]),
     records(run));

@@ -43,6 +43,7 @@ known, too; keep (the default) marks them in the tables and leaves out none.
   models.csv              what each model is, costs and saw in pretraining
   leaderboard_schema.json what every column means
   robustness.csv          encoders by corruption, severity and restorer; robustness_summary.csv their means over cases
+  leaderboard.html        the page: all of this in a browser, one file that needs no other and no network
   plots/                  figures as SVG and PNG; of predictions those of the best models, of all with plots=all
   critical_difference-PROTOCOL[-HEAD].svg  the diagram of these, for five tasks or more
 

@@ -40,6 +40,7 @@ def test_long_table_has_the_fixed_columns_sorted(filled: Path) -> None:
         "models.csv",
         "leaderboard_schema.json",
         "leaderboard.md",
+        "leaderboard.html",
     ]
     table = lines(filled / "leaderboard.csv")
     assert tuple(table[0]) == COLUMNS
