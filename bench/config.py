@@ -148,6 +148,7 @@ class BenchConfig:
         False  # pack the image files of a tile dataset in one of the cache, for repeated runs over slow storage
     )
     on_corrupt: OnCorrupt = OnCorrupt.error
+    max_tile_px: int = 64_000_000  # pixels of one tile; larger ones, 8,000 px a side, count as unreadable
     # how scores are reported
     bootstrap: int = 1000  # resamples of a row's intervals; means and differences have 1,000
     margin: float = 0.02  # of equivalence: from which difference of a metric on two models are not alike

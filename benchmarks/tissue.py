@@ -170,7 +170,8 @@ def main() -> None:
     on_glass, across = strokes()
     for label, strength in (("full", 1.0), ("half", 0.5)):
         print(
-            f"\nshare of marks called tissue, ink of {label} strength: on glass / across tissue; IoU of the tissue beside"
+            f"\nshare of marks called tissue, ink of {label} strength: on glass / across tissue; "
+            "IoU of the tissue beside"
         )
         print("| ink | " + " | ".join(SECTIONS) + " |")
         for ink, colour in INKS.items():

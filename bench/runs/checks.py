@@ -49,7 +49,7 @@ def check_settings(config: BenchConfig) -> None:
     if config.bootstrap < LEAST_BOOTSTRAP:
         raise UserError(f"bootstrap={config.bootstrap} is too few resamples for an interval: set 1000.")
     report.check_margin(config.margin)
-    names = ("batch_size", "workers", "shard_tiles", "shards", "jobs_at_once")
+    names = ("batch_size", "workers", "shard_tiles", "shards", "jobs_at_once", "max_tile_px")
     sizes = {name: getattr(config, name) for name in names}
     for name, size in sizes.items():
         if size is not None and size < 1:
