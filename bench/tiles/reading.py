@@ -94,7 +94,7 @@ class OpenFiles:
                 continue
             look = Look(self._max_px)
             try:
-                tile = self._read_image(NOTHING, row, *self._packed(range(row, row + 1)), look)
+                tile = self._read_image(NOTHING, row, self._packed(range(row, row + 1))[0], look)
             except UserError:
                 continue
             assert tile is not None
