@@ -2,7 +2,7 @@
 
 from bench.tiles.ahead import Ahead, in_order
 from bench.tiles.batch import Batch, Exceptions, OpenTiles, Tiles
-from bench.tiles.decode import MAX_TILE_PX, Look, decode_tile
+from bench.tiles.decode import MAX_TILE_PX, Look, decode_tile, reason_of
 from bench.tiles.limits import check_tile, check_tiling
 from bench.tiles.own_data import own_dataset, own_datasets
 from bench.tiles.source import TileSource
@@ -25,4 +25,5 @@ __all__ = [
     "own_dataset",
     "own_datasets",
     "read_batches",
+    "reason_of",
 ]

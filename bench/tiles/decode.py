@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import textwrap
 import warnings
 from dataclasses import dataclass
 from typing import IO
@@ -20,6 +21,7 @@ warnings.filterwarnings("ignore", category=UserWarning, module=r"PIL\.")  # what
 FORMATS = ("TIFF", "PNG", "JPEG", "WEBP")  # the documented ones: others, such as EPS, start programs
 MAX_TILE_PX = 64_000_000  # of one tile, 8,000 px a side
 
+LONGEST_REASON = 200  # characters of a decoder's error that are repeated
 # A block of 8 x 8 px takes one bit or more in a JPEG, so a byte holds at most 512 px; Pillow fills the rest with grey.
 JPEG_PX_A_BYTE = 1024
 
@@ -117,11 +119,16 @@ def check_claim(height: int, width: int, n_bytes: int) -> None:
         raise ValueError(f"its header claims {width} x {height} px, more than its {n_bytes} bytes can hold")
 
 
+def reason_of(error: object) -> str:
+    """The first line of an error's text, or its kind where it has none; some hold all bytes that they met."""
+    text = str(error).strip().partition("\n")[0].rstrip(". ")
+    return textwrap.shorten(text, LONGEST_REASON, placeholder=" ...") or type(error).__name__
+
+
 def unreadable(path: str, index: int, error: BaseException) -> UserError:
     """The error of a tile that cannot be read, and why."""
     where = f"{path} (row {index})" if index >= 0 else path
-    reason = str(error).splitlines()[0].rstrip(".") if str(error) else type(error).__name__
     return UserError(
-        f"The tile {where} cannot be read ({reason}): mend or remove it, or set on_corrupt=skip to leave such tiles "
-        "out."
+        f"The tile {where} cannot be read ({reason_of(error)}): mend or remove it, or set on_corrupt=skip to leave "
+        "such tiles out."
     )

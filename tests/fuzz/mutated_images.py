@@ -195,7 +195,12 @@ def _mutated(data: bytes, rng: np.random.Generator) -> bytes:
 def _overwritten(out: bytearray, at: int, rng: np.random.Generator) -> None:
     """A number there: a small one, a very large one, or noise."""
     length = int(rng.choice([1, 2, 4, 8]))
-    value = [bytes(length), b"\xff" * length, rng.bytes(length), struct.pack("<Q", int(rng.integers(0, 70_000)))[:length]]
+    value = [
+        bytes(length),
+        b"\xff" * length,
+        rng.bytes(length),
+        struct.pack("<Q", int(rng.integers(0, 70_000)))[:length],
+    ]
     out[at : at + length] = value[int(rng.integers(0, 4))]
 
 
