@@ -1,10 +1,9 @@
-"""A thousand mutated images and slides: each is read, or one sentence that names it; nothing crashes or takes the memory."""
+"""A thousand mutated images and slides: each is read, or a sentence names it; nothing crashes or takes the memory."""
 
 import json
 import os
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -41,7 +40,7 @@ def test_some_mutated_images(tmp_path) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", [0])
 def test_a_thousand_mutated_images(tmp_path, seed) -> None:
-    began = time.process_time(), os.times().children_user
+    began = os.times().children_user
     found = mutate(tmp_path, seed, TILES, SLIDES)
     assert found["faults"] == []
     counts = found["counts"]
@@ -49,4 +48,4 @@ def test_a_thousand_mutated_images(tmp_path, seed) -> None:
     assert counts["tiles read"] > 50
     assert counts["slides refused"] > 100
     assert counts["slides read"] > 30
-    assert os.times().children_user - began[1] < LIMIT_S
+    assert os.times().children_user - began < LIMIT_S
