@@ -168,6 +168,7 @@ class BenchConfig:
         False  # pack the image files of a tile dataset in one of the cache, for repeated runs over slow storage
     )
     on_corrupt: OnCorrupt = OnCorrupt.error
+    max_tile_px: int = of(Range(1, 2**40), 64_000_000)  # pixels of one tile; larger ones, 8,000 px a side, count as unreadable
     # how scores are reported
     bootstrap: int = of(Range(20, 1_000_000), 1000)  # resamples of a row's intervals; means and differences have 1,000
     plots: PlotChoice = PlotChoice.best  # confusion matrices and the like: of the best models, of all, or no plot

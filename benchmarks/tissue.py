@@ -169,7 +169,10 @@ def main() -> None:
     print("bubbles, a shadow, borders:", f"{_debris(densities['made-up'], truth['made-up']):.3f} of them are tissue")
     on_glass, across = strokes()
     for label, strength in (("full", 1.0), ("half", 0.5)):
-        print(f"\nshare of marks called tissue, ink of {label} strength: on glass / across tissue; IoU of tissue")
+        print(
+            f"\nshare of marks called tissue, ink of {label} strength: on glass / across tissue; "
+            "IoU of the tissue beside"
+        )
         print("| ink | " + " | ".join(SECTIONS) + " |")
         for ink, colour in INKS.items():
             cells = []

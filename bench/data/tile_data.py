@@ -10,7 +10,7 @@ from bench.data.stacked import Stacked
 from bench.embedding import Embedding, Shard, read_tokens, shards_of, tokens_path
 from bench.protocols import Bags, Samples
 from bench.tasks import Manifest
-from bench.tiles import TileSource
+from bench.tiles import MAX_TILE_PX, TileSource
 
 
 class TileCohort:
@@ -27,6 +27,8 @@ class TileCohort:
         CUDA device that decodes JPEG files; None has the processor do it.
     progress : bool
         Whether a progress bar is shown while they are packed.
+    max_px : int
+        Pixels of a tile at most; larger ones cannot be read.
     """
 
     noun = "tiles"
@@ -38,10 +40,13 @@ class TileCohort:
         packed: Path | None = None,
         gpu: str | None = None,
         progress: bool = True,
+        *,
+        max_px: int = MAX_TILE_PX,
     ):
         frame = manifest.frame
         self.manifest = manifest
-        self.source = TileSource(frame["id"].tolist(), frame["path"].tolist(), frame["index"].tolist())
+        columns = (frame[name].tolist() for name in ("id", "path", "index"))
+        self.source = TileSource(*columns, max_px=max_px)
         self.content = self.source.digest()
         if packed is not None:
             self.source = self.source.packed(packed, self.content, progress=progress)

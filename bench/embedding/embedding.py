@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from jaxtyping import Float, Int
 
+from bench.embedding.odd_tiles import notes_on_tiles
 from bench.embedding.store import read_features
 from bench.embedding.times import StageTimes
 from bench.embedding.times_log import times_of
@@ -119,9 +120,11 @@ def gather(job: EmbeddingJob[Any], shards: Sequence[Shard], on_corrupt: str) -> 
     """The features of all shards, which are in the store; tiles that were left out are an error or are counted."""
     found = Embedding()
     rows, offset = [found.rows], 0
+    of_files = []
     for shard in shards:
         path = job.path(shard.name)
         attributes = read_features(path)[1]
+        of_files.append(attributes)
         skipped = json.loads(attributes["skipped"])
         found.weights = weights_of(attributes)
         if skipped and on_corrupt != "skip":
@@ -141,6 +144,7 @@ def gather(job: EmbeddingJob[Any], shards: Sequence[Shard], on_corrupt: str) -> 
         found.files.append(path)
     found.rows = np.concatenate(rows)
     remember_verified(job.folder)
+    found.notes += notes_on_tiles(of_files)
     if halved := found.times.halved:
         tiles = f"{halved} tile{'' if halved == 1 else 's'}"
         found.notes.append(f"GPU memory ran out: features were made with batches halved to {tiles}")

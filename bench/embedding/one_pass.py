@@ -25,6 +25,7 @@ from bench.embedding.feature_key import FeatureKey
 from bench.embedding.forward import Copier, Forward
 from bench.embedding.host_memory import reuse_freed_memory
 from bench.embedding.job import EmbeddingJob, Shard, Shards
+from bench.embedding.odd_tiles import SEVERAL
 from bench.embedding.settings import EmbeddingSettings
 from bench.embedding.store import sweep
 from bench.embedding.times import PassTimes, StageTimes
@@ -161,6 +162,7 @@ class Pass:
                     times.tiles += len(batch)
                     bar.total = self._expected() * each
                     step = partial(bar.update, len(batch)) if each > 1 else None
+                    self._observe(batch, writer)
                     times.files += self._forward(batch, copier.put(batch.tiles), cost, writer, step)
                     self._leave_out(batch, writer)
                     bar.total = self._expected() * each
@@ -269,6 +271,17 @@ class Pass:
         own = [(target, run) for run in runs if (target := self._targets[batch.sources[run[0]]].get(job))]
         chosen = None if len(own) == len(runs) else np.concatenate([np.zeros(0, np.int64), *(run for _, run in own)])
         return [(target, batch.rows[run]) for target, run in own], chosen
+
+    def _observe(self, batch: Batch, writer: Writer) -> None:
+        """Tell the files of a batch the sizes of their tiles, and which are the first of several pictures."""
+        height, width = batch.tiles.shape[-2:]
+        sources, counts = np.unique(batch.sources, return_counts=True)
+        for source, count in zip(sources.tolist(), counts.tolist(), strict=True):
+            for target in self._targets[source].values():
+                writer.observe(target, f"{width} x {height} px", count)
+        for source, count in batch.several.items():
+            for target in self._targets[source].values():
+                writer.observe(target, SEVERAL, count)
 
     def _leave_out(self, batch: Batch, writer: Writer) -> None:
         if batch.unreadable and self._how.on_corrupt != "skip":

@@ -17,6 +17,7 @@ from jaxtyping import Float, Int
 from bench.embedding.embedding import origin
 from bench.embedding.forward import Computed
 from bench.embedding.job import EmbeddingJob, Shard
+from bench.embedding.odd_tiles import SEEN
 from bench.embedding.store import write_features
 from bench.embedding.times import StageTimes
 from bench.embedding.times_log import write_times
@@ -48,6 +49,7 @@ class _File:
     good: np.ndarray = field(default_factory=lambda: np.zeros(0, bool))
     times: StageTimes = field(default_factory=StageTimes)
     tokens: TokenWriter | None = None
+    seen: dict[str, int] = field(default_factory=dict)
 
     def put(self, rows: Int[np.ndarray, " tile"], features: Float[np.ndarray, "tile feature"]) -> None:
         if self.features is None:
@@ -111,6 +113,11 @@ class Writer:
         """Tiles of a shard that cannot be read, by their number; 0 for a shard that has none."""
         self._queue.put(partial(self._guarded, target.job, partial(self._leave_out, target, tiles)))
 
+    def observe(self, target: Target, what: str, tiles: int) -> None:
+        """Count what was seen of tiles of a shard of image files, before their features come."""
+        if target.shard.coords is None:
+            self._queue.put(partial(self._guarded, target.job, partial(self._observe, target, what, tiles)))
+
     def close(self) -> None:
         """Write what is complete, and wait for it; shards that are not complete leave no file."""
         if self._thread.is_alive():
@@ -160,6 +167,10 @@ class Writer:
         file.left -= tiles
         self._write_if_complete(file)
 
+    def _observe(self, target: Target, what: str, tiles: int) -> None:
+        seen = self._file(target).seen
+        seen[what] = seen.get(what, 0) + tiles
+
     def _file(self, target: Target) -> _File:
         job, shard = target.job, target.shard
         if (job, shard.name) not in self._files:
@@ -195,6 +206,8 @@ def _write(file: _File, began: float) -> None:
     path = job.path(shard.name)
     attributes = {**job.attributes_of(shard), **job.described, **origin(extractor)}
     attributes["skipped"] = json.dumps(np.flatnonzero(~file.good).tolist())
+    if file.seen:
+        attributes[SEEN] = json.dumps(file.seen, sort_keys=True)
     if file.tokens is not None:
         file.tokens.finish(attributes)
     coords = None if shard.coords is None else shard.coords[rows]

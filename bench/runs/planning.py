@@ -173,7 +173,7 @@ def _cohort(context: RunContext, task: TaskConfig, models: Sequence[Model]) -> C
     if task.unit is SampleLevel.tile:
         packed = context.cache / "packed" if config.pack else None
         gpu = context.device if config.decode is Decode.gpu else None
-        return TileCohort(manifest, config.shard_tiles, packed, gpu, context.progress)
+        return TileCohort(manifest, config.shard_tiles, packed, gpu, context.progress, max_px=config.max_tile_px)
     coords = Path(config.coords).expanduser() if config.coords else None
     features = features_folder(config, models)
     if coords and not coords.is_dir():

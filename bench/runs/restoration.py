@@ -72,7 +72,9 @@ def plan_restoration(context: RunContext, task: TaskConfig) -> RestorationPlan:
     data = Path(config.data) if config.data else None
     tiles = tasks.read_track_tiles(task, data, context.unpacked or context.cache)
     frame = tiles.frame
-    source = TileSource(frame["id"].tolist(), frame["path"].tolist(), frame["index"].tolist())
+    source = TileSource(
+        frame["id"].tolist(), frame["path"].tolist(), frame["index"].tolist(), max_px=config.max_tile_px
+    )
     with source.open() as opened:
         shape = opened.shape
     if shape != (0, 0):  # tiles of other sizes are checked when they come; no size is known where none can be read

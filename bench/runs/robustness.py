@@ -147,7 +147,8 @@ class RobustnessPlan:
     def source(self, rows_of: np.ndarray) -> TileSource:
         """The tiles of these rows of the manifest."""
         frame = self.manifest.frame.iloc[rows_of]
-        return TileSource(frame["id"].tolist(), frame["path"].tolist(), frame["index"].tolist())
+        columns = (frame[name].tolist() for name in ("id", "path", "index"))
+        return TileSource(*columns, max_px=self.context.config.max_tile_px)
 
     def check_size(self) -> None:
         """Leave out front-ends that cannot take tiles of this size, and name them."""

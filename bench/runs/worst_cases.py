@@ -16,7 +16,7 @@ from bench.frontends import chain_of, seeds_of
 from bench.passport import Draw, Drawn, WorstCase
 from bench.runs.configuration import make_config
 from bench.runs.frontends import weight_sources
-from bench.tiles import decode_tile
+from bench.tiles import Look, decode_tile
 from registry.errors import UserError, first_few
 
 if TYPE_CHECKING:
@@ -56,7 +56,9 @@ def draw_worst_cases(cases: Sequence[WorstCase], data: str, cache: str, settings
                 f"The data {data} hold {len(table)} tiles and not {first_few(missing, 1)}, which the rows of the task "
                 f"{name} are of: set data= to the data of that run."
             )
-    return [_drawn(case, decode_tile(*tables[case.task][case.tile]), config) for case in cases]
+    return [
+        _drawn(case, decode_tile(*tables[case.task][case.tile], Look(config.max_tile_px)), config) for case in cases
+    ]
 
 
 def behind(frontend: str, tile: Pixels, name: str, config: BenchConfig) -> tuple[Pixels, str]:

@@ -22,6 +22,7 @@ from bench.slides.tissue import MPP, Tissue
 from registry.errors import UserError
 
 GEOJSON = (".geojson", ".json")
+FORMATS = ("PNG", "JPEG", "BMP", "GIF", "TIFF", "WEBP")  # others, such as EPS, start programs
 LARGEST = 400_000_000  # pixels of a mask image
 ASPECT_TOLERANCE = 0.02
 
@@ -173,7 +174,7 @@ def _image(path: Path, slide: Slide) -> Bool[np.ndarray, "height width"]:
 
 
 def _picture(path: Path) -> Bool[np.ndarray, "height width"]:
-    with Image.open(path) as image:
+    with Image.open(path, formats=FORMATS) as image:
         _check_size(path, *image.size)
         pixels = np.asarray(image if image.mode in ("1", "L", "P") or image.mode[0] in "IF" else image.convert("RGB"))
     return _nonzero(pixels)

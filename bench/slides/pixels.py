@@ -10,6 +10,7 @@ import openslide
 from jaxtyping import UInt8
 from PIL import Image
 
+from bench.tiles import reason_of
 from registry.errors import UserError
 
 CACHE_BYTES = 128 << 20  # OpenSlide's own 32 MiB do not hold two rows of tiles of a wide slide
@@ -19,10 +20,9 @@ class UnreadableRegion(UserError):
     """A place of a slide that cannot be decoded."""
 
     def __init__(self, path: str, level: int, x: int, y: int, width: int, height: int, reason: object):
-        what = str(reason).splitlines()[0].rstrip(". ") if str(reason) else type(reason).__name__
         super().__init__(
-            f"The slide {path} is corrupt at pixel ({x}, {y}) of level {level}, {width} x {height} px ({what}): mend "
-            "or remove it, or set on_corrupt=skip to leave such tiles out."
+            f"The slide {path} is corrupt at pixel ({x}, {y}) of level {level}, {width} x {height} px "
+            f"({reason_of(reason)}): mend or remove it, or set on_corrupt=skip to leave such tiles out."
         )
 
 

@@ -6,6 +6,7 @@ import re
 
 from tifffile import TiffFile, TiffPage
 
+from bench.tiles import reason_of
 from registry.errors import UserError
 
 FILTER, WAVELENGTH = 65434, 65451  # NDPI tags: the filter of a fluorescence scan, and the nm of its emission
@@ -68,8 +69,8 @@ def cannot_be_opened(path: str, vendor: str, error: Exception) -> UserError:
 
 def unreadable_slide(path: str, error: Exception) -> UserError:
     """The error of a slide on which a library fails in a way that it does not document."""
-    first = str(error).strip().partition("\n")[0].rstrip(".")
-    reason = f"{type(error).__name__}: {first}" if first else type(error).__name__
+    kind, reason = type(error).__name__, reason_of(error)
+    reason = reason if reason == kind else f"{kind}: {reason}"
     return UserError(
         f"The slide {path} cannot be read ({reason}): it is damaged or of a kind that is not read; copy it again, or "
         f"{CONVERT}."

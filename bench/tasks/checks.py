@@ -10,6 +10,7 @@ import pandas as pd
 
 from bench.tasks.config import SampleLevel, TaskConfig
 from bench.tasks.readers import HDF5_SUFFIXES, IMAGE_SUFFIXES
+from bench.tiles import own_datasets
 from registry.errors import UserError, first_few
 
 MOST_ROWS = 2**53  # from which numbers of tables are no longer exact
@@ -129,8 +130,10 @@ def _missing(paths: list[str]) -> list[str]:
 def _holds(path: str, last: int, origin: str) -> None:
     try:
         with h5py.File(path, "r") as opened:
-            lengths = [len(a) for a in opened.values() if isinstance(a, h5py.Dataset) and a.ndim == 4]
-    except OSError as error:
+            lengths = [len(array) for array in own_datasets(opened) if array.ndim == 4]
+    except ValueError as error:
+        raise UserError(f"The file {path} of {origin} cannot be read ({error}): copy the data into it.") from error
+    except (OSError, RuntimeError, KeyError) as error:
         raise UserError(f"The file {path} of {origin} is no HDF5 file, or is damaged: mend or remove it.") from error
     if len(lengths) != 1:
         raise UserError(f"The file {path} of {origin} must hold one array of images, uint8 [N, H, W, 3].")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from bench.tasks.config import TaskConfig
@@ -43,7 +43,12 @@ def data_root(task: TaskConfig, root: Path | None) -> Path:
     if named is None:
         raise UserError(f"The task {task.name} needs data: set data=PATH{_wanted(task)}.")
     named = named.expanduser().absolute()
-    if not named.exists():
+    check_utf8([str(named)])
+    try:
+        there = named.exists()
+    except OSError as error:  # of a folder above it, or links that lead to each other
+        raise UserError(f"The data {named} cannot be read ({error.strerror}): see to its permissions.") from error
+    if not there:
         raise UserError(f"The data {named} of the task {task.name} are not there: set data=PATH{_wanted(task)}.")
     try:
         empty = named.is_dir() and not any(named.iterdir())
@@ -52,6 +57,22 @@ def data_root(task: TaskConfig, root: Path | None) -> Path:
     if empty:
         raise UserError(f"The data folder {named} of the task {task.name} is empty{_wanted(task)}.")
     return named
+
+
+def check_utf8(paths: Iterable[str]) -> None:
+    """Refuse names of files that are not UTF-8, as no table and no feature file could name them.
+
+    Raises
+    ------
+    UserError
+        With the first of them.
+    """
+    for path in paths:
+        try:
+            path.encode()
+        except UnicodeEncodeError as error:
+            shown = path.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+            raise UserError(f"The name of {shown} is not UTF-8: rename it (convmv -f latin1 -t utf8).") from error
 
 
 def _wanted(task: TaskConfig) -> str:

@@ -2,15 +2,18 @@
 
 from bench.tiles.ahead import Ahead, in_order
 from bench.tiles.batch import Batch, Exceptions, OpenTiles, Tiles
-from bench.tiles.decode import decode_tile
+from bench.tiles.decode import MAX_TILE_PX, Look, decode_tile, reason_of
 from bench.tiles.limits import check_tile, check_tiling
+from bench.tiles.own_data import own_dataset, own_datasets
 from bench.tiles.source import TileSource
 from bench.tiles.stream import ReadingTime, read_batches
 
 __all__ = [
+    "MAX_TILE_PX",
     "Ahead",
     "Batch",
     "Exceptions",
+    "Look",
     "OpenTiles",
     "ReadingTime",
     "TileSource",
@@ -19,5 +22,8 @@ __all__ = [
     "check_tiling",
     "decode_tile",
     "in_order",
+    "own_dataset",
+    "own_datasets",
     "read_batches",
+    "reason_of",
 ]

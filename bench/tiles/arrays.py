@@ -14,6 +14,8 @@ import h5py
 import numpy as np
 from jaxtyping import UInt8
 
+from bench.tiles.own_data import own_datasets
+
 CHUNK_CACHE = 64 << 20  # bytes of decompressed chunks a file; HDF5's own 1 MB is less than one chunk of 64 tiles
 CHUNK_SLOTS = 10_007  # a prime, as HDF5's manual advises
 IDLE_FILES = 8  # open though no thread reads them, of a dataset that has a file a slide
@@ -25,7 +27,9 @@ class ImageArray:
     Parameters
     ----------
     path : str
-        An HDF5 file with one 4-dimensional array, [N, H, W, 3] or [N, 3, H, W].
+        An HDF5 file with one 4-dimensional array, [N, H, W, 3] or [N, 3, H, W], which lies in the file itself.
+    max_px : int
+        Pixels of a tile at most.
 
     Attributes
     ----------
@@ -35,10 +39,10 @@ class ImageArray:
     Raises
     ------
     OSError, ValueError, KeyError, RuntimeError
-        If there is no such file, or it has no such array.
+        If there is no such file, or it has no such array, or one of larger tiles.
     """
 
-    def __init__(self, path: str):
+    def __init__(self, path: str, max_px: int):
         if not Path(path).is_file():
             raise FileNotFoundError("no such file")
         with contextlib.ExitStack() as opened:
@@ -46,6 +50,8 @@ class ImageArray:
             self._array = _image_array(file)
             self._channels_last = self._array.shape[-1] == 3
             height, width = self._array.shape[1:3] if self._channels_last else self._array.shape[2:]
+            if height * width > max_px:
+                raise ValueError(f"its tiles are {width} x {height} px, more than max_tile_px={max_px} allows")
             self.shape: tuple[int, int] = (height, width)
             self._start = _start_of_plain(self._array)
             if self._start is not None:
@@ -101,9 +107,13 @@ class ImageArray:
 
 
 class OpenArrays:
-    """The arrays of several files, opened when they are first read; safe to use from several threads."""
+    """The arrays of several files, opened when they are first read; safe to use from several threads.
 
-    def __init__(self) -> None:
+    `max_px` is as of `ImageArray`.
+    """
+
+    def __init__(self, max_px: int) -> None:
+        self._max_px = max_px
         self._open: OrderedDict[str, tuple[ImageArray, int]] = OrderedDict()  # with how many read it; used last at end
         self._failed: dict[str, Exception] = {}
         self._lock = threading.Lock()
@@ -122,8 +132,8 @@ class OpenArrays:
                 raise self._failed[path].with_traceback(None)
             if path not in self._open:
                 try:
-                    self._open[path] = ImageArray(path), 0
-                except (OSError, ValueError, KeyError, RuntimeError) as error:
+                    self._open[path] = ImageArray(path, self._max_px), 0
+                except Exception as error:  # h5py meets damaged files with any error
                     self._failed[path] = error
                     raise
             array, readers = self._open[path]
@@ -146,7 +156,7 @@ class OpenArrays:
 
 
 def _image_array(file: h5py.File) -> h5py.Dataset:
-    found = [d for d in file.values() if isinstance(d, h5py.Dataset) and d.ndim == 4]
+    found = [d for d in own_datasets(file) if d.ndim == 4]
     if len(found) != 1 or found[0].dtype != np.uint8 or 3 not in (found[0].shape[1], found[0].shape[-1]):
         raise ValueError("not one uint8 array of shape [N, H, W, 3]")
     return found[0]

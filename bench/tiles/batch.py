@@ -27,10 +27,13 @@ class Exceptions:
         By row of the source, why a tile cannot be read.
     other_size : mapping of int to uint8 [H, W, 3]
         By row of the source, tiles of another size than the batch's.
+    several : set of int
+        Rows of the source whose file holds further pictures beside the first, which is read.
     """
 
     unreadable: Mapping[int, UserError] = field(default_factory=dict)
     other_size: Mapping[int, UInt8[np.ndarray, "height width 3"]] = field(default_factory=dict)
+    several: frozenset[int] = frozenset()
 
 
 class OpenTiles(Protocol):
@@ -88,6 +91,8 @@ class Batch:
         Why a tile of this stretch of the stream cannot be read.
     other_size : bool
         Whether these tiles are of another size than the first tile of their source.
+    several : mapping of int to int
+        By source, how many tiles of this stretch of the stream are the first of several pictures of their file.
     """
 
     sources: Int[np.ndarray, " tile"]
@@ -95,6 +100,7 @@ class Batch:
     tiles: torch.Tensor
     unreadable: Mapping[tuple[int, int], UserError] = field(default_factory=dict)
     other_size: bool = False
+    several: Mapping[int, int] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.rows)

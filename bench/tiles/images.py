@@ -17,32 +17,35 @@ from jaxtyping import UInt8
 
 from bench.tiles import png, tiff
 from bench.tiles.contents import read_contents
-from bench.tiles.decode import UNREADABLE, check_claim, decode_image, decode_tile
+from bench.tiles.decode import UNREADABLE, Look, check_claim, decode_image, decode_tile
 
 JPEG = b"\xff\xd8\xff"
 COLOURS = ("YCbCr", "Gray", "RGB")  # of JPEG; the others are converted by Pillow's own rules
 
-Decoder = Callable[[np.ndarray, bytes], np.ndarray]
+Decoder = Callable[[np.ndarray, bytes, int], np.ndarray]  # the place, the file, and pixels at most
 
 
 def read_image_into(
-    out: UInt8[np.ndarray, "height width 3"], path: str
+    out: UInt8[np.ndarray, "height width 3"], path: str, look: Look | None = None
 ) -> UInt8[np.ndarray, "other_height other_width 3"] | None:
     """Fill `out` with the tile of an image file, or give the tile where it is of another size.
+
+    `look` has the largest size of a tile, and is told what was found beside the pixels.
 
     Raises
     ------
     UserError
         As `decode_tile`; `out` may be filled in part.
     """
+    look = look or Look()
     try:
-        return decode_into(out, read_contents(path))
+        return decode_into(out, read_contents(path), look)
     except UNREADABLE:
-        return placed(out, decode_tile(path))  # what Pillow makes of the file itself, or its error
+        return placed(out, decode_tile(path, look=look))  # what Pillow makes of the file itself, or its error
 
 
 def decode_into(
-    out: UInt8[np.ndarray, "height width 3"], encoded: bytes
+    out: UInt8[np.ndarray, "height width 3"], encoded: bytes, look: Look | None = None
 ) -> UInt8[np.ndarray, "other_height other_width 3"] | None:
     """Fill `out` with the tile of an image file's bytes, or give the tile where it is of another size.
 
@@ -51,11 +54,12 @@ def decode_into(
     one of `bench.tiles.decode.UNREADABLE`
         If they are no 8-bit image; `out` may be filled in part.
     """
+    look = look or Look()
     decoder = _decoder(encoded)
     if decoder is not None:
-        with contextlib.suppress(ValueError, RuntimeError):
-            return placed(out, decoder(out, encoded))
-    return placed(out, decode_image(io.BytesIO(encoded)))
+        with contextlib.suppress(*UNREADABLE):
+            return placed(out, decoder(out, encoded, look.max_px))
+    return placed(out, decode_image(io.BytesIO(encoded), look))
 
 
 def placed(
@@ -70,7 +74,7 @@ def placed(
     return None
 
 
-def _jpeg(out: np.ndarray, encoded: bytes) -> np.ndarray:
+def _jpeg(out: np.ndarray, encoded: bytes, max_px: int) -> np.ndarray:
     """A JPEG, in `out` where this is of its size and contiguous; ValueError if simplejpeg refuses or warns of it."""
     height, width, colours, _ = simplejpeg.decode_jpeg_header(encoded)
     if colours not in COLOURS:
@@ -79,6 +83,7 @@ def _jpeg(out: np.ndarray, encoded: bytes) -> np.ndarray:
         simplejpeg.decode_jpeg(encoded, "RGB", buffer=out)
         return out
     check_claim(height, width, len(encoded))
+    Look(max_px).check(height, width)
     return simplejpeg.decode_jpeg(encoded, "RGB")
 
 

@@ -50,12 +50,14 @@ class OnGpu:
                 done.add(place)
         unreadable: dict[int, UserError] = {}
         other_size: dict[int, np.ndarray] = {}
+        several: frozenset[int] = frozenset()
         for place, row in enumerate(rows):
             if place not in done:
                 found = self._files.read_into(out[place : place + 1], range(row, row + 1))
                 unreadable |= found.unreadable
                 other_size |= found.other_size
-        return Exceptions(unreadable, other_size)
+                several |= found.several
+        return Exceptions(unreadable, other_size, several)
 
     def _decoded(self, encoded: list[bytes]) -> list[np.ndarray | None]:
         if not encoded:

@@ -24,19 +24,19 @@ DEFLATE_RATIO = 1040  # bytes of a picture that a byte of zlib can hold at most,
 
 
 def decode_plain(
-    out: UInt8[np.ndarray, "height width 3"], data: bytes
+    out: UInt8[np.ndarray, "height width 3"], data: bytes, max_px: int
 ) -> UInt8[np.ndarray, "other_height other_width 3"]:
     """The picture of a PNG: in `out`, which is returned, where this is of its size and contiguous.
 
     Raises
     ------
     NotPlain
-        If it is anything but a complete picture of 8-bit RGB; `out` may be filled in part.
+        If it is anything but a complete picture of 8-bit RGB, of at most `max_px`; `out` may be filled in part.
     """
     height, width = _size_of_plain(data)
     if height * width * 3 > DEFLATE_RATIO * len(data):
         raise NotPlain(f"{width} x {height} px in {len(data)} bytes")
-    picture = place_of(out, height, width)
+    picture = place_of(out, height, width, max_px)
     try:
         imagecodecs.png_decode(data, out=picture)
     except (ValueError, RuntimeError) as error:

@@ -11,7 +11,7 @@ from jaxtyping import UInt8
 from bench.tiles.arrays import ImageArray, OpenArrays
 from bench.tiles.batch import Exceptions
 from bench.tiles.contents import read_contents
-from bench.tiles.decode import UNREADABLE, unreadable
+from bench.tiles.decode import MAX_TILE_PX, UNREADABLE, Look, unreadable
 from bench.tiles.images import decode_into, placed, read_image_into
 from bench.tiles.pack import OpenPack
 from registry.errors import UserError
@@ -30,13 +30,22 @@ class OpenFiles:
         Where the bytes of the image files lie too.
     packed_from : int
         Row of the pack that is the first of these.
+    max_px : int
+        Pixels of a tile at most.
     """
 
     def __init__(
-        self, paths: Sequence[str], indices: Sequence[int], pack: OpenPack | None = None, packed_from: int = 0
+        self,
+        paths: Sequence[str],
+        indices: Sequence[int],
+        pack: OpenPack | None = None,
+        packed_from: int = 0,
+        max_px: int = MAX_TILE_PX,
     ):
         self._paths, self._indices, self._pack, self._packed_from = paths, indices, pack, packed_from
-        self._arrays = OpenArrays()
+        self._max_px = max_px
+        self._arrays = OpenArrays(max_px)
+        self._first_several = False
         self._first_row, self._first_tile = -1, NOTHING
         self.shape = self._first_shape()
 
@@ -48,20 +57,24 @@ class OpenFiles:
         """Fill ``out[i]`` with row ``rows[i]``; what is not filled is in the exceptions."""
         failed: dict[int, UserError] = {}
         others: dict[int, np.ndarray] = {}
+        several: set[int] = set()
         for start, stop in self._runs(rows):
             if self._indices[start] >= 0:
                 self._read_rows(out[start - rows.start : stop - rows.start], range(start, stop), failed, others)
                 continue
             packed = self._packed(range(start, stop))
             for row, encoded in zip(range(start, stop), packed, strict=True):
+                look = Look(self._max_px)
                 try:
-                    other = self._read_image(out[row - rows.start], row, encoded)
+                    other = self._read_image(out[row - rows.start], row, encoded, look)
                 except UserError as error:
                     failed[row] = UserError(str(error))  # the traceback of the other one would keep the batch alive
                 else:
                     if other is not None:
                         others[row] = other
-        return Exceptions(failed, others)
+                    if look.several:
+                        several.add(row)
+        return Exceptions(failed, others, frozenset(several))
 
     def contents(self, rows: range) -> list[bytes | None]:
         """The bytes of the image files of these rows; None for rows of arrays and for files that cannot be read."""
@@ -79,12 +92,13 @@ class OpenFiles:
                     if index < len(array):
                         return array.shape
                 continue
+            look = Look(self._max_px)
             try:
-                tile = self._read_image(NOTHING, row, *self._packed(range(row, row + 1)))
+                tile = self._read_image(NOTHING, row, self._packed(range(row, row + 1))[0], look)
             except UserError:
                 continue
             assert tile is not None
-            self._first_row, self._first_tile = row, tile
+            self._first_row, self._first_tile, self._first_several = row, tile, look.several
             return tile.shape[0], tile.shape[1]
         return 0, 0
 
@@ -106,13 +120,14 @@ class OpenFiles:
             return [None] * len(rows)
         return self._pack.read(range(self._packed_from + rows.start, self._packed_from + rows.stop))
 
-    def _read_image(self, out: np.ndarray, row: int, encoded: bytes | None) -> np.ndarray | None:
+    def _read_image(self, out: np.ndarray, row: int, encoded: bytes | None, look: Look) -> np.ndarray | None:
         if row == self._first_row:
+            look.several = self._first_several
             return placed(out, self._first_tile)
         if encoded is not None:
             with contextlib.suppress(*UNREADABLE):  # the file itself has the same error, with its name
-                return decode_into(out, encoded)
-        return read_image_into(out, self._paths[row])
+                return decode_into(out, encoded, look)
+        return read_image_into(out, self._paths[row], look)
 
     def _read_rows(
         self, out: np.ndarray, rows: range, failed: dict[int, UserError], others: dict[int, np.ndarray]

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from bench.files import stamp
 from bench.tiles.batch import OpenTiles
+from bench.tiles.decode import MAX_TILE_PX
 from bench.tiles.pack import Pack
 from bench.tiles.reading import OpenFiles
 
@@ -24,10 +25,13 @@ class TileSource:
         Identity of each tile.
     paths, indices : sequences
         Image file of each tile and -1, or an HDF5 file and the row in it.
+    max_px : int
+        Pixels of a tile at most; larger ones cannot be read.
     """
 
-    def __init__(self, ids: Sequence[str], paths: Sequence[str], indices: Sequence[int]):
+    def __init__(self, ids: Sequence[str], paths: Sequence[str], indices: Sequence[int], *, max_px: int = MAX_TILE_PX):
         self.ids, self.paths, self.indices = list(ids), list(paths), [int(i) for i in indices]
+        self._max_px = max_px
         self._pack: Pack | None = None
         self._packed_from = 0  # row of the pack that is our first
         self._gpu: str | None = None  # that decodes JPEG files
@@ -37,7 +41,8 @@ class TileSource:
 
     def part(self, start: int, stop: int) -> TileSource:
         """The tiles `start` to `stop`."""
-        part = TileSource(self.ids[start:stop], self.paths[start:stop], self.indices[start:stop])
+        own = slice(start, stop)
+        part = TileSource(self.ids[own], self.paths[own], self.indices[own], max_px=self._max_px)
         part._pack, part._packed_from, part._gpu = self._pack, self._packed_from + start, self._gpu
         return part
 
@@ -104,7 +109,7 @@ class TileSource:
         """
         with contextlib.ExitStack() as opened:
             pack = opened.enter_context(self._pack.open()) if self._pack else None
-            files = OpenFiles(self.paths, self.indices, pack, self._packed_from)
+            files = OpenFiles(self.paths, self.indices, pack, self._packed_from, self._max_px)
             opened.callback(files.close)
             if self._gpu is None:
                 yield files

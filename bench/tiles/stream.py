@@ -14,6 +14,7 @@ import numpy as np
 
 from bench.tiles.ahead import Ahead
 from bench.tiles.batch import Batch, DistantTiles, Exceptions, OpenTiles, Tiles
+from registry.errors import UserError
 
 if TYPE_CHECKING:
     import torch
@@ -194,7 +195,13 @@ class _Filling:
 
         self.shape, self.room = shape, batch_size
         self._parts: list[_Part] = []
-        self._tiles = torch.empty((batch_size, *shape, 3), dtype=torch.uint8, pin_memory=pin)
+        try:
+            self._tiles = torch.empty((batch_size, *shape, 3), dtype=torch.uint8, pin_memory=pin)
+        except (RuntimeError, MemoryError) as error:
+            raise UserError(
+                f"A batch of {batch_size} tiles of {shape[1]} x {shape[0]} px does not fit the memory: set a smaller "
+                "batch_size, or a lower max_tile_px if tiles should not be so large."
+            ) from error
 
     def add(
         self, source: _Source, opened: OpenTiles, rows: range, pool: ThreadPoolExecutor, clock: ReadingTime
@@ -215,6 +222,7 @@ class _Filling:
         n = len(self._tiles) - self.room
         sources, rows, good = np.empty(n, np.int64), np.empty(n, np.int64), np.zeros(n, bool)
         unreadable = {}
+        several: dict[int, int] = {}
         other_size: dict[tuple[int, ...], list[tuple[int, int, np.ndarray]]] = {}
         failed: BaseException | None = None
         for part in self._parts:
@@ -228,6 +236,8 @@ class _Filling:
             for found in exceptions:
                 for row, reason in found.unreadable.items():
                     unreadable[part.source.position, row] = reason
+                if found.several:
+                    several[part.source.position] = several.get(part.source.position, 0) + len(found.several)
                 for row, tile in found.other_size.items():
                     other_size.setdefault(tile.shape, []).append((part.source.position, row, tile))
                 for row in (*found.unreadable, *found.other_size):
@@ -236,7 +246,7 @@ class _Filling:
         tiles = self._tiles[:n]
         if not good.all():
             sources, rows, tiles = sources[good], rows[good], _chosen(tiles, good)
-        yield Batch(sources, rows, tiles.permute(0, 3, 1, 2), unreadable)
+        yield Batch(sources, rows, tiles.permute(0, 3, 1, 2), unreadable, several=several)
         for members in other_size.values():
             positions, own_rows = (np.array([member[i] for member in members], np.int64) for i in (0, 1))
             yield Batch(positions, own_rows, _stacked([tile for _, _, tile in members]), other_size=True)

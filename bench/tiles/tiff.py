@@ -37,14 +37,15 @@ NEEDED = {*PLAIN, WIDTH, HEIGHT, COMPRESSION, OFFSETS, ROWS, COUNTS}
 
 
 def decode_plain(
-    out: UInt8[np.ndarray, "height width 3"], data: bytes
+    out: UInt8[np.ndarray, "height width 3"], data: bytes, max_px: int
 ) -> UInt8[np.ndarray, "other_height other_width 3"]:
     """The first picture of a TIFF: in `out`, which is returned, where this is of its size and contiguous.
 
     Raises
     ------
     NotPlain
-        If it is anything but a complete picture of 8-bit RGB in strips; `out` may be filled in part.
+        If it is anything but one complete picture of 8-bit RGB in strips, of at most `max_px`; `out` may be filled in
+        part.
     """
     try:
         tags = _tags(data)
@@ -61,7 +62,7 @@ def decode_plain(
     # PackBits makes at most 128 bytes of two, so a picture that is too large for its file takes no memory.
     if height * width * 3 > 64 * len(data):
         raise NotPlain(f"{width} x {height} px in {len(data)} bytes")
-    picture = place_of(out, height, width)
+    picture = place_of(out, height, width, max_px)
     for strip, (offset, count) in enumerate(zip(offsets, counts, strict=True)):
         part = picture[strip * rows : (strip + 1) * rows].reshape(-1)
         stored = data[offset : offset + count]
@@ -102,4 +103,6 @@ def _tags(data: bytes) -> dict[int, tuple[int, ...]]:
             if tag in found or kind not in (SHORT, LONG):
                 raise NotPlain(f"tag {tag} of type {kind}, or twice")
             found[tag] = struct.unpack_from(f"{order}{count}{'H' if kind == SHORT else 'I'}", data, at)
+    if struct.unpack_from(f"{order}I", data, start + 2 + 12 * n_entries) != (0,):
+        raise NotPlain("further pictures")
     return found

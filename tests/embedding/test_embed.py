@@ -102,7 +102,9 @@ def test_how_it_is_batched_changes_nothing(tmp_path, source, change):
 def test_each_tile_is_decoded_once_for_all_models(tmp_path, source, monkeypatch):
     decoded = []
     plain = reading.read_image_into
-    monkeypatch.setattr(reading, "read_image_into", lambda out, path: decoded.append(path) or plain(out, path))
+    monkeypatch.setattr(
+        reading, "read_image_into", lambda out, path, *look: decoded.append(path) or plain(out, path, *look)
+    )
     one, two = run(source, make_job(tmp_path, Means(), "a"), make_job(tmp_path, Means(2.0), "b"))
     assert sorted(decoded) == sorted(source.paths)
     np.testing.assert_allclose(two.features(), 2 * one.features(), rtol=1e-3)

@@ -42,7 +42,9 @@ def job(cache, device, number, network=Means):
 def decoded(monkeypatch):
     """Paths of the tiles that were decoded."""
     paths, plain = [], reading.read_image_into
-    monkeypatch.setattr(reading, "read_image_into", lambda out, path: paths.append(path) or plain(out, path))
+    monkeypatch.setattr(
+        reading, "read_image_into", lambda out, path, *look: paths.append(path) or plain(out, path, *look)
+    )
     return paths
 
 

@@ -101,7 +101,9 @@ def test_the_tile_that_gives_the_size_is_decoded_once(tmp_path, monkeypatch):
     from bench.tiles import reading
 
     decoded, plain = [], reading.read_image_into
-    monkeypatch.setattr(reading, "read_image_into", lambda out, path: decoded.append(path) or plain(out, path))
+    monkeypatch.setattr(
+        reading, "read_image_into", lambda out, path, *look: decoded.append(path) or plain(out, path, *look)
+    )
     paths = [str(tmp_path / f"{i}.png") for i in range(3)]
     for path in paths:
         Image.fromarray(np.full((4, 5, 3), len(path), np.uint8)).save(path)

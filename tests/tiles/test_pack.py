@@ -41,7 +41,9 @@ def source(tmp_path):
 def from_files(monkeypatch):
     """The image files that were read beside a pack."""
     paths, plain = [], reading.read_image_into
-    monkeypatch.setattr(reading, "read_image_into", lambda out, path: paths.append(path) or plain(out, path))
+    monkeypatch.setattr(
+        reading, "read_image_into", lambda out, path, *look: paths.append(path) or plain(out, path, *look)
+    )
     return paths
 
 

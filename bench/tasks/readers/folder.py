@@ -27,7 +27,7 @@ from pathlib import Path
 import pandas as pd
 
 from bench.tasks.config import TaskConfig
-from bench.tasks.locate import locate
+from bench.tasks.locate import check_utf8, locate
 from bench.tasks.readers import IMAGE_SUFFIXES, Table
 from bench.tasks.split import NAMES
 from bench.tasks.track import needs_labels
@@ -52,7 +52,7 @@ def read(task: TaskConfig, root: Path | None, cache: Path) -> Table:
     if task.options.get("group"):
         frame["group"] = _groups(task, frame["id"], task.options["group"])
     frame["path"] = f"{base}{os.sep}" + frame["id"]
-    return Table(frame, str(base), notes)
+    return Table(frame, str(base), notes + _outside(base, frame["id"]))
 
 
 def _matched(task: TaskConfig, base: Path, pattern: str) -> tuple[list[dict[str, str]], list[str]]:
@@ -92,7 +92,7 @@ def _tree(task: TaskConfig, base: Path, splits: dict[str, str]) -> tuple[list[di
 
 def _split_folders(base: Path) -> dict[str, str]:
     """The folder of each part of the split; nothing where the folders are classes."""
-    folders = [e.name for e in _entries(base) if e.is_dir()]
+    folders = [e.name for e in _entries(base) if _is_folder(e)]
     parts = {name: name for name in folders if name.lower() in NAMES}
     if "train" not in (NAMES[name.lower()] for name in parts):
         return {}
@@ -105,20 +105,58 @@ def _split_folders(base: Path) -> dict[str, str]:
     return parts
 
 
-def _images(base: Path, within: str = "") -> Iterator[str]:
-    """Paths of the images under `base`, relative, with slashes, sorted; hidden files and folders are passed over."""
+def _images(base: Path, within: str = "", above: tuple[str, ...] = ()) -> Iterator[str]:
+    """Paths of the images under `base`, relative, with slashes, sorted; hidden files and folders are passed over.
+
+    Raises
+    ------
+    UserError
+        If a folder is a link to one that it lies in, or a name is not UTF-8.
+    """
+    here = os.path.realpath(base / within)
+    if here in above:
+        raise UserError(
+            f"The folder {base / within} is a link to {here}, which it lies in, so that its images would have no end: "
+            "remove the link."
+        )
     for entry in _entries(base / within):
         name = f"{within}{entry.name}"
-        if entry.is_dir():
-            yield from _images(base, f"{name}/")
+        if _is_folder(entry):
+            yield from _images(base, f"{name}/", (*above, here))
         elif os.path.splitext(entry.name)[1].lower() in IMAGE_SUFFIXES:
             yield name
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError as error:  # of links that end nowhere
+        raise UserError(f"{entry.path} cannot be read ({error.strerror}): remove or mend the link.") from error
+
+
+def _outside(base: Path, names: pd.Series) -> list[str]:
+    """A note on images that are links, or lie in linked folders, out of the data folder."""
+    real = os.path.join(os.path.realpath(base), "")
+    folders = names.str.rpartition("/")[0].unique()
+    far = {folder for folder in folders if not f"{os.path.realpath(base / folder)}/".startswith(real)}
+    out = names[names.str.rpartition("/")[0].isin(far)].tolist()
+    for folder in folders:
+        if folder not in far:
+            links = {e.name for e in _entries(base / folder) if e.is_symlink()}
+            prefix = f"{folder}/" if folder else ""
+            own = names[names.isin({f"{prefix}{name}" for name in links})] if links else names[:0]
+            out += [name for name in own if not os.path.realpath(base / name).startswith(real)]
+    if not out:
+        return []
+    verb = "image is a link" if len(out) == 1 else "images are links"
+    return [f"{len(out)} {verb} out of the data folder, the first being {min(out)}"]
 
 
 def _entries(folder: Path) -> list[os.DirEntry[str]]:
     try:
         with os.scandir(folder) as found:
             seen = [e for e in found if not e.name.startswith(".") and e.name not in IGNORED]
+            check_utf8(e.path for e in seen)
     except OSError as error:
         raise UserError(f"The folder {folder} cannot be read ({error.strerror}): see to its permissions.") from error
     return sorted(seen, key=lambda e: e.name)

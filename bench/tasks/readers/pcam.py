@@ -22,12 +22,14 @@ from bench.progress import progress_bar
 from bench.tasks.config import TaskConfig
 from bench.tasks.locate import locate
 from bench.tasks.readers import Table
+from bench.tiles import own_dataset
 from registry.errors import UserError
 
 OPTIONS: tuple[str, ...] = ()
 STEM = "camelyonpatch_level_2_split_{split}_{part}"
 SPLITS = {"train": "train", "valid": "val", "test": "test"}
 CHUNK = 1 << 20
+MOST_TILES = 10_000_000  # of a file; PatchCamelyon has 262,144
 LARGE = 50_000_000  # bytes from which unpacking shows its progress
 
 
@@ -112,7 +114,13 @@ def _read(file: Path, name: str) -> tuple[int, np.ndarray]:
     """Length of an HDF5 array and, for labels, its values."""
     try:
         with h5py.File(file, "r") as opened:
-            array = opened[name]
+            array = own_dataset(opened, name)
+            if not array.ndim or len(array) > MOST_TILES:
+                raise UserError(f"{file} says that `{name}` has the shape {array.shape}: download it again.")
+            if name == "y" and array.size != len(array):
+                raise UserError(f"{file} has labels of the shape {array.shape}, not one a tile: download it again.")
             return len(array), array[:].reshape(-1) if name == "y" else np.empty(0)
-    except (OSError, KeyError) as error:
+    except ValueError as error:
+        raise UserError(f"{file} cannot be read ({error}): download it again.") from error
+    except (OSError, KeyError, RuntimeError, MemoryError) as error:
         raise UserError(f"{file} is no HDF5 file with the array {name}, or is damaged: download it again.") from error

@@ -29,6 +29,7 @@ from bench.tasks.config import TaskConfig
 from bench.tasks.locate import locate
 from bench.tasks.readers import Table
 from bench.tasks.unpacked import folder_of
+from bench.tiles import MAX_TILE_PX, own_dataset
 from registry.errors import UserError
 
 OPTIONS = ("tiles", "subset", "label")
@@ -76,7 +77,7 @@ def _names(file: Path) -> list[str]:
     try:
         with h5py.File(file, "r") as opened:
             names = list(opened)
-    except OSError as error:
+    except (OSError, RuntimeError) as error:
         raise UserError(f"The slide {file} is no HDF5 file, or is damaged: download it again.") from error
     if not names:
         raise UserError(f"The slide {file} holds no tiles: download it again.")
@@ -108,16 +109,16 @@ def _unpacked(file: Path, chosen: Sequence[str], cache: Path) -> Path:
         return target
     try:
         with h5py.File(file, "r") as opened, atomic_write(target) as temporary:
-            first = opened[chosen[0]]
-            if first.ndim != 3 or first.shape[2] != 3 or first.dtype != np.uint8:
+            first = own_dataset(opened, chosen[0])
+            if first.size > 3 * MAX_TILE_PX or first.ndim != 3 or first.shape[2] != 3 or first.dtype != np.uint8:
                 raise UserError(f"The tile {chosen[0]} of {file} is no array uint8 [H, W, 3]: download it again.")
             with h5py.File(temporary, "w") as writer:
                 tiles = writer.create_dataset("tiles", (len(chosen), *first.shape), np.uint8)
                 for row, name in enumerate(chosen):
-                    tiles[row] = opened[name][:]
+                    tiles[row] = own_dataset(opened, name)[:]
             time = file.stat().st_mtime_ns
             os.utime(temporary, ns=(time, time))
-    except (TypeError, KeyError) as error:
+    except (TypeError, KeyError, ValueError, RuntimeError, MemoryError) as error:
         raise UserError(f"The slide {file} holds tiles of several sizes, or is damaged: download it again.") from error
     except OSError as error:
         raise unwritable(target, error, "cache=DIR") from error
