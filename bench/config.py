@@ -12,6 +12,7 @@ from hydra.core.config_store import ConfigStore
 from omegaconf import OmegaConf
 
 from bench.settings import PATH, PATHS, PATHS_BY_NAME, TEXT, Range, check_data_file, of
+from registry.errors import UserError
 
 REPO_CONF = Path(__file__).resolve().parents[1] / "conf"  # a checkout
 WHEEL_CONF = Path(__file__).resolve().parent / "conf"  # an installed wheel
@@ -174,7 +175,11 @@ def _check_data_files() -> None:
 
     @functools.wraps(load)
     def load_and_check(repository: Any, config_path: str) -> Any:
-        found = load(repository, config_path)
+        try:
+            found = load(repository, config_path)
+        except ValueError as error:  # UnicodeDecodeError among them
+            reason = " ".join(str(error).split()).rstrip(".")
+            raise UserError(f"The YAML file of {config_path} cannot be read: {reason}.") from error
         if found is not None and not found.is_schema_source:
             content = OmegaConf.to_container(found.config, resolve=False) if OmegaConf.is_config(found.config) else None
             defaults = [
