@@ -75,6 +75,7 @@ types: $(VENV)/.installed-dev  ## check types (mypy)
 setup: $(VENV)/.installed  ## install only; PIP_ARGS="--index-url URL" takes the wheels from elsewhere (a CPU or CUDA build of torch)
 
 clean:  ## remove the virtual environment
+	$(OF_THIS_CHECKOUT)
 	rm -rf $(VENV)
 
 $(PY):
@@ -83,15 +84,27 @@ $(PY):
 	@$(PYTHON) -m venv $(VENV) || \
 	  { echo "'$(PYTHON) -m venv' failed: install the venv module of your Python (on Debian: python3-venv)" >&2; exit 2; }
 
+# An environment holds the install of one checkout: installing this one into that of another would repoint it.
+OWNER := import json, sys, importlib.metadata as m, os.path as p, urllib.request as u; \
+  url = json.loads(m.distribution("pfmbench").read_text("direct_url.json") or "{}").get("url", ""); \
+  place = u.url2pathname(url.removeprefix("file://")); \
+  url.startswith("file://") and p.realpath(place) != p.realpath(sys.argv[1]) and sys.exit("the pfmbench in " + sys.argv[2] \
+  + " is that of the checkout " + place + ", which this would repoint: leave VENV out, or name a folder of this checkout")
+OF_THIS_CHECKOUT = @! $(PY) -I -c 'import importlib.metadata as m; m.distribution("pfmbench")' 2>/dev/null \
+  || $(PY) -I -c '$(OWNER)' '$(CURDIR)' '$(VENV)'
+
 $(VENV)/.installed: pyproject.toml constraints.txt | $(PY)
+	$(OF_THIS_CHECKOUT)
 	@echo 'Installing into $(VENV) (once) ...' >&2
 	@$(PY) -m pip install --quiet --disable-pip-version-check --constraint constraints.txt $(PIP_ARGS) --editable .
 	@touch $@
 
 $(VENV)/.installed-sweep: $(VENV)/.installed
+	$(OF_THIS_CHECKOUT)
 	@$(PY) -m pip install --quiet --disable-pip-version-check --constraint constraints.txt $(PIP_ARGS) --editable '.[sweep]'
 	@touch $@
 
 $(VENV)/.installed-dev: $(VENV)/.installed
+	$(OF_THIS_CHECKOUT)
 	@$(PY) -m pip install --quiet --disable-pip-version-check --constraint constraints.txt $(PIP_ARGS) --editable '.[dev]'
 	@touch $@

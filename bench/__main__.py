@@ -6,6 +6,7 @@ import os
 import re
 import sys
 import time
+import traceback
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
@@ -20,7 +21,7 @@ SWEEPS = ("-m", "--multirun")
 QUESTIONS = ("-h", "--help", "--hydra-help", "--cfg", "-c", "--info", "-i", "--version", "--shell-completion", "-sc")
 OF_SWEEPS = ("site=", "shards=", "jobs_at_once=")
 GROUPS = ("task=", "protocol=", "suite=", "site=")
-NO_NAME = re.compile(r"=(null|~|true|false|[-+.0-9e]*)$", re.IGNORECASE)
+NO_NAME = re.compile(r"=\[?(null|~|true|false|[-+.0-9e]*)\b.*$", re.IGNORECASE)
 STEPS = ("plan", "embed", "fit")  # `python -m bench STEP ...` is short for steps=[STEP]
 
 
@@ -138,15 +139,23 @@ def _in_sentences(work: Callable[[], int], arguments: Sequence[str]) -> int:
         if _is_debug():
             raise
         return _complain(_plain(error))
-    except ValueError as error:
-        if _is_debug() or "Config group override must be" not in str(error):
+    except (ValueError, TypeError) as error:
+        if _is_debug() or not _is_of_hydra(error):
             raise
-        return _complain(_no_name_of_a_group(arguments))
+        return _complain(_no_name_of_a_group(arguments, error))
 
 
-def _no_name_of_a_group(arguments: Sequence[str]) -> str:
+def _is_of_hydra(error: Exception) -> bool:
+    """Whether Hydra raised it while it read the command line, and not what it called."""
+    frames = traceback.extract_tb(error.__traceback__)
+    return bool(frames) and f"{os.sep}hydra{os.sep}" in frames[-1].filename
+
+
+def _no_name_of_a_group(arguments: Sequence[str], error: Exception) -> str:
     """The sentence for ``task=null`` and the like."""
-    wrong = next((a for a in arguments if a.lstrip("+").startswith(GROUPS) and NO_NAME.search(a)), "A choice")
+    wrong = next((a for a in arguments if a.lstrip("+").startswith(GROUPS) and NO_NAME.search(a)), "")
+    if not wrong:
+        return f"The settings cannot be put together ({error}): python -m bench --help shows what can be set."
     group = wrong.lstrip("+").partition("=")[0]
     return f"{wrong} is no name: choose one or several, {group}=NAME or {group}=[NAME,NAME], or leave it out."
 

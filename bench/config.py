@@ -12,6 +12,7 @@ from hydra.core.config_store import ConfigStore
 from omegaconf import OmegaConf
 
 from bench.settings import PATH, PATHS, PATHS_BY_NAME, TEXT, Range, check_data_file, of
+from registry.errors import UserError
 
 REPO_CONF = Path(__file__).resolve().parents[1] / "conf"  # a checkout
 WHEEL_CONF = Path(__file__).resolve().parent / "conf"  # an installed wheel
@@ -168,7 +169,9 @@ class BenchConfig:
         False  # pack the image files of a tile dataset in one of the cache, for repeated runs over slow storage
     )
     on_corrupt: OnCorrupt = OnCorrupt.error
-    max_tile_px: int = of(Range(1, 2**40), 64_000_000)  # pixels of one tile; larger ones, 8,000 px a side, count as unreadable
+    max_tile_px: int = of(
+        Range(1, 2**40), 64_000_000
+    )  # pixels of one tile; larger ones, 8,000 px a side, count as unreadable
     # how scores are reported
     bootstrap: int = of(Range(20, 1_000_000), 1000)  # resamples of a row's intervals; means and differences have 1,000
     plots: PlotChoice = PlotChoice.best  # confusion matrices and the like: of the best models, of all, or no plot
@@ -193,7 +196,11 @@ def _check_data_files() -> None:
 
     @functools.wraps(load)
     def load_and_check(repository: Any, config_path: str) -> Any:
-        found = load(repository, config_path)
+        try:
+            found = load(repository, config_path)
+        except ValueError as error:  # UnicodeDecodeError among them
+            reason = " ".join(str(error).split()).rstrip(".")
+            raise UserError(f"The YAML file of {config_path} cannot be read: {reason}.") from error
         if found is not None and not found.is_schema_source:
             content = OmegaConf.to_container(found.config, resolve=False) if OmegaConf.is_config(found.config) else None
             defaults = [

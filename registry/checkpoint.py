@@ -113,10 +113,8 @@ def _read_safetensors(path: Path) -> Mapping[str, Any]:
 
 def _read_pickle(path: Path, head: bytes) -> Any:
     zipped = head.startswith(b"PK")
-    if zipped and not zipfile.is_zipfile(path):
-        raise UserError(f"{path} is cut off: it starts as a torch file and lacks its end; download it again")
     if zipped:
-        _refuse_compressed(path)
+        _refuse_odd_archive(path)
     try:
         with torch.serialization.safe_globals(SAFE_GLOBALS):
             return torch.load(path, map_location="cpu", weights_only=True, mmap=zipped)
@@ -134,14 +132,18 @@ def _read_pickle(path: Path, head: bytes) -> Any:
         raise UserError(_unreadable(path, head)) from problem
 
 
-def _refuse_compressed(path: Path) -> None:
-    """Torch stores the records of its files as they are; a compressed one may be a thousand times as large in memory.
+def _refuse_odd_archive(path: Path) -> None:
+    """Refuse an archive without its end, and a compressed one, which may be a thousand times as large in memory.
+
+    Torch stores the records of its files as they are.
 
     Raises
     ------
     UserError
     """
     try:
+        if not zipfile.is_zipfile(path):
+            raise UserError(f"{path} is cut off: it starts as a torch file and lacks its end; download it again")
         with zipfile.ZipFile(path) as records:
             packed = [one for one in records.infolist() if one.compress_type != zipfile.ZIP_STORED]
     except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError):

@@ -8,6 +8,7 @@ from typing import Any
 from .card import ModelCard, Preprocessing
 from .text_table import aligned
 
+UNPINNED = "none is published: the default branch is taken, and results name the commit and the sha256"
 _EVIDENCE = {"stated": "", "inferred": " (inferred)", "unknown": " (?)"}
 
 
@@ -120,7 +121,7 @@ def _facts(card: ModelCard) -> dict[str, str]:
         "weights": access(card),
         "package": weights.package or "",
         "hub": weights.hub or "",
-        "revision": weights.revision or "",
+        "revision": weights.revision or ("" if weights.hub is None else UNPINNED),
         "ask or read at": weights.page or "",
         "file": ", ".join(name + (f" (sha256 {sha})" if sha else "") for name, sha in files.items()),
         "local file name": "" if access(card) == "no file" else _local(card),
@@ -195,6 +196,5 @@ def _row(cells: Iterable[str]) -> str:
 
 
 def _code(key: str, value: str) -> str:
-    return (
-        f"`{value}`" if key in ("network", "hub", "revision", "file", "layout", "local file name", "package") else value
-    )
+    as_code = ("network", "hub", "revision", "file", "layout", "local file name", "package")
+    return f"`{value}`" if key in as_code and value != UNPINNED else value

@@ -33,8 +33,11 @@ CARDS = (
         ),
         notes=(
             f"{_NOTES} Trained at 20x; the authors advise to try 1.0 mpp first. The hub's copy is the authors' file "
-            "of Google Drive (id 1DoDx_70_TLj98gTf6YTXnu4tFhsFocDX); the mirror "
-            "1aurent/swin_tiny_patch4_window7_224.CTransPath loads too."
+            "of Google Drive (id 1DoDx_70_TLj98gTf6YTXnu4tFhsFocDX), a pickle of a third party, of which nobody "
+            "publishes a hash; only data are read from it. The mirror 1aurent/swin_tiny_patch4_window7_224.CTransPath "
+            "(59c740e4ed91dda4ebe094b64e4cd2e015c31810, model.safetensors, sha256 "
+            "158e29683f19cfb0018d040b95610802b640db60d38b00b25ea7db674cd141e4) loads too; whether its batch norm "
+            "statistics are the authors' is not checked, and those of its maker's ResNet-50 mirrors are not."
         ),
     ),
     ModelCard(

@@ -3,6 +3,7 @@
 import os
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -96,3 +97,21 @@ def test_the_passport_takes_the_model_the_results_and_the_tiles():
     command = " ".join(line.rstrip("\\") for line in said.splitlines() if "passport" in line or "data=" in line)
     expected = "model=uni results=r data=/d cache=c weights_dir=w"
     assert command.replace("'", "").split("-m bench passport ")[1].split() == expected.split()
+
+
+@pytest.mark.parametrize("target", ["setup", "bench", "test", "clean"])
+def test_the_install_of_another_checkout_is_not_repointed(tmp_path, target):
+    environment = tmp_path / "venv"
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", environment], check=True)
+    [packages] = environment.glob("lib/python*/site-packages")
+    own = packages / "pfmbench-1.dist-info"
+    own.mkdir()
+    (own / "METADATA").write_text("Metadata-Version: 2.1\nName: pfmbench\nVersion: 1\n")
+    (own / "direct_url.json").write_text(
+        f'{{"url": "file://{tmp_path}/another%20one", "dir_info": {{"editable": true}}}}'
+    )
+    done = started(target, f"VENV={environment}", "PIP_ARGS=--no-index")
+    assert done.returncode != 0
+    assert f"is that of the checkout {tmp_path}/another one, which this would repoint" in done.stderr
+    assert own.is_dir()
+    assert not list(environment.glob(".installed*"))
