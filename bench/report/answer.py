@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from bench.report.layout import wrapped
 from bench.report.tables import number
 from bench.results import AggregatedResult, LeaderboardData, ResultKey, Rival, Standing
+from bench.rows import Row
 from bench.statistics import LEVEL
 
 DIGITS = 3
@@ -17,6 +18,8 @@ SEEN = {
     "stated": "as its authors state",
     "inferred": "as far as its data are known",
 }
+SYNTHETIC = "synthetic"
+"""How the note of a task with made-up images begins."""
 NOTE = (
     "Best means the best value of the metric that a task is ranked by, with its 95 % interval over patients (of "
     "few-shot heads over their draws). p: of no difference, adjusted for all pairs of a task and head, against the "
@@ -50,6 +53,16 @@ def answer_lines(
     left = len(standings) - len(shown)
     if left:
         yield f"  {left} few-shot head{'s' * (left > 1)} and shares of the labels are in the table below."
+
+
+def warnings_of(rows: Iterable[Row]) -> list[str]:
+    """The notes that images are made up, which stand above every score of them."""
+    return sorted({f"Warning: {note}" for row in rows for note in row.all_notes if is_synthetic(note)})
+
+
+def is_synthetic(note: str) -> bool:
+    """Whether a note of a row says that its images are made up."""
+    return note.lower().startswith(SYNTHETIC)
 
 
 def label_of(entry: AggregatedResult) -> str:

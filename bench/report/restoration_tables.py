@@ -6,6 +6,7 @@ import statistics
 from collections import Counter
 from collections.abc import Iterator, Mapping
 
+from bench.report.answer import is_synthetic
 from bench.report.layout import WIDTH, stacked
 from bench.report.tables import Record, number
 from bench.results import Against, AggregatedResult, LeaderboardData, Restorers, ResultKey, parted, restorers_of
@@ -123,7 +124,7 @@ def restoration_lines(restorers: Restorers, name: str) -> Iterator[str]:
         for cells in stacked(list(_means(restorers, kinds, metrics[0])), WIDTH - 2):
             yield from (f"  {line}" for line in aligned(cells, left=1))
         yield from (f"  {line}" for line in aligned(list(_wins(restorers, metrics)), left=1))
-        notes = sorted({note for row in rows for note in row.all_notes})
+        notes = sorted({note for row in rows for note in row.all_notes if not is_synthetic(note)})
         yield from (f"  note: {note}" for note in notes)
         yield f"{LEGEND} {LPIPS}" if "lpips" in metrics else LEGEND
     for entry in restorers.entries:

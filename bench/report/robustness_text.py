@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from bench.report.answer import is_synthetic
 from bench.report.tables import number
 from bench.results import AUGMENTED, BEST_CLASSICAL, CLASSICAL, Robustness, Summary, mean_over_cases
 from bench.statistics import Studentised
@@ -235,7 +236,7 @@ def _remarks(robustness: Robustness) -> Iterator[str]:
         lost = any(row.status == "lost" for row in failed[MOST:])
         yield f"And {len(failed) - MOST} more failed{' or are lost' if lost else ''}."
     notes = {note for one in robustness.conditions for row in one.entry.successful for note in row.all_notes}
-    yield from (f"note: {note}" for note in sorted(notes))
+    yield from (f"note: {note}" for note in sorted(notes) if not is_synthetic(note))
 
 
 def _by_model(summaries: Sequence[Summary]) -> dict[str, list[Summary]]:

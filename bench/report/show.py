@@ -6,7 +6,7 @@ import itertools
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from bench.report.answer import NOTE, answer_lines
+from bench.report.answer import NOTE, answer_lines, is_synthetic, warnings_of
 from bench.report.layout import shortened, wrapped
 from bench.report.restoration_tables import restoration_answer, restoration_lines
 from bench.report.robustness_text import robustness_answer, robustness_lines
@@ -41,8 +41,6 @@ LEGEND_OF_MEANS = (
 )
 LEGEND_OF_ALL = " Every metric, model and note: python -m bench report all=true, or leaderboard_mean.csv."
 SHOWS_ALL = "all=true shows all"
-SYNTHETIC = "synthetic"
-"""How the note of a task with made-up images begins."""
 MOST_TABLES = 24
 MOST_FAILURES, MOST_NOTES, LONGEST_NOTE = 5, 8, 230
 
@@ -62,6 +60,11 @@ class _Task:
     @property
     def rows(self) -> list[Row]:
         return [row for entry in self.others for row in entry.rows]
+
+    @property
+    def rows_of_tracks(self) -> list[Row]:
+        others = {entry.key for entry in self.others}
+        return [row for entry in self.entries if entry.key not in others for row in entry.successful]
 
     @property
     def successful(self) -> list[Row]:
@@ -96,7 +99,9 @@ def table_text(data: LeaderboardData, blocks: Collection[Block] | None = None, e
             texts.append("\n".join(wrapped(legend if everything else legend + LEGEND_OF_ALL)))
     else:
         texts += [text for task in tasks if (text := "\n".join(_tables_of_tracks(data, task)))]
-        texts.append(f"The {n_tables} tables of these heads are not printed; {SHOWS_ALL}.")
+        failed = sum(not row.ok for task in tasks for row in task.rows)
+        named = f"The {n_tables} tables of these heads are not printed; {SHOWS_ALL}."
+        texts.append(f"{named} {failed} runs failed or are lost." if failed else named)
     if short := [
         f"{form} is {name}" for name, form in sorted(names.items()) if form != name and not name.endswith(RANDOM)
     ]:
@@ -126,13 +131,12 @@ def _tasks(data: LeaderboardData, entries: Sequence[AggregatedResult]) -> Iterat
 def _answer(data: LeaderboardData, task: _Task, names: Mapping[str, str]) -> Iterator[str]:
     """The best models of a task, below a warning of made-up images."""
     for restorers in task.restorers:
-        yield from _wrapped(restoration_answer(restorers, task.name))
+        yield from _warned(restoration_answer(restorers, task.name), task.rows_of_tracks)
     for robustness in task.robustness:
-        yield from _wrapped(robustness_answer(robustness, task.name))
+        yield from _warned(robustness_answer(robustness, task.name), task.rows_of_tracks)
     if task.others:
         primary = (task.successful or task.rows)[0].primary_metric
-        yield from wrapped(f"{task.name}, {primary}, {_counted(task.successful)}")
-        yield from _synthetic(task)
+        yield from _warned([f"{task.name}, {primary}, {_counted(task.successful)}"], task.successful)
         yield from answer_lines(data, list(standings(data, task.others)), protocol_names(task.others), names)
 
 
@@ -144,9 +148,9 @@ def _tables(data: LeaderboardData, task: _Task, names: Mapping[str, str], everyt
 
 def _tables_of_tracks(data: LeaderboardData, task: _Task) -> Iterator[str]:
     for restorers in task.restorers:
-        yield from _wrapped(restoration_lines(restorers, task.name))
+        yield from _warned(restoration_lines(restorers, task.name), task.rows_of_tracks)
     for robustness in task.robustness:
-        yield from _wrapped(robustness_lines(robustness, task.name))
+        yield from _warned(robustness_lines(robustness, task.name), task.rows_of_tracks)
 
 
 def _task_tables(data: LeaderboardData, task: _Task, names: Mapping[str, str], everything: bool) -> Iterator[str]:
@@ -156,8 +160,7 @@ def _task_tables(data: LeaderboardData, task: _Task, names: Mapping[str, str], e
     with_rows = [entry for entry in task.others if entry.successful]
     runs = {runs_of(entry, data.repeats.get(entry.key, 1)) for entry in with_rows if entry.n_expected > 1}
     mean = f"; each line is the mean of {runs.pop()}" if len(runs) == 1 else ""
-    yield from wrapped(f"{task.name}  primary metric {primary}, {_counted(successful)}{mean}")
-    yield from _synthetic(task)
+    yield from _warned([f"{task.name}  primary metric {primary}, {_counted(successful)}{mean}"], successful)
     if with_rows:
         yield from table_lines(data, with_rows, primary, names, everything)
         yield from _wrapped(_detectable(data, task.others, primary))
@@ -171,14 +174,12 @@ def _counted(successful: Sequence[Row]) -> str:
     return f"{samples} test samples, {groups} groups{' in a fold' if any(row.fold for row in successful) else ''}"
 
 
-def _synthetic(task: _Task) -> Iterator[str]:
-    """The notes that the images are made up: they stand above the scores."""
-    for note in sorted({note for row in task.successful for note in row.all_notes if _is_synthetic(note)}):
-        yield from wrapped(f"  Warning: {note}")
-
-
-def _is_synthetic(note: str) -> bool:
-    return note.lower().startswith(SYNTHETIC)
+def _warned(lines: Iterable[str], rows: Iterable[Row]) -> Iterator[str]:
+    """The lines, below the first of them the notes that the images are made up."""
+    for place, line in enumerate(lines):
+        yield from wrapped(line, indent="    ")
+        if not place:
+            yield from (part for warning in warnings_of(rows) for part in wrapped(f"  {warning}"))
 
 
 def _failures(failed: Sequence[Row], everything: bool) -> Iterator[str]:
@@ -196,7 +197,7 @@ def _notes(successful: Sequence[Row], names: Mapping[str, str], everything: bool
     found: dict[str, set[str]] = {}
     for row in successful:
         for note in row.all_notes:
-            if not _is_synthetic(note):
+            if not is_synthetic(note):
                 found.setdefault(note, set()).add(names[_label(row)])
     every = {names[_label(row)] for row in successful}
     notes = sorted(found.items(), key=lambda pair: pair[0])

@@ -99,7 +99,7 @@ def _head_tables(
         if count:
             yield ""
         chosen = [[line[i] for i in places] for line in table]
-        yield from (f"{' ' * INDENT}{line}" for line in list(aligned([padding, *chosen], left=1))[1:])
+        yield from (f"{' ' * INDENT}{line}" for line in itertools.islice(aligned([padding, *chosen], left=1), 1, None))
         if more:
             yield f"{' ' * INDENT}{more}"
 

@@ -14,6 +14,7 @@ from scipy import ndimage
 
 from bench.demo import make_slides, slides
 from bench.demo.anatomy import lay_out
+from bench.demo.cohort import enrol
 from bench.demo.textures import Tissue
 from registry.errors import UserError
 
@@ -129,3 +130,15 @@ def test_a_build_that_fails_leaves_nothing(tmp_path: Path, monkeypatch: pytest.M
 def test_a_cohort_that_cannot_be_made_is_refused(tmp_path: Path, wrong: dict) -> None:
     with pytest.raises(UserError, match="at least 6"):
         make_slides(tmp_path / "slides", **wrong)
+
+
+def test_slides_of_equal_area_have_more_pixels_where_these_are_finer(tmp_path: Path) -> None:
+    person = enrol(0, slides._PATIENTS, "slidephantom", ["tumour"] * 6)[0]
+    sides = {}
+    for fine_share, equal_area in ((0.0, True), (1.0, True), (1.0, False)):
+        sizes = slides.Sizes((600, 600), fine_share, equal_area)
+        row = slides._write_slide(tmp_path, 0, sizes, person, 0)
+        with openslide.OpenSlide(tmp_path / row["slide"]) as slide:
+            sides[row["mpp"], equal_area] = slide.dimensions
+        assert float(row["tumour_share"]) > 0
+    assert sides == {("0.5", True): (600, 600), ("0.2526", True): (1200, 1200), ("0.2526", False): (600, 600)}

@@ -202,3 +202,16 @@ def test_the_augmented_head_is_that_without_a_restorer(robust: Path, add_run: Ad
 
     assert len(before) == 2
     assert lines() == before
+
+
+def test_a_warning_of_synthetic_images_stands_above_the_answer_and_the_table(results: Path, add_run: AddRun) -> None:
+    note = "synthetic images, made by this program"
+    for frontend in ("", "jpeg_1"):
+        add_similarity(add_run, "uni", frontend, [1.0, 0.9])
+        add_run("uni", task="robustness", frontend=frontend, values={"balanced_accuracy": 0.9}, notes=[note, "another"])
+    shown = table_text(read_leaderboard(results)).splitlines()
+    places = [place for place, line in enumerate(shown) if note in line]
+    assert [shown[place] for place in places] == [f"  Warning: {note}"] * 2
+    assert places[0] == 1
+    assert places[1] < next(place for place, line in enumerate(shown) if line.startswith("  uni "))
+    assert "  note: another" in shown

@@ -9,7 +9,7 @@ from bench.tasks.config import TaskConfig
 from bench.tasks.readers import Table
 
 OPTIONS = ("check_files",)
-PATIENTS, SIDES, FINE_SHARE = 48, (720, 860), 0.1
+PATIENTS, SIDES, FINE_SHARE = 40, (760, 900), 0.1  # 45 slides of about 6 tiles of 256 px at 0.5 mpp
 
 
 def read(task: TaskConfig, root: Path | None, cache: Path) -> Table:
