@@ -241,7 +241,7 @@ def open_features(
     return _features(model, task, data, cache, False, [Step.fit], settings)
 
 
-def leaderboard(results: str | Path | Sequence[str | Path] = "results") -> pd.DataFrame:
+def leaderboard(results: str | Path | Sequence[str | Path] = "results", *, contaminated: str = "keep") -> pd.DataFrame:
     """All results of a folder: a line a task, model, protocol and metric, the mean over seeds and folds.
 
     Rows that cannot be read are left out with a warning.
@@ -251,16 +251,20 @@ def leaderboard(results: str | Path | Sequence[str | Path] = "results") -> pd.Da
     results
         The folder, or several, whose rows are merged as ``python -m bench report results=[a,b]`` does; where they
         differ is a warning.
+    contaminated
+        ``"keep"``, or ``"leave_out"`` for a leaderboard without the models that saw a task's cohorts in pretraining, as
+        ``python -m bench report contaminated=leave_out`` makes it; how many rows that are is a warning.
 
     Raises
     ------
     UserError
-        If there is nothing.
+        If there is nothing, or no such choice.
     """
     folders = [Path(name).expanduser() for name in ([results] if isinstance(results, str | Path) else results)]
     saved = rows.rows_of(folders[0]) if len(folders) == 1 else rows.merged_rows(folders)
     warned = list(saved.unusable)
-    data = read_leaderboard(saved, warn=warned.append)
+    data = read_leaderboard(saved, warn=warned.append, contaminated=contaminated)
+    warned += data.left_out.sentences
     for sentence in warned:
         warnings.warn(sentence, stacklevel=2)
     if not data.entries:

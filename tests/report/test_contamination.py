@@ -6,9 +6,11 @@ import pytest
 from leaderboard_runs import AddRun, lines, predicted, rebuild
 from merged_folders import tables
 
+import bench
 from bench.report.__main__ import main
 from bench.results import contamination_of
 from bench.rows import Row
+from registry.errors import UserError
 
 EVIDENCE = "TCGA was used, as its paper states."
 
@@ -96,6 +98,15 @@ def test_tables_of_all_rows_are_the_same_after_some_were_left_out(saw: Path) -> 
     assert tables(saw) != before
     assert main([f"results={saw}"]) == 0
     assert tables(saw) == before
+
+
+def test_a_data_frame_has_the_same_filter(saw: Path) -> None:
+    every = bench.leaderboard(saw)
+    with pytest.warns(UserWarning, match="Left out of tcga"):
+        left = bench.leaderboard(saw, contaminated="leave_out")
+    assert set(every[every.task == "tcga"].model) - set(left[left.task == "tcga"].model) == {"gpfm", "uni"}
+    with pytest.raises(UserError, match="contaminated=drop is no choice"):
+        bench.leaderboard(saw, contaminated="drop")
 
 
 def test_another_choice_is_refused(saw: Path, capsys: pytest.CaptureFixture[str]) -> None:
