@@ -3,84 +3,177 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
+from bench.leaving import Folders, exit_code, terminable, what_stands
+
 if TYPE_CHECKING:
+    from bench.config import BenchConfig
     from bench.passport import Draw
 
 OPEN_MAPS = ("checkpoints.", "frontends.", "options.", "tasks.", "protocols.")
 SWEEPS = ("-m", "--multirun")
 QUESTIONS = ("-h", "--help", "--hydra-help", "--cfg", "-c", "--info", "-i", "--version", "--shell-completion", "-sc")
 OF_SWEEPS = ("site=", "shards=", "jobs_at_once=")
+GROUPS = ("task=", "protocol=", "suite=", "site=")
+NO_NAME = re.compile(r"=(null|~|true|false|[-+.0-9e]*)$", re.IGNORECASE)
 STEPS = ("plan", "embed", "fit")  # `python -m bench STEP ...` is short for steps=[STEP]
 
 
 def main() -> None:
-    """Run ``python -m bench``; what the user can mend is one sentence on stderr and exit code 2."""
-    if sys.argv[1:2] == ["report"]:
+    """Run ``python -m bench``; what the user can mend is one sentence on stderr and exit code 2.
+
+    Stopped by Ctrl-C or SIGTERM it says what stands and what to run, and the exit code is 130 or 143. Any other
+    exception is a sentence with the file and line that it is of, and exit code 1; with PFMBENCH_DEBUG=1 in the
+    environment all of them are tracebacks.
+    """
+    arguments, since = sys.argv[1:], time.time()
+    folders = Folders("results", "cache")
+    try:
+        with terminable():
+            code = _run(arguments, folders)
+    except KeyboardInterrupt as stop:
+        if _is_debug():
+            raise
+        _complain(what_stands(stop, arguments, folders, since))
+        code = exit_code(stop)
+    except Exception as error:
+        if _is_debug():
+            raise
+        from registry.errors import fault_of
+
+        _complain(fault_of(error))
+        code = 1
+    sys.exit(code)
+
+
+def _run(arguments: list[str], folders: Folders) -> int:
+    """Dispatch a command; gives the exit code."""
+    if arguments[:1] == ["report"]:
         from bench.report.__main__ import main as report
 
-        sys.exit(report(sys.argv[2:]))
-    if sys.argv[1:2] == ["remove"]:
+        return report(arguments[1:])
+    if arguments[:1] == ["remove"]:
         from bench.rows.__main__ import main as remove
 
-        sys.exit(remove(sys.argv[2:]))
-    if sys.argv[1:2] == ["passport"]:
+        return remove(arguments[1:])
+    if arguments[:1] == ["passport"]:
         from bench.passport import passport
 
-        sys.exit(passport(sys.argv[2:], _drawing))
-    if sys.argv[1:2] == ["reproduce"]:
+        return passport(arguments[1:], _drawing)
+    if arguments[:1] == ["reproduce"]:
         from bench.runs import reproduce_command
 
-        sys.exit(reproduce_command(sys.argv[2:]))
-    if sys.argv[1:2] == ["status"]:
+        return reproduce_command(arguments[1:])
+    if arguments[:1] == ["status"]:
         from bench.jobs import status_command
 
-        sys.exit(status_command(sys.argv[2:]))
-    wanted = _of_a_sweep(sys.argv[1:])
-    if wanted is not None:
-        sys.exit(_sweep(wanted))
-    of_sweeps = [a for a in sys.argv[1:] if a.startswith(OF_SWEEPS) and a != "site=laptop"]
-    if of_sweeps and not _is_question(sys.argv[1:]):
-        sys.exit(_complain(f"{of_sweeps[0]} is for sweeps and this is a run here: python -m bench sweep takes it."))
+        return status_command(arguments[1:])
+    if arguments[:1] == ["export"]:
+        return _in_sentences(lambda: _export(arguments[1:], folders), arguments)
+    swept = _of_a_sweep(arguments)
+    if swept is not None:
+        return _in_sentences(lambda: _sweep(swept), swept)
+    of_sweeps = [a for a in arguments if a.startswith(OF_SWEEPS) and a != "site=laptop"]
+    if of_sweeps and not _is_question(arguments):
+        return _complain(f"{of_sweeps[0]} is for sweeps and this is a run here: python -m bench sweep takes it.")
+    return _in_sentences(lambda: _one_run(arguments, folders), arguments)
+
+
+def _one_run(arguments: list[str], folders: Folders, work: Callable[[BenchConfig], object] | None = None) -> int:
+    """Compose the settings and do some work with them, by default a run; gives the exit code."""
     import hydra
-    import yaml
-    from hydra.errors import HydraException
     from omegaconf import DictConfig, OmegaConf
-    from omegaconf.errors import OmegaConfBaseException
 
     from bench import config, tasks
     from registry.errors import UserError
 
-    debug = bool(os.environ.get("PFMBENCH_DEBUG"))
     complaints: list[int] = []
+    unforeseen: list[Exception] = []
 
     @hydra.main(version_base="1.3", config_path=str(config.conf_folder()), config_name="bench")
     def job(composed: DictConfig) -> None:
         from bench.runs import run
 
         try:
-            run(OmegaConf.to_object(composed))  # type: ignore[arg-type]
+            settings: BenchConfig = OmegaConf.to_object(composed)  # type: ignore[assignment]
+            folders.results, folders.cache = settings.results, settings.cache
+            (work or run)(settings)
         except UserError as error:  # here, so that Hydra adds no words
-            if debug:
+            if _is_debug():
                 raise
             complaints.append(_complain(str(error)))
+        except Exception as error:
+            unforeseen.append(error)
 
     config.register()
     tasks.register()
-    sys.argv[1:] = _overrides(sys.argv[1:])
+    sys.argv[1:] = _overrides(arguments)
     os.environ["HYDRA_FULL_ERROR"] = "1"  # errors come here, to become one sentence
+    job()
+    if unforeseen:
+        raise unforeseen[0]
+    return max(complaints, default=0)
+
+
+def _in_sentences(work: Callable[[], int], arguments: Sequence[str]) -> int:
+    """The exit code of some work; what a user can mend is said in a sentence."""
+    import yaml
+    from hydra.errors import HydraException
+    from omegaconf.errors import OmegaConfBaseException
+
+    from registry.errors import UserError
+
     try:
-        job()
-    except (HydraException, OmegaConfBaseException, yaml.YAMLError) as error:
-        if debug:
+        return work()
+    except UserError as error:
+        if _is_debug():
             raise
-        sys.exit(_complain(_plain(error)))
-    except KeyboardInterrupt:
-        sys.exit(_complain("Stopped; what is computed stays and is not done again."))
-    sys.exit(max(complaints, default=0))
+        return _complain(str(error))
+    except (HydraException, OmegaConfBaseException, yaml.YAMLError) as error:
+        if _is_debug():
+            raise
+        return _complain(_plain(error))
+    except ValueError as error:
+        if _is_debug() or "Config group override must be" not in str(error):
+            raise
+        return _complain(_no_name_of_a_group(arguments))
+
+
+def _no_name_of_a_group(arguments: Sequence[str]) -> str:
+    """The sentence for ``task=null`` and the like."""
+    wrong = next((a for a in arguments if a.lstrip("+").startswith(GROUPS) and NO_NAME.search(a)), "A choice")
+    group = wrong.lstrip("+").partition("=")[0]
+    return f"{wrong} is no name: choose one or several, {group}=NAME or {group}=[NAME,NAME], or leave it out."
+
+
+def _is_debug() -> bool:
+    return bool(os.environ.get("PFMBENCH_DEBUG"))
+
+
+def _export(arguments: list[str], folders: Folders) -> int:
+    """Write the files of other programs; gives the exit code."""
+    from bench.exports import USAGE, attention_command, check_arguments
+
+    if {"--help", "-h"} & set(arguments):
+        print(USAGE)
+        return 0
+    form, folder, settings = check_arguments(arguments)
+    if form == "geojson":
+        attention_command(folder, settings)
+        return 0
+
+    def work(config: BenchConfig) -> None:
+        from bench.exports import export
+        from bench.runs import RunContext, devices_of
+
+        export(RunContext(config, devices_of(config)[0]), form, folder)
+
+    return _one_run(["null=none", *settings], folders, work)
 
 
 def _of_a_sweep(arguments: list[str]) -> list[str] | None:
@@ -98,26 +191,9 @@ def _is_question(arguments: list[str]) -> bool:
 
 def _sweep(arguments: list[str]) -> int:
     """Run a sweep; gives the exit code."""
-    import yaml
-    from hydra.errors import HydraException
-    from omegaconf.errors import OmegaConfBaseException
-
     from bench.sweeps import sweep
-    from registry.errors import UserError
 
-    debug = bool(os.environ.get("PFMBENCH_DEBUG"))
-    try:
-        return max([_complain(failure) for failure in sweep(_overrides(arguments))], default=0)
-    except UserError as error:
-        if debug:
-            raise
-        return _complain(str(error))
-    except (HydraException, OmegaConfBaseException, yaml.YAMLError) as error:
-        if debug:
-            raise
-        return _complain(_plain(error))
-    except KeyboardInterrupt:
-        return _complain("Stopped; what is computed stays and is not done again.")
+    return max([_complain(failure) for failure in sweep(_overrides(arguments))], default=0)
 
 
 def _drawing(data: str, cache: str, settings: Sequence[str]) -> Draw:

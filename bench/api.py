@@ -97,6 +97,7 @@ class Results:
         row = rows.read_row(self.results, keys[0])
         if row is None or not row.predictions:
             raise UserError(f"{model} on {keys[0].task} with {keys[0].protocol} has no predictions: it failed.")
+        rows.read_predictions(self.results / row.predictions)  # which checks every byte
         return pd.read_parquet(self.results / row.predictions)
 
 
@@ -186,7 +187,7 @@ def evaluate(
         rows=_frame(report.long_records(found.entries)),
         leaderboard=_frame(report.mean_records(found)),
         differences=_frame(report.paired_records(found, config.margin)),
-        ranks=_frame(report.rank_records(found.ranked)),
+        ranks=_frame(report.rank_records(found.ranked, found.contaminated)),
         failures=outcome.failures,
         results=context.results,
         _keys=[row.key for entry in found.entries for row in entry.rows],

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import Path
 from typing import Any
 
 from hydra.core.config_store import ConfigStore
+from omegaconf import OmegaConf
+
+from bench.settings import PATH, PATHS, PATHS_BY_NAME, TEXT, Range, check_data_file, of
 
 REPO_CONF = Path(__file__).resolve().parents[1] / "conf"  # a checkout
 WHEEL_CONF = Path(__file__).resolve().parent / "conf"  # an installed wheel
@@ -92,6 +96,21 @@ class Step(Enum):
     report = "report"
 
 
+class PlotChoice(Enum):
+    """Whose predictions are drawn in plots: those of the best models of each task and head, of all, or no plot."""
+
+    best = "best"
+    all = "all"
+    none = "none"
+
+
+class Projection(Enum):
+    """Whether features of test samples are projected to two dimensions for a plot."""
+
+    tsne = "tsne"
+    none = "none"
+
+
 @dataclass
 class BenchConfig:
     """One run: every model on every task with every protocol and seed."""
@@ -107,31 +126,31 @@ class BenchConfig:
     steps: list[Step] = field(default_factory=lambda: [Step.embed, Step.fit, Step.report])
     part: str | None = None  # K/N: embed only the K-th of N parts of the slides or shards, with steps=[embed]
     # of a sweep
-    shards: int = (
-        1  # jobs that embed one dataset, each a part of its slides or shards, before the job that fits the heads
-    )
-    jobs_at_once: int | None = None  # that run at a time; None is what the site says
+    # jobs that embed one dataset, each a part of its slides or shards, before the job that fits the heads
+    shards: int = of(Range(1, 100_000), 1)
+    jobs_at_once: int | None = of(Range(1, 100_000), None)  # that run at a time; None is what the site says
     null: Null = Null.baselines
     # where things are
-    data: str | None = None  # the dataset's folder or manifest, or a folder that holds the datasets' folders
+    data: str | None = of(PATH, None)  # the dataset's folder or manifest, or a folder that holds the datasets' folders
     # tokens: patch tokens are stored beside the vectors; vectors or None: vectors alone. Of model=precomputed it is the
     # folder of CLAM's or TRIDENT's feature files
-    features: str | None = None
-    coords: str | None = None  # folder of CLAM's or TRIDENT's coordinates of the slides, taken instead of a grid
-    results: str = "results"
-    cache: str = "cache"
+    features: str | None = of(PATH, None)
+    # folder of CLAM's or TRIDENT's coordinates of the slides, taken instead of a grid
+    coords: str | None = of(PATH, None)
+    results: str = of(PATH, "results")
+    cache: str = of(PATH, "cache")
     # folder of the node's own disk that slides are copied to before their tiles are read, such as '$TMPDIR'; None reads
     # them where they are
-    scratch: str | None = None
+    scratch: str | None = of(PATH, None)
     scratch_gib: float = 20.0  # that these copies take at most
     # weights
-    checkpoint: str | None = None  # of the one model
-    checkpoints: dict[str, str] = field(default_factory=dict)  # of several, by name
+    checkpoint: str | None = of(PATH, None)  # of the one model
+    checkpoints: dict[str, str] = field(default_factory=dict, metadata={"kind": PATHS_BY_NAME})  # of several, by name
     weights: WeightsChoice = WeightsChoice.pretrained
-    weights_dir: str | None = None
+    weights_dir: str | None = of(PATH, None)
     options: dict[str, Any] = field(default_factory=dict)  # named options of the model's card
-    plugins: list[str] = field(default_factory=list)  # Python files with cards
-    revision: str | None = None
+    plugins: list[str] = field(default_factory=list, metadata={"kind": PATHS})  # Python files with cards
+    revision: str | None = of(TEXT, None)
     offline: bool = False
     trust_remote_code: bool = False
     # how tiles become features
@@ -139,23 +158,52 @@ class BenchConfig:
     precision: Precision = Precision.auto
     compile: bool = False  # the networks with torch.compile: other last bits, and a minute or so before the first tile
     preprocess: Preprocess = Preprocess.device
-    batch_size: int | None = None  # tiles a forward pass; None finds each model's own on a GPU, 32 on a CPU
-    workers: int | None = None  # decoding threads; None is one a core
+    # tiles a forward pass; None finds each model's own on a GPU, 32 on a CPU
+    batch_size: int | None = of(Range(1, 1_000_000), None)
+    workers: int | None = of(Range(1, 4096), None)  # decoding threads; None is one a core
     memory_gib: float | None = None  # for the weights of the models of one pass; None is what the device has free
-    shard_tiles: int = 16384  # tiles a feature file: what a killed run loses at most
+    shard_tiles: int = of(Range(1, 2**40), 16384)  # tiles a feature file: what a killed run loses at most
     decode: Decode = Decode.cpu  # of JPEG files: gpu takes nvJPEG, and such features have a key of their own
     pack: bool = (
         False  # pack the image files of a tile dataset in one of the cache, for repeated runs over slow storage
     )
     on_corrupt: OnCorrupt = OnCorrupt.error
     # how scores are reported
-    bootstrap: int = 1000  # resamples of a row's intervals; means and differences have 1,000
+    bootstrap: int = of(Range(20, 1_000_000), 1000)  # resamples of a row's intervals; means and differences have 1,000
+    plots: PlotChoice = PlotChoice.best  # confusion matrices and the like: of the best models, of all, or no plot
+    projection: Projection = Projection.tsne  # a map of each model's features, not of baselines; none makes none
+    all: bool = False  # print all rows of the results folder in full: every column, model, note and head
     margin: float = 0.02  # of equivalence: from which difference of a metric on two models are not alike
 
 
 def register() -> None:
-    """Make the schema known to Hydra under the name that conf/bench.yaml starts from."""
+    """Make the schema known to Hydra under the name that conf/bench.yaml starts from, and have YAML files checked."""
     ConfigStore.instance().store(name="schema", node=BenchConfig)
+    _check_data_files()
+
+
+def _check_data_files() -> None:
+    """Have Hydra check each YAML file of a task, protocol or suite that it reads, before it acts on one."""
+    from hydra._internal.config_repository import ConfigRepository
+
+    if hasattr(ConfigRepository.load_config, "__wrapped__"):
+        return
+    load = ConfigRepository.load_config
+
+    @functools.wraps(load)
+    def load_and_check(repository: Any, config_path: str) -> Any:
+        found = load(repository, config_path)
+        if found is not None and not found.is_schema_source:
+            content = OmegaConf.to_container(found.config, resolve=False) if OmegaConf.is_config(found.config) else None
+            defaults = [
+                (getattr(one, "group", None) or getattr(one, "path", "").rpartition("/")[0] or None, one.package)
+                for one in found.defaults_list or ()
+                if not one.is_self()
+            ]
+            check_data_file(config_path, found.header.get("package"), content, defaults)
+        return found
+
+    ConfigRepository.load_config = load_and_check  # type: ignore[assignment,method-assign]
 
 
 def conf_folder() -> Path:

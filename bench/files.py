@@ -9,6 +9,7 @@ import json
 import os
 import re
 import secrets
+import urllib.parse
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -81,6 +82,43 @@ def unwritable(path: Path, error: OSError, option: str) -> UserError:
             "written stays valid and is not done again."
         )
     return UserError(f"The folder {path.parent} cannot be written ({reason}): name another with {option}.")
+
+
+def file_name(name: str, safe: str = "@", longest: int = 80) -> str:
+    """A name of a task, a model or a slide as that of a file or folder, which never leaves the folder that it is in.
+
+    Parameters
+    ----------
+    name : str
+    safe : str
+        Characters that stand as they are, beside letters, digits and "_.-~"; the others are percent-encoded.
+    longest : int
+        Characters. A longer name is cut and ends in "," and its digest: no other name is encoded so.
+
+    Returns
+    -------
+    str
+        Without a slash and without a dot at its front, and never empty.
+    """
+    quoted = urllib.parse.quote(name, safe=safe, errors="surrogatepass")
+    if len(quoted) > longest:
+        quoted = quoted[: longest - 17] + "," + hashlib.sha256(quoted.encode()).hexdigest()[:16]
+    return "%2E" + quoted[1:] if quoted.startswith(".") else quoted or "%"
+
+
+def path_below(folder: Path, name: str) -> Path:
+    """The path of a name below a folder of the user's, of which slashes may name folders.
+
+    Raises
+    ------
+    UserError
+        If the name leads out of the folder.
+    """
+    if os.path.isabs(name) or ".." in Path(name).parts or "\0" in name:
+        raise UserError(
+            f"{name!r} leads out of the folder {folder}: give ids without leading slashes and without `..`."
+        )
+    return folder / name
 
 
 def stamp(path: str | Path) -> str:

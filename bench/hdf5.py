@@ -6,18 +6,22 @@ import contextlib
 import io
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import h5py
 
 from bench.files import atomic_write
+from bench.integrity import append_footer, footer_of
+from registry.errors import UserError
 
 CHUNK = 4 << 20  # bytes that are copied at once
+MOST_STEPS = 64  # of a path through groups and links in a file, which may lead in a circle
 
 
 @contextlib.contextmanager
-def new_hdf5(path: Path) -> Iterator[h5py.File]:
+def new_hdf5(path: Path, record: Mapping[str, Any] | None = None) -> Iterator[h5py.File]:
     """A new HDF5 file, which gets its name when the block ends well and leaves nothing when it does not.
 
     The library cannot close a file on a disk that is full or gone: it raises errors of several kinds and may crash when
@@ -27,6 +31,8 @@ def new_hdf5(path: Path) -> Iterator[h5py.File]:
     ----------
     path : Path
         Its folder is made if it is not there.
+    record : mapping or None
+        What the footer says of the file (`bench.integrity`), which the block may add to; None writes no footer.
 
     Raises
     ------
@@ -36,7 +42,10 @@ def new_hdf5(path: Path) -> Iterator[h5py.File]:
     with atomic_write(path) as temporary, contextlib.ExitStack() as stack:
         memory = _file_in_memory()
         if memory is None:
-            yield stack.enter_context(h5py.File(temporary, "w", libver="v110"))
+            with h5py.File(temporary, "w", libver="v110") as file:
+                yield file
+            if record is not None:
+                append_footer(temporary, record)
             return
         stack.enter_context(memory)
         place = f"/proc/self/fd/{memory.fileno()}"
@@ -45,6 +54,53 @@ def new_hdf5(path: Path) -> Iterator[h5py.File]:
             yield file
         with open(temporary, "wb") as disk:  # buffered: a raw write may end early without an error
             shutil.copyfileobj(memory, disk, CHUNK)
+            if record is not None:
+                disk.write(footer_of(memory, record))
+
+
+def layout_of(*datasets: h5py.Dataset) -> dict[str, list[Any]]:
+    """Where the numbers of contiguous datasets lie in their file: by name the offset, the shape and the dtype.
+
+    The offset of a dataset without elements is None.
+    """
+    for dataset in datasets:
+        dataset.file.flush()  # until then the library may not have placed them
+    return {
+        dataset.name.lstrip("/"): [dataset.id.get_offset(), list(dataset.shape), dataset.dtype.str]
+        for dataset in datasets
+    }
+
+
+def own_dataset(file: h5py.File, name: str) -> h5py.Dataset | h5py.Group | None:
+    """What lies under a name in a file that a user gives, as far as it is in this file; None where there is nothing.
+
+    HDF5 can refer to other files: links, datasets whose numbers lie in raw files, and virtual datasets. A file that
+    comes from elsewhere could so show any file that its reader may open.
+
+    Raises
+    ------
+    UserError
+        If another file would be read.
+    """
+    parts, found, steps = [part for part in name.split("/") if part], file["/"], 0
+    place: list[str] = []
+    while parts:
+        part = parts.pop(0)
+        link = found.get(part, getlink=True) if isinstance(found, h5py.Group) else None
+        steps += 1
+        if link is None or steps > MOST_STEPS:
+            return None
+        if isinstance(link, h5py.ExternalLink):
+            raise UserError(f"`{name}` in {file.filename} is a link to another file: copy the data into one file.")
+        if isinstance(link, h5py.SoftLink):
+            own = [*(() if link.path.startswith("/") else place), *link.path.split("/")]
+            parts, found, place = [one for one in own if one not in ("", ".")] + parts, file["/"], []
+            continue
+        found = found[part]
+        place.append(part)
+    if isinstance(found, h5py.Dataset) and (found.is_virtual or found.external):
+        raise UserError(f"The numbers of `{name}` in {file.filename} lie in other files: copy the data into one file.")
+    return found
 
 
 def _file_in_memory() -> io.FileIO | None:

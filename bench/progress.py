@@ -180,8 +180,8 @@ def _rate(per_second: float, unit: str) -> str:
 
 
 def duration(seconds: float) -> str:
-    """Seconds in the two largest units that a person reads, such as ``3 min 30 s``."""
-    total = round(seconds)
+    """Seconds in the two largest units that a person reads, such as ``3 min 30 s``; those below 0 are 0 s."""
+    total = round(max(0.0, seconds))
     if total < 60:
         return f"{total} s"
     if total < 3600:

@@ -8,11 +8,13 @@ import sys
 from pathlib import Path
 
 import registry
+from registry.catalogue import left_out
 from registry.errors import UserError
 
 USAGE = """\
 python -m registry                            the table of all models
-python -m registry NAME                       one card (also timm:NAME, hf-hub:OWNER/REPOSITORY)
+python -m registry NAME [OPTION=VALUE]        one card (also timm:NAME, hf-hub:OWNER/REPOSITORY), with its options
+python -m registry access [NAME ...]          which gated repositories your token opens
 python -m registry verify NAME [KEY=VALUE]    load it, run tissue through it, print what came out
 python -m registry docs [FILE]                write the catalogue as Markdown (docs/MODELS.md)"""
 
@@ -33,7 +35,7 @@ def main(arguments: list[str] | None = None) -> int:
         epilog=KEYS,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("words", nargs="*", metavar="NAME | verify NAME | docs", help="what to show")
+    parser.add_argument("words", nargs="*", metavar="NAME | verify NAME | access | docs", help="what to show")
     parser.add_argument("--json", action="store_true", help="JSON instead of text")
     parsed = parser.parse_intermixed_args(arguments)
     try:
@@ -41,6 +43,11 @@ def main(arguments: list[str] | None = None) -> int:
         given = dict(word.split("=", 1) for word in parsed.words if "=" in word)
         registry.load_plugins(given.pop("plugins").split(",") if "plugins" in given else [])
         print(_answer(words, given, parsed.json))
+        for sentence in left_out():
+            print(sentence, file=sys.stderr)
+    except KeyboardInterrupt:
+        print("Stopped by Ctrl-C.", file=sys.stderr)
+        return 130
     except UserError as problem:
         print(problem, file=sys.stderr)
         return 2
@@ -53,8 +60,14 @@ def _answer(words: list[str], given: dict[str, str], as_json: bool) -> str:
     from registry import table
 
     command = words[0] if words else ""
-    if command != "verify" and given:
-        raise UserError(f"'{next(iter(given))}=' belongs to verify; see python -m registry --help")
+    own = {"access": ("token", "offline")}.get(command, ())
+    if command in ("", "docs", "access") and given.keys() - set(own):
+        wrong = next(key for key in given if key not in own)
+        raise UserError(f"'{wrong}=' goes with the name of a model; see python -m registry --help")
+    if command == "access":
+        from registry.access import access
+
+        return access(words[1:], given.get("token"), offline=given.get("offline", "false").lower() == "true")
     if command == "verify":
         if len(words) != 2:
             raise UserError("verify takes one model: python -m registry verify NAME [checkpoint=PATH]")
@@ -66,7 +79,10 @@ def _answer(words: list[str], given: dict[str, str], as_json: bool) -> str:
     if not words:
         cards = [registry.card(name) for name in registry.names()]
         return json.dumps([table.as_json(c) for c in cards], indent=1) if as_json else table.table(cards)
-    card = registry.card(command)
+    of_verify = next((key for key in given if key in (*_TEXT, *_FLAGS)), None)
+    if of_verify:
+        raise UserError(f"'{of_verify}=' belongs to verify; see python -m registry --help")
+    card = registry.card(command, given)
     return json.dumps(table.as_json(card), indent=1) if as_json else table.description(card)
 
 

@@ -20,6 +20,7 @@ from .validation import check
 
 RANDOM = "@random"  # NAME@random is the same network with seeded random weights
 _OUTSIDE = ("timm:", "hf-hub:")
+_left_out: list[str] = []  # what is wrong with installed plugins, found when the cards are first read
 
 
 @cache
@@ -29,15 +30,28 @@ def _cards() -> dict[str, ModelCard]:
         found = importlib.import_module(f"{models.__name__}.{module}")
         _enter(cards, getattr(found, "CARDS", ()), f"registry/models/{module}.py", own=True)
     for entry in importlib.metadata.entry_points(group="pfmbench.models"):
+        source = f"the installed plugin '{entry.name}' ({entry.value})"
         try:
             found = entry.load()
-        except Exception as problem:
-            raise UserError(
-                f"the installed plugin '{entry.name}' ({entry.value}) cannot be imported: {problem}; "
-                "mend or uninstall it"
-            ) from problem
-        _enter(cards, getattr(found, "CARDS", found), f"plugin {entry.name}")
+            every = getattr(found, "CARDS", found)
+            for one in every if isinstance(every, list | tuple) else [every]:
+                try:
+                    _enter(cards, [one], source)
+                except UserError as problem:
+                    _left_out.append(f"{problem}; it is left out")
+        except (Exception, SystemExit) as problem:
+            _left_out.append(f"{source} cannot be imported and is left out: {_reason(problem)}; mend or uninstall it")
     return cards
+
+
+def _reason(problem: BaseException) -> str:
+    return f"{type(problem).__name__}: {' '.join(str(problem).split())}"
+
+
+def left_out() -> list[str]:
+    """A sentence for each card of an installed plugin that cannot be worked with; the others are there."""
+    _cards()
+    return list(_left_out)
 
 
 def _enter(cards: dict[str, ModelCard], new: Any, source: str, *, own: bool = False) -> None:
@@ -149,4 +163,5 @@ def _unknown(name: str) -> str:
     near += [n for n in known if (lowered in n or n in lowered) and n not in near]
     hint = f"did you mean {', '.join(known[n] for n in near[:6])}?" if near and lowered else ""
     tail = "`python -m registry` lists all; timm:NAME and hf-hub:OWNER/REPOSITORY name models outside the registry"
-    return f"there is no model '{name}'" + (f"; {hint} ({tail})" if hint else f"; {tail}")
+    broken = "".join(f"; {sentence}" for sentence in _left_out)
+    return f"there is no model '{name}'" + (f"; {hint} ({tail})" if hint else f"; {tail}") + broken

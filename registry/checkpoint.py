@@ -67,6 +67,11 @@ def read(path: Path) -> Mapping[str, Any]:
             f"{path} holds a {type(content).__name__}, not a mapping of names to tensors; save model.state_dict() "
             "instead"
         )
+    odd = next((key for key in content if not isinstance(key, str)), None)
+    if odd is not None:
+        raise UserError(
+            f"{path} has {odd!r} among its names, which are no names of a network: save model.state_dict() instead"
+        )
     return content
 
 
@@ -110,6 +115,8 @@ def _read_pickle(path: Path, head: bytes) -> Any:
     zipped = head.startswith(b"PK")
     if zipped and not zipfile.is_zipfile(path):
         raise UserError(f"{path} is cut off: it starts as a torch file and lacks its end; download it again")
+    if zipped:
+        _refuse_compressed(path)
     try:
         with torch.serialization.safe_globals(SAFE_GLOBALS):
             return torch.load(path, map_location="cpu", weights_only=True, mmap=zipped)
@@ -125,6 +132,26 @@ def _read_pickle(path: Path, head: bytes) -> Any:
         raise UserError(_unreadable(path, head)) from problem
     except Exception as problem:  # the unpickler meets damaged bytes with any error, an IndexError or MemoryError too
         raise UserError(_unreadable(path, head)) from problem
+
+
+def _refuse_compressed(path: Path) -> None:
+    """Torch stores the records of its files as they are; a compressed one may be a thousand times as large in memory.
+
+    Raises
+    ------
+    UserError
+    """
+    try:
+        with zipfile.ZipFile(path) as records:
+            packed = [one for one in records.infolist() if one.compress_type != zipfile.ZIP_STORED]
+    except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError):
+        return  # torch says what is wrong with it
+    if packed:
+        size = sum(one.file_size for one in packed)
+        raise UserError(
+            f"{path} is a compressed archive ({size:,} bytes when unpacked), and torch saves none: if the weights are "
+            "a file inside it, unpack it and give that file"
+        )
 
 
 def _unreadable(path: Path, head: bytes) -> str:
@@ -154,4 +181,4 @@ def put(network: nn.Module, state: Mapping[str, Tensor]) -> None:
 
 
 def _some(keys: list[str], n: int = 3) -> str:
-    return ", ".join(keys[:n]) + (f" and {len(keys) - n} more" if len(keys) > n else "")
+    return ", ".join(map(str, keys[:n])) + (f" and {len(keys) - n} more" if len(keys) > n else "")

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from .card import ModelCard, Pooling
 from .errors import UserError
+from .inputs import as_batch
 from .precision import Precision, full_float32, resolve_precision
 from .preprocess import ExactPreprocess, Preprocess
 from .restoring import REFUSAL
@@ -107,7 +108,7 @@ class FeatureExtractor(_Encoder):
         Parameters
         ----------
         tiles : uint8 tensor [B, 3, H, W]
-            RGB, on any device.
+            RGB, on any device. A PIL image, a list of them, and a uint8 array [B, H, W, 3] or [H, W, 3] are taken too.
 
         Returns
         -------
@@ -117,7 +118,7 @@ class FeatureExtractor(_Encoder):
         Raises
         ------
         UserError
-            If tiles of this size cannot become the network's input.
+            If these are no tiles, or tiles of this size cannot become the network's input.
         """
         inputs = self._inputs(tiles)
         with self._numerics(inputs.device):
@@ -188,9 +189,7 @@ class FeatureExtractor(_Encoder):
         return found
 
     def _inputs(self, tiles: UInt8[Tensor, "tile 3 height width"]) -> Float[Tensor, "tile 3 row column"]:
-        if tiles.dtype != torch.uint8 or tiles.ndim != 4 or tiles.shape[1] != 3:
-            raise TypeError(f"tiles must be uint8 [B, 3, H, W], not {tiles.dtype} {list(tiles.shape)}")
-        return self.preprocess(tiles)
+        return self.preprocess(as_batch(tiles))
 
     def restore(self, tiles: UInt8[Tensor, "tile 3 height width"]) -> UInt8[Tensor, "tile 3 height width"]:
         """Images as the network restores them, of their own size; only of models that are restorers (``lpfm``).
@@ -217,7 +216,20 @@ class SlideEncoder(_Encoder):
     weights : LoadedWeights
     network : nn.Module
         Maps features [slide, tile, feature], coordinates [slide, tile, 2] and the tiles' side to [slide, feature].
+    width : int or None
+        Of the features of `tile_encoder`, which others are refused by; None takes any.
     """
+
+    def __init__(
+        self,
+        card: ModelCard,
+        network: nn.Module,
+        weights: LoadedWeights,
+        precision: Precision | None,
+        width: int | None = None,
+    ) -> None:
+        super().__init__(card, network, weights, precision)
+        self.width = width
 
     def forward(
         self,
@@ -246,8 +258,14 @@ class SlideEncoder(_Encoder):
         Raises
         ------
         UserError
-            If the slide has no tiles, or has no `coords` where they are needed.
+            If the features are not as wide as those of the card's `tile_encoder`, the slide has no tiles, or has no
+            `coords` where they are needed.
         """
+        if features.ndim not in (2, 3) or self.width not in (None, features.shape[-1]):
+            raise UserError(
+                f"{self.card.name} takes features [N, {self.width or 'F'}] of {self.card.tile_encoder}, and these are "
+                f"{list(features.shape)}: embed the tiles by {self.card.tile_encoder}"
+            )
         if features.ndim == 2:
             features = features[None]
         if coords is not None and coords.ndim == 2:

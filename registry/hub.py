@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
+import logging
 import socket
 import sys
 import urllib.parse
 import urllib.request
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -44,15 +47,16 @@ def fetch(card: ModelCard, repository: str, file: str, source: Source) -> Fetche
     import huggingface_hub
     from huggingface_hub import constants, errors
 
-    local_only = source.offline or not _has_address(constants.ENDPOINT)
+    local_only = source.offline or constants.ENDPOINT in _unreachable or not answers(constants.ENDPOINT)
     page = card.weights.page or f"https://huggingface.co/{repository}"
     or_local = _way_out(card, file)
     if sys.stderr is not None and not sys.stderr.isatty() and constants.HF_HUB_DISABLE_PROGRESS_BARS is None:
         huggingface_hub.utils.disable_progress_bars()  # its carriage returns make one endless line of a log
     try:
-        path = huggingface_hub.hf_hub_download(
-            repository, file, revision=source.revision, token=source.token, local_files_only=local_only
-        )
+        with _without_retries():
+            path = huggingface_hub.hf_hub_download(
+                repository, file, revision=source.revision, token=source.token, local_files_only=local_only
+            )
     except errors.GatedRepoError as problem:
         raise UserError(
             f"{repository} is gated: ask for access at {page}, then `hf auth login` or give token={or_local}"
@@ -66,6 +70,8 @@ def fetch(card: ModelCard, repository: str, file: str, source: Source) -> Fetche
         ) from problem
     except errors.LocalEntryNotFoundError as problem:
         forbidden = source.offline or constants.HF_HUB_OFFLINE
+        if not forbidden:
+            _unreachable.add(constants.ENDPOINT)
         why = "the network is not to be used (offline)" if forbidden else "the hub cannot be reached"
         raise NotAtHand(
             f"{file} of {repository} is not at hand: {why} and the hub's local cache lacks it; get it from {page} on a "
@@ -89,19 +95,37 @@ def fetch(card: ModelCard, repository: str, file: str, source: Source) -> Fetche
     return Fetched(Path(path), _commit(Path(path)))
 
 
-@functools.cache
-def _has_address(endpoint: str) -> bool:
-    """Whether the name of the hub can be looked up: without an address its client tries for half a minute a file.
+_unreachable: set[str] = set()  # hubs that did not answer in this process, which are not asked again
+CONNECT_S = 5.0
 
-    Behind a proxy it is the proxy that looks it up.
+
+@functools.cache
+def answers(endpoint: str) -> bool:
+    """Whether the hub can be connected to: its client would try again for half a minute a file, with a line each time.
+
+    Behind a proxy it is the proxy that connects to it.
     """
-    if urllib.request.getproxies():
+    place = urllib.parse.urlsplit(endpoint)
+    if {"https", "http", "all"} & urllib.request.getproxies().keys():
         return True
     try:
-        socket.getaddrinfo(urllib.parse.urlsplit(endpoint).hostname, None)
+        port = place.port or (80 if place.scheme == "http" else 443)
+        socket.create_connection((place.hostname or "", port), timeout=CONNECT_S).close()
     except OSError:
         return False
     return True
+
+
+@contextlib.contextmanager
+def _without_retries() -> Iterator[None]:
+    """Within, the client's warnings of each further try are not shown: what came of it is said in a sentence."""
+    logger = logging.getLogger("huggingface_hub")
+    before = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        logger.setLevel(before)
 
 
 def _way_out(card: ModelCard, file: str) -> str:

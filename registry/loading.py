@@ -117,7 +117,7 @@ def load(
     network.requires_grad_(False)
     model: FeatureExtractor | SlideEncoder
     if card.unit == "slide":
-        model = SlideEncoder(card, network, loaded, precision)
+        model = SlideEncoder(card, network, loaded, precision, find_card(card.tile_encoder).dim)
     else:
         model = FeatureExtractor(card, network, loaded, precision=precision, preprocess=preprocess)
     if place.type == "cuda":  # whose convolutions are faster so; on a CPU nothing is gained

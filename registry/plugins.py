@@ -7,6 +7,7 @@ import importlib.util
 import re
 import sys
 import traceback
+from collections.abc import Iterable
 from importlib.machinery import SourceFileLoader
 from pathlib import Path
 from types import CodeType
@@ -40,7 +41,11 @@ def read(path: Path) -> Any:
         raise UserError(f"the plugin {path} is named like the module '{path.stem}', which is in use; rename the file")
     if not hasattr(loaded, "CARDS"):
         raise UserError(f"the plugin {path} defines no CARDS (a tuple of registry.ModelCard)")
-    return loaded.CARDS
+    try:
+        return tuple(loaded.CARDS) if isinstance(loaded.CARDS, Iterable) else loaded.CARDS
+    except Exception as problem:  # of an iterator of the user's own
+        forget(path)
+        raise UserError(f"the plugin {path} stops {_reason(problem)}{_place(path.resolve(), problem)}") from problem
 
 
 def forget(path: Path) -> None:
@@ -64,7 +69,10 @@ def _run(path: Path) -> Any:
     loaded = sys.modules[path.stem] = importlib.util.module_from_spec(spec)
     try:
         loader.exec_module(loaded)
-    except (Exception, SystemExit) as problem:
+    except KeyboardInterrupt:
+        forget(path)
+        raise
+    except BaseException as problem:  # whatever a file of the user's raises, SystemExit too
         forget(path)
         raise UserError(
             f"the plugin {path} stops {_reason(problem)}{_place(path.resolve(), problem)}; mend it"

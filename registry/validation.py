@@ -11,7 +11,7 @@ from functools import cache
 from typing import Any, Literal, Union
 
 from .card import ModelCard, Preprocessing
-from .errors import UserError
+from .errors import UserError, near_match
 from .layouts import LAYOUTS
 
 _NO_FILE = ("random", "none")  # layouts of models without a weight file
@@ -53,7 +53,8 @@ def _problems(card: ModelCard, functions: bool) -> Iterator[str]:
     layout = card.weights.layout
     if ":" not in layout and layout not in (*LAYOUTS, *_NO_FILE):
         known = ", ".join((*LAYOUTS, *_NO_FILE, "your own package.module:function"))
-        yield f"has the layout '{layout}', which does not exist; choose one of {known}"
+        near = near_match(layout, (*LAYOUTS, *_NO_FILE))
+        yield f"has the layout '{layout}', which does not exist; choose one of {known}{near}"
     if card.unit == "slide" and not card.tile_encoder:
         yield "is of a slide encoder and names no tile_encoder; name the model whose features it takes"
     if functions:
@@ -140,7 +141,8 @@ def _missing_functions(card: ModelCard) -> Iterator[str]:
 
         del wanted["builder"]
         if not timm.is_model(name):
-            yield f"has the builder 'timm:{name}', and timm has no such model; choose one of timm.list_models()"
+            near = near_match(name, timm.list_models())
+            yield f"has the builder 'timm:{name}', and timm has no such model; choose one of timm.list_models(){near}"
     if ":" not in card.weights.layout:
         del wanted["layout"]
     for field, function in wanted.items():

@@ -138,6 +138,9 @@ class Cohort(Protocol):
     def slides_of(self, embedding: Embedding, sample: str) -> Mapping[str, Path]:
         """Feature files of the slides of a sample by the slides' ids, in the order of its bag; empty for tiles."""
 
+    def feature_files(self, embedding: Embedding) -> Mapping[str, Path]:
+        """Feature file of each slide that could be read, by its id; empty for tiles."""
+
 
 @dataclass(frozen=True, eq=False)
 class PixelPlan:

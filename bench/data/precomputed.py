@@ -23,6 +23,7 @@ from bench.embedding import (
     write_features,
 )
 from bench.files import digest, stamp
+from bench.integrity import remember_verified
 from bench.slides import find_bag, read_bag
 from registry.errors import UserError
 
@@ -114,6 +115,7 @@ def take_in(folder: Path, slides: Sequence[str], job: EmbeddingJob[Any], *, on_c
             write_features(path, features, attributes, coords, meaning if coords is not None else None)
         widths.setdefault(read_features(path)[0].shape[1], slide)
         taken.files.append(path)
+    remember_verified(job.folder)
     if wrong and (on_corrupt != "skip" or not taken.files):
         sentences = list(dict.fromkeys(wrong.values()))  # of a folder that is not there they are one
         more = [f"{len(sentences) - SHOWN} more slides have none either."] if len(sentences) > SHOWN else []

@@ -12,13 +12,15 @@ from bench.data.cohort import EmbeddingPlan, Model, Part, PixelPlan, gathered
 from bench.data.grid_cache import slide_content
 from bench.data.laying import Laying
 from bench.data.precomputed import PrecomputedPlan
-from bench.data.slide_units import SlideUnits, TileSpec, counted, file_name
+from bench.data.slide_units import MPP_DEFAULT, SlideUnits, TileSpec, counted, file_name
 from bench.data.stacked import Stacked
-from bench.embedding import Embedding, Shard, read_features, read_tokens, tokens_path
+from bench.embedding import Embedding, Shard, read_features, read_places, read_tokens, tokens_path
 from bench.files import digest
+from bench.files import file_name as folder_name
 from bench.protocols import Bags, Samples
 from bench.slides import Scratch
 from bench.tasks import Manifest, SampleLevel
+from registry.errors import first_few
 
 DEFAULT_MPP = 0.5  # for models whose authors mean none
 
@@ -58,10 +60,12 @@ class SlideCohort:
         slides = manifest.slides
         self.manifest = manifest
         self.noun = f"{manifest.task.unit.value}s"
-        self.content = digest([(slide.id, slide_content(slide, coords)) for slide in slides.itertuples()])
+        self.content = digest(
+            [(slide.id, slide_content(slide, coords, manifest.task.mpp_default)) for slide in slides.itertuples()]
+        )
         self._cache, self._on_corrupt, self._progress = cache, on_corrupt, progress
         self._coords, self._features, self._scratch = coords, features, scratch
-        self._previews = results / "previews" / manifest.task.name if results else None
+        self._previews = results / "previews" / folder_name(manifest.task.name) if results else None
         self._slide = {file_name(name): name for name in slides["id"]}
         self._sample = dict(zip(slides["id"], slides["sample"], strict=True))
         self._row = {name: row for row, name in enumerate(manifest.frame["id"])}
@@ -94,7 +98,7 @@ class SlideCohort:
 
     def notes(self, embedding: Embedding) -> list[str]:
         """What a reader of the rows must know of slides and tiles that were left out."""
-        notes = list(embedding.notes)
+        notes = [*embedding.notes, *self._default_mpp(embedding)]
         if embedding.skipped:
             names = [self._slide[name] for name in embedding.skipped]
             notes.append(
@@ -102,6 +106,19 @@ class SlideCohort:
                 f"{counted(len(names), 'slide')}: {', '.join(names)}"
             )
         return notes
+
+    def _default_mpp(self, embedding: Embedding) -> list[str]:
+        """That the resolution of some slides is the task's default, and which slides these are."""
+        default, name = self.manifest.task.mpp_default, self.manifest.task.name
+        if default is None:
+            return []
+        setting = f"tasks.{name}.mpp_default={default:g}"
+        places = {slide: read_places(file)[1] for slide, file in self.feature_files(embedding).items()}
+        if not all(places.values()):  # vectors of slide encoders
+            return [f"slides without a resolution are taken at {setting}"]
+        slides = sorted(slide for slide, meaning in places.items() if meaning.get("mpp_source") == MPP_DEFAULT)
+        named = f"{counted(len(slides), 'slide')} without a resolution taken at {setting}: {first_few(slides)}"
+        return [named] if slides else []
 
     def slide_names(self) -> Mapping[str, Sequence[str]]:
         """The slides of each patient; nothing where every slide is a sample."""
@@ -114,9 +131,12 @@ class SlideCohort:
 
     def slides_of(self, embedding: Embedding, sample: str) -> Mapping[str, Path]:
         """Feature files of the slides of a sample that have tiles, in the order of its bag."""
-        slides = {self._slide[file.stem]: file for file in embedding.files}
-        own = {name: file for name, file in slides.items() if self._sample[name] == sample}
+        own = {name: file for name, file in self.feature_files(embedding).items() if self._sample[name] == sample}
         return {name: file for name, file in own.items() if len(read_features(file)[0])}
+
+    def feature_files(self, embedding: Embedding) -> Mapping[str, Path]:
+        """Feature file of each slide that could be read, by its id."""
+        return {self._slide[file.stem]: file for file in embedding.files}
 
     def _of_samples(self, embedding: Embedding, read: Callable[[Path], Any]) -> dict[str, Any]:
         """What is read of the slides by sample, those of a patient one after another; none of slides without tiles."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import urllib.parse
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -13,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from bench import files
 from bench.data.cohort import ALL, Known, Part, in_part
 from bench.data.grid_cache import read_grid, slide_content, write_grid
 from bench.data.tissue_cache import load_or_segment_tissue
@@ -20,6 +20,7 @@ from bench.embedding import Shard
 from bench.files import digest, stamp
 from bench.slides import (
     Grid,
+    NoResolution,
     Resample,
     Scratch,
     Slide,
@@ -30,10 +31,15 @@ from bench.slides import (
     plan,
     read_coords,
     read_mask,
+    unreadable_slide,
     write_preview,
 )
 from bench.tasks import Manifest
 from registry.errors import UserError
+
+MPP_DEFAULT = "mpp_default"
+"""What `mpp_source` of a slide's coordinates is where its resolution is the default of its task."""
+LONGEST_NAME = 200  # characters of a slide's id in the names of its files, which may have 255 with their endings
 
 
 @dataclass(frozen=True)
@@ -103,8 +109,8 @@ class SlideUnits:
         self.pictures = previews / (f"{spec}-coords" if coords else str(spec)) if previews else None
         self.task, self._scratch = manifest.task.name, scratch
         self.on_corrupt, self.given_coords = on_corrupt, coords
-        self.grids = cache / "grids" / self.task / digest(laid)
-        self._tissue = cache / "tissue" / self.task
+        self.grids = cache / "grids" / files.file_name(self.task) / digest(laid)
+        self._tissue = cache / "tissue" / files.file_name(self.task)
         self._answers = dict(zip(manifest.frame["id"], manifest.answers, strict=True))
 
     def known(self) -> Known:
@@ -152,7 +158,9 @@ class SlideUnits:
     def shard(self, slide: Any, grid: Grid, coords_attributes: Mapping[str, Any]) -> Shard:
         """The tiles of a slide, which is opened when they are read."""
         read = {"file": stamp(slide.path), "grid": grid.digest(), "slide": slide.id}
-        tiles = SlideFileTiles(slide.path, _mpp(slide), grid, self.resample, self._scratch)
+        default = coords_attributes.get("mpp_source") == MPP_DEFAULT
+        mpp = self.manifest.task.mpp_default if default else _mpp(slide)
+        tiles = SlideFileTiles(slide.path, mpp, grid, self.resample, self._scratch)
         return Shard(file_name(slide.id), tiles, read, grid.coords, coords_attributes)
 
     def has_grid(self, slide: Any) -> bool:
@@ -167,7 +175,7 @@ class SlideUnits:
         UserError
             If it cannot be opened; `NotCorrupt` if its mask, resolution or tiling is wrong.
         """
-        with open_slide(slide.path, _mpp(slide), direct=False) as opened:  # no pixels are read
+        with _named(slide), self._open(slide, direct=False) as opened:  # no pixels are read
             if self.given_coords:
                 read_coords(self.given_coords, slide.id, opened, self.spec.size)
                 return
@@ -185,8 +193,8 @@ class SlideUnits:
         cached, preview = self._cached(slide), self.preview(slide)
         if cached and (preview is None or preview.is_file()):
             return cached
-        content = slide_content(slide, self.given_coords)
-        with open_slide(slide.path, _mpp(slide)) as opened:
+        content = self._content(slide)
+        with _named(slide), self._open(slide) as opened:
             tissue: Tissue | None = None
             if self.given_coords:
                 grid = read_coords(self.given_coords, slide.id, opened, self.spec.size)
@@ -196,14 +204,14 @@ class SlideUnits:
                     grid = self._plan(opened, tissue)
             else:
                 place = self._tissue / f"{file_name(slide.id)}.npz"
-                tissue = load_or_segment_tissue(place, content, opened, on_corrupt=self.on_corrupt)
+                tissue = load_or_segment_tissue(place, f"{slide.id} {content}", opened, on_corrupt=self.on_corrupt)
                 with _not_corrupt():
                     grid = self._plan(opened, tissue)
             attributes = coords_attributes(opened, grid)
             if preview:
                 write_preview(preview, opened, tissue, grid)
         if not cached:
-            write_grid(self._grid_path(slide), content, grid, attributes)
+            write_grid(self._grid_path(slide), slide.id, content, grid, attributes)
         return grid, attributes
 
     def _plan(self, opened: Slide, tissue: Tissue | None) -> Grid:
@@ -220,11 +228,27 @@ class SlideUnits:
             upsample=tiling.upsample,
         )
 
+    def _open(self, slide: Any, *, direct: bool = True) -> Slide:
+        """The slide, at the task's default resolution where neither it nor the manifest says another."""
+        task = self.manifest.task
+        try:
+            return open_slide(slide.path, _mpp(slide), direct=direct)
+        except NoResolution as error:
+            if task.mpp_default is None:
+                more = f"for all slides without one, with tasks.{task.name}.mpp_default=MPP."
+                raise NoResolution(f"{str(error).rstrip('.')}, or {more}") from error
+        opened = open_slide(slide.path, task.mpp_default, direct=direct)
+        opened.mpp_source = MPP_DEFAULT
+        return opened
+
+    def _content(self, slide: Any) -> str:
+        return slide_content(slide, self.given_coords, self.manifest.task.mpp_default)
+
     def _grid_path(self, slide: Any) -> Path:
         return self.grids / f"{file_name(slide.id)}.h5"
 
     def _cached(self, slide: Any) -> tuple[Grid, dict[str, Any]] | None:
-        return read_grid(self._grid_path(slide), slide_content(slide, self.given_coords))
+        return read_grid(self._grid_path(slide), slide.id, self._content(slide))
 
 
 class NotCorrupt(UserError):
@@ -239,6 +263,17 @@ def _not_corrupt() -> Iterator[None]:
         raise NotCorrupt(str(error)) from error
 
 
+@contextlib.contextmanager
+def _named(slide: Any) -> Iterator[None]:
+    """Errors that no library documents become one of the slide; those of writing stay what they are."""
+    try:
+        yield
+    except (UserError, OSError):
+        raise
+    except Exception as error:
+        raise unreadable_slide(slide.path, error) from error
+
+
 def _mpp(slide: Any) -> float | None:
     """Microns per level-0 pixel where the manifest says them."""
     return None if np.isnan(slide.mpp) else slide.mpp
@@ -250,7 +285,7 @@ def _bytes(path: str) -> int:
 
 def file_name(slide: str) -> str:
     """A slide's id as the stem of a file."""
-    return urllib.parse.quote(slide, safe=" ")
+    return files.file_name(slide, safe=" ", longest=LONGEST_NAME)
 
 
 def counted(number: int, noun: str) -> str:

@@ -83,6 +83,10 @@ class TileCohort:
         """None: a tile is no slide."""
         return {}
 
+    def feature_files(self, embedding: Embedding) -> Mapping[str, Path]:
+        """None: a tile is no slide."""
+        return {}
+
     def slides_of(self, embedding: Embedding, sample: str) -> Mapping[str, Path]:
         """None: a tile is no slide."""
         return {}

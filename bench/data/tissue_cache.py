@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 
 import numpy as np
 from jaxtyping import Bool
 
 from bench.files import atomic_write
+from bench.integrity import DamagedFileError, with_footer, without_footer
 from bench.slides import Slide, Tissue, find_tissue
 
-FINDER = 1  # raise it when `bench.slides` finds other tissue
+FINDER = 2  # raise it when `bench.slides` finds other tissue
 
 
 def load_or_segment_tissue(path: Path, content: str, slide: Slide, *, on_corrupt: str) -> Tissue:
@@ -19,9 +21,9 @@ def load_or_segment_tissue(path: Path, content: str, slide: Slide, *, on_corrupt
     Parameters
     ----------
     path : Path
-        An NPZ, whose checksums reveal damage.
+        An NPZ with a footer, whose checksums reveal damage.
     content : str
-        What identifies the slide.
+        What identifies the slide: its id and its files.
     on_corrupt : {"error", "skip"}
         As in `find_tissue`.
     """
@@ -30,15 +32,19 @@ def load_or_segment_tissue(path: Path, content: str, slide: Slide, *, on_corrupt
     if mask is not None:
         return Tissue(mask, slide.dimensions)
     found = find_tissue(slide, on_corrupt=on_corrupt)
-    with atomic_write(path) as temporary, temporary.open("wb") as file:
-        np.savez_compressed(file, mask=found.mask, source=np.array(source))
+    packed = io.BytesIO()
+    np.savez_compressed(packed, mask=found.mask, source=np.array(source))
+    with atomic_write(path) as temporary:
+        temporary.write_bytes(with_footer(packed.getvalue(), {"source": source}))
     return found
 
 
 def _read(path: Path, source: str) -> Bool[np.ndarray, "height width"] | None:
     try:
-        with np.load(path) as file:
-            undamaged = file.zip.testzip() is None  # NumPy itself reads no further than the shape says
-            return file["mask"] if undamaged and file["source"] == source else None
-    except Exception:  # a damaged file meets its reader with any error
+        data, record = without_footer(path.read_bytes())
+    except (OSError, DamagedFileError):
         return None
+    if record.get("source") != source:
+        return None
+    with np.load(io.BytesIO(data)) as file:
+        return file["mask"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
@@ -40,12 +41,38 @@ _COLOURS = {
 }
 
 
-def make_slides(root: Path, seed: int = 0, patients: int = 24, sides: tuple[int, int] = (2600, 4100)) -> Path:
+@dataclass(frozen=True)
+class Sizes:
+    """How large the slides are.
+
+    Attributes
+    ----------
+    sides : tuple of int
+        Least and greatest side in pixels.
+    fine_share : float
+        Share of the slides that have 0.2526 micrometres per pixel and not about 0.5, from 0 to 1.
+    equal_area : bool
+        Whether these have sides twice as long, so that they show as much tissue as the others.
+    """
+
+    sides: tuple[int, int]
+    fine_share: float
+    equal_area: bool
+
+
+def make_slides(
+    root: Path,
+    seed: int = 0,
+    patients: int = 24,
+    sides: tuple[int, int] = (2600, 4100),
+    fine_share: float = 1 / 3,
+    equal_area: bool = False,
+) -> Path:
     """Write synthetic H&E-like slides with their truth masks and manifest; a folder that is whole is left alone.
 
     Slides are pyramidal TIFF files, 3 levels of JPEG tiles of 256 px, the resolution in their tags. Every other patient
-    has a tumour, on 3 to 35 % of the tissue. Every eighth patient has two slides. About a third of the slides
-    have 0.2526 micrometres per pixel, the others about 0.5.
+    has a tumour, on 3 to 35 % of the tissue. Every eighth patient has two slides. Some slides have 0.2526 micrometres
+    per pixel, the others about 0.5.
 
     Parameters
     ----------
@@ -55,6 +82,10 @@ def make_slides(root: Path, seed: int = 0, patients: int = 24, sides: tuple[int,
         At least 12: two labels in two scanners in three splits.
     sides
         Least and greatest side of a slide in pixels; slides are seldom square. At least 600.
+    fine_share
+        About which share of the slides has 0.2526 micrometres per pixel, from 0 to 1.
+    equal_area
+        Whether their sides are twice as long in pixels, so that they show as much tissue as the others.
 
     Returns
     -------
@@ -71,28 +102,31 @@ def make_slides(root: Path, seed: int = 0, patients: int = 24, sides: tuple[int,
         raise UserError(
             f"The sides {sides} of the built-in slides must be least, greatest and at least {_LEAST_SIDE} px."
         )
+    sizes = Sizes(sides, fine_share, equal_area)
     people = enrol(seed, _PATIENTS, "slidephantom", [LABELS[number % 2] for number in range(patients)])
 
     def fill(folder: Path) -> None:
         jobs = [(person, number) for person in people for number in range(2 if person.number % 8 == 7 else 1)]
 
         def make(job: tuple[Patient, int]) -> dict[str, str]:
-            return _write_slide(folder, seed, sides, *job)
+            return _write_slide(folder, seed, sizes, *job)
 
         with ThreadPoolExecutor(min(4, os.cpu_count() or 1)) as pool:
             rows = list(pool.map(make, jobs))
         write_csv(folder / "slides.csv", rows)
         write(folder / "README.md", _README.encode())
 
-    build_folder(Path(root), {"kind": "slides", "seed": seed, "patients": patients, "sides": sides}, fill)
+    recipe = {"kind": "slides", "seed": seed, "patients": patients, **asdict(sizes)}
+    build_folder(Path(root), recipe, fill)
     return Path(root) / "slides.csv"
 
 
-def _write_slide(folder: Path, seed: int, sides: tuple[int, int], person: Patient, number: int) -> dict[str, str]:
+def _write_slide(folder: Path, seed: int, sizes: Sizes, person: Patient, number: int) -> dict[str, str]:
     rng = np.random.default_rng([seed, _SLIDES, person.number, number])
     scanner = person.stain.scanner.name
-    mpp = _FINE_MPP if rng.random() < 1 / 3 else _MPP[scanner]
-    high, wide = rng.integers(sides[0], sides[1] + 1, 2).tolist()
+    mpp = _FINE_MPP if rng.random() < sizes.fine_share else _MPP[scanner]
+    scale = 2 if mpp == _FINE_MPP and sizes.equal_area else 1
+    high, wide = (scale * rng.integers(sizes.sides[0], sizes.sides[1] + 1, 2)).tolist()
     downsample = round(TRUTH_UM / mpp)
     share = float(np.exp(rng.uniform(np.log(0.03), np.log(0.35)))) if person.label == "tumour" else 0.0
     size = -(-high // downsample), -(-wide // downsample)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import contextlib
 import json
 import time
-from collections.abc import Callable
+import zlib
+from collections.abc import Callable, Mapping
 from dataclasses import astuple, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from registry.extractor import FeatureExtractor
 
 LEAST_GAIN = 1.05  # of the rate, for which a batch is doubled
+CHECKSUM = "crc32"  # beside the sizes in their file, of all of them
 ROUNDS = 2  # timed forward passes a size, after one that is not timed
 
 
@@ -74,16 +76,23 @@ class BatchSizes:
 
     def put(self, key: BatchKey, size: int) -> None:
         """Remember a size, in place of what was remembered before: a size that was found, or that had to be halved."""
-        merged = dict(sorted({**self._read(), str(key): size}.items()))
+        merged: dict[str, int | str] = dict(sorted({**self._read(), str(key): size}.items()))
+        merged[CHECKSUM] = _checksum(merged)
         with contextlib.suppress(OSError), atomic_write(self.path) as temporary:
             temporary.write_text(json.dumps(merged, indent=1) + "\n", "utf-8")
 
     def _read(self) -> dict[str, int]:
         try:
             found = json.loads(self.path.read_text("utf-8"))
+            if found.pop(CHECKSUM, None) != _checksum(found):
+                return {}
             return {str(key): size for key, size in found.items() if type(size) is int and size > 0}
-        except (OSError, ValueError, AttributeError):
+        except (OSError, ValueError, TypeError, AttributeError, RecursionError):
             return {}
+
+
+def _checksum(sizes: Mapping[str, int | str]) -> str:
+    return f"{zlib.crc32(json.dumps(sizes, sort_keys=True).encode()):08x}"
 
 
 def find_batch_size(model: FeatureExtractor, height: int, width: int, sizes: BatchSizes, start: int, limit: int) -> int:

@@ -17,6 +17,7 @@ from bench.embedding.store import read_features
 from bench.embedding.times import StageTimes
 from bench.embedding.times_log import times_of
 from bench.embedding.token_store import grid_of, read_tokens, tokens_path
+from bench.integrity import remember_verified
 from registry.errors import UserError
 
 if TYPE_CHECKING:
@@ -139,6 +140,7 @@ def gather(job: EmbeddingJob[Any], shards: Sequence[Shard], on_corrupt: str) -> 
         offset += len(shard.tiles)
         found.files.append(path)
     found.rows = np.concatenate(rows)
+    remember_verified(job.folder)
     if halved := found.times.halved:
         tiles = f"{halved} tile{'' if halved == 1 else 's'}"
         found.notes.append(f"GPU memory ran out: features were made with batches halved to {tiles}")

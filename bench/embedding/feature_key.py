@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from bench.files import digest
+from bench.files import digest, file_name
 
 
 @dataclass(frozen=True)
@@ -55,4 +55,4 @@ class FeatureKey:
     def folder(self, cache: Path) -> Path:
         """``cache/features/MODEL/DIGEST``."""
         safe = "".join(c if c.isalnum() or c in "-_.@" else "-" for c in self.model)
-        return cache / "features" / safe / self.digest
+        return cache / "features" / file_name(safe) / self.digest

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from operator import length_hint
 from pathlib import Path
 from typing import Any, Generic, TypeVar
@@ -14,6 +15,7 @@ from jaxtyping import Int
 from bench.embedding.feature_key import FeatureKey
 from bench.embedding.store import is_cached
 from bench.embedding.token_store import tokens_path
+from bench.files import digest
 from bench.frontends import Chain, seeds_of
 from bench.tiles import Tiles, TileSource
 
@@ -45,6 +47,11 @@ class Shard:
     coords: Int[np.ndarray, "tile 2"] | None = None
     coords_attributes: Mapping[str, Any] = field(default_factory=dict)
     ids: Sequence[str] = ()
+
+    @cached_property
+    def ids_digest(self) -> str:
+        """Digest of the ids in their order; "" where there are none: the tiles of a slide are known by their grid."""
+        return digest(list(self.ids)) if self.ids else ""
 
     def seeds(self) -> Int[np.ndarray, " tile"]:
         """A seed a tile for front-ends that draw: from its id or, on a slide, from the slide's name and its place."""
@@ -149,8 +156,8 @@ class EmbeddingJob(Generic[Network]):
         return tokens_path(self.path(shard))
 
     def attributes_of(self, shard: Shard) -> dict[str, str | int | float]:
-        """The attributes that identify a file as the features of this shard."""
-        return {**self.key.attributes, **shard.attributes}
+        """The attributes that identify a file as the features of this shard: of what, and of which rows of it."""
+        return {**self.key.attributes, "shard": shard.name, "ids": shard.ids_digest, **shard.attributes}
 
     def is_cached(self, shard: Shard) -> bool:
         """Whether all that the job makes of a shard is in the store; vectors without tokens that are wanted are not."""

@@ -18,6 +18,7 @@ from bench.embedding.settings import silent
 from bench.embedding.store import Stored, is_cached, read_features, read_places, sweep, write_features
 from bench.embedding.times import StageTimes
 from bench.embedding.times_log import read_times, write_times
+from bench.integrity import remember_verified
 from bench.progress import progress_bar
 from registry.errors import UserError
 
@@ -86,6 +87,7 @@ def encode(
         mend = "on a slide: set a lower tasks.NAME.tiling.max_tiles, or device=cpu"
         result.error = explained(job.key.model, error, mend)
     result.files = [path for path in paths.values() if not claims.is_aside(path)]
+    remember_verified(job.folder)
     if result.files:
         own = weights_of(read_features(result.files[0])[1])
         notes = [*own["notes"], *tiles.weights.get("notes", [])]

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+STAGES = ("read", "wait", "forward", "write")
+LARGEST = 1e15  # of a number in a file: any larger one is damage
 LONG_S = 10.0  # seconds of a pass from which on it is worth advice
 
 
@@ -58,7 +60,7 @@ class StageTimes:
         """Each stage's seconds as a share of `seconds`; empty where nothing was measured."""
         if not self.seconds:
             return {}
-        return {name: round(getattr(self, name) / self.seconds, 4) for name in ("read", "wait", "forward", "write")}
+        return {name: round(getattr(self, name) / self.seconds, 4) for name in STAGES}
 
     def share(self, tiles: int) -> StageTimes:
         """The part of these times that falls on so many of the tiles."""
@@ -69,17 +71,24 @@ class StageTimes:
 
     def as_dict(self) -> dict[str, float]:
         """For a JSON file."""
-        seconds = {name: getattr(self, name) for name in ("read", "wait", "forward", "write")}
+        seconds = {name: getattr(self, name) for name in STAGES}
         halved = {"halved": self.halved} if self.halved else {}
         return {"tiles": self.tiles, **{name: round(value, 4) for name, value in seconds.items()}, **halved}
 
     @classmethod
     def of(cls, stored: Mapping[str, float]) -> StageTimes:
-        """From such a file; one of an earlier version has the sum alone, as the time of the forward passes."""
-        if "seconds" in stored:
-            return cls(int(stored["tiles"]), forward=stored["seconds"])
-        seconds = (stored["read"], stored["wait"], stored["forward"], stored["write"])
-        return cls(int(stored["tiles"]), *seconds, int(stored.get("halved", 0)))
+        """From such a file.
+
+        Raises
+        ------
+        ValueError, KeyError
+            If a number is missing, is none, or is not from 0 to 10^15.
+        """
+        numbers = [stored["tiles"], *(stored[name] for name in STAGES), stored.get("halved", 0)]
+        if not all(type(number) in (int, float) and 0 <= number <= LARGEST for number in numbers):
+            raise ValueError(f"The times {numbers} are not all numbers of seconds.")
+        tiles, read, wait, forward, write, halved = numbers
+        return cls(int(tiles), read, wait, forward, write, int(halved))
 
 
 @dataclass

@@ -2,34 +2,31 @@
 
 Each process appends a line a feature file to a log of its own in the folder ``times`` beside them. So a folder of
 11,000 slides has a few files more and not 11,000, and no two processes ever write to one file.
+
+A line ends in its checksum. Times are worth less than the features that they are of: a log that cannot be written and
+lines that are damaged are times that nobody knows, and never an error.
 """
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import secrets
+import zlib
 from collections.abc import Iterable, Mapping
 from functools import cache, lru_cache
 from pathlib import Path
 
 from bench.embedding.times import StageTimes
-from bench.files import unwritable
 
 
 def write_times(file: Path, times: StageTimes) -> None:
-    """Note what the stages took to make a feature file; what is noted last of a file is what counts.
-
-    Raises
-    ------
-    UserError
-        If the disk is full or the folder cannot be written.
-    """
+    """Note what the stages took to make a feature file, if that can be noted; what is noted last of a file counts."""
     log = file.parent / "times" / _log_name(os.getpid())
-    try:
-        _append(log, json.dumps({"file": file.name, **times.as_dict()}))
-    except OSError as error:
-        raise unwritable(log, error, "cache=DIR") from error
+    text = json.dumps({"file": file.name, **times.as_dict()})
+    with contextlib.suppress(OSError):
+        _append(log, f"{text}\t{_checksum(text)}")
 
 
 def read_times(file: Path) -> StageTimes:
@@ -43,7 +40,7 @@ def times_of(files: Iterable[Path]) -> StageTimes:
     for file in files:
         if file.parent not in noted:
             noted[file.parent] = _times_in(file.parent)
-        found += noted[file.parent].get(file.name) or _beside(file)
+        found += noted[file.parent].get(file.name, StageTimes())
     return found
 
 
@@ -83,17 +80,14 @@ def _noted(log: str, changed: int, size: int) -> dict[str, StageTimes]:
     except OSError:
         return {}
     for line in lines:
-        try:
-            fields = json.loads(line)
-            found[str(fields["file"])] = StageTimes.of(fields)
-        except (ValueError, KeyError, TypeError):
+        text, _, checksum = line.partition("\t")
+        if checksum != _checksum(text):
             continue
+        with contextlib.suppress(ValueError, KeyError, TypeError, RecursionError):
+            fields = json.loads(text)
+            found[str(fields["file"])] = StageTimes.of(fields)
     return found
 
 
-def _beside(file: Path) -> StageTimes:
-    """What an earlier version wrote in a file of its own."""
-    try:
-        return StageTimes.of(json.loads(file.with_suffix(".timing.json").read_text("utf-8")))
-    except (OSError, ValueError, KeyError):
-        return StageTimes()
+def _checksum(text: str) -> str:
+    return f"{zlib.crc32(text.encode(errors='replace')):08x}"

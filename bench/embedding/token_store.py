@@ -22,8 +22,10 @@ import h5py
 import numpy as np
 from jaxtyping import Float, Int
 
-from bench.embedding.store import FLOAT16_MAX, FORMAT_VERSION, Stored, read_dataset
+from bench.embedding.store import FLOAT16_MAX, Stored, read_dataset, record_of, write_attributes
 from bench.files import put_in_place, temporary_name, unwritable
+from bench.hdf5 import layout_of
+from bench.integrity import append_footer
 from registry.errors import UserError
 
 COPIED_BYTES = 2**26  # at a time, where a file is written anew
@@ -121,11 +123,12 @@ class TokenWriter:
                 elif len(present) < self._rows:
                     self._rewrite(self._file.dtype, present, len(present))
                 self._file.close()
+                own = {**attributes, "grid_rows": self._grid[0], "grid_columns": self._grid[1]}
+                record = record_of(own)
                 with _hdf5(self._file.path, "r+") as file:
-                    for name in sorted(attributes):
-                        file.attrs[name] = attributes[name]
-                    file.attrs["grid_rows"], file.attrs["grid_columns"] = self._grid
-                    file.attrs["format_version"] = FORMAT_VERSION
+                    write_attributes(file, own)
+                    record["layout"] = layout_of(file["tokens"])
+                append_footer(self._file.path, record)
                 put_in_place(self._file.path, self.path)
                 self._file = None
         finally:

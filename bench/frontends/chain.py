@@ -81,8 +81,8 @@ def chain_of(
     UserError
         If a name is unknown, or settings are of a front-end that is not in the chain.
     """
-    names = [wanted] if isinstance(wanted, str) else list(wanted or [])
-    if not all(isinstance(name, str) for name in names):
+    names = [wanted] if isinstance(wanted, str) else wanted or []
+    if not isinstance(names, Sequence) or not all(isinstance(name, str) for name in names):
         raise UserError(f"frontend={wanted} must be a name or a list of names, such as frontend=[jpeg_3,median].")
     names = [part for name in names for part in name.split(JOINT) if part not in (NONE, "")]
     return Chain(tuple(find(name, (settings or {}).get(name), weights) for name in names))

@@ -14,6 +14,7 @@ from bench.jobs.lost import why_lost
 from bench.jobs.record import JobRecord, read_sweep, record_path, sweep_folder, sweep_names
 from bench.jobs.state import age_of, clock_of, states
 from bench.jobs.working import name_of
+from bench.progress import duration
 from registry.errors import UserError, near_match
 from registry.text_table import aligned
 
@@ -123,8 +124,8 @@ def _running(results: Path, job: Job, now: float) -> list[str]:
     except OSError:
         started = now
     beat = age_of(record, results, now)
-    heartbeat = "" if beat is None else f", heartbeat {_duration(beat)} ago"
-    where = f"{_plain(with_id, LONGEST_HOST)}, {_duration(now - started)}{heartbeat}"
+    heartbeat = "" if beat is None else f", heartbeat {duration(beat)} ago"
+    where = f"{_plain(with_id, LONGEST_HOST)}, {duration(now - started)}{heartbeat}"
     return ["running", f"job {record.number}", _work(record), where]
 
 
@@ -201,15 +202,6 @@ def _work(record: JobRecord) -> str:
     models = ", ".join(record.models[:2]) + (f" +{len(record.models) - 2}" if len(record.models) > 2 else "")
     part = f", part {record.part}" if record.part else ""
     return _plain(f"{models} on {record.task}{part}", LONGEST_WORK)
-
-
-def _duration(seconds: float) -> str:
-    """Such as "45 s", "12 min" and "2 h 10 min"; negative ones are 0 s."""
-    total = int(max(0.0, seconds))
-    if total < 60:
-        return f"{total} s"
-    minutes = total // 60
-    return f"{minutes} min" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
 
 
 def _number(count: int, noun: str) -> str:

@@ -1,12 +1,17 @@
 """Figures of results, as SVG and PNG: the same bytes whenever nothing changed."""
 
+from bench.plots.every import plots_of, save_plots
 from bench.plots.plot import Plot
+from bench.plots.projections import projection_path
 from bench.plots.rank_diagram import diagram
-from bench.plots.robustness import PLOTS, robustness_plots
+from bench.plots.source import CHOICES, Choice
 
 __all__ = [
-    "PLOTS",
+    "CHOICES",
+    "Choice",
     "Plot",
     "diagram",
-    "robustness_plots",
+    "plots_of",
+    "projection_path",
+    "save_plots",
 ]

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any, NamedTuple
 
 
 @dataclass(frozen=True)
@@ -23,6 +24,8 @@ class Plot:
         Its content by ending: ``svg``, ``png``.
     task, cohort, protocol, head, model : str
         What it is of; empty where it is of several.
+    inputs : str
+        Digest of all that the figure follows from: one of the same digest needs not be drawn again.
     """
 
     name: str
@@ -30,6 +33,40 @@ class Plot:
     title: str
     alt: str
     forms: Mapping[str, bytes]
+    task: str = ""
+    cohort: str = ""
+    protocol: str = ""
+    head: str = ""
+    model: str = ""
+    inputs: str = ""
+
+
+class Drawing(NamedTuple):
+    """What drawing a figure gives: its title, what it shows in words, and its files by ending."""
+
+    title: str
+    alt: str
+    forms: Mapping[str, bytes]
+
+
+@dataclass(frozen=True)
+class Sketch:
+    """A figure that can be drawn, known by its inputs, so that one that is there already is not drawn again.
+
+    Attributes
+    ----------
+    name, kind, task, cohort, protocol, head, model : str
+        As of `Plot`.
+    inputs : JSON value
+        All that the figure follows from, but for the code of this package.
+    draw : callable
+        Gives the figure, or None where there is nothing to show.
+    """
+
+    name: str
+    kind: str
+    inputs: Any
+    draw: Callable[[], Drawing | None]
     task: str = ""
     cohort: str = ""
     protocol: str = ""

@@ -54,7 +54,7 @@ def diagram(
     labels, title = [_printable(name) for name in names], _printable(title)
     order = sorted(range(count), key=lambda index: (mean_ranks[index], labels[index], index))
     bars = [sorted(order.index(index) for index in set(group)) for group in groups or ()]
-    lanes = _lanes(bars)
+    lanes = lanes_of(bars)
     legend = _legend(groups, not math.isnan(cd))
     shown = ["critical difference"] if not math.isnan(cd) else []
     left = MARGIN + CHARACTER * max(map(_columns, labels + shown)) + RANK + LANE
@@ -105,7 +105,7 @@ def _ticks(count: int) -> list[int]:
     return sorted({1, *range(step, count + 1, step)})
 
 
-def _lanes(bars: Sequence[list[int]]) -> list[int]:
+def lanes_of(bars: Sequence[list[int]]) -> list[int]:
     """A lane for each bar, such that no two bars of a lane touch."""
     ends: list[int] = []
     lanes = {}

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from bench.plots.plot import Drawing
 from bench.plots.style import DIVERGING, drawn, entitle, new_figure, styled
-from bench.results import AUGMENTED, BEST_CLASSICAL, CLASSICAL, Condition, Robustness, mean_of, recovery
+from bench.results import AUGMENTED, BEST_CLASSICAL, CLASSICAL, Condition, mean_of, recovery
 from bench.targets import UNTOUCHED
 
 if TYPE_CHECKING:
@@ -20,34 +21,48 @@ Cells = dict[tuple[str, str], float | None]
 """By restorer and corruption, "" for clean tiles."""
 
 
-def recovery_matrix(robustness: Robustness) -> Iterator[tuple[str, dict[str, bytes]]]:
-    """The encoders, not the baselines, that were measured behind restorers, and the figure of each.
+def recovery_matrix(model: str, own: Sequence[Condition]) -> Drawing | None:
+    """The figure of an encoder; None where it was not measured behind restorers and corruptions.
 
-    On the left what comes back of the features, on the right by how much the score of each head changes, in points;
-    both are over the severities of a corruption. Below 0 a restorer harms.
+    On top what comes back of the features, below by how much the score of each head changes, in points; both are over
+    the severities of a corruption. Below 0 a restorer harms.
+
+    Parameters
+    ----------
+    own : sequence of Condition
+        Of the encoder, the best filters among them.
     """
-    every = [*robustness.conditions, *robustness.best]
-    for model in dict.fromkeys(one.model for one in every if not one.baseline):
-        own = [one for one in every if one.model == model]
-        restorers = _restorers(own)
-        kinds = sorted({one.corruption for one in own} - {""})
-        heads = [
-            protocol
-            for protocol in dict.fromkeys(one.protocol for one in own if not one.of_features)
-            if not protocol.endswith(AUGMENTED)
-        ]
-        features = [one for one in own if one.of_features]
-        matrices: list[tuple[str, Cells, int]] = []
-        if features:
-            matrices.append(
-                ("Features: share of the distance to the clean feature that comes back", _recovered(features), 2)
-            )
-        for protocol in heads:
-            of_head = [one for one in own if one.protocol == protocol]
-            name = of_head[0].primary.replace("_", " ")
-            matrices.append((f"Change of {name}, head {protocol} (points)", _changed(of_head), 1))
-        if restorers and kinds and matrices:
-            yield model, _drawn(model, restorers, kinds, matrices)
+    restorers = _restorers(own)
+    kinds = sorted({one.corruption for one in own} - {""})
+    heads = [
+        protocol
+        for protocol in dict.fromkeys(one.protocol for one in own if not one.of_features)
+        if not protocol.endswith(AUGMENTED)
+    ]
+    features = [one for one in own if one.of_features]
+    matrices: list[tuple[str, Cells, int]] = []
+    if features:
+        matrices.append(
+            ("Features: share of the distance to the clean feature that comes back", _recovered(features), 2)
+        )
+    for protocol in heads:
+        of_head = [one for one in own if one.protocol == protocol]
+        name = of_head[0].primary.replace("_", " ")
+        matrices.append((f"Change of {name}, head {protocol} (points)", _changed(of_head), 1))
+    if not (restorers and kinds and matrices):
+        return None
+    title = f"{model}: what restorers give back, over severities"
+    alt = f"{title}. {' '.join(_extremes(*matrix) for matrix in matrices)}"
+    return Drawing(title, alt, _drawn(model, restorers, kinds, matrices))
+
+
+def _extremes(title: str, cells: Cells, digits: int) -> str:
+    """The best and the worst cell of a matrix in words."""
+    known = [(value, restorer, kind or "clean tiles") for (restorer, kind), value in cells.items() if value is not None]
+    if not known:
+        return ""
+    (low, *worst), (high, *best) = min(known), max(known)
+    return f"{title}: from {low:+.{digits}f} ({worst[0]} on {worst[1]}) to {high:+.{digits}f} ({best[0]} on {best[1]})."
 
 
 def _restorers(own: Sequence[Condition]) -> list[str]:

@@ -2,51 +2,88 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from bench.plots.plot import Drawing, Sketch
 from bench.plots.restorers import recovery_matrix
+from bench.plots.source import Source, listed, metric_name, number
 from bench.plots.style import GREY, drawn, entitle, new_figure, style_of, styled
-from bench.results import AUGMENTED, Condition, Robustness, Summary
+from bench.results import AUGMENTED, Condition, Robustness, Summary, robustness_of
 from bench.rows import file_name
 from bench.targets import UNTOUCHED
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-PLOTS = ("severity", "accuracy", "recovery")
-"""What the names of their files begin with."""
+ORDER = 8
+KINDS = ("severity", "accuracy", "recovery")
 COLUMNS = 5
-NAMES = {"balanced_accuracy": "balanced accuracy", "auroc": "AUROC", "top1": "top-1 retrieval"}
 
 
-def robustness_plots(robustness: Robustness, name: str) -> Iterator[tuple[str, dict[str, bytes]]]:
-    """The name of each file, without its ending, and the file by its ending.
+def sketches(source: Source) -> Iterator[Sketch]:
+    """Severity curves of features and heads, robustness against accuracy by head, a recovery matrix by encoder."""
+    for robustness in robustness_of(source.data):
+        yield from _of_task(robustness, source.task_names[robustness.block])
 
-    Parameters
-    ----------
-    name : str
-        Of the task.
-    """
-    task = file_name(name)
+
+def _of_task(robustness: Robustness, name: str) -> Iterator[Sketch]:
+    task, (of_task, cohort) = file_name(name), robustness.block
     none = [one for one in robustness.conditions if one.restorer == UNTOUCHED]
     for protocol in dict.fromkeys(one.protocol for one in none):
         own = [one for one in none if one.protocol == protocol]
-        if all(one.clean for one in own):
-            continue
-        metrics = ("cosine", "top1") if own[0].of_features else (own[0].primary,)
-        yield f"severity-{task}-{file_name(protocol)}", _severity(own, metrics, protocol)
+        if not all(one.clean for one in own):
+            metrics = ("cosine", "top1") if own[0].of_features else (own[0].primary,)
+            yield Sketch(
+                name=f"severity-{task}-{file_name(protocol)}",
+                kind="severity",
+                inputs=[_inputs(own), metrics],
+                draw=functools.partial(_severity, own, metrics, protocol),
+                task=of_task,
+                cohort=cohort,
+                protocol=protocol,
+            )
     for protocol in dict.fromkeys(one.first.protocol for one in robustness.summaries if not one.first.of_features):
         of_head = [one for one in robustness.summaries if one.first.protocol in (protocol, protocol + AUGMENTED)]
-        if not protocol.endswith(AUGMENTED) and (plot := _against_accuracy(of_head, protocol)):
-            yield f"accuracy-{task}-{file_name(protocol)}", plot
-    for model, plot in recovery_matrix(robustness):
-        yield f"recovery-{task}-{file_name(model)}", plot
+        if not protocol.endswith(AUGMENTED):
+            contrasts = [
+                [one.contrast.relative_loss.difference, *one.contrast.relative_loss.interval]
+                for one in of_head
+                if one.contrast
+            ]
+            yield Sketch(
+                name=f"accuracy-{task}-{file_name(protocol)}",
+                kind="accuracy",
+                inputs=[[_inputs(one.cases) for one in of_head], contrasts],
+                draw=functools.partial(_against_accuracy, of_head, protocol),
+                task=of_task,
+                cohort=cohort,
+                protocol=protocol,
+            )
+    every = [*robustness.conditions, *robustness.best]
+    for model in dict.fromkeys(one.model for one in every if not one.baseline):
+        own = [one for one in every if one.model == model]
+        yield Sketch(
+            name=f"recovery-{task}-{file_name(model)}",
+            kind="recovery",
+            inputs=_inputs(own),
+            draw=functools.partial(recovery_matrix, model, own),
+            task=of_task,
+            cohort=cohort,
+            model=model,
+        )
+
+
+def _inputs(own: Sequence[Condition]) -> list[object]:
+    return [
+        [*one.group, one.baseline, one.kind, *one.case, one.restorer, one.primary, dict(one.metrics)] for one in own
+    ]
 
 
 @styled
-def _severity(own: Sequence[Condition], metrics: Sequence[str], protocol: str) -> dict[str, bytes]:
+def _severity(own: Sequence[Condition], metrics: Sequence[str], protocol: str) -> Drawing:
     """A panel a corruption, a line an encoder over severities, 0 being clean tiles; bands are 95 % intervals.
 
     Further metrics have rows of panels of their own.
@@ -69,14 +106,32 @@ def _severity(own: Sequence[Condition], metrics: Sequence[str], protocol: str) -
             axes.set_xticks(range(6), ["clean", *"12345"])
             axes.tick_params(labelleft=place % columns == 0, labelbottom=place + columns >= len(kinds))
             if place % columns == 0:
-                axes.set_ylabel(NAMES.get(metric, metric.replace("_", " ")))
+                axes.set_ylabel(metric_name(metric))
             for model, style in models.items():
                 _curve(axes, [one for one in own if one.model == model], kinds[place], metric, style)
     handles, labels = panels[0, 0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=min(4, len(labels)))
+    for axes in panels[-1]:
+        axes.set_xlabel("severity")
     what = "Features against those of clean tiles" if own[0].of_features else f"Head {protocol}"
-    entitle(figure, f"{what} by severity, nothing restored; bands are 95 % intervals")
-    return drawn(figure)
+    title = f"{what} by severity, nothing restored; bands are 95 % intervals"
+    entitle(figure, title)
+    return Drawing(title, f"{title}. {_worst(own, metrics[0])}", drawn(figure))
+
+
+def _worst(own: Sequence[Condition], metric: str) -> str:
+    """In words, from which value on clean tiles each model falls to which lowest value."""
+    parts = []
+    for model in _models(own):
+        cases = [(value, one) for one in own if one.model == model and (value := one.value(metric)) is not None]
+        clean = [value for value, one in cases if one.clean]
+        corrupted = [(value, one.corruption, one.severity) for value, one in cases if not one.clean]
+        if corrupted:
+            value, corruption, severity = min(corrupted)
+            start = f"{number(clean[0])} on clean tiles, " if clean else ""
+            kind = corruption.replace("_", " ")
+            parts.append(f"{model}: {start}lowest {number(value)} at {kind} of severity {severity}")
+    return f"{metric_name(metric).capitalize()} of {listed(parts)}." if parts else ""
 
 
 def _curve(axes: Axes, own: Sequence[Condition], kind: str, metric: str, style: Mapping[str, Any]) -> None:
@@ -121,7 +176,7 @@ def _models(own: Sequence[Condition]) -> dict[str, dict[str, Any]]:
 
 
 @styled
-def _against_accuracy(of_head: Sequence[Summary], protocol: str) -> dict[str, bytes] | None:
+def _against_accuracy(of_head: Sequence[Summary], protocol: str) -> Drawing | None:
     """Relative loss over all cases against the score on clean tiles, a point an encoder and head, with intervals."""
     shown = [one for one in of_head if one.restorer == UNTOUCHED and one.contrast and one.clean]
     points = [
@@ -156,11 +211,17 @@ def _against_accuracy(of_head: Sequence[Summary], protocol: str) -> dict[str, by
     axes.axhline(0, color="#444444", linewidth=0.8)
     axes.yaxis.set_major_formatter(lambda value, _: f"{100 * value:.0f} %")
     metric = points[0][0].first.primary
-    axes.set_xlabel(f"{NAMES.get(metric, metric.replace('_', ' '))} on clean tiles")
+    axes.set_xlabel(f"{metric_name(metric)} on clean tiles")
     axes.set_ylabel("relative loss, mean over cases (lower is better)")
-    entitle(figure, f"Robustness against accuracy, head {protocol}, nothing restored; 95 % intervals")
+    title = f"Robustness against accuracy, head {protocol}, nothing restored; 95 % intervals"
+    entitle(figure, title)
     figure.legend(loc="outside lower center", ncols=2)
-    return drawn(figure)
+    parts = [
+        f"{one.first.model}: {number(clean.score or 0.0)} on clean tiles, "
+        f"relative loss {100 * contrast.relative_loss.difference:.1f} %"
+        for one, contrast, clean in points
+    ]
+    return Drawing(title, f"{title}. {metric_name(metric).capitalize()} of {listed(parts)}.", drawn(figure))
 
 
 def _error(value: float, low: float | None, high: float | None) -> list[list[float]] | None:

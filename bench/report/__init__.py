@@ -1,5 +1,6 @@
 """Tables made from the rows and predictions of a results folder, and from nothing else."""
 
+from bench.report.places import files_text
 from bench.report.rank_tables import rank_records
 from bench.report.show import table_text
 from bench.report.tables import long_records, mean_records, paired_records
@@ -7,6 +8,7 @@ from bench.report.write import check_margin, write_tables
 
 __all__ = [
     "check_margin",
+    "files_text",
     "long_records",
     "mean_records",
     "paired_records",

@@ -1,4 +1,4 @@
-"""``python -m bench report [results=DIR[,DIR...]] [out=DIR] [margin=M]``: rebuild the tables from rows, print them."""
+"""``python -m bench report [results=DIR[,DIR...]] [out=DIR] ...``: rebuild the tables from rows, print them."""
 
 from __future__ import annotations
 
@@ -8,22 +8,30 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from bench.jobs import lost_rows
+from bench.plots import CHOICES, Choice
+from bench.report.places import files_text
 from bench.report.show import table_text
 from bench.report.tables import MARGIN
 from bench.report.write import check_margin, write_tables
-from bench.results import read_leaderboard
+from bench.results import LEAVE_OUT, check_contaminated, read_leaderboard
 from bench.rows import merged_rows, rows_of, warn_once
 from registry.errors import UserError
 
 MERGED = "results-merged"
-USAGE = f"""Usage: python -m bench report [results=DIR[,DIR...]] [out=DIR] [margin=M]
+USAGE = f"""Usage: python -m bench report [results=DIR[,DIR...]] [out=DIR] [margin=M] [contaminated=leave_out] [plots=P]
+                                [all=true]
 
-Rebuilds the tables in DIR (results) from its rows and predictions, and prints the table. Nothing is run.
+Rebuilds the tables in DIR (results) from its rows and predictions, and prints the answer and compact tables. Nothing
+is run. all=true prints every column, model, note and failure, as wide as they are.
 Rows that a killed job of a sweep was to make get the status lost, unless the tables go elsewhere than to the rows.
 
 results=a,b or results=[a,b] makes one table of the rows of several folders, which stay as they are: the tables go to
 out=DIR ({MERGED}), which must be a folder without rows. A run that several folders have is one row. Where its run
 hash or values differ that is said, and the row of the folder named first is used. docs/RESULTS.md has the rules.
+
+contaminated=leave_out makes all of it without the rows of models that saw the task's cohorts in pretraining, by their
+authors' statement or by inference, and says how many these are; leave_out_unknown leaves out those of which it is not
+known, too; keep (the default) marks them in the tables and leaves out none.
 
   leaderboard.csv         a line a run and metric
   leaderboard_mean.csv    means over seeds and folds
@@ -31,8 +39,11 @@ hash or values differ that is said, and the row of the folder named first is use
   leaderboard_paired.csv  the difference of every two models; margin=M is that of p_equivalent ({MARGIN})
   leaderboard_ranks.csv   ranks on each task
   leaderboard_suites.csv  mean ranks over the tasks of each head, two or more
+  leaderboard.md          the same for a forge: a table a task and head
+  models.csv              what each model is, costs and saw in pretraining
+  leaderboard_schema.json what every column means
   robustness.csv          encoders by corruption, severity and restorer; robustness_summary.csv their means over cases
-  plots/                  severity curves, recovery matrices, robustness against accuracy
+  plots/                  figures as SVG and PNG; of predictions those of the best models, of all with plots=all
   critical_difference-PROTOCOL[-HEAD].svg  the diagram of these, for five tasks or more
 
 The exit code is 2, after all tables are made, where a folder that is named has no rows."""
@@ -43,21 +54,37 @@ def main(arguments: list[str]) -> int:
     if {"--help", "-h"} & set(arguments):
         print(USAGE)
         return 0
-    settings = {"results": "results", "out": "", "margin": str(MARGIN)}
+    settings = {
+        "results": "results",
+        "out": "",
+        "margin": str(MARGIN),
+        "contaminated": "keep",
+        "plots": CHOICES[0],
+        "all": "false",
+    }
     try:
         for argument in arguments:
             name, _, value = argument.partition("=")
             if name not in settings or not value:
-                raise UserError(f"{argument!r} is not an option here: those are results=DIR, out=DIR and margin=M.")
+                raise UserError(
+                    f"{argument!r} is not an option here: those are results=DIR, out=DIR, margin=M, all=true, "
+                    f"contaminated={'|'.join(LEAVE_OUT)} and plots={'|'.join(CHOICES)}."
+                )
             settings[name] = value
         margin = _number(settings["margin"])
-        return _report(_folders(settings["results"]), settings["out"], margin)
+        check_contaminated(settings["contaminated"])
+        plots = _choice(settings["plots"])
+        everything = _yes(settings["all"])
+        folders = _folders(settings["results"])
+        return _report(folders, settings["out"], margin, settings["contaminated"], plots, everything=everything)
     except UserError as error:
         print(f"pfmbench: {error}", file=sys.stderr)
         return 2
 
 
-def _report(folders: Sequence[Path], out: str, margin: float) -> int:
+def _report(
+    folders: Sequence[Path], out: str, margin: float, contaminated: str, plots: Choice, *, everything: bool
+) -> int:
     """Make and print the tables; the exit code is 2 where one of several folders has no rows."""
     several = len(folders) > 1
     place = Path(out or (MERGED if several else folders[0])).expanduser()
@@ -68,15 +95,19 @@ def _report(folders: Sequence[Path], out: str, margin: float) -> int:
     saved = merged_rows(folders) if several else rows_of(folders[0])
     for sentence in saved.unusable:
         warn_once(sentence)
-    data = read_leaderboard(saved)
+    data = read_leaderboard(saved, contaminated=contaminated)
+    if not data.entries and data.left_out.rows:
+        raise UserError(f"Every row would be left out: {' '.join(data.left_out.sentences)}")
     if not data.entries:
         raise UserError(
             f"No rows to make a leaderboard of in {', '.join(str(folder / 'rows') for folder in folders)}: run a "
             "benchmark first, or name another folder with results=DIR."
         )
-    written = write_tables(place, data, margin, "out=DIR" if out or several else "results=DIR")
-    print(table_text(data))
-    print("\n".join(f"{what}: {path}" for what, path in written.items()))
+    written = write_tables(place, data, margin, "out=DIR" if out or several else "results=DIR", plots)
+    print(table_text(data, everything=everything), end="\n\n")
+    for sentence in data.left_out.sentences:
+        print(sentence)
+    print(files_text(place, written, folders[0]))
     return 2 if saved.unusable else 0
 
 
@@ -107,6 +138,19 @@ def _check_place(place: Path, folders: Sequence[Path]) -> None:
         raise UserError(
             f"The folder {place} has rows of its own, whose tables these would replace: name another with out=DIR."
         )
+
+
+def _choice(plots: str) -> Choice:
+    for choice in CHOICES:
+        if plots == choice:
+            return choice
+    raise UserError(f"plots={plots} must be one of {', '.join(CHOICES)}.")
+
+
+def _yes(value: str) -> bool:
+    if value.lower() not in ("true", "false"):
+        raise UserError(f"all={value} must be true or false.")
+    return value.lower() == "true"
 
 
 def _number(margin: str) -> float:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from bench.plots import PLOTS, robustness_plots
+from bench.files import unwritable
+from bench.plots import save_plots
 from bench.report.rank_tables import suite_diagram
 from bench.report.report_files import ReportFiles
-from bench.results import robustness_of, task_names
 from bench.rows import file_name
 
 
@@ -33,17 +33,13 @@ def write_rank_diagrams(report: ReportFiles) -> dict[str, Path]:
     return written
 
 
-def write_robustness_plots(report: ReportFiles) -> dict[str, Path]:
-    """The plots of robustness tasks in ``plots/``; those of results that are gone are removed."""
-    folder, names = report.folder / "plots", task_names(report.data.entries)
-    paths = {
-        report.write(f"plots/{name}.{ending}", content)
-        for robustness in robustness_of(report.data)
-        for name, forms in robustness_plots(robustness, names[robustness.block])
-        for ending, content in forms.items()
-    }
-    report.remove({path for start in PLOTS for path in folder.glob(f"{start}-*.*")} - paths)
-    return {"plots of robustness": folder} if paths else {}
+def write_plots(report: ReportFiles) -> dict[str, Path]:
+    """The plots in ``plots/``; those that an earlier report drew of results that are gone are removed."""
+    folder = report.folder / "plots"
+    try:
+        return {"plots": folder} if save_plots(folder, report.drawn) else {}
+    except OSError as error:
+        raise unwritable(folder / "plot", error, report.option) from error
 
 
 def _diagram_name(protocol: str, *head: str) -> str:

@@ -3,38 +3,39 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 
 from bench.plots import diagram
-from bench.results import FEWEST_TASKS, RankedBlock, ResultKey, SuiteRanks
+from bench.results import FEWEST_TASKS, Contamination, RankedBlock, ResultKey, SuiteRanks
 from bench.statistics import TaskRanks
 from registry.errors import first_few
 
-RANKS = (
-    "task", "protocol", "metric", "model", "frontend", "baseline", "rank", "ci_low", "ci_high", "p_best", "n_models",
-    "why", "cohort_hash", "head_config_hash",
-)  # fmt: skip
-SUITES = (
-    "protocol", "metric", "n_tasks", "n_models", "model", "frontend", "mean_rank", "ci_low", "ci_high", "groups",
-    "friedman_p", "iman_davenport_p", "critical_difference", "missing", "n_blocked", "n_left_out", "why",
-    "head_config_hash",
-)  # fmt: skip
 FEWEST_DEFINED = 0.5  # share of the resamples that must leave all models defined, for an interval
 Record = dict[str, str]
 
 
-def rank_records(blocks: Iterable[RankedBlock]) -> list[Record]:
-    """A line an entry, baselines too, with its rank among all entries of the block; the columns are `RANKS`.
+def rank_records(
+    blocks: Iterable[RankedBlock], contaminated: Mapping[ResultKey, Contamination] | None = None
+) -> list[Record]:
+    """A line an entry, baselines too, with its rank among all entries of the block.
+
+    The columns are `bench.report.leaderboard_columns.RANKS`.
 
     `why` says why an entry has no rank, or why the ranks have no intervals.
+
+    Parameters
+    ----------
+    contaminated : mapping of ResultKey -> Contamination, optional
+        Whether each model saw the task's cohorts in pretraining (`LeaderboardData.contaminated`).
     """
-    return [record for block in sorted(blocks, key=lambda block: block.block) for record in _block(block)]
+    levels = {key: found.level for key, found in (contaminated or {}).items()}
+    return [record for block in sorted(blocks, key=lambda block: block.block) for record in _block(block, levels)]
 
 
 def suite_records(suites: Iterable[SuiteRanks]) -> list[Record]:
-    """A line a model of each head, baselines not; the columns are `SUITES`.
+    """A line a model of each head, baselines not; the columns are `bench.report.leaderboard_columns.SUITES`.
 
     `ci_low` and `ci_high` are of the mean rank over other tasks of the same sort (`bench.statistics.MeanRanks`). Models
     that share a number in `groups` do not differ. `missing` are the tasks that the model lacks, `n_blocked` how many
@@ -54,7 +55,7 @@ def suite_diagram(suite: SuiteRanks) -> str | None:
     return diagram([str(model) for model in suite.models], ranks, groups, found.critical_difference, title)
 
 
-def _block(block: RankedBlock) -> list[Record]:
+def _block(block: RankedBlock, levels: Mapping[ResultKey, str]) -> list[Record]:
     keys = sorted(block.replicates)
     found = block.ranks(keys)
     why = _why_no_interval(block, keys, found)
@@ -83,6 +84,7 @@ def _block(block: RankedBlock) -> list[Record]:
             **lines[key],
             "cohort_hash": key.cohort,
             "head_config_hash": key.head,
+            "contaminated": levels.get(key, ""),
         }
         for key in sorted(lines)
     ]

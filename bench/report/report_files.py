@@ -9,7 +9,9 @@ from functools import cached_property
 from pathlib import Path
 
 from bench.files import atomic_write, unwritable
+from bench.plots import Choice, Plot, plots_of
 from bench.report.cells import safe_cell
+from bench.report.columns import Table
 from bench.results import LeaderboardData, SuiteRanks, suite_ranks
 
 
@@ -27,12 +29,20 @@ class ReportFiles:
         Of equivalence, above 0.
     option : str
         The setting that names the folder, for errors.
+    plots : "best", "all" or "none"
+        Which plots are drawn, as of `bench.plots.plots_of`.
     """
 
     folder: Path
     data: LeaderboardData
     margin: float
     option: str = "results=DIR"
+    plots: Choice = "none"
+
+    @cached_property
+    def drawn(self) -> list[Plot]:
+        """The plots, those of unchanged inputs as an earlier report wrote them."""
+        return list(plots_of(self.data, self.folder, self.plots))
 
     @cached_property
     def suites(self) -> list[SuiteRanks]:
@@ -56,27 +66,27 @@ class ReportFiles:
             raise unwritable(path, error, self.option) from error
         return path
 
-    def write_csv(self, name: str, columns: Sequence[str], records: Iterable[Mapping[str, str]]) -> Path:
+    def write_csv(self, table: Table, records: Iterable[Mapping[str, str]], columns: Sequence[str] = ()) -> Path:
         """Write a table line by line, as the lines of many runs together take gigabytes; gives its path.
 
         Parameters
         ----------
-        columns : sequence of str
-            The heading, in the order of the cells.
         records : iterable of mapping
             A line each, by the names of the columns.
+        columns : sequence of str
+            The heading, in the order of the cells; that of the table if there is none.
 
         Raises
         ------
         UserError
             If it cannot be written.
         """
-        path = self.folder / name
+        path, names = self.folder / table.file, columns or table.names
         try:
             with atomic_write(path) as temporary, open(temporary, "w", newline="", encoding="utf-8") as file:
                 writer = csv.writer(file, lineterminator="\n")
-                writer.writerow([safe_cell(name) for name in columns])
-                writer.writerows([safe_cell(record[name]) for name in columns] for record in records)
+                writer.writerow([safe_cell(name) for name in names])
+                writer.writerows([safe_cell(record[name]) for name in names] for record in records)
         except OSError as error:
             raise unwritable(path, error, self.option) from error
         return path

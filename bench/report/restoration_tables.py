@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import statistics
+from collections import Counter
 from collections.abc import Iterator, Mapping
 
 from bench.report.tables import Record, number
@@ -10,12 +11,6 @@ from bench.results import Against, AggregatedResult, LeaderboardData, Restorers,
 from bench.targets import UNTOUCHED
 from registry.text_table import aligned
 
-RESTORATION = (
-    "task", "restorer", "baseline", "corruption", "severity", "metric", "value", "ci_low", "ci_high", "over_none",
-    "over_none_low", "over_none_high", "p_none", "p_none_holm", "best_classical", "over_classical",
-    "over_classical_low", "over_classical_high", "p_classical", "p_classical_holm", "n_test", "n_groups", "tiles_per_s",
-    "cohort_hash", "head_config_hash",
-)  # fmt: skip
 DIGITS = {"psnr": 2, "ssim": 3, "lpips": 3}
 LEGEND = (
     "cases won: corruptions at one severity, in brackets those that are won beyond chance: p over groups of tiles, "
@@ -27,7 +22,7 @@ LPIPS = "An LPIPS is better the lower it is."
 
 
 def restoration_records(data: LeaderboardData) -> list[Record]:
-    """A line a restorer, corruption, severity and metric; the columns are `RESTORATION`.
+    """A line a restorer, corruption, severity and metric; the columns are `RESTORATION` of `track_columns`.
 
     ``over_none`` is the difference to the tiles that nothing restored, ``over_classical`` that to ``best_classical``,
     the best filter of the case; filters have the first alone, and clean tiles neither. A metric that no row has is left
@@ -84,6 +79,36 @@ def _difference(name: str, p: str, against: Against | None) -> Record:
         p: number(against.p if against else None),
         f"{p}_holm": number(against.p_holm if against else None),
     }
+
+
+def restoration_answer(restorers: Restorers, name: str) -> Iterator[str]:
+    """Which restorers win cases by the primary metric beyond chance, and which harm some."""
+    rows = [row for entry in restorers.entries for row in entry.successful]
+    if not rows:
+        yield f"{name}  no restorer has a value"
+        return
+    metric, cases = restorers.metrics[0], len(restorers.cases)
+    yield (
+        f"{name}  {_enumerated(restorers.metrics)} against the clean tiles, {rows[0].n_test} tiles, "
+        f"{rows[0].n_groups} groups, {_counted(cases, 'case')}"
+    )
+    for compared, rivals in (
+        (restorers.over_nothing(metric), "tiles that nothing restored"),
+        (restorers.over_filters(metric), "every filter"),
+    ):
+        won = Counter(key.model for key, one in compared.items() if one.better and one.beyond_chance)
+        of_restorers = ", ".join(
+            f"{model} in {won[model]} of {cases}" for model in sorted(won, key=lambda m: (-won[m], m))
+        )
+        if compared:
+            yield f"  better in {metric} than {rivals}, beyond chance: {of_restorers or 'none in any case'}"
+    over = restorers.over_nothing(metric)
+    harmed = Counter(key.model for key, one in over.items() if not one.better and one.beyond_chance)
+    if harmed:
+        of_restorers = ", ".join(
+            f"{model} in {harmed[model]}" for model in sorted(harmed, key=lambda m: (-harmed[m], m))
+        )
+        yield f"  Warning: worse than nothing, beyond chance: {of_restorers} of {cases}"
 
 
 def restoration_lines(restorers: Restorers, name: str) -> Iterator[str]:

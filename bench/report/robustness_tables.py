@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from bench.report.tables import Record, number
+from bench.report.tables import Record, contamination_cells, number
+from bench.report.track_columns import WITH_INTERVAL, WITHOUT_INTERVAL
 from bench.results import (
     Change,
     Condition,
@@ -20,38 +21,14 @@ from bench.results import (
 from bench.statistics import Studentised
 from bench.targets import UNTOUCHED
 
-_WITH_INTERVAL = (
-    "auroc", "brier", "nll", "sensitivity_at_95_specificity", "specificity_at_95_sensitivity", "cosine", "top1",
-    "top10", "recovery",
-)  # fmt: skip
-_WITHOUT = ("ece", "ece_scaled")
-_IDENTITY = ("task", "model", "baseline", "protocol")
-_END = ("n_test", "n_groups", "cohort_hash", "head_config_hash")
-
-
-def _bounded(*names: str) -> tuple[str, ...]:
-    return tuple(f"{name}{end}" for name in names for end in ("", "_low", "_high"))
-
-
-ROBUSTNESS = (
-    *_IDENTITY, "corruption", "severity", "restorer", "metric", "value", "ci_low", "ci_high", "error",
-    "relative_error", *_bounded("over_clean", "over_none"), "p_none", "p_none_holm", "best_classical",
-    "over_classical", "threshold_shift", *_WITHOUT, *_bounded(*_WITH_INTERVAL), *_END,
-)  # fmt: skip
-SUMMARY = (
-    *_IDENTITY, "restorer", "n_corruptions", "n_cases", "metric", "clean", "mean", *_bounded("loss", "relative_loss"),
-    "mce", "mce_unrestored", "rce", *_bounded("over_none", "over_classical", "on_clean"), "recovery", "helped",
-    "harmed", "clean_harmed", "ece_clean", "ece", "threshold_shift", "cosine", "top1", "top10", *_END,
-)  # fmt: skip
-
 
 def robustness_records(data: LeaderboardData) -> list[Record]:
-    """A line a condition of every robustness task; the columns are `ROBUSTNESS`."""
+    """A line a condition of every robustness task; the columns are `ROBUSTNESS` of `track_columns`."""
     return [record for robustness in robustness_of(data) for record in _lines(robustness)]
 
 
 def robustness_summary_records(data: LeaderboardData) -> list[Record]:
-    """A line an encoder, head and restorer; the columns are `SUMMARY`."""
+    """A line an encoder, head and restorer; the columns are `SUMMARY` of `track_columns`."""
     return [_summary(one) for robustness in robustness_of(data) for one in robustness.summaries]
 
 
@@ -83,8 +60,8 @@ def _line(robustness: Robustness, one: Condition, clean: Condition | None, best:
         "best_classical": best.entry.key.frontend.rpartition("+")[2] if best else "",
         "over_classical": number(None if of_best is None or one.score is None else one.score - of_best),
         "threshold_shift": number(one.threshold_shift),
-        **{name: number(one.value(name)) for name in _WITHOUT},
-        **{key: cell for name in _WITH_INTERVAL for key, cell in _metric(one, name).items()},
+        **{name: number(one.value(name)) for name in WITHOUT_INTERVAL},
+        **{key: cell for name in WITH_INTERVAL for key, cell in _metric(one, name).items()},
         **_end(one),
     }
 
@@ -131,6 +108,7 @@ def _end(one: Condition) -> Record:
         "n_groups": number(row.n_groups, 0),
         "cohort_hash": one.cohort,
         "head_config_hash": one.head,
+        **contamination_cells(one.entry),
     }
 
 

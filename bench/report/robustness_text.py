@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 from bench.report.tables import number
 from bench.results import AUGMENTED, BEST_CLASSICAL, CLASSICAL, Robustness, Summary, mean_over_cases
@@ -26,25 +27,50 @@ LEGEND = (
 )
 
 
+@dataclass(frozen=True)
+class _Shown:
+    """The head that is printed of all, with its summaries, and the names of the others."""
+
+    protocol: str
+    summaries: list[Summary]
+    augmented: dict[str, Summary]
+    others: list[str]
+
+
+def robustness_answer(robustness: Robustness, name: str) -> Iterator[str]:
+    """Which encoder loses least with the usual head, what restorers give back, and what they harm."""
+    shown = _shown(robustness)
+    yield from _opening(robustness, shown.summaries, name, shown.protocol)
+    if shown.summaries:
+        yield from (f"  {line}" for line in _loses_least(shown.summaries))
+        yield from (f"  {line}" for line in _gives_back(shown.summaries, shown.augmented))
+        yield from (f"  {line}" for line in _harms(shown.summaries))
+
+
 def robustness_lines(robustness: Robustness, name: str) -> Iterator[str]:
-    """The answer, then a table of the usual head; the lines have 120 columns at most with names of 26."""
+    """A table of the usual head; its lines have 120 columns at most with names of 26."""
+    shown = _shown(robustness)
+    yield f"{name}  {shown.protocol or 'features'}"
+    cells = list(_cells(robustness, shown.summaries, shown.augmented))
+    yield from (f"  {line}" for line in aligned(cells, left=1))
+    if shown.others:
+        yield f"  other heads ({', '.join(shown.others)}): robustness_summary.csv"
+    yield from (f"  {line}" for line in _remarks(robustness))
+    yield from LEGEND
+
+
+def _shown(robustness: Robustness) -> _Shown:
     heads = [one for one in robustness.summaries if not one.first.of_features]
     protocols = list(dict.fromkeys(one.first.protocol for one in heads))
     plain = [protocol for protocol in protocols if not protocol.endswith(AUGMENTED)] or protocols
     shown = USUAL_HEAD if USUAL_HEAD in plain else plain[0] if plain else ""
-    own = [one for one in heads if one.first.protocol == shown]
     with_corrupted = (one for one in heads if one.first.protocol == shown + AUGMENTED)
-    augmented = {one.first.model: one for one in with_corrupted if one.restorer == UNTOUCHED}
-    yield from _opening(robustness, own, name, shown)
-    if own:
-        yield from (f"  {line}" for line in _loses_least(own))
-        yield from (f"  {line}" for line in _gives_back(own, augmented))
-        yield from (f"  {line}" for line in _harms(own))
-    yield from (f"  {line}" for line in aligned(list(_cells(robustness, own, augmented)), left=1))
-    if len(plain) > 1:
-        yield f"  other heads ({', '.join(one for one in plain if one != shown)}): robustness_summary.csv"
-    yield from (f"  {line}" for line in _remarks(robustness))
-    yield from LEGEND
+    return _Shown(
+        protocol=shown,
+        summaries=[one for one in heads if one.first.protocol == shown],
+        augmented={one.first.model: one for one in with_corrupted if one.restorer == UNTOUCHED},
+        others=[one for one in plain if one != shown],
+    )
 
 
 def _opening(robustness: Robustness, own: Sequence[Summary], name: str, shown: str) -> Iterator[str]:

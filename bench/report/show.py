@@ -1,32 +1,34 @@
-"""The leaderboard for a terminal: the models of each task from the best on, its failures, and what is not shown."""
+"""The leaderboard for a terminal: the answer for each task, then compact tables, failures, and what is not shown."""
 
 from __future__ import annotations
 
 import itertools
-import statistics
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
-from bench import targets
-from bench.report.rank_tables import Record, rank_records
-from bench.report.restoration_tables import restoration_lines
-from bench.report.robustness_text import robustness_lines
+from bench.report.answer import NOTE, answer_lines
+from bench.report.layout import shortened, wrapped
+from bench.report.restoration_tables import restoration_answer, restoration_lines
+from bench.report.robustness_text import robustness_answer, robustness_lines
 from bench.report.tables import number
+from bench.report.task_table import DIGITS, labels_of, runs_of, table_lines
 from bench.results import (
     AggregatedResult,
     Block,
     LeaderboardData,
-    ResultKey,
+    Restorers,
+    Robustness,
     is_restoration,
     protocol_names,
     restorers_of,
     robustness_of,
     robustness_tasks,
+    standings,
     task_names,
 )
 from bench.rows import Row
-from registry.text_table import aligned
+from registry import RANDOM
 
-DIGITS = 3
 LEGEND = (
     "(baseline): what the head does without a pretrained model. over baseline: the paired difference to the baseline "
     "that the model beats least; *+ where it is better than every baseline (*- worse), by the largest p of them, "
@@ -34,124 +36,177 @@ LEGEND = (
     "of these trained heads on other test patients; tasks.NAME.split.repeats=10 asks what other training patients "
     "would change."
 )
-SHOWS_ALL = "python -m bench report shows all"
-LEGEND_OF_MEANS = " runs: what a line is the mean of, sd over them; 'only' where some failed or are missing."
+LEGEND_OF_MEANS = (
+    " Several runs make a line: it is their mean, sd is over them; 'only' where some failed or are missing."
+)
+LEGEND_OF_ALL = " Every metric, model and note: python -m bench report all=true, or leaderboard_mean.csv."
+SHOWS_ALL = "python -m bench report all=true shows all"
+SYNTHETIC = "synthetic"
+"""How the note of a task with made-up images begins."""
+MOST_TABLES = 24
+MOST_FAILURES, MOST_NOTES, LONGEST_NOTE = 5, 8, 230
 
 
-def table_text(data: LeaderboardData, blocks: Collection[Block] | None = None) -> str:
-    """The table of all tasks: a line a model and protocol, the mean over seeds and folds.
+@dataclass(frozen=True)
+class _Task:
+    """The entries of one task and cohort that are shown."""
+
+    name: str
+    task: str
+    cohort: str
+    entries: list[AggregatedResult]
+    restorers: list[Restorers]
+    robustness: list[Robustness]
+    others: list[AggregatedResult]
+
+    @property
+    def rows(self) -> list[Row]:
+        return [row for entry in self.others for row in entry.rows]
+
+    @property
+    def successful(self) -> list[Row]:
+        return [row for row in self.rows if row.ok]
+
+
+def table_text(data: LeaderboardData, blocks: Collection[Block] | None = None, everything: bool = False) -> str:
+    """The answer of all tasks, then their tables: the mean over seeds and folds of each model and head.
+
+    Lines have 120 columns at most, unless everything is shown.
 
     Parameters
     ----------
     blocks : (task, cohort, protocol, head), as in `ResultKey.block`
         What to show of all that is in the results folder. The rest is named.
+    everything : bool
+        Whether to print all columns, lines, failures and notes, with the models' names in full.
     """
     entries = [entry for entry in data.entries if blocks is None or entry.key.block in blocks]
     shown = {entry.key.block for entry in entries}
     hidden = sorted({entry.key.block for entry in data.entries} - shown)
-    names, robust = task_names(entries), robustness_tasks(entries)
-    texts = []
-    for (task, cohort), group in itertools.groupby(entries, key=lambda entry: (entry.key.task, entry.key.cohort)):
-        name, own = names[task, cohort], list(group)
-        texts += ["\n".join(restoration_lines(restorers, name)) for restorers in restorers_of(data, own)]
-        degraded = list(robustness_of(data, own)) if (task, cohort) in robust else []
-        texts += ["\n".join(robustness_lines(robustness, name)) for robustness in degraded]
-        others = [] if degraded else [entry for entry in own if not is_restoration(entry)]
-        lines = [*(_block(data, name, others) if others else ()), *_not_shown(task, cohort, shown, hidden)]
-        texts += ["\n".join(lines)] if lines else []
+    tasks = list(_tasks(data, entries))
+    names = labels_of((entry for task in tasks for entry in task.others), everything)
+    texts = [text for task in tasks if (text := "\n".join(_answer(data, task, names)))]
+    if any(task.others for task in tasks):
+        texts.append("\n".join(wrapped(NOTE)))
+    n_tables = len({entry.key.block for task in tasks for entry in task.others})
+    if everything or n_tables <= MOST_TABLES:
+        texts += [text for task in tasks if (text := "\n".join(_tables(data, task, names, everything)))]
+        if any(task.others for task in tasks):
+            legend = LEGEND + (LEGEND_OF_MEANS if _of_several(entries) else "")
+            texts.append("\n".join(wrapped(legend if everything else legend + LEGEND_OF_ALL)))
+    else:
+        texts += [text for task in tasks if (text := "\n".join(_tables_of_tracks(data, task)))]
+        texts.append(f"The {n_tables} tables of these heads are not printed; {SHOWS_ALL}.")
+    if short := [
+        f"{form} is {name}" for name, form in sorted(names.items()) if form != name and not name.endswith(RANDOM)
+    ]:
+        texts.append("\n".join(wrapped("; ".join(short))))
     if not entries:
         texts.append("No rows.")
-    tasks = sorted({block[0] for block in hidden} - {block[0] for block in shown})
-    if tasks:
-        texts.append(f"not shown: rows of other tasks ({', '.join(tasks)}); {SHOWS_ALL}")
-    if not all(is_restoration(entry) or (entry.key.task, entry.key.cohort) in robust for entry in entries):
-        texts.append(LEGEND + (LEGEND_OF_MEANS if _of_several(entries) else ""))
+    texts += ["\n".join(lines) for lines in [list(_not_shown(tasks, shown, hidden))] if lines]
     return "\n\n".join(texts)
 
 
-def _not_shown(task: str, cohort: str, shown: Collection[Block], hidden: Sequence[Block]) -> Iterator[str]:
-    """Sentences for what else there is of a task: of other cohorts, and of this one with other heads."""
-    cohorts_shown = {block[1] for block in shown if block[0] == task}
-    cohorts = sorted({block[1] for block in hidden if block[0] == task} - cohorts_shown)
-    heads = [f"{block[2]} [{block[3]}]" for block in hidden if block[:2] == (task, cohort)]
-    if cohorts:
-        yield f"  not shown: rows of {task} with other samples, splits or metrics ({', '.join(cohorts)}); {SHOWS_ALL}"
-    if heads:
-        yield f"  not shown: rows of other heads or settings ({', '.join(heads)}); {SHOWS_ALL}"
+def _tasks(data: LeaderboardData, entries: Sequence[AggregatedResult]) -> Iterator[_Task]:
+    names, robust = task_names(entries), robustness_tasks(entries)
+    for (task, cohort), group in itertools.groupby(entries, key=lambda entry: (entry.key.task, entry.key.cohort)):
+        own = list(group)
+        degraded = (task, cohort) in robust
+        yield _Task(
+            name=names[task, cohort],
+            task=task,
+            cohort=cohort,
+            entries=own,
+            restorers=list(restorers_of(data, own)),
+            robustness=list(robustness_of(data, own)) if degraded else [],
+            others=[] if degraded else [entry for entry in own if not is_restoration(entry)],
+        )
 
 
-def _block(data: LeaderboardData, name: str, entries: list[AggregatedResult]) -> Iterator[str]:
-    """Lines of one task, whose entries are of the same samples."""
-    rows = [row for entry in entries for row in entry.rows]
-    successful = [row for row in rows if row.ok]
+def _answer(data: LeaderboardData, task: _Task, names: Mapping[str, str]) -> Iterator[str]:
+    """The best models of a task, below a warning of made-up images."""
+    for restorers in task.restorers:
+        yield from _wrapped(restoration_answer(restorers, task.name))
+    for robustness in task.robustness:
+        yield from _wrapped(robustness_answer(robustness, task.name))
+    if task.others:
+        primary = (task.successful or task.rows)[0].primary_metric
+        yield from wrapped(f"{task.name}, {primary}, {_counted(task.successful)}")
+        yield from _synthetic(task)
+        yield from answer_lines(data, list(standings(data, task.others)), protocol_names(task.others), names)
+
+
+def _tables(data: LeaderboardData, task: _Task, names: Mapping[str, str], everything: bool) -> Iterator[str]:
+    yield from _tables_of_tracks(data, task)
+    if task.others:
+        yield from _task_tables(data, task, names, everything)
+
+
+def _tables_of_tracks(data: LeaderboardData, task: _Task) -> Iterator[str]:
+    for restorers in task.restorers:
+        yield from _wrapped(restoration_lines(restorers, task.name))
+    for robustness in task.robustness:
+        yield from _wrapped(robustness_lines(robustness, task.name))
+
+
+def _task_tables(data: LeaderboardData, task: _Task, names: Mapping[str, str], everything: bool) -> Iterator[str]:
+    """A warning of made-up images, the tables of the heads, failures and notes."""
+    rows, successful = task.rows, task.successful
     primary = (successful or rows)[0].primary_metric
+    with_rows = [entry for entry in task.others if entry.successful]
+    runs = {runs_of(entry, data.repeats.get(entry.key, 1)) for entry in with_rows if entry.n_expected > 1}
+    mean = f"; each line is the mean of {runs.pop()}" if len(runs) == 1 else ""
+    yield from wrapped(f"{task.name}  primary metric {primary}, {_counted(successful)}{mean}")
+    yield from _synthetic(task)
+    if with_rows:
+        yield from table_lines(data, with_rows, primary, names, everything)
+        yield from _wrapped(_detectable(data, task.others, primary))
+    yield from _failures(sorted((row for row in rows if not row.ok), key=lambda row: row.key), everything)
+    yield from _notes(successful, names, everything)
+
+
+def _counted(successful: Sequence[Row]) -> str:
+    """Test samples and their groups, such as "128 test samples, 8 groups"."""
     samples, groups = _range(successful, "n_test"), _range(successful, "n_groups")
-    folds = " in a fold" if any(row.fold for row in successful) else ""
-    yield f"{name}  primary metric {primary}, {samples} test samples, {groups} groups{folds}"
-    if successful:
-        cells = list(_cells(data, [entry for entry in entries if entry.successful], primary))
-        yield from (f"  {line}" for line in aligned(cells, left=2))
-        yield from _detectable(data, entries, primary)
-    for row in sorted(rows, key=lambda row: row.key):
-        if not row.ok:
-            fold = f" fold {row.fold}" if row.fold else ""
-            yield f"  {row.status}: {_label(row)}, {row.protocol}, seed {row.seed}{fold}: {' '.join(row.error.split())}"
-    notes = sorted({(note, _label(row)) for row in successful for note in row.all_notes})
-    for note, noted in itertools.groupby(notes, key=lambda pair: pair[0]):
-        yield f"  note: {', '.join(label for _, label in noted)}: {note}"
+    return f"{samples} test samples, {groups} groups{' in a fold' if any(row.fold for row in successful) else ''}"
 
 
-def _cells(data: LeaderboardData, entries: list[AggregatedResult], primary: str) -> Iterator[list[str]]:
-    """The heading and a line an entry, the best mean of the primary metric first."""
-    metrics = targets.get(entries[0].rows[0].kind).metrics
-    others = sorted({name for e in entries for row in e.successful for name in row.metrics if name in metrics.metrics})
-    others = [metric for metric in others if metric != primary]
-    several = _of_several(entries)
-    ranks = _ranks(data, entries)
-    yield [
-        *("model", "protocol", *(["runs"] * several), f"{primary} [95 %]", *(["rank [95 %]"] * bool(ranks))),
-        *(*(["sd"] * several), *others, "over baseline [95 %]", "tiles/s"),
-    ]
-    protocols = protocol_names(entries)
-    sign = 1.0 if metrics.lower_is_better(primary) else -1.0
-
-    def best_first(entry: AggregatedResult) -> tuple[bool, float, object]:
-        value = data.value(entry, primary)
-        return value is None, sign * (value or 0.0), (entry.key.model, entry.key.frontend, entry.key)
-
-    for entry in sorted(entries, key=best_first):
-        value, interval = data.value(entry, primary), data.intervals.get((entry.key, primary))
-        low, high = (interval.ci_low, interval.ci_high) if interval else (None, None)
-        row = entry.rows[0]
-        speeds = [row.tiles_per_s for row in entry.successful if row.tiles_per_s is not None]
-        yield [
-            f"{_label(row)} (baseline)" if row.baseline else _label(row),
-            protocols[entry.key.protocol, entry.key.head],
-            *([_runs(entry, primary, data.repeats.get(entry.key, 1))] * several),
-            _interval(value, low, high),
-            *([ranks.get(entry.key, "-")] * bool(ranks)),
-            *([number(entry.sd(primary), DIGITS) or "-"] * several),
-            *(number(data.value(entry, metric), DIGITS) or "-" for metric in others),
-            _over_baseline(data, entry),
-            number(statistics.fmean(speeds), 1) if speeds else "-",
-        ]
+def _synthetic(task: _Task) -> Iterator[str]:
+    """The notes that the images are made up: they stand above the scores."""
+    for note in sorted({note for row in task.successful for note in row.all_notes if _is_synthetic(note)}):
+        yield from wrapped(f"  Warning: {note}")
 
 
-def _ranks(data: LeaderboardData, entries: Sequence[AggregatedResult]) -> dict[ResultKey, str]:
-    """The rank of each entry among all of its task and head, with its interval; of those that have one."""
-    blocks = {entry.key.block for entry in entries}
-    records = rank_records(block for block in data.ranked if block.block in blocks)
-    return {_key(record): _rank(record) for record in records if record["rank"]}
+def _is_synthetic(note: str) -> bool:
+    return note.lower().startswith(SYNTHETIC)
 
 
-def _key(record: Record) -> ResultKey:
-    names = ("task", "cohort_hash", "protocol", "head_config_hash", "model", "frontend")
-    return ResultKey(*(record[name] for name in names))
+def _failures(failed: Sequence[Row], everything: bool) -> Iterator[str]:
+    most = len(failed) if everything else MOST_FAILURES
+    for row in failed[:most]:
+        fold = f" fold {row.fold}" if row.fold else ""
+        line = f"  {row.status}: {_label(row)}, {row.protocol}, seed {row.seed}{fold}: {' '.join(row.error.split())}"
+        yield from [line] if everything else wrapped(line, indent="    ")
+    if len(failed) > most:
+        yield f"  and {len(failed) - most} more runs failed or are lost; {SHOWS_ALL}"
 
 
-def _rank(record: Mapping[str, str]) -> str:
-    rank, *bounds = (f"{float(record[name]):g}" if record[name] else "-" for name in ("rank", "ci_low", "ci_high"))
-    return f"{rank} [{', '.join(bounds)}]"
+def _notes(successful: Sequence[Row], names: Mapping[str, str], everything: bool) -> Iterator[str]:
+    """A line a note, with the models that it is about; those of made-up images stand elsewhere."""
+    found: dict[str, set[str]] = {}
+    for row in successful:
+        for note in row.all_notes:
+            if not _is_synthetic(note):
+                found.setdefault(note, set()).add(names[_label(row)])
+    every = {names[_label(row)] for row in successful}
+    notes = sorted(found.items(), key=lambda pair: pair[0])
+    most = len(notes) if everything else MOST_NOTES
+    for note, models in notes[:most]:
+        about = "all models" if models == every and len(every) > 1 and not everything else ", ".join(sorted(models))
+        line = f"  note: {about}: {note}"
+        yield from [line] if everything else wrapped(f"  {shortened(line, LONGEST_NOTE)}", indent="    ")
+    if len(notes) > most:
+        yield f"  and {len(notes) - most} more notes; {SHOWS_ALL}"
 
 
 def _detectable(data: LeaderboardData, entries: Sequence[AggregatedResult], primary: str) -> Iterator[str]:
@@ -167,38 +222,37 @@ def _detectable(data: LeaderboardData, entries: Sequence[AggregatedResult], prim
         )
 
 
+def _not_shown(tasks: Sequence[_Task], shown: Collection[Block], hidden: Sequence[Block]) -> Iterator[str]:
+    """Sentences for what else there is: of other cohorts and heads of these tasks, and of other tasks."""
+    for task in tasks:
+        cohorts_shown = {block[1] for block in shown if block[0] == task.task}
+        cohorts = sorted({block[1] for block in hidden if block[0] == task.task} - cohorts_shown)
+        heads = [f"{block[2]} [{block[3]}]" for block in hidden if block[:2] == (task.task, task.cohort)]
+        if cohorts:
+            others = f"rows of {task.task} with other samples, splits or metrics ({', '.join(cohorts)})"
+            yield from wrapped(f"not shown: {others}; {SHOWS_ALL}")
+        if heads:
+            yield from wrapped(
+                f"not shown: rows of {task.name} with other heads or settings ({', '.join(heads)}); {SHOWS_ALL}"
+            )
+    names = sorted({block[0] for block in hidden} - {block[0] for block in shown})
+    if names:
+        yield from wrapped(f"not shown: rows of other tasks ({', '.join(names)}); {SHOWS_ALL}")
+
+
+def _wrapped(lines: Iterable[str]) -> Iterator[str]:
+    for line in lines:
+        yield from wrapped(line, indent="    ")
+
+
 def _of_several(entries: Iterable[AggregatedResult]) -> bool:
     return any(entry.n_expected > 1 for entry in entries)
-
-
-def _over_baseline(data: LeaderboardData, entry: AggregatedResult) -> str:
-    """By how much it is better than its baselines, marked where that is more than chance."""
-    found = data.over_baselines.get(entry.key)
-    if not found:
-        return "-"
-    difference = found.comparison.difference
-    return f"{_interval(difference.difference, *difference.interval, sign='+')} {found.mark or '  '}"
-
-
-def _runs(entry: AggregatedResult, primary: str, repeats: int) -> str:
-    """Such as ``3 seeds x 5 folds x 2 repeats``, and how many of these runs have a value where not all do."""
-    seeds, folds = len(entry.seeds), entry.n_folds // repeats
-    parts = [*([f"{seeds} seed" + "s" * (seeds > 1)] if seeds > 1 or not folds else [])]
-    parts += [f"{folds} fold" + "s" * (folds > 1)] if folds and (folds > 1 or repeats == 1) else []
-    parts += [f"{repeats} repeats"] if repeats > 1 else []
-    valued = len(entry.values(primary))
-    return " x ".join(parts) + (f", only {valued} of {entry.n_expected}" if valued < entry.n_expected else "")
 
 
 def _label(row: Row) -> str:
     return f"{row.model}+{row.frontend}" if row.frontend else row.model
 
 
-def _interval(value: float | None, low: float | None, high: float | None, sign: str = "") -> str:
-    estimate, *bounds = (number(x, DIGITS, sign) or "-" for x in (value, low, high))
-    return f"{estimate} [{', '.join(bounds)}]" if value is not None else "-"
-
-
-def _range(rows: list[Row], field: str) -> str:
+def _range(rows: Sequence[Row], field: str) -> str:
     known = [value for row in rows if (value := getattr(row, field)) is not None]
     return "-" if not known else str(known[0]) if min(known) == max(known) else f"{min(known)}-{max(known)}"

@@ -1,4 +1,4 @@
-"""The lines of the leaderboard's tables: runs, means over seeds and folds, models by task, and paired differences."""
+"""The lines of the leaderboard's tables: runs, means over seeds and folds, and paired differences."""
 
 from __future__ import annotations
 
@@ -12,32 +12,17 @@ from bench.results import (
     LeaderboardData,
     baselines_of,
     best_baseline,
-    protocol_names,
-    task_names,
+    contamination_of,
 )
 from bench.rows import Row
 
-LONG = (
-    "task", "kind", "model", "frontend", "protocol", "seed", "fold", "metric", "value", "ci_low", "ci_high", "interval",
-    "n_train", "n_test", "n_groups", "baseline_value", "feature_dim", "params_m", "tiles_per_s", "status", "error",
-    "cohort_hash", "head_config_hash", "run_hash", "version",
-)  # fmt: skip
-MEAN = (
-    "task", "kind", "model", "frontend", "protocol", "metric", "value", "ci_low", "ci_high", "interval", "sd", "n_runs",
-    "n_seeds", "n_folds", "n_failed", "baseline_value", "cohort_hash", "head_config_hash",
-)  # fmt: skip
-PAIRED = (
-    "task", "protocol", "metric", "n_runs", "model_a", "frontend_a", "model_b", "frontend_b", "difference", "ci_low",
-    "ci_high", "p", "p_by", "p_holm", "p_holm_suite", "p_bh", "p_better", "margin", "p_equivalent", "detectable",
-    "n_test", "n_groups", "cohort_hash", "head_config_hash",
-)  # fmt: skip
 MARGIN = 0.02
 """Of equivalence, in units of a metric from 0 to 1: two models that differ by less are alike for most uses."""
 Record = dict[str, str]
 
 
 def long_records(entries: Sequence[AggregatedResult]) -> Iterator[Record]:
-    """A line a run and metric, a line a failed run; `baseline_value` is the best baseline of that line."""
+    """A line a run and metric, a line a failed run; the columns are `bench.report.leaderboard_columns.LONG`."""
     for _, block in itertools.groupby(entries, key=lambda entry: entry.key.block):  # bounds the lines in memory
         yield from _long_records_of(list(block))
 
@@ -46,6 +31,7 @@ def _long_records_of(entries: Sequence[AggregatedResult]) -> list[Record]:
     """The lines of one block."""
     records = []
     for entry, baselines in _with_baselines(entries):
+        seen = contamination_cells(entry)
         for row in entry.rows:
             for metric, interval in (row.metrics if row.ok and row.metrics else {"": {}}).items():
                 best = best_baseline(metric, baselines, [(row.seed, row.fold)])
@@ -66,6 +52,7 @@ def _long_records_of(entries: Sequence[AggregatedResult]) -> list[Record]:
                     "error": " ".join(row.error.split()),
                     "run_hash": row.run_hash,
                     "version": row.version,
+                    **seen,
                 }
                 key = entry.key
                 records.append((*key.block, metric, row.model, row.frontend, row.seed, row.fold, record))
@@ -73,14 +60,14 @@ def _long_records_of(entries: Sequence[AggregatedResult]) -> list[Record]:
 
 
 def mean_records(data: LeaderboardData) -> list[Record]:
-    """A line an entry and metric, a line an entry of which all runs failed.
+    """A line an entry and metric, a line an entry of which all runs failed; the columns are `MEAN`.
 
     `baseline_value` is the best baseline over the runs of that line; where `n_runs` is below `n_seeds` by `n_folds`,
     runs failed or are missing.
     """
     records = []
     for entry, baselines in _with_baselines(data.entries):
-        row = (entry.successful or entry.rows)[0]
+        row, seen = (entry.successful or entry.rows)[0], contamination_cells(entry)
         for metric in sorted({metric for row in entry.successful for metric in row.metrics}) or [""]:
             values = entry.values(metric)
             interval = data.intervals.get((entry.key, metric))
@@ -98,33 +85,14 @@ def mean_records(data: LeaderboardData) -> list[Record]:
                 "n_folds": str(entry.n_folds),
                 "n_failed": str(len(entry.rows) - len(entry.successful)),
                 "baseline_value": number(best[0] if best else None),
+                **seen,
             }
             records.append((*entry.key.block, metric, row.model, row.frontend, record))
     return [record for *_, record in sorted(records, key=lambda entry: entry[:-1])]
 
 
-def wide_records(data: LeaderboardData) -> list[Record]:
-    """A line a protocol, model and frontend; a column a task with its primary metric, the mean over seeds and folds.
-
-    Digests distinguish results of one task on different cohorts, and of one protocol at different settings.
-    """
-    entries = data.entries
-    tasks, protocols = task_names(entries), protocol_names(entries)
-    columns = dict.fromkeys(sorted(tasks.values()), "")
-    lines: dict[tuple[str, str, str], Record] = {}
-    for entry in entries:
-        key = entry.key
-        protocol, task = protocols[key.protocol, key.head], tasks[key.task, key.cohort]
-        line = lines.setdefault(
-            (protocol, key.model, key.frontend),
-            {"protocol": protocol, "model": key.model, "frontend": key.frontend, **columns},
-        )
-        line[task] = number(data.value(entry, (entry.successful or entry.rows)[0].primary_metric))
-    return [lines[name] for name in sorted(lines)]
-
-
 def paired_records(data: LeaderboardData, margin: float = MARGIN) -> Iterator[Record]:
-    """A line a comparison; `margin`, above 0, is that of `p_equivalent`."""
+    """A line a comparison; the columns are `PAIRED`. `margin`, above 0, is that of `p_equivalent`."""
 
     def order(c: Comparison) -> tuple[object, ...]:
         return *c.a.key.block, c.metric, c.a.key, c.b.key
@@ -155,7 +123,15 @@ def paired_records(data: LeaderboardData, margin: float = MARGIN) -> Iterator[Re
             "n_groups": str(c.n_groups),
             "cohort_hash": c.a.key.cohort,
             "head_config_hash": c.a.key.head,
+            "contaminated_a": data.contaminated[c.a.key].level,
+            "contaminated_b": data.contaminated[c.b.key].level,
         }
+
+
+def contamination_cells(entry: AggregatedResult) -> Record:
+    """Whether the model saw the task's cohorts in pretraining, and by whose word."""
+    found = contamination_of(entry.rows)
+    return {"contaminated": found.level, "contamination_evidence": found.evidence}
 
 
 def number(value: float | None, digits: int = 6, sign: str = "") -> str:

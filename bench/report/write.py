@@ -6,9 +6,13 @@ import math
 from collections.abc import Callable
 from pathlib import Path
 
+from bench.plots import Choice
 from bench.report.csv_tables import write_csv_tables, write_restoration, write_robustness
-from bench.report.figures import write_rank_diagrams, write_robustness_plots
+from bench.report.figures import write_plots, write_rank_diagrams
+from bench.report.markdown_leaderboard import write_markdown
+from bench.report.page_file import write_page
 from bench.report.report_files import ReportFiles
+from bench.report.schema import write_schema
 from bench.report.tables import MARGIN
 from bench.results import LeaderboardData
 from registry.errors import UserError
@@ -17,8 +21,11 @@ STEPS: tuple[Callable[[ReportFiles], dict[str, Path]], ...] = (
     write_csv_tables,
     write_restoration,
     write_robustness,
+    write_schema,
+    write_markdown,
     write_rank_diagrams,
-    write_robustness_plots,
+    write_plots,
+    write_page,
 )
 """What makes the files, in the order in which they are listed.
 
@@ -43,7 +50,11 @@ def check_margin(margin: float) -> None:
 
 
 def write_tables(
-    folder: Path, data: LeaderboardData, margin: float = MARGIN, option: str = "results=DIR"
+    folder: Path,
+    data: LeaderboardData,
+    margin: float = MARGIN,
+    option: str = "results=DIR",
+    plots: Choice = "none",
 ) -> dict[str, Path]:
     """Write leaderboard.csv and all that comes beside it (`STEPS`); gives what each file is, and where.
 
@@ -55,6 +66,8 @@ def write_tables(
         Of equivalence, above 0: `p_equivalent` is that of a difference as large or larger.
     option : str
         The setting that names the folder, for errors.
+    plots : "best", "all" or "none"
+        Which plots are drawn, as of `bench.plots.plots_of`; with "none" those of an earlier report are removed.
 
     Raises
     ------
@@ -67,5 +80,5 @@ def write_tables(
             f"No rows to make a leaderboard of in {folder / 'rows'}: run a benchmark first, or name another folder "
             "with results=DIR."
         )
-    report = ReportFiles(folder, data, margin, option)
+    report = ReportFiles(folder, data, margin, option, plots)
     return {what: path for step in STEPS for what, path in step(report).items()}

@@ -6,7 +6,7 @@ import itertools
 import math
 import statistics
 from collections import defaultdict
-from collections.abc import Callable, Collection, Hashable, Iterable
+from collections.abc import Callable, Collection, Hashable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -16,6 +16,7 @@ from bench.metrics import Interval
 from bench.results.aggregated_result import AggregatedResult, Block, ResultKey, aggregated
 from bench.results.chains import robustness_tasks
 from bench.results.comparisons import Comparison
+from bench.results.contamination import Contamination, LeftOut, contamination_of, without_contaminated
 from bench.results.contrasts import Contrast, ContrastKey
 from bench.results.families import Adjusted, ComparisonKey, OverBaselines, adjusted, over_baselines
 from bench.results.rank_blocks import RankedBlock
@@ -49,6 +50,10 @@ class LeaderboardData:
         How often the entry tests the same samples with heads of other training patients; without those of one time.
     contrasts : dict of (block, model, restorer) -> Contrast
         Of robustness tasks.
+    left_out : LeftOut
+        The rows that are in none of these, as their models saw the task's cohorts in pretraining.
+    folders : mapping of RunKey -> Path
+        The results folder that has the predictions of a run.
     """
 
     entries: list[AggregatedResult]
@@ -59,6 +64,13 @@ class LeaderboardData:
     ranked: list[RankedBlock]
     repeats: dict[ResultKey, int]
     contrasts: dict[ContrastKey, Contrast] = field(default_factory=dict)
+    left_out: LeftOut = field(default_factory=LeftOut)
+    folders: Mapping[RunKey, Path] = field(default_factory=dict)
+
+    @cached_property
+    def contaminated(self) -> dict[ResultKey, Contamination]:
+        """Whether the model of each entry saw the task's cohorts in pretraining."""
+        return {entry.key: contamination_of(entry.rows) for entry in self.entries}
 
     @cached_property
     def detectable(self) -> dict[Block, float]:
@@ -82,7 +94,10 @@ class LeaderboardData:
 
 
 def read_leaderboard(
-    results: Path | SavedRows, keys: Collection[RunKey] | None = None, warn: Callable[[str], None] = warn_once
+    results: Path | SavedRows,
+    keys: Collection[RunKey] | None = None,
+    warn: Callable[[str], None] = warn_once,
+    contaminated: str = "keep",
 ) -> LeaderboardData:
     """Read the rows of a results folder and resample their predictions.
 
@@ -94,8 +109,15 @@ def read_leaderboard(
         The runs to read; all that there are if None.
     warn : callable
         Takes a sentence that names what cannot be read; the default prints it once to stderr.
+    contaminated : str
+        A key of `bench.results.LEAVE_OUT`: whether rows of models that saw the task's cohorts in pretraining are read.
+
+    Raises
+    ------
+    UserError
+        If there is no such choice.
     """
-    rows = rows_of(results) if isinstance(results, Path) else results
+    rows, left_out = without_contaminated(rows_of(results) if isinstance(results, Path) else results, contaminated)
     sentences = list(rows.sentences)
     entries = aggregated(row for row in rows.rows if keys is None or row.key in keys)
     robust = robustness_tasks(entries)
@@ -104,7 +126,7 @@ def read_leaderboard(
     for _, block in itertools.groupby(entries, key=lambda entry: entry.key.block):  # bounds the draws in memory
         own = list(block)
         found.append(saved.results_of(own, robust=(own[0].key.task, own[0].key.cohort) in robust))
-    if keys is None:
+    if keys is None and not left_out.rows:  # the blocks of all rows are wanted again
         saved.remove_others()
     faulty = [sentence for block in found for sentence in block.faulty]
     if faulty:
@@ -122,6 +144,8 @@ def read_leaderboard(
         ranked=[ranked for block in found for ranked in block.ranked],
         repeats=_merged(block.repeats for block in found),
         contrasts=_merged(block.contrasts for block in found),
+        left_out=left_out,
+        folders=rows.folders,
     )
 
 

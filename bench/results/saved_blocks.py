@@ -11,9 +11,9 @@ import contextlib
 import functools
 import hashlib
 import importlib.metadata
+import io
 import json
 import platform
-import zipfile
 from collections.abc import Sequence
 from dataclasses import astuple
 from pathlib import Path
@@ -23,6 +23,7 @@ import numpy as np
 
 from bench import targets
 from bench.files import atomic_write
+from bench.integrity import DamagedFileError, with_footer, without_footer
 from bench.metrics import Interval, Replicates
 from bench.results.aggregated_result import AggregatedResult
 from bench.results.baselines import track_of
@@ -33,9 +34,9 @@ from bench.rows import SavedRows
 from bench.statistics import Studentised
 
 FOLDER = "computed"
-LEAST_ROWS = 50
-"""Rows of a block from which on it is saved: fewer are computed as fast."""
-CODE = ("files.py", "metrics", "report", "rows", "statistics", "targets")
+LEAST_ROWS = 5
+"""Rows of a block from which on it is saved: fewer are computed in about 20 ms."""
+CODE = ("files.py", "integrity", "metrics", "results", "rows", "statistics", "targets")
 PLAIN = ("metric", "p", "p_by", "p_better", "n_runs", "n_test", "n_groups")  # fields of a comparison
 LIBRARIES = ("numpy", "pyarrow", "scipy")
 
@@ -130,18 +131,22 @@ def _write(path: Path, entries: Sequence[AggregatedResult], computed: BlockResul
         "repeats": [[place[key], n] for key, n in computed.repeats.items()],
     }
     draws = np.concatenate([np.empty(0), *(of.draws for of in ranked.replicates.values())])
-    with atomic_write(path) as temporary, open(temporary, "wb") as file:
-        np.savez(file, text=np.frombuffer(json.dumps(text).encode(), np.uint8), draws=draws)
+    content = io.BytesIO()
+    np.savez(content, text=np.frombuffer(json.dumps(text).encode(), np.uint8), draws=draws)
+    with atomic_write(path) as temporary:
+        temporary.write_bytes(with_footer(content.getvalue(), {"block": path.stem}))
 
 
 def _read(path: Path, entries: Sequence[AggregatedResult]) -> BlockResults | None:
-    """A saved block of these entries; None where there is none that can be read."""
+    """A saved block of these entries; None where there is none, or one that is damaged or has another block's name."""
     try:
-        with np.load(path, allow_pickle=False) as file:
-            text, draws = json.loads(file["text"].tobytes()), file["draws"]
-        return _from(text, draws, entries)
-    except (OSError, ValueError, KeyError, IndexError, TypeError, EOFError, RecursionError, zipfile.BadZipFile):
+        content, record = without_footer(path.read_bytes())
+    except (OSError, DamagedFileError):
         return None
+    if record.get("block") != path.stem:
+        return None
+    with np.load(io.BytesIO(content), allow_pickle=False) as file:
+        return _from(json.loads(file["text"].tobytes()), file["draws"], entries)
 
 
 def _from(text: dict[str, Any], draws: np.ndarray, entries: Sequence[AggregatedResult]) -> BlockResults:

@@ -14,8 +14,10 @@ from pathlib import Path
 from typing import Any
 
 from bench.files import atomic_write, temporary_name
+from bench.rows.checksum import NAME as CHECKSUM
+from bench.rows.checksum import ChangedTextError, with_checksum, without_checksum
 from bench.rows.info import RowInfo
-from bench.rows.predictions import PredictionArrays, write_predictions
+from bench.rows.predictions import PredictionArrays, has_complete_predictions, write_predictions
 from bench.rows.printable import printable
 from bench.rows.row import Row
 from bench.rows.run_key import RunKey
@@ -132,15 +134,8 @@ def read_row(results: Path, key: RunKey) -> Row | None:
 
 
 def has_predictions(results: Path, row: Row) -> bool:
-    """Whether the predictions that a row names are there, and complete as far as the end of their file tells."""
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    path = results / row.predictions
-    try:
-        return path.is_file() and bool(pq.read_metadata(path).num_rows == row.n_test)
-    except (OSError, pa.ArrowException):
-        return False
+    """Whether the predictions that a row names are there, complete, and as they were written."""
+    return has_complete_predictions(results / row.predictions, row.n_test)
 
 
 def read_row_files(results: Path) -> RowFiles:
@@ -244,7 +239,7 @@ def warn_once(sentence: str) -> None:
 
 
 def _text(row: Row) -> str:
-    return json.dumps(asdict(row), sort_keys=True, indent=1, allow_nan=False, ensure_ascii=False) + "\n"
+    return with_checksum(json.dumps(asdict(row), sort_keys=True, indent=1, allow_nan=False, ensure_ascii=False) + "\n")
 
 
 def listed(names: Sequence[str]) -> str:
@@ -265,9 +260,13 @@ def row_under(results: Path, name: str) -> Row:
     """
     content = _content(results / name)
     try:
-        record = json.loads(content.decode("utf-8"))
+        record = json.loads(without_checksum(content.decode("utf-8")))
+        if isinstance(record, dict):
+            record.pop(CHECKSUM, None)  # of a text that another program wrote anew
         schema = other_schema(record)
         found = "" if schema else ", ".join(islice(faults(record), MOST_FAULTS))
+    except ChangedTextError:
+        raise
     except ValueError as error:
         raise ValueError("it is not complete JSON") from error
     except RecursionError as error:

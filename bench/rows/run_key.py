@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import functools
-import hashlib
-import urllib.parse
 from dataclasses import dataclass
 from pathlib import Path
 
+from bench import files
 from bench.rows.printable import printable
 
 LONGEST_NAME = 80  # characters of one name in a file name, which has three of them and may have 255 in all
@@ -67,7 +66,4 @@ def file_name(name: str) -> str:
 
     An empty name is "%", and a long one ends in "," and its digest: no other name is encoded so.
     """
-    quoted = urllib.parse.quote(printable(name), safe="@")
-    if len(quoted) > LONGEST_NAME:
-        quoted = quoted[: LONGEST_NAME - 17] + "," + hashlib.sha256(quoted.encode()).hexdigest()[:16]
-    return "%2E" + quoted[1:] if quoted.startswith(".") else quoted or "%"
+    return files.file_name(printable(name), longest=LONGEST_NAME)

@@ -14,11 +14,11 @@ from bench import protocols, report, targets
 from bench.config import BenchConfig, Step
 from bench.data import table_of
 from bench.files import unwritable
+from bench.settings import check_fields
 from bench.slides import Scratch
 from bench.tasks import Manifest, SampleLevel, TaskConfig
 from registry.errors import UserError, near_match
 
-LEAST_BOOTSTRAP = 20
 PART = re.compile(r"([1-9][0-9]*)/([1-9][0-9]*)")
 
 
@@ -46,15 +46,8 @@ def check_settings(config: BenchConfig) -> None:
         )
     if not config.seeds or not all(0 <= seed < 2**32 for seed in config.seeds):
         raise UserError(f"seeds={list(config.seeds)} must name one seed or more, each from 0 to 2**32 - 1: seeds=[0].")
-    if config.bootstrap < LEAST_BOOTSTRAP:
-        raise UserError(f"bootstrap={config.bootstrap} is too few resamples for an interval: set 1000.")
+    check_fields(config)
     report.check_margin(config.margin)
-    names = ("batch_size", "workers", "shard_tiles", "shards", "jobs_at_once")
-    sizes = {name: getattr(config, name) for name in names}
-    for name, size in sizes.items():
-        if size is not None and size < 1:
-            raise UserError(f"{name}={size} must be 1 or more.")
-
     if config.memory_gib is not None and not 0 < config.memory_gib < float("inf"):
         raise UserError(f"memory_gib={config.memory_gib} must be a number above 0.")
     if not 0 < config.scratch_gib < float("inf"):

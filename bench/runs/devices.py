@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import multiprocessing
 import os
+import re
 from collections.abc import Callable
 
 from bench.config import BenchConfig, Step
@@ -13,6 +14,7 @@ from registry.errors import UserError
 
 MEMORY_SHARE = 0.6  # of a device's free memory, for the weights of one pass; the rest is for activations
 EVERY_GPU = "all"
+KINDS = re.compile(r"cpu|(cuda|mps|xpu)(:[0-9]{1,3})?")  # of devices that compute; torch has more that do not
 
 
 def devices_of(config: BenchConfig) -> list[str]:
@@ -33,8 +35,8 @@ def devices_of(config: BenchConfig) -> list[str]:
             raise UserError("device=all takes every GPU and there is none here: leave device= out, or set device=cpu.")
         return [f"cuda:{number}" for number in range(torch.cuda.device_count())]
     found = list(wanted) if isinstance(wanted, list) else [wanted]
-    if not found or not all(isinstance(name, str) and name for name in found):
-        raise UserError(f"device={wanted} must be a name such as cuda, cuda:1 or cpu, a list of these, or all.")
+    if not found or not all(isinstance(name, str) and KINDS.fullmatch(name) for name in found):
+        raise UserError(f"device={wanted} must be a name such as cuda, cuda:1, mps or cpu, a list of these, or all.")
     kinds = {name.partition(":")[0] for name in found}
     if len(kinds) > 1:
         raise UserError(

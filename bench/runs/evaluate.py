@@ -11,22 +11,24 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bench import protocols, report
-from bench.config import BenchConfig, Step
+from bench.config import BenchConfig, PlotChoice, Projection, Step
 from bench.data import Cohort, EmbeddingPlan
 from bench.embedding import Embedding, EmbeddingSettings, encode, missing_shards
+from bench.files import unwritable
 from bench.jobs import lost_rows
 from bench.protocols import Bags, Samples
 from bench.results import read_leaderboard
 from bench.runs.checks import check_scratch, check_settings, check_writable, part_of
 from bench.runs.context import RunContext, to_stderr
 from bench.runs.devices import devices_of, memory_for_weights, n_processors, run_on, usual_batch_size
-from bench.runs.fit import sentence_of
+from bench.runs.fit import Run, sentence_of
 from bench.runs.missing_features import FeaturesMissing, name_missing, not_embedded, without_networks
 from bench.runs.models import models_of
 from bench.runs.peak_memory import PeakMemory
 from bench.runs.plan import ModelWork, Plan, TaskPlan, blocks_of, counted_samples
 from bench.runs.plan_text import plan_text
 from bench.runs.planning import make_plan
+from bench.runs.projection import write_projection
 from bench.runs.tracks import run_tracks
 from registry.errors import UserError
 
@@ -164,19 +166,38 @@ def nothing_written(context: RunContext) -> Iterator[RunContext]:
 
 def print_report(context: RunContext, plan: Plan | None) -> None:
     """Write the tables of the results folder and print those of the planned runs, or all."""
-    print_tables(context.results, context.config.margin, blocks_of(plan) if plan is not None else None)
+    config = context.config
+    blocks = blocks_of(plan) if plan is not None else None
+    print_tables(context.results, config.margin, blocks, config.plots, everything=config.all)
 
 
-def print_tables(results: Path, margin: float, blocks: set[tuple[str, str, str, str]] | None) -> None:
-    """Write the tables of a results folder and print those of some blocks, or all; without rows of a run nothing."""
+def print_tables(
+    results: Path,
+    margin: float,
+    blocks: set[tuple[str, str, str, str]] | None,
+    plots: PlotChoice = PlotChoice.best,
+    *,
+    everything: bool = False,
+) -> None:
+    """Write tables and plots of a results folder and print the answer and tables of some blocks, or all.
+
+    Without rows of a run nothing is printed.
+
+    Parameters
+    ----------
+    plots : PlotChoice
+        Which plots are drawn.
+    everything : bool
+        Whether all that is in the folder is printed in full, whatever `blocks` are.
+    """
     lost_rows(results)
     data = read_leaderboard(results)
     if not data.entries and blocks is not None:
         return
-    written = report.write_tables(results, data, margin)
-    if blocks is None or blocks:
-        print(report.table_text(data, blocks))
-    print("\n".join(f"{what}: {path}" for what, path in written.items()))
+    written = report.write_tables(results, data, margin, plots=plots.value)
+    if everything or blocks is None or blocks:
+        print(report.table_text(data, None if everything else blocks, everything), end="\n\n")
+    print(report.files_text(results, written))
 
 
 def _run_pass(context: RunContext, task: TaskPlan, part: EmbeddingPlan, work: list[ModelWork]) -> list[str]:
@@ -216,8 +237,31 @@ def _run_pass(context: RunContext, task: TaskPlan, part: EmbeddingPlan, work: li
             samples = functools.cache(functools.partial(_samples, task.cohort, embedding))
             of_model = peak.mib if len(wanted) == 1 else None  # of several that share a pass it is not known
             failures += [s for run in pending[own] if (s := run.finish(own.features, embedding, samples, of_model))]
+            failures += _project(context, task, own, pending[own], samples)
     _name_costly_baselines(context, embeddings)
     return failures
+
+
+def _project(
+    context: RunContext, task: TaskPlan, own: ModelWork, runs: Sequence[Run], samples: Callable[[bool], Samples | Bags]
+) -> list[str]:
+    """Write the map of a model's features, not of baselines'; gives the sentence of a failure, or nothing."""
+    model = own.model
+    if not runs or model.baseline or context.config.projection is Projection.none:
+        return []
+    bags = all(run.head.takes_bags for run in runs)  # vectors of all samples are not made for a map alone
+    try:
+        write_projection(
+            context.results,
+            task.cohort.manifest,
+            model.name,
+            model.frontend.name,
+            own.features,
+            lambda: samples(bags),
+        )
+    except OSError as error:
+        return [str(unwritable(context.results / "projections", error, "results=DIR"))]
+    return []
 
 
 def embed_cohort(context: RunContext, plan: Plan) -> tuple[Cohort, Embedding]:

@@ -21,14 +21,15 @@ from bench.embedding import Embedding, read_features
 from bench.files import digest, unwritable
 from bench.protocols import Bags, Samples
 from bench.rows import Row, RunKey
-from bench.runs.attention import draw_heatmap, write_attention
+from bench.runs.attention import has_attention, write_attention
 from bench.runs.context import RunContext, of_this_job
+from bench.runs.heatmap import draw_heatmap
 from bench.runs.models import Model
 from bench.runs.provenance import digests_of, finished, made_by
 from bench.runs.scoring import scored
 from bench.tasks import Manifest, SampleLevel, TaskConfig
 from registry.card import Preprocessing
-from registry.errors import UserError
+from registry.errors import UserError, fault_of
 
 
 @functools.cache
@@ -92,6 +93,9 @@ class Run:
         """Whether the row of this run hash and its predictions are in the results."""
         row = rows.read_row(self.context.results, self.key)
         if row is None or not row.ok or row.stale_error or row.run_hash != self.run_hash(features):
+            return False
+        attention = row.info.get("attention", "")
+        if attention and not has_attention(self.key.path(self.context.results, "predictions", "attention.h5")):
             return False
         return rows.has_predictions(self.context.results, row)
 
@@ -176,10 +180,15 @@ class Run:
         pictures = self.plan.pictures if self.plan else None
         if pictures is not None:
             model = path.parent.name
+            slides = self.cohort.manifest.slides
+            paths = {
+                name: (str(place), None if np.isnan(mpp) else float(mpp))
+                for name, place, mpp in zip(slides["id"], slides["path"], slides["mpp"], strict=True)
+            }
             folder = pictures / "attention" / path.parent.parent.name / model / path.name.removesuffix(".attention.h5")
             for slide, attention in by_slide.items():
                 name = f"{file_name(slide)}.jpg"
-                draw_heatmap(folder / name, pictures / name, attention, files[slide])
+                draw_heatmap(folder / name, pictures / name, attention, files[slide], paths.get(slide))
         return {"attention": path.relative_to(self.context.results).as_posix()}
 
     def fail(self, error: Exception, notes: Sequence[str] = (), *, of_model: bool = True) -> str:
@@ -297,4 +306,4 @@ def fault(error: Exception) -> str:
     """The message of an error that a user cannot resolve."""
     if os.environ.get("PFMBENCH_DEBUG"):
         traceback.print_exception(error)
-    return f"{type(error).__name__}: {error} (a fault of the harness or its libraries, please report it)"
+    return fault_of(error)

@@ -264,6 +264,10 @@ def _check_checkpoints(config: BenchConfig, named: list[str], others: list[str])
             f"checkpoint= belongs to one model and {len(named)} are named: give each its own, "
             f"checkpoints.{named[0]}=FILE."
         )
+    for name in named if config.checkpoint else config.checkpoints:
+        if name in named and (_is_baseline(name) or name == PRECOMPUTED):
+            setting = "checkpoint" if config.checkpoint else f"checkpoints.{name}"
+            raise UserError(f"{setting}= is set and {name} takes no weight file: leave it out, or name another model.")
     for name in config.checkpoints:
         if name not in [*named, *others]:
             raise UserError(

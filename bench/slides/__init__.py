@@ -6,7 +6,9 @@ from bench.slides.masks import read_mask
 from bench.slides.pixels import UnreadableRegion
 from bench.slides.preview import write_contact_sheet, write_preview
 from bench.slides.reader import SlideFileTiles, SlideTiles
+from bench.slides.refusals import unreadable_slide
 from bench.slides.resampling import Resample, block_of
+from bench.slides.resolution import PLAUSIBLE, NoResolution
 from bench.slides.scratch import Scratch
 from bench.slides.slide import Slide, open_slide
 from bench.slides.tiling import FINER_TOLERANCE, Grid, from_coords, plan
@@ -15,7 +17,9 @@ from bench.slides.tissue import find as find_tissue
 
 __all__ = [
     "FINER_TOLERANCE",
+    "PLAUSIBLE",
     "Grid",
+    "NoResolution",
     "Resample",
     "Scratch",
     "Slide",
@@ -35,6 +39,7 @@ __all__ = [
     "read_cohort",
     "read_coords",
     "read_mask",
+    "unreadable_slide",
     "write_contact_sheet",
     "write_preview",
 ]

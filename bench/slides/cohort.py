@@ -165,7 +165,7 @@ def _check(frame: pd.DataFrame, path: Path) -> None:
 
 def _check_files(frame: pd.DataFrame, path: Path) -> None:
     for column, name in (("path", "slide"), ("mask", "mask")):
-        missing = [p for p in frame[column] if p and not Path(p).exists()]
+        missing = [p for p in frame[column] if p and not os.path.exists(p)]
         if missing:
             raise UserError(
                 f"{len(missing)} of {len(frame)} {name} files of the manifest {path} are not there, the first is "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,8 @@ import h5py
 import numpy as np
 from jaxtyping import Float, Int
 
+from bench.files import path_below
+from bench.hdf5 import own_dataset
 from bench.slides.slide import Slide
 from bench.slides.tiling import Grid, from_coords
 from registry.errors import UserError
@@ -170,19 +173,33 @@ def _read(path: Path, needed: str, *others: str) -> tuple[dict[str, np.ndarray],
     names = (needed, *others)
     try:
         with h5py.File(path, "r") as file:
-            if needed not in file:
+            found = {name: node for name in names if (node := own_dataset(file, name)) is not None}
+            if needed not in found:
                 raise UserError(f"The file {path} holds no dataset `{needed}` but {', '.join(file) or 'nothing'}.")
-            found = {name: file[name] for name in names if name in file}
             for name, node in found.items():
                 if not isinstance(node, h5py.Dataset) or not node.shape or node.dtype.kind not in "iuf":
                     what = f"{node.dtype} {node.shape}" if isinstance(node, h5py.Dataset) else "a group"
                     raise UserError(
                         f"`{name}` in {path} is {what} and must be a table of numbers: make the file again."
                     )
-            attributes = {**dict(file.attrs), **(dict(file["coords"].attrs) if "coords" in found else {})}
+            for name, node in found.items():
+                if node.nbytes > _memory():
+                    raise UserError(
+                        f"`{name}` in {path} is {node.dtype} {node.shape}, {node.nbytes / 2**40:,.3g} TiB, which is "
+                        "more than the memory of this machine: make the file again."
+                    )
+            attributes = {**dict(file.attrs), **(dict(found["coords"].attrs) if "coords" in found else {})}
             return {name: node[()] for name, node in found.items()}, attributes
     except (OSError, RuntimeError, KeyError) as error:
         raise UserError(f"The file {path} is not a complete HDF5 file ({error}): make it again.") from error
+
+
+def _memory() -> float:
+    """Bytes of memory of this machine; no limit where it cannot be known."""
+    try:
+        return float(os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"))
+    except (AttributeError, OSError, ValueError):
+        return float("inf")
 
 
 def _number(attrs: dict[str, Any], name: str, path: Path) -> float:
@@ -199,7 +216,7 @@ def _find(folder: Path, slide_id: str, places: tuple[str, ...], what: str) -> Pa
             "the right one."
         )
     for place in places:
-        if (path := folder / place.format(id=slide_id)).is_file():
+        if (path := path_below(folder, place.format(id=slide_id))).is_file():
             return path
     raise UserError(
         f"The folder {folder} has no {what} of the slide {slide_id}: it should have {places[0].format(id=slide_id)}."

@@ -55,8 +55,10 @@ class SlideTiles:
         for place, row in enumerate(rows):
             try:
                 self._read_into(out[place], row)
-            except UnreadableRegion as error:
+            except UserError as error:
                 failed[row] = error
+            except Exception as error:  # any error is one of this tile, and names the slide
+                failed[row] = self._unreadable(row, error)
         return Exceptions(failed)
 
     def tile(self, row: int) -> UInt8[np.ndarray, "size size 3"]:
@@ -72,10 +74,17 @@ class SlideTiles:
         return out
 
     def _read_into(self, out: UInt8[np.ndarray, "size size 3"], row: int) -> None:
-        grid, (x, y) = self.grid, self.grid.coords[row].tolist()
-        fx, fy = self.slide.downsample(grid.level)
-        place = (round(x / fx), round(y / fy))
-        self._resampler.read_into(out, *place)
+        self._resampler.read_into(out, *self._place(row))
+
+    def _place(self, row: int) -> tuple[int, int]:
+        """Top left corner of a tile in pixels of the grid's level."""
+        x, y = self.grid.coords[row].tolist()
+        fx, fy = self.slide.downsample(self.grid.level)
+        return round(x / fx), round(y / fy)
+
+    def _unreadable(self, row: int, error: Exception) -> UnreadableRegion:
+        level, window = self.grid.level, self.grid.window
+        return UnreadableRegion(self.slide.path, level, *self._place(row), round(window[0]), round(window[1]), error)
 
 
 class SlideFileTiles:

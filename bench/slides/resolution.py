@@ -15,8 +15,13 @@ if TYPE_CHECKING:
 # No scanner of whole slides lies outside; 72, 96 or 300 dpi, which editors write into any TIFF, do.
 PLAUSIBLE = (0.02, 10.0)
 MICRONS = {2: 25400.0, 3: 10000.0, 4: 1000.0, 5: 1.0}  # of a TIFF ResolutionUnit: inch, centimetre, and two rare ones
+TIFF_RESOLUTION = "TIFF resolution"
 UNIT_NAMES = {"inch": 2, "centimeter": 3}
 OME_MICRONS = {"µm": 1.0, "μm": 1.0, "um": 1.0, "nm": 1e-3, "mm": 1e3, "cm": 1e4}
+
+
+class NoResolution(UserError):
+    """A slide does not say how wide a pixel is, nor does the manifest."""
 
 
 def true_mpp(
@@ -48,10 +53,19 @@ def true_mpp(
                 f"{PLAUSIBLE[0]} and {PLAUSIBLE[1]} micrometres wide."
             )
         return (float(x), float(y)), "given"
+    refused = ""
     for x, y, source in _candidates(properties, page):
         if _plausible(x, y):
             return (x, y), source
-    raise UserError(
+        if source != TIFF_RESOLUTION:  # which editors write into any TIFF
+            refused = refused or f"{x:.4g}{'' if x == y else f' x {y:.4g}'} micrometres per pixel ({source})"
+    if refused:
+        raise NoResolution(
+            f"The slide {path} says {refused}, which is no resolution of a scan ({PLAUSIBLE[0]} to {PLAUSIBLE[1]:g}): "
+            "if this is an overview name the file of the full resolution, and if the number is wrong give the right "
+            "one in the column `mpp` of the slide manifest."
+        )
+    raise NoResolution(
         f"The slide {path} does not say its resolution (microns per pixel): give it in the column `mpp` of the slide "
         "manifest."
     )
@@ -80,7 +94,7 @@ def _candidates(properties: Mapping[str, str], page: TiffPage | None) -> Iterato
         unit = MICRONS.get(UNIT_NAMES.get(properties.get("tiff.ResolutionUnit", ""), 0))
         per_x, per_y = (_number(properties.get(f"tiff.{axis}Resolution")) or 0 for axis in "XY")
     if unit and per_x and per_y:
-        yield unit / per_x, unit / per_y, "TIFF resolution"
+        yield unit / per_x, unit / per_y, TIFF_RESOLUTION
 
 
 def _number(text: str | None) -> float | None:

@@ -13,7 +13,7 @@ from jaxtyping import UInt8
 from PIL import Image
 from tifffile import TiffPage
 
-from bench.slides import screening
+from bench.slides import refusals, screening
 from bench.slides.direct import TiffPixels
 from bench.slides.pixels import OpenSlidePixels, PixelSource, UnreadableRegion
 from bench.slides.resolution import true_mpp
@@ -190,13 +190,24 @@ def open_slide(path: str | Path, mpp: float | tuple[float, float] | None = None,
     Raises
     ------
     UserError
-        One sentence for: no such file, no slide, a truncated slide, no mpp, a Z-stack, fluorescence, a label.
+        One sentence that names it for: no such file, no slide, a truncated slide, no mpp, a Z-stack, fluorescence, a
+        label, and any error of a library.
     """
     path = str(path)
+    try:
+        return _opened(path, mpp, direct=direct)
+    except UserError:
+        raise
+    except Exception as error:
+        raise refusals.unreadable_slide(path, error) from error
+
+
+def _opened(path: str, mpp: float | tuple[float, float] | None, *, direct: bool) -> Slide:
     if not os.path.exists(path):
         raise UserError(f"The slide {path} does not exist: check the slide manifest and the data folder.")
     if os.path.isdir(path):
         raise UserError(f"The slide {path} is a folder: name the slide's own file (for DICOM, any .dcm of it).")
+    refusals.refuse_vsi(path)
     try:
         vendor = openslide.OpenSlide.detect_format(path)
         tiff = screening.open_tiff(path)
@@ -209,6 +220,8 @@ def open_slide(path: str | Path, mpp: float | tuple[float, float] | None = None,
         pages = screening.levels(series) if series else []
         if tiff and vendor in (None, *DIRECT_VENDORS):
             screening.refuse_truncated(path, tiff)
+        if tiff and vendor == "hamamatsu":
+            refusals.refuse_fluorescence(path, tiff)
         if series:
             screening.refuse_unless_brightfield(path, series)
         if vendor is None:
@@ -240,17 +253,15 @@ def _with_openslide(
     try:
         oracle = OpenSlidePixels(path)
     except (openslide.OpenSlideError, OSError) as error:
-        if vendor == "generic-tiff" and "compression" in str(error):
-            return _with_tifffile(path, pages, mpp)  # WebP, JPEG XL
-        raise UserError(
-            f"The slide {path} ({vendor}) cannot be opened ({error}): it is damaged, or no slide but its label."
-        ) from error
+        if vendor == "generic-tiff" and pages and is_colour(pages[0]):
+            return _with_tifffile(path, pages, mpp)  # WebP, JPEG XL, planes of colours
+        raise refusals.cannot_be_opened(path, vendor, error) from error
     opened: TiffPixels | OpenSlidePixels = oracle
     try:
         scale, source = true_mpp(path, oracle.properties, pages[0] if pages else None, mpp)
         sizes = oracle.sizes
         own = [(p.imagewidth, p.imagelength) for p in pages]
-        if tiled and vendor == "generic-tiff" and len(own) > len(sizes) == 1 and all(map(is_fast, pages)):
+        if tiled and vendor == "generic-tiff" and len(own) > len(sizes) == 1 and all(map(is_colour, pages)):
             # OpenSlide does not see the pyramid of an OME-TIFF, which hangs below its first page.
             pixels = TiffPixels(path, [TileTable.of(p) for p in pages], None)
             oracle.close()

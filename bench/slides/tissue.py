@@ -3,7 +3,11 @@
 Everything is decided in optical density against the slide's own glass, OD = -log10(I / I_glass) per channel, where
 stains add up. Stains have colour: the channels absorb differently. Glass, shadows, bubbles, black borders and black ink
 do not, however dark. Haematoxylin, eosin and DAB never absorb green least, green ink does; blue ink absorbs more
-red, and less blue, than a counterstain; red ink absorbs blue nearly as much as green, and no red.
+red, and less blue, than a counterstain; red ink absorbs blue nearly as much as green, and no red; orange ink absorbs
+blue far more than green. Purple and brown ink have the colours of haematoxylin and DAB, but are smooth over wide marks.
+
+Where the colour of a slide as a whole is fainter than the least that stands for stain, the noise of its glass is what
+colour and texture must exceed.
 """
 
 from __future__ import annotations
@@ -25,6 +29,14 @@ MIN_AREA_UM2 = 20_000.0  # smaller pieces are dropped; a tile of 256 px at 0.5 m
 MAX_HOLE_UM2 = 100_000.0  # larger holes are lumens and tears: glass
 COLOUR_OD = (0.04, 0.10)  # bounds of the threshold: above the noise of JPEG glass, below pale stroma
 TEXTURE_OD = 0.012  # standard deviation over 5 x 5 px; glass has about 0.003
+# On faint slides, in deviations of the green of their glass, and at least: colour, and texture of a piece.
+FAINT_COLOUR, FAINT_TEXTURE = (6.0, 0.010), (2.2, 0.003)
+# Smooth ink: density at least, deviations of the density (relative) and of the hue at most, and what of a
+# neighbourhood of so many px is as smooth.
+SMOOTH_OD, SMOOTH_TEXTURE, SMOOTH_HUE, SMOOTH_SHARE, SMOOTH_WINDOW = 0.3, 0.09, 0.007, 0.45, 15
+SHARP = 0.28  # least detail of a pixel over that of 5 x 5: .3 to .7 in focus; blurred tissue is as smooth as ink
+LAPLACE = np.array([[0, -0.25, 0], [-0.25, 1, -0.25], [0, -0.25, 0]], np.float32)
+MIN_MARK_UM2 = 40_000.0  # smaller smooth places are no pen's
 BLACK, BLACK_SPREAD = 60, 45  # grey level and difference of channels below which a pixel is border or black ink
 CLOSING_UM = 24.0
 
@@ -124,15 +136,44 @@ def segment(thumbnail: UInt8[np.ndarray, "height width 3"], mpp: float) -> Bool[
     od = [_density(blurred[..., c], white[c]) for c in range(3)]
     low, high = _extremes([thumbnail[..., c] for c in range(3)])
     dark = _opened((high < BLACK) & (high - low < BLACK_SPREAD))
-    avoid = _grown(dark, 2) | _ink(*od)
+    green = _density(thumbnail[..., 1], white[1])
+    texture = _deviation(green)
     least, most = _extremes(od)
+    avoid = _grown(dark, 2) | _ink(*od) | _smooth_ink(od, most, green, texture, MIN_MARK_UM2 / mpp**2)
     colour = most - least
-    threshold = float(np.clip(_otsu(colour[~avoid]), *COLOUR_OD))
-    texture = _deviation(_density(thumbnail[..., 1], white[1]))
+    otsu = _otsu(colour[~avoid])
+    threshold = float(np.clip(otsu, *COLOUR_OD))
     found = ((colour > threshold) | ((colour > threshold / 2) & (texture > TEXTURE_OD))) & ~avoid
+    found = _pieces(found, avoid, texture, TEXTURE_OD / 2, mpp)
+    if otsu < COLOUR_OD[0]:
+        found |= _faint_pieces(colour, texture, avoid, otsu, mpp)
+    return found
+
+
+def _faint_pieces(
+    colour: Float[np.ndarray, "height width"],
+    texture: Float[np.ndarray, "height width"],
+    avoid: Bool[np.ndarray, "height width"],
+    otsu: float,
+    mpp: float,
+) -> Bool[np.ndarray, "height width"]:
+    """Tissue of a slide whose stain as a whole is fainter than `COLOUR_OD`."""
+    noise = float(np.median(texture))  # of the glass, which is most of such a slide, or of tissue that fills it
+    least_colour, rough = (max(times * noise, least) for times, least in (FAINT_COLOUR, FAINT_TEXTURE))
+    return _pieces((colour > max(otsu, least_colour)) & ~avoid, avoid, texture, rough, mpp)
+
+
+def _pieces(
+    found: Bool[np.ndarray, "height width"],
+    avoid: Bool[np.ndarray, "height width"],
+    texture: Float[np.ndarray, "height width"],
+    rough: float,
+    mpp: float,
+) -> Bool[np.ndarray, "height width"]:
+    """Closed, opened, without small and smooth pieces, and without small holes."""
     radius = max(1, round(CLOSING_UM / 2 / mpp))
     found = _opened(_shrunk(_grown(found, radius), radius) & ~avoid)
-    found = _keep(found, MIN_AREA_UM2 / mpp**2, texture)
+    found = _keep(found, MIN_AREA_UM2 / mpp**2, texture, rough)
     return found | (_small_holes(found, MAX_HOLE_UM2 / mpp**2) & ~avoid)
 
 
@@ -155,11 +196,42 @@ def _density(channel: UInt8[np.ndarray, "height width"], white: float) -> Float[
 def _ink(
     r: Float[np.ndarray, "height width"], g: Float[np.ndarray, "height width"], b: Float[np.ndarray, "height width"]
 ) -> Bool[np.ndarray, "height width"]:
-    """Pen marks, from the densities: green, blue and red; black ink has no colour and needs no rule."""
+    """Pen marks, from the densities: green, blue, red and orange; black ink has no colour and needs no rule."""
     green = (np.minimum(r, b) > g + 0.06) & (r > 0.15)
     blue = (r > 0.45) & (g < 0.92 * r) & (b < 0.4 * r)
     red = (g > 0.45) & (r < 0.2 * g) & (b > 0.65 * g) & (b < 1.25 * g)
-    return _grown(_opened(green | blue | red), 3)
+    orange = (b > 0.4) & (b > 1.6 * g) & (r < 0.25 * b)
+    return _grown(_opened(green | blue | red | orange), 3)
+
+
+def _smooth_ink(
+    od: list[Float[np.ndarray, "height width"]],
+    most: Float[np.ndarray, "height width"],
+    green: Float[np.ndarray, "height width"],
+    texture: Float[np.ndarray, "height width"],
+    min_pixels: float,
+) -> Bool[np.ndarray, "height width"]:
+    """Pen marks in the colours of haematoxylin and DAB: as dark as dense nuclei, and smooth as these are not.
+
+    What has the colour of eosin is left alone, for blood, colloid and keratin are as smooth.
+    """
+    r, g, b = od
+    stain = (most > SMOOTH_OD) & ((r > 0.4 * g) | (b > g))
+    if np.count_nonzero(stain) < min_pixels:
+        return np.zeros(stain.shape, bool)
+    total = r + g + b + 0.03
+    hue = np.hypot(_deviation(r / total), _deviation(b / total))
+    smooth = stain & (texture < SMOOTH_TEXTURE * np.maximum(g, 0.05)) & (hue < SMOOTH_HUE)
+    share, of = (ndimage.uniform_filter(mask.astype(np.float32), SMOOTH_WINDOW) for mask in (smooth, stain))
+    labels, n = ndimage.label(_opened(stain & (share > SMOOTH_SHARE * of)))
+    large = np.bincount(labels.ravel(), minlength=n + 1) >= min_pixels
+    large[0] = False
+    if not large.any():
+        return np.zeros(stain.shape, bool)
+    of_pixels = np.abs(ndimage.convolve(green, LAPLACE, mode="nearest"))
+    dark = (most > SMOOTH_OD) & (texture > 0)
+    in_focus = np.median(of_pixels[dark] / texture[dark]) >= SHARP
+    return _grown(large[labels], 4) & in_focus
 
 
 def _extremes(channels: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
@@ -200,12 +272,15 @@ def _otsu(values: Float[np.ndarray, " pixel"]) -> float:
 
 
 def _keep(
-    found: Bool[np.ndarray, "height width"], min_pixels: float, texture: Float[np.ndarray, "height width"]
+    found: Bool[np.ndarray, "height width"],
+    min_pixels: float,
+    texture: Float[np.ndarray, "height width"],
+    least_texture: float,
 ) -> Bool[np.ndarray, "height width"]:
     """Pieces that are large enough and not as smooth as glue or a tint of the glass."""
     labels, n = ndimage.label(found)
     sizes = np.bincount(labels.ravel(), minlength=n + 1)
-    rough = np.bincount(labels.ravel(), (texture > TEXTURE_OD / 2).ravel().astype(float), minlength=n + 1)
+    rough = np.bincount(labels.ravel(), (texture > least_texture).ravel().astype(float), minlength=n + 1)
     good = (sizes >= min_pixels) & (rough > 0.3 * sizes)
     good[0] = False
     return good[labels]

@@ -105,9 +105,8 @@ def _run(found: Sequence[PlannedUnit], made: Composed, config: BenchConfig, comm
     refused = [one for one in found if one.failures and not one.to_do]
     todo = [one for one in found if one.to_do]
     if not todo and not refused:
-        to_stderr(
-            f"Nothing to do: all {len(keys_of_all(found))} rows are up to date; `make leaderboard` makes the tables."
-        )
+        to_stderr(f"Nothing to do: all {len(keys_of_all(found))} rows are up to date.")
+        _report(found, config)
         return []
     todo = _without_live(todo, results)
     if not todo and not refused:
@@ -124,9 +123,15 @@ def _run(found: Sequence[PlannedUnit], made: Composed, config: BenchConfig, comm
         for record in (*jobs.failed, *(work.record for work in (*jobs.parts, *jobs.works))):
             write_record(results, record)
         failures += _launch(jobs, made, config, results / "sweeps" / name)
-    if Step.report in config.steps:
-        print_tables(results, config.margin, {(k.task, k.cohort, k.protocol, k.head) for k in keys_of_all(found)})
+    _report(found, config)
     return list(dict.fromkeys(failures))
+
+
+def _report(found: Sequence[PlannedUnit], config: BenchConfig) -> None:
+    """Make the tables of the results folder and print those of the sweep, where its steps say so."""
+    if Step.report in config.steps:
+        blocks = {(key.task, key.cohort, key.protocol, key.head) for key in keys_of_all(found)}
+        print_tables(Path(config.results), config.margin, blocks, config.plots, everything=config.all)
 
 
 def _without_live(todo: list[PlannedUnit], results: Path) -> list[PlannedUnit]:

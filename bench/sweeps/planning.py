@@ -198,9 +198,10 @@ def grid_text(found: Sequence[PlannedUnit], shards: int = 1) -> str:
     unknown = sum(bool(one.failures) for one in found if not one.keys)
     parts = sum(is_split(one) for one in jobs) if shards > 1 else 0
     total = [
-        f"total: {len(jobs)} of {len(found)} jobs on {tasks} datasets have something to do",
+        f"total: {len(jobs)} of {_counted(len(found), 'job')} on {_counted(tasks, 'dataset')} "
+        f"{'has' if len(jobs) == 1 else 'have'} something to do",
         f", {parts} of them after {shards} jobs each that embed parts" if parts else "",
-        f"; {sum(one.pending for one in jobs)} rows to make, {tiles} tiles to embed",
+        f"; {_counted(sum(one.pending for one in jobs), 'row')} to make, {_counted(tiles, 'tile')} to embed",
         f", about {hours:.2g} hours at the rates measured here" if hours else "",
         f", {unrated} of them at a rate that is not known yet" if unrated else "",
         f", and the tiles of {slides} slides that have no grid yet" if slides else "",
@@ -237,3 +238,8 @@ def _remarks(one: PlannedUnit) -> Iterator[str]:
 def keys_of_all(found: Iterable[PlannedUnit]) -> set[RunKey]:
     """Of all rows of a sweep."""
     return set().union(*(one.keys for one in found))
+
+
+def _counted(count: int, noun: str) -> str:
+    """Such as "1 dataset" and "2 datasets"."""
+    return f"{count} {noun}{'s' * (count != 1)}"

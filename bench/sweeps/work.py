@@ -14,7 +14,8 @@ from bench.config import BenchConfig
 from bench.jobs import JobRecord, Working, log_path
 from bench.rows import RunKey, row_path
 from bench.runs import Plan, RunContext, devices_of, evaluate_plan, rows_to_make, to_stderr
-from registry.errors import UserError
+from bench.sweeps.signals import uncaught_signals
+from registry.errors import UserError, fault_of
 
 MOST_RESTARTS = 3  # in a row in which a job makes no feature file and no row; then it has failed
 
@@ -54,7 +55,7 @@ class Work:
         results = Path(self.config.results)
         if self.own_log:
             _log_to(log_path(results, self.record))
-        with Working(results, self.record) as working:
+        with uncaught_signals(), Working(results, self.record) as working:
             failures = self._failures(working)
             for failure in failures:
                 self._say(f"pfmbench: {failure}")
@@ -95,7 +96,7 @@ class Work:
             import traceback
 
             traceback.print_exc()
-            return [f"{type(error).__name__}: {error} (a fault of the harness or its libraries, please report it)"]
+            return [fault_of(error)]
 
     def _say(self, line: str) -> None:
         to_stderr(line)

@@ -12,6 +12,8 @@ from bench.tasks.config import SampleLevel, TaskConfig
 from bench.tasks.readers import HDF5_SUFFIXES, IMAGE_SUFFIXES
 from registry.errors import UserError, first_few
 
+MOST_ROWS = 2**53  # from which numbers of tables are no longer exact
+
 
 def columns(frame: pd.DataFrame, task: TaskConfig, origin: str) -> None:
     """The file and the columns of the answer, without which there is no task."""
@@ -26,7 +28,7 @@ def columns(frame: pd.DataFrame, task: TaskConfig, origin: str) -> None:
 def rows(index: pd.Series, origin: str) -> pd.Series:
     """The column ``index`` as integers of at least -1; an empty cell is -1."""
     numbers = pd.to_numeric(index.replace("", -1), errors="coerce")
-    wrong = index[numbers.isna() | (numbers % 1 != 0) | (numbers < -1)]
+    wrong = index[numbers.isna() | (numbers % 1 != 0) | (numbers < -1) | (numbers >= MOST_ROWS)]
     if len(wrong):
         raise UserError(
             f"The column index of {origin} must hold rows of HDF5 files, 0 or more, or nothing for an image: "

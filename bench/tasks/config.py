@@ -9,6 +9,8 @@ from typing import Any
 
 from omegaconf import MISSING
 
+from bench.settings import PATH, PATHS, check_fields, check_value, of
+from bench.tasks.reader_options import READER_OPTIONS, misspelt_column
 from bench.tasks.track import Track, check_predicted, check_track
 from registry.errors import UserError, near_match
 
@@ -125,6 +127,9 @@ class TaskConfig:
         Shorter side of the tiles, px; None where they differ or are unknown.
     tiling : Tiling
         How slides become tiles.
+    mpp_default : float or None
+        Microns per level-0 px of the slides that do not say their resolution and have none in the manifest; None
+        refuses them.
     kind : str
         What is predicted of a sample: a target type of `bench.targets`.
     targets : list of str
@@ -156,8 +161,8 @@ class TaskConfig:
     title: str = ""
     # where it is and how it is stored
     reader: str = "tiles"
-    data: str | None = None
-    folder: list[str] = field(default_factory=list)
+    data: str | None = of(PATH, None)
+    folder: list[str] = field(default_factory=list, metadata={"kind": PATHS})
     layout: str = ""
     options: dict[str, Any] = field(default_factory=dict)
     own_options: list[str] = field(default_factory=list)
@@ -166,6 +171,7 @@ class TaskConfig:
     mpp: float | None = None
     tile_size: int | None = None
     tiling: Tiling = field(default_factory=Tiling)
+    mpp_default: float | None = None
     # what is predicted
     kind: str = "classes"
     targets: list[str] = field(default_factory=list)
@@ -202,6 +208,7 @@ def configured(settings: TaskConfig | Mapping[str, Any]) -> TaskConfig:
     from omegaconf import OmegaConf
     from omegaconf.errors import OmegaConfBaseException
 
+    from bench.slides import PLAUSIBLE
     from bench.tiles import check_tile, check_tiling
 
     name = settings.name if isinstance(settings, TaskConfig) else settings.get("name", "")
@@ -219,7 +226,13 @@ def configured(settings: TaskConfig | Mapping[str, Any]) -> TaskConfig:
     _check_kind(task)
     _check_options(task)
     check_track(task)
+    check_fields(task, f"tasks.{task.name}.")
     check_tile(f"tasks.{task.name}", size=task.tile_size, mpp=task.mpp)
+    if task.mpp_default is not None and not PLAUSIBLE[0] <= task.mpp_default <= PLAUSIBLE[1]:
+        raise UserError(
+            f"tasks.{task.name}.mpp_default is {task.mpp_default} and must be from {PLAUSIBLE[0]} to {PLAUSIBLE[1]:g} "
+            "micrometres, or null to refuse slides without a resolution."
+        )
     if task.split.folds < 0 or task.split.folds == 1:
         raise UserError(
             f"tasks.{task.name}.split.folds is {task.split.folds} and must be 2 or more, or 0 for one test set."
@@ -292,6 +305,14 @@ def _check_options(task: TaskConfig) -> None:
         raise UserError(
             f"tasks.{task.name}.options has no option {unknown[0]}: the reader {task.reader} has "
             f"{', '.join(known) or 'none'}.{near_match(unknown[0], known)}"
+        )
+    for option, value in task.options.items():
+        if option in READER_OPTIONS and option not in task.own_options:
+            check_value(f"tasks.{task.name}.options.{option}", READER_OPTIONS[option], value)
+    twisted = misspelt_column(task.options.get("columns") or (), task.targets)
+    if twisted:
+        raise UserError(
+            f"tasks.{task.name}.options.columns names no column {twisted[0]} that is read: is {twisted[1]} meant?"
         )
 
 

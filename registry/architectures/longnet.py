@@ -18,11 +18,12 @@ from torch import Tensor, nn
 
 from ..errors import UserError
 
-Output = Literal["mean", "cls", "mean_layer11"]
+Output = Literal["mean", "cls", "mean_layer11", "mean_layer12"]
 
 # 2 ** linspace(log2 1024, log2 1024**2, 5) truncated: upstream's rule for slides of 262,144 px and tiles of 256 px
 SEGMENTS = (1024, 5792, 32768, 185363, 1048576)
 RATIOS = (1, 2, 4, 8, 16)
+LAYERS = {"mean_layer11": 11, "mean_layer12": 12}  # whose output is taken; of the others, that of the closing norm
 _LOGITS = 2**25  # at a time: 128 MiB of float32
 
 
@@ -189,9 +190,10 @@ class LongNetSlideEncoder(nn.Module):
     ----------
     dim_in, dim, depth, heads : int
         Of the tile features, the network, its layers and heads.
-    output : {"mean", "cls", "mean_layer11"}
+    output : {"mean", "cls", "mean_layer11", "mean_layer12"}
         "mean" (the authors' ``global_pool=True``): the mean over tiles of the last output, then the norm. "cls": the
-        class token, which slide pretraining did not train. "mean_layer11": the mean over tiles after layer 11 of 12.
+        class token, which slide pretraining did not train. "mean_layer11", "mean_layer12": the mean over tiles after
+        layer 11 or 12 of 12, before the encoder's closing norm, then the norm.
     """
 
     def __init__(
@@ -223,7 +225,7 @@ class LongNetSlideEncoder(nn.Module):
         if coords is None:
             raise UserError("LongNet needs to know where the tiles lie; give coords, upper left corners in level-0 px")
         states = self.states(features, coords, tile_size)
-        last = 11 if self.output == "mean_layer11" else len(self.encoder.layers) + 1
+        last = LAYERS.get(self.output, len(self.encoder.layers) + 1)
         return self.pool(next(islice(states, last, None)))
 
     def states(

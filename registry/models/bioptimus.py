@@ -108,6 +108,9 @@ CARDS = (
             evidence="stated",
         ),
         options={"pooling": {"cls": {}, "cls+mean": {"pooling": Pooling(kind="cls+mean", patch_start=5), "dim": 1536}}},
-        notes=f"Class token, as the authors advise; pooling=cls+mean is what PLISM's benchmark takes. {_AS_THEY_ARE}",
+        notes=(
+            "Class token: the card of Bioptimus and Owkin on the hub advises it. pooling=cls+mean is what THUNDER and "
+            f"PLISM's benchmark take. {_AS_THEY_ARE}"
+        ),
     ),
 )

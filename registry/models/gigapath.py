@@ -85,13 +85,15 @@ CARDS = (
                 "mean": {},
                 "cls": {"architecture": Architecture(builder=_LONGNET, kwargs={"output": "cls"})},
                 "mean_layer11": {"architecture": Architecture(builder=_LONGNET, kwargs={"output": "mean_layer11"})},
+                "mean_layer12": {"architecture": Architecture(builder=_LONGNET, kwargs={"output": "mean_layer12"})},
             }
         },
         tile_encoder="prov_gigapath",
         notes=(
-            "Mean over tiles after the last layer, as in the authors' demonstration, which says that pretraining "
-            "left the class token untrained; output=cls is the default of their fine-tuning, output=mean_layer11 "
-            "that of TRIDENT. Plain PyTorch: upstream runs only with flash-attn on CUDA."
+            "Mean over tiles of what the encoder's closing norm gives (the authors' global_pool=True). Their "
+            "demonstration, which says that pretraining left the class token untrained, takes the mean after the last "
+            "layer and before that norm: output=mean_layer12. output=cls is the default of their fine-tuning, "
+            "output=mean_layer11 that of TRIDENT. Plain PyTorch: upstream runs only with flash-attn on CUDA."
         ),
     ),
 )

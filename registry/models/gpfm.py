@@ -31,9 +31,12 @@ CARDS = (
         precision="float16",
         pretraining=Pretraining(
             method="DINOv2, distilled from UNI, CONCH and Phikon",
-            data="190 million tiles of 72,280 slides of 33 public datasets, whose list is in the paper",
+            data=(
+                "190 million tiles of 72,280 slides of 33 public datasets, whose list is in the paper; TCGA is stated "
+                "by the authors (issue 14 of their repository)"
+            ),
             cohorts=(
-                Cohort(name="TCGA", evidence="inferred"),
+                Cohort(name="TCGA", evidence="stated"),
                 Cohort(name="CPTAC", evidence="inferred"),
                 Cohort(name="PANDA", evidence="inferred"),
                 Cohort(name="CAMELYON", evidence="inferred"),

@@ -125,7 +125,20 @@ def test_a_damaged_file_counts_as_empty_and_is_mended(tmp_path, damage):
     sizes.path.write_text(damage.replace("KEY", str(KEY)))
     assert sizes.get(KEY) is None
     sizes.put(KEY, 128)
-    assert json.loads(sizes.path.read_text()) == {str(KEY): 128}
+    assert json.loads(sizes.path.read_text()).keys() == {str(KEY), "crc32"}
+    assert sizes.get(KEY) == 128
+
+
+def test_a_changed_digit_and_a_missing_checksum_are_found(tmp_path):
+    sizes = BatchSizes(tmp_path)
+    sizes.put(KEY, 128)
+    text = sizes.path.read_text()
+    for damaged in (text.replace(": 128", ": 129"), text.replace("crc32", "crc33"), text.replace("H200", "H201")):
+        assert damaged != text
+        sizes.path.write_text(damaged)
+        assert sizes.get(KEY) is None
+    sizes.path.write_text(text)
+    assert sizes.get(KEY) == 128
 
 
 def test_a_folder_that_cannot_be_written_remembers_nothing(tmp_path):

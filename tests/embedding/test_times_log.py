@@ -3,6 +3,7 @@
 import json
 import multiprocessing
 import os
+import zlib
 
 import pytest
 from embedding_helpers import Means, N, contents, make_job, run
@@ -10,7 +11,6 @@ from embedding_helpers import Means, N, contents, make_job, run
 from bench.embedding import times_of
 from bench.embedding.times import StageTimes
 from bench.embedding.times_log import read_times, write_times
-from registry.errors import UserError
 
 
 def note(folder, first, count):
@@ -22,11 +22,12 @@ def logs(folder):
     return sorted((folder / "times").iterdir())
 
 
-def test_a_folder_of_features_has_one_file_more_and_not_one_a_shard(tmp_path, source):
+def test_a_folder_of_features_has_two_files_more_and_not_one_a_shard(tmp_path, source):
     job = make_job(tmp_path, Means())
     (made,) = run(source, job, shard_tiles=5)
     assert len(contents(job.folder)) == N // 5
-    assert sum(path.is_file() for path in job.folder.rglob("*")) == N // 5 + 1
+    others = {path.name for path in job.folder.rglob("*") if path.is_file()} - contents(job.folder).keys()
+    assert others == {"verified.json", logs(job.folder)[0].name}
     assert made.times.tiles == N
     assert {read_times(path).tiles for path in job.folder.glob("*.h5")} == {5}
 
@@ -54,22 +55,36 @@ def test_what_was_noted_last_counts_and_half_a_line_is_left_out(tmp_path):
     (log,) = logs(tmp_path)
     os.utime(log, ns=(0, 0))
     killed = tmp_path / "times" / "other.jsonl"
-    killed.write_text(json.dumps({"file": "a.h5", **StageTimes(3, forward=4.0).as_dict()}) + '\n{"file": "b.h5", "ti')
+    other, note = tmp_path / "other" / "a.h5", StageTimes(3, forward=4.0)
+    other.parent.mkdir()
+    write_times(other, note)
+    killed.write_text(logs(other.parent)[0].read_text() + '{"file": "b.h5", "ti')
     assert read_times(file).forward == 4.0
     assert read_times(tmp_path / "b.h5") == StageTimes()
     assert times_of([]) == StageTimes()
 
 
-def test_times_of_an_earlier_version_beside_the_file_are_read(tmp_path):
-    (tmp_path / "a.timing.json").write_text(json.dumps(StageTimes(3, forward=1.0).as_dict()))
-    (tmp_path / "b.timing.json").write_text("{")
-    assert read_times(tmp_path / "a.h5") == StageTimes(3, forward=1.0)
-    assert read_times(tmp_path / "b.h5") == StageTimes()
-    write_times(tmp_path / "a.h5", StageTimes(3, forward=2.0))
-    assert read_times(tmp_path / "a.h5").forward == 2.0
+@pytest.mark.parametrize("value", [float("inf"), float("nan"), -1, 10**400, True, "x", None, [1], {}])
+@pytest.mark.parametrize("name", ["tiles", "read", "halved", "file"])
+def test_a_line_that_holds_no_times_is_left_out(tmp_path, name, value):
+    note(tmp_path, 0, 1)
+    text = json.dumps({"file": "0.h5", **StageTimes(3, forward=4.0).as_dict(), name: value})
+    (log,) = logs(tmp_path)
+    with log.open("a") as opened:
+        opened.write(f"{text}\t{zlib.crc32(text.encode()):08x}\n")
+    assert read_times(tmp_path / "0.h5") == StageTimes(0, forward=1.0)
 
 
-def test_a_folder_that_cannot_be_written_is_one_sentence(tmp_path):
+def test_a_changed_digit_a_missing_checksum_and_a_binary_log_are_no_times(tmp_path):
+    note(tmp_path, 5, 1)
+    (log,) = logs(tmp_path)
+    line = log.read_text()
+    for damaged in (line.replace("5,", "6,"), line.partition("\t")[0] + "\n", "[" * 100_000, "\0\udcff"):
+        log.write_bytes(damaged.encode(errors="surrogateescape"))
+        assert read_times(tmp_path / "5.h5") == StageTimes(), damaged[:80]
+
+
+def test_a_folder_that_cannot_be_written_is_no_error(tmp_path):
     (tmp_path / "times").write_text("")
-    with pytest.raises(UserError, match=r"times cannot be written .*cache=DIR"):
-        write_times(tmp_path / "a.h5", StageTimes())
+    write_times(tmp_path / "a.h5", StageTimes(3))
+    assert read_times(tmp_path / "a.h5") == StageTimes()

@@ -47,9 +47,9 @@ def test_any_tile_size_and_odd_strides(lite):
 
 
 def test_wrong_input_is_a_type_error(lite):
-    with pytest.raises(TypeError, match="uint8"):
+    with pytest.raises(registry.UserError, match="uint8"):
         lite(torch.zeros(1, 3, 224, 224))
-    with pytest.raises(TypeError, match=r"\[3, 224, 224\]"):
+    with pytest.raises(registry.UserError, match=r"\[3, 224, 224\]"):
         lite(torch.zeros(3, 224, 224, dtype=torch.uint8))
 
 

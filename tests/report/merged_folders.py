@@ -27,11 +27,11 @@ def shared_out(results: Path, folders: Sequence[Path], in_all: int = 5) -> None:
 
 
 def tables(folder: Path) -> dict[str, bytes]:
-    """The files of a report, by their paths; without the rows and predictions."""
+    """The files of a report, by their paths; without the rows, the predictions and what was computed of them."""
     return {
         path.relative_to(folder).as_posix(): path.read_bytes()
         for path in sorted(folder.rglob("*"))
-        if path.is_file() and path.relative_to(folder).parts[0] not in ("rows", "predictions")
+        if path.is_file() and path.relative_to(folder).parts[0] not in ("rows", "predictions", "computed")
     }
 
 

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from ranked_entries import key, ranked
 
-from bench.report.rank_tables import RANKS, SUITES, rank_records, suite_diagram, suite_records
+from bench.report.leaderboard_columns import RANKS, SUITES
+from bench.report.rank_tables import rank_records, suite_diagram, suite_records
 from bench.results.rank_blocks import RankedBlock
 from bench.results.rank_suites import Entrant, suite_ranks
 from bench.statistics import critical_difference, friedman, mean_ranks
@@ -40,7 +41,7 @@ def without(block: RankedBlock, *models: str) -> RankedBlock:
 def test_ranks_of_a_block_are_of_models_and_baselines() -> None:
     block = ranked({**MODELS, "colour": 0.6}, left_out={"virchow": "failed in all its runs"})
     records = rank_records([block])
-    assert [tuple(record) for record in records] == [RANKS] * 5
+    assert [tuple(record) for record in records] == [RANKS.names] * 5
     keys = [key(model) for model in ("uni", "conch", "colour", "resnet50")]
     found = block.ranks(keys)
     for place, entry in enumerate(keys):
@@ -107,7 +108,7 @@ def test_a_suite_ranks_models_among_themselves() -> None:
     tasks = [block.ranks([key(m.model, block.block[0]) for m in found.models]) for block in blocks]
     expected, tested = mean_ranks(tasks), friedman(np.stack([one.ranks for one in tasks]))
     records = suite_records([found])
-    assert [tuple(record) for record in records] == [SUITES] * 3
+    assert [tuple(record) for record in records] == [SUITES.names] * 3
     line = cells(records, "uni")
     assert line["mean_rank"] == f"{(11 + 2) / 12:.6f}"
     np.testing.assert_allclose(float(line["ci_high"]), expected.of_tasks.high[2], rtol=0.02)
@@ -244,7 +245,10 @@ def test_the_diagram_of_a_suite() -> None:
 
 
 def test_records_are_what_a_table_takes() -> None:
-    for columns, records in ((RANKS, rank_records(suite(5))), (SUITES, suite_records(suite_ranks(suite(5))))):
+    for columns, records in (
+        (RANKS.names, rank_records(suite(5))),
+        (SUITES.names, suite_records(suite_ranks(suite(5)))),
+    ):
         writer = csv.DictWriter(io.StringIO(), columns)
         writer.writerows(records)
         assert all(isinstance(cell, str) and cell != "nan" for record in records for cell in record.values())

@@ -11,7 +11,9 @@ from leaderboard_runs import AddRun, predicted, rebuild, run_key
 from bench import targets
 from bench.report import table_text
 from bench.results import blocks, read_leaderboard, saved_blocks
-from bench.rows import predictions_path, read_row, write
+from bench.rows import predictions_path, read_predictions, read_row, write
+from bench.rows.predictions import write_predictions
+from benchmarks.rooms import imports, modules, room_of
 
 
 @pytest.fixture(autouse=True)
@@ -30,6 +32,13 @@ def computed(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
     monkeypatch.setattr(saved_blocks, "block_results", counted)
     return tasks
+
+
+def test_the_code_that_saved_numbers_follow_from_is_in_their_digest() -> None:
+    package = Path(saved_blocks.__file__).parents[1]
+
+    assert all((package / name).exists() for name in saved_blocks.CODE)
+    assert Path(saved_blocks.__file__).parent.name in saved_blocks.CODE
 
 
 def tables(results: Path) -> dict[str, bytes]:
@@ -80,7 +89,9 @@ def test_other_predictions_of_the_same_size_and_time_are_read_anew(filled: Path,
     tables(filled)
     own, others = (predictions_path(filled, run_key(model)) for model in ("uni", "resnet50"))
     before = own.stat()
-    own.write_bytes(others.read_bytes())
+    saved_there = read_predictions(others)
+    write_predictions(own, saved_there, saved_there.classes)
+    assert own.stat().st_size == before.st_size
     os.utime(own, ns=(before.st_atime_ns, before.st_mtime_ns))
     computed.clear()
     assert b"0.000000,," in tables(filled)["leaderboard_paired.csv"]  # uni less resnet50
@@ -151,3 +162,15 @@ def test_what_a_plugin_describes_is_not_saved(filled: Path, monkeypatch: pytest.
     monkeypatch.setattr(targets, "is_built_in", lambda name: False)
     tables(filled)
     assert not saved(filled)
+
+
+def test_the_digest_covers_all_code_that_the_numbers_follow_from():
+    every = [one for one in imports(modules()) if not one.types_only]
+    rooms, todo = set(), ["bench.results"]
+    while todo:
+        room = todo.pop()
+        if room.startswith("bench.") and room not in rooms:
+            rooms.add(room)
+            todo += [room_of(one.target) for one in every if room_of(one.importer) == room]
+
+    assert {f"bench.{name.removesuffix('.py')}" for name in saved_blocks.CODE} == rooms

@@ -19,7 +19,7 @@ from registry.errors import UserError
 COLUMNS = (
     "task", "kind", "model", "frontend", "protocol", "seed", "fold", "metric", "value", "ci_low", "ci_high", "interval",
     "n_train", "n_test", "n_groups", "baseline_value", "feature_dim", "params_m", "tiles_per_s", "status", "error",
-    "cohort_hash", "head_config_hash", "run_hash", "version",
+    "cohort_hash", "head_config_hash", "run_hash", "version", "contaminated", "contamination_evidence",
 )  # fmt: skip
 METRICS = ["accuracy", "auroc", "balanced_accuracy", "f1_macro"]
 
@@ -37,6 +37,9 @@ def test_long_table_has_the_fixed_columns_sorted(filled: Path) -> None:
         "leaderboard_paired.csv",
         "leaderboard_ranks.csv",
         "leaderboard_suites.csv",
+        "models.csv",
+        "leaderboard_schema.json",
+        "leaderboard.md",
     ]
     table = lines(filled / "leaderboard.csv")
     assert tuple(table[0]) == COLUMNS
@@ -78,11 +81,11 @@ def test_wide_table_is_the_primary_metric_averaged_over_seeds(add_run: AddRun, r
     add_run("resnet50", status="failed", error="no")
     rebuild(results)
     assert (results / "leaderboard_wide.csv").read_text() == (
-        "protocol,model,frontend,abc,demo\n"
-        "knn,uni,,,0.900000\n"
-        "linear,resnet50,,0.500000,\n"
-        "linear,uni,,,0.633333\n"
-        "linear,uni,blurred,,0.250000\n"
+        "protocol,head_config_hash,model,frontend,contaminated,abc: auroc,demo: balanced_accuracy\n"
+        "knn,1f2e3d4c,uni,,,,0.900000\n"
+        "linear,1f2e3d4c,resnet50,,,0.500000,\n"
+        "linear,1f2e3d4c,uni,,,,0.633333\n"
+        "linear,1f2e3d4c,uni,blurred,,,0.250000\n"
     )
 
 

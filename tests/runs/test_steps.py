@@ -56,7 +56,7 @@ def run(folder, data, *arguments, step=(), model="[means,colour]"):
 
 def untimed(folder):
     """Rows without their times, predictions, features, and tables without the speed."""
-    timed = re.compile(r'"tiles_per_s": [0-9.]+|"(stages|seconds)": {[^}]*}|"finished": "[^"]*"')
+    timed = re.compile(r'"tiles_per_s": [0-9.]+|"(stages|seconds)": {[^}]*}|"finished": "[^"]*"|"written_crc32": "\w+"')
     written = {
         name: timed.sub("", data.decode()) for name, (_, data) in files(folder, "results/rows/**/*.json").items()
     }

@@ -63,6 +63,43 @@ def test_pen_marks_are_not_tissue(ink) -> None:
     assert overlap(segment(np.asarray(drawn), 8.0), there) > 0.95
 
 
+@pytest.mark.parametrize("noise", [0.3, 1.5])
+@pytest.mark.parametrize("share", [0.3, 0.2])
+def test_tissue_whose_contrast_has_faded(share, noise) -> None:
+    image, there = section({HAEMATOXYLIN: 0.2, EOSIN: 0.15})
+    pale = np.array([243, 241, 244]) + share * (image.astype(float) - (243, 241, 244))
+    pale = np.clip(pale + np.random.default_rng(1).normal(0, noise, pale.shape), 0, 255).astype(np.uint8)
+    assert overlap(segment(pale, 8.0), there) > 0.95
+
+
+@pytest.mark.parametrize("ink", [(110, 50, 140), (120, 70, 40), (230, 120, 30)], ids=["purple", "brown", "orange"])
+def test_wide_marks_in_the_colours_of_stains_are_not_tissue(shared, ink) -> None:
+    """Beside real tissue; what of it a blurred picture has of dark smooth nuclei stays tissue."""
+    with open_slide(shared / "data/slides/CMU-1-Small-Region.svs") as slide:
+        real = np.pad(slide.thumbnail(8.0), ((60, 60), (60, 60), (0, 0)), constant_values=244)
+    drawn = Image.fromarray(real)
+    ImageDraw.Draw(drawn).line([(20, 25), (235, 30), (232, 290)], fill=ink, width=24)
+    noisy = np.array(drawn.filter(ImageFilter.GaussianBlur(0.5))) + np.random.default_rng(0).normal(0, 1.5, real.shape)
+    found = segment(np.clip(noisy, 0, 255).astype(np.uint8), 8.0)
+    beside = np.zeros(real.shape[:2], bool)
+    beside[50:, :215] = True
+    assert found[15:40, 30:220].mean() < 0.25
+    assert overlap(found & beside, segment(real, 8.0) & beside) > 0.95
+
+
+@pytest.mark.parametrize("blur", [0, 0.5, 0.7, 1, 2])
+@pytest.mark.parametrize("kind", ["LYM", "TUM"])
+def test_dense_nuclei_are_no_ink_in_focus_or_out_of_it(shared, kind, blur) -> None:
+    files = sorted((shared / "data/nct_crc_sample" / kind).iterdir())
+    image = np.full((224, 224, 3), 243, np.uint8)
+    for i in range(100):
+        y, x = 42 + i // 10 * 14, 42 + i % 10 * 14
+        with Image.open(files[i % len(files)]) as tile:
+            image[y : y + 14, x : x + 14] = np.asarray(tile.convert("RGB").reduce(16))
+    found = segment(np.asarray(Image.fromarray(image).filter(ImageFilter.GaussianBlur(blur))), 8.0)
+    assert found[42:182, 42:182].mean() > 0.97
+
+
 def test_black_borders_bubbles_and_shadows_are_not_tissue() -> None:
     image, there = section({HAEMATOXYLIN: 0.2, EOSIN: 0.25})
     drawn = Image.fromarray(image)

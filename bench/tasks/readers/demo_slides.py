@@ -9,11 +9,13 @@ from bench.tasks.config import TaskConfig
 from bench.tasks.readers import Table
 
 OPTIONS = ("check_files",)
-PATIENTS, SIDES = 24, (1000, 1300)  # 27 slides of about 11 tiles of 256 px at 0.5 mpp
+PATIENTS, SIDES, FINE_SHARE = 60, (760, 900), 0.1
 
 
 def read(task: TaskConfig, root: Path | None, cache: Path) -> Table:
     from bench import demo
 
-    table = demo.make_slides(cache / "demo-slides", patients=PATIENTS, sides=SIDES)
+    table = demo.make_slides(
+        cache / "demo-slides", patients=PATIENTS, sides=SIDES, fine_share=FINE_SHARE, equal_area=True
+    )
     return Table(read_cohort(table).drop(columns="split"), str(table))  # so few are tested in folds

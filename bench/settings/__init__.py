@@ -1,0 +1,37 @@
+"""Which values a setting may have, and what the YAML files of a configuration may say."""
+
+from bench.settings.data_files import check_data_file
+from bench.settings.values import (
+    FLAG,
+    PATH,
+    PATHS,
+    PATHS_BY_NAME,
+    PATTERN,
+    TEXT,
+    TEXTS,
+    TEXTS_BY_NAME,
+    WHOLE,
+    Kind,
+    Range,
+    check_fields,
+    check_value,
+    of,
+)
+
+__all__ = [
+    "FLAG",
+    "PATH",
+    "PATHS",
+    "PATHS_BY_NAME",
+    "PATTERN",
+    "TEXT",
+    "TEXTS",
+    "TEXTS_BY_NAME",
+    "WHOLE",
+    "Kind",
+    "Range",
+    "check_data_file",
+    "check_fields",
+    "check_value",
+    "of",
+]
