@@ -57,9 +57,6 @@ def reproduce_command(arguments: Sequence[str]) -> int:
         for line in str(error).splitlines():
             print(f"pfmbench: {line}", file=sys.stderr)
         return 2
-    except KeyboardInterrupt:
-        print("pfmbench: Stopped; the results folder is as it was.", file=sys.stderr)
-        return 2
 
 
 def _reproduce(row: Row, results: Path, options: Mapping[str, str], tolerance: float) -> int:

@@ -11,21 +11,24 @@ from typing import Any
 
 import numpy as np
 import pytest
-from leaderboard_runs import CLASSES, AddRun, Predicted, lines, predicted, run_key
+from leaderboard_runs import CLASSES, AddRun, Predicted, predicted, run_key
 
-from bench.report.__main__ import main
-from bench.rows import SCHEMA, predictions_path, row_path
+from bench.jobs import lost_rows
+from bench.report import long_records, mean_records, paired_records, rank_records, table_text
+from bench.results import read_leaderboard
+from bench.rows import SCHEMA, predictions_path, row_path, warn_once
 from bench.rows.predictions import write_predictions
 
-SECONDS = 5  # after which a command that waits for ever has failed
-TABLES = ("leaderboard.csv", "leaderboard_mean.csv", "leaderboard_paired.csv", "leaderboard_ranks.csv")
+SECONDS = 60  # after which a command that waits for ever has failed
+Tables = dict[str, list[dict[str, str]]]
+Capture = pytest.CaptureFixture[str]
 DIGITS = "1" + "0" * 400
 
 
 @pytest.fixture(autouse=True)
 def _no_command_waits_for_ever() -> Iterator[None]:
     def stop(*_: object) -> None:
-        raise TimeoutError(f"the command waits for more than {SECONDS} s")
+        raise AssertionError(f"the command waits for more than {SECONDS} s")
 
     before = signal.signal(signal.SIGALRM, stop)
     signal.alarm(SECONDS)
@@ -35,28 +38,44 @@ def _no_command_waits_for_ever() -> Iterator[None]:
 
 
 @pytest.fixture
-def good(results: Path, add_run: AddRun, each_warning_anew: None, capsys: pytest.CaptureFixture[str]) -> Path:
+def good(results: Path, add_run: AddRun, capsys: pytest.CaptureFixture[str]) -> Path:
     """Two models, whose tables stand."""
     add_run("uni", predicted(3.0, seed=1))
     add_run("resnet50", predicted(1.5, seed=2))
-    assert main([f"results={results}"]) == 0
+    made(results)
     capsys.readouterr()
     return results
 
 
-Capture = pytest.CaptureFixture[str]
+def made(results: Path) -> Tables:
+    """What the report command makes of rows and predictions before it writes and draws it, and prints."""
+    lost_rows(results)
+    data = read_leaderboard(results)
+    print(table_text(data))
+    return {
+        "long": list(long_records(data.entries)),
+        "mean": list(mean_records(data)),
+        "paired": list(paired_records(data)),
+        "ranks": list(rank_records(data.ranked)),
+    }
 
 
-def tables(results: Path) -> dict[str, bytes]:
-    return {name: (results / name).read_bytes() for name in TABLES}
-
-
-def warnings_of(results: Path, capsys: Capture) -> list[str]:
-    """What the command says on stderr, which is a line a sentence and nothing that a terminal would execute."""
-    assert main([f"results={results}"]) == 0
+def made_and_said(results: Path, capsys: Capture) -> tuple[Tables, list[str]]:
+    """The tables, and the lines on stderr: a sentence each, with nothing that a terminal would execute."""
+    capsys.readouterr()
+    warn_once.cache_clear()
+    found = made(results)
     out, err = capsys.readouterr()
     assert all(line.isprintable() for line in (*err.split("\n"), *out.split("\n")))
-    return err.splitlines()
+    return found, err.splitlines()
+
+
+def compared(tables: Tables) -> set[tuple[str, str]]:
+    return {(line["model_a"], line["model_b"]) for line in tables["paired"]}
+
+
+def models(tables: Tables) -> set[str]:
+    return {line["model"] for line in tables["long"]}
 
 
 def record_of(results: Path, model: str) -> dict[str, Any]:
@@ -125,36 +144,36 @@ ROWS: dict[str, tuple[Callable[[Path, Path], None], str]] = {
 
 @pytest.mark.parametrize("name", ROWS)
 def test_a_faulty_row_is_named_and_all_the_rest_is_made(good: Path, name: str, capsys: Capture) -> None:
-    before = tables(good)
+    before = made(good)
     put, reason = ROWS[name]
     path = row_path(good, run_key("other"))
     path.parent.mkdir()
     put(good, path)
-    (sentence,) = warnings_of(good, capsys)
+    after, (sentence,) = made_and_said(good, capsys)
     assert str(path) in sentence
     assert reason in sentence
     assert len(sentence) < 1000
-    assert tables(good) == before
+    assert after == before
 
 
 def test_a_file_name_that_is_no_text_is_named(good: Path, capsys: Capture) -> None:
     folder = os.fsencode(row_path(good, run_key("uni")).parent)
     with open(folder + b"/\xff\x1b[2J.json", "wb") as file:
         file.write(b"{}")
-    (sentence,) = warnings_of(good, capsys)
+    _, (sentence,) = made_and_said(good, capsys)
     assert "\\udcff\\x1b[2J.json (" in sentence
 
 
 @pytest.mark.parametrize("level", ["rows/loop", "rows/demo/loop", "rows/demo/demo/loop"])
 def test_a_folder_that_links_to_itself_is_named(good: Path, level: str, capsys: Capture) -> None:
-    before = tables(good)
+    before = made(good)
     (good / level).symlink_to(good / level)
-    (sentence,) = warnings_of(good, capsys)
+    after, (sentence,) = made_and_said(good, capsys)
     assert sentence == (
         "pfmbench: Left out are rows in folders that cannot be read: "
         f"{good / level} (Too many levels of symbolic links)."
     )
-    assert tables(good) == before
+    assert after == before
 
 
 def with_other(n: int = 60, **changes: Any) -> Predicted:
@@ -205,13 +224,12 @@ def test_predictions_of_another_task_are_named_and_left_out(
     path = predictions_path(good, run_key("other"))
     foreign, classes, reason = PREDICTIONS[name]
     write_predictions(path, foreign, classes)
-    (sentence,) = warnings_of(good, capsys)
+    after, (sentence,) = made_and_said(good, capsys)
     assert sentence.startswith("pfmbench: Left out of means' intervals and paired differences: ")
     assert str(path) in sentence
     assert reason in sentence
-    assert {line["model"] for line in lines(good / "leaderboard.csv")} == {"uni", "resnet50", "other"}
-    pairs = lines(good / "leaderboard_paired.csv")
-    assert {(line["model_a"], line["model_b"]) for line in pairs} == {("resnet50", "uni")}
+    assert models(after) == {"uni", "resnet50", "other"}
+    assert compared(after) == {("resnet50", "uni")}
 
 
 PLACES: dict[str, Callable[[Path], None]] = {
@@ -233,10 +251,9 @@ def test_predictions_that_are_no_parquet_file_are_named_and_left_out(
     path = predictions_path(good, run_key("other"))
     path.unlink()
     PLACES[name](path)
-    (sentence,) = warnings_of(good, capsys)
+    after, (sentence,) = made_and_said(good, capsys)
     assert f"{path} holds no complete predictions" in sentence
-    pairs = lines(good / "leaderboard_paired.csv")
-    assert {(line["model_a"], line["model_b"]) for line in pairs} == {("resnet50", "uni")}
+    assert compared(after) == {("resnet50", "uni")}
 
 
 WRONG: list[Any] = [None, True, -1, 10**90, "text", [], [["x"]], {}, {"a": {"b": []}}, {"": None}]
@@ -249,20 +266,22 @@ INFO = (
 
 @pytest.mark.parametrize("wrong", WRONG, ids=str)
 def test_info_of_any_type_breaks_nothing(good: Path, wrong: Any, capsys: Capture) -> None:
-    before = tables(good)
+    before = made(good)
     for model in ("uni", "resnet50"):
         path = row_path(good, run_key(model))
         path.write_text(json.dumps({**record_of(good, model), "info": dict.fromkeys(INFO, wrong)}))
-    assert warnings_of(good, capsys) == []
-    assert tables(good).keys() == before.keys()
+    after, warnings = made_and_said(good, capsys)
+    assert warnings == []
+    assert after["long"] == before["long"]
 
 
 @pytest.mark.parametrize("track", ["robustness", "restoration", "nonsense"])
 def test_a_row_that_claims_a_track_breaks_nothing(good: Path, track: str, capsys: Capture) -> None:
     path = row_path(good, run_key("uni"))
     path.write_text(json.dumps({**record_of(good, "uni"), "info": {"track": track}}))
-    assert warnings_of(good, capsys) == []
-    assert {line["model"] for line in lines(good / "leaderboard.csv")} == {"uni", "resnet50"}
+    after, warnings = made_and_said(good, capsys)
+    assert warnings == []
+    assert models(after) == {"uni", "resnet50"}
 
 
 RECORDS: dict[str, bytes] = {
@@ -276,10 +295,10 @@ RECORDS: dict[str, bytes] = {
 
 @pytest.mark.parametrize("name", RECORDS)
 def test_a_torn_record_of_a_job_breaks_no_table(good: Path, name: str, capsys: Capture) -> None:
-    before = tables(good)
+    before = made(good)
     folder = good / "sweeps" / "2026-01-01" / "jobs"
     folder.mkdir(parents=True)
     (folder / "00001.json").write_bytes(RECORDS[name])
     (folder / "00002.json").mkdir()
-    warnings_of(good, capsys)
-    assert tables(good) == before
+    after, _ = made_and_said(good, capsys)
+    assert after == before

@@ -18,7 +18,8 @@ from PIL import Image
 from plain_loop import USUAL
 from restoration_helpers import stands
 
-from bench.rows import RowInfo, read_rows
+from bench.rows import RowInfo, read_predictions, read_rows
+from bench.rows.predictions import write_predictions
 from bench.runs.contamination import contamination
 from registry.card import Architecture, Cohort, Evidence, ModelCard, Preprocessing, Pretraining
 
@@ -184,7 +185,7 @@ def test_predictions_of_another_run_differ(folder: Path) -> None:
         folder / "results" / json.loads(path_of(folder, protocol=name).read_text())["predictions"]
         for name in ("linear", "knn")
     )
-    shutil.copy(knn, linear)
+    write_predictions(linear, read_predictions(knn), ["a", "b"])
     done = reproduce(folder, path_of(folder))
     assert done.returncode == 1
     assert "The scores of the predictions differ by " in done.stdout
