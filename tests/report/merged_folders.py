@@ -36,7 +36,7 @@ def tables(folder: Path) -> dict[str, bytes]:
 
 
 def report(*arguments: object) -> int:
-    return main([str(argument) for argument in arguments])
+    return main([*(str(argument) for argument in arguments), "plots=none"])
 
 
 def changed(folder: Path, model: str = "uni", **changes: Any) -> Row:
