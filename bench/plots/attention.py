@@ -66,6 +66,7 @@ def draw(source: Source, entry: AggregatedResult, picture: Path) -> Drawing | No
 
     try:
         with Image.open(picture) as opened:
+            words = bytes(opened.info.get("comment", b"")).decode("utf-8", "replace")
             image = opened.convert("RGB")
     except (OSError, ValueError):
         return None
@@ -75,8 +76,7 @@ def draw(source: Source, entry: AggregatedResult, picture: Path) -> Drawing | No
     slide = shortened(picture.stem, 60)
     task, head = source.task_name(entry), source.protocol_name(entry)
     title = f"Attention of head {head} on {label_of(entry)}, slide {slide} of {task}"
-    alt = (
-        f"{title}: tiles with more attention than the mean of the slide are veiled from yellow to dark violet at 8 "
-        "times the mean, and the five tiles of the most attention are numbered and shown beside the slide."
-    )
+    colours = "tiles above the mean are veiled from yellow to dark violet at 8 times the mean"
+    beside = "the tiles of the most attention are numbered and shown beside the slide"
+    alt = f"{title}: {words + '. ' if words else ''}{colours.capitalize()}, and {beside}."
     return Drawing(title, alt, {"png": found.getvalue()})

@@ -37,9 +37,9 @@ def draw_heatmap(
 ) -> bool:
     """Colour the tiles of a preview by their attention, as JPEG; whether this could be done.
 
-    Tiles with more attention than the mean of the slide are coloured; the scale is logarithmic and ends at 8 times the
-    mean. A line runs around tiles of 4 times the mean or more. The five tiles of the most attention, as far as it is
-    above the mean, are numbered.
+    Tiles with more attention than the mean are coloured; the scale is logarithmic and ends at 8 times the mean. A line
+    runs around tiles of 4 times the mean or more. The five tiles of the most attention, as far as it is above the mean,
+    are numbered. The comment of the file says in words what it shows.
 
     Parameters
     ----------
@@ -74,9 +74,17 @@ def draw_heatmap(
     top = top[strength[top] > 1]
     _number(ImageDraw.Draw(over), boxes[top], window * scale)
     tiles = _tiles(slide, coords[top], window) if slide is not None else []
+    words = _in_words(strength, strength[top])
     with atomic_write(path) as temporary:
-        _composed(over, tiles, strength[top]).save(temporary, format="JPEG", quality=88)
+        _composed(over, tiles, strength[top]).save(temporary, format="JPEG", quality=88, comment=words.encode())
     return True
+
+
+def _in_words(strength: Float[np.ndarray, " tile"], top: Float[np.ndarray, " top"]) -> str:
+    """What the picture shows, for readers who do not see it."""
+    above = int((strength > 1).sum())
+    strongest = f"; the strongest have {', '.join(f'{value:.1f}' for value in top)} times the mean" if above else ""
+    return f"{above} of {len(strength)} tiles have more attention than the mean{strongest}"
 
 
 def _boxes(coords: Int[np.ndarray, "tile 2"], window: int, scale: np.ndarray) -> Float[np.ndarray, "tile 4"]:

@@ -35,8 +35,8 @@ def tables(folder: Path) -> dict[str, bytes]:
     }
 
 
-def report(*arguments: object) -> int:
-    return main([str(argument) for argument in arguments])
+def report(*arguments: object, plots: str = "none") -> int:
+    return main([*(str(argument) for argument in arguments), f"plots={plots}"])
 
 
 def changed(folder: Path, model: str = "uni", **changes: Any) -> Row:

@@ -50,10 +50,11 @@ def everything(filled: Path, add_run: AddRun) -> Path:
     return filled
 
 
+@pytest.mark.slow
 def test_tables_of_two_folders_are_those_of_one_folder_with_all_rows(
     everything: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert report(f"results={everything}") == 0
+    assert report(f"results={everything}", plots="best") == 0
     printed = capsys.readouterr()
     expected = tables(everything)
     of_tracks = {"leaderboard.csv", "restoration.csv", "robustness_summary.csv", "critical_difference-linear.svg"}
@@ -63,7 +64,7 @@ def test_tables_of_two_folders_are_those_of_one_folder_with_all_rows(
     shared_out(everything, [a, b])
     before = {path: path.read_bytes() for folder in (a, b) for path in folder.rglob("*") if path.is_file()}
 
-    assert report(f"results={b},{a}", f"out={out}") == 0
+    assert report(f"results={b},{a}", f"out={out}", plots="best") == 0
 
     assert tables(out) == expected
     merged = capsys.readouterr()

@@ -18,6 +18,7 @@ from bench.plots import Plot, plots_of, projection_path, save_plots
 from bench.plots.attention import SLIDES, WIDEST
 from bench.plots.projections import neighbours_alike
 from bench.results import read_leaderboard
+from bench.rows import merged_rows
 
 PNG = b"\x89PNG\r\n"
 
@@ -84,6 +85,12 @@ def test_plots_that_no_longer_hold_are_removed_and_other_files_are_not(tmp_path:
     assert [path.name for path in tmp_path.iterdir()] == ["mine.png"]
 
 
+def test_predictions_of_several_folders_are_read_where_they_lie(two: tuple[Path, Path], tmp_path: Path) -> None:
+    data = read_leaderboard(merged_rows(two))
+    (confusion,) = [plot for plot in plots_of(data, tmp_path / "merged") if plot.kind == "confusion"]
+    assert all(model in confusion.alt for model in ("uni", "resnet50", "dino"))
+
+
 def test_no_plots_where_none_are_wanted(results: Path, add_run: AddRun) -> None:
     add_run("uni", predicted(2.0))
     assert list(plots_of(read_leaderboard(results), results, "none")) == []
@@ -112,11 +119,14 @@ def test_heatmaps_of_the_best_model_are_plots(results: Path, add_run: AddRun) ->
         folder = results.joinpath("previews", "demo", "224px-0.5mpp", "attention", *place)
         folder.mkdir(parents=True)
         for number in range(SLIDES + 1):
-            Image.new("RGB", (2000, 1000), (200, 100, 150)).save(folder / f"slide-{number}.jpg")
+            Image.new("RGB", (2000, 1000), (200, 100, 150)).save(
+                folder / f"slide-{number}.jpg", comment=b"7 of 9 tiles"
+            )
     found = [plot for plot in plots_of(read_leaderboard(results), results) if plot.kind == "attention"]
     assert [(plot.model, plot.title.split("slide ")[1]) for plot in found] == [
         ("uni", f"slide-{number} of demo") for number in range(SLIDES)
     ]
+    assert "7 of 9 tiles" in found[0].alt
     with Image.open(io.BytesIO(found[0].forms["png"])) as image:
         assert image.size == (WIDEST, WIDEST // 2)
 

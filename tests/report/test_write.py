@@ -110,12 +110,17 @@ def test_tables_are_not_written_with_a_margin_of_0(filled: Path) -> None:
 def test_the_margin_is_that_of_equivalence(filled: Path) -> None:
     found = {}
     for margin in ("0.02", "0.3"):
-        assert main([f"results={filled}", f"margin={margin}"]) == 0
+        assert main([f"results={filled}", f"margin={margin}", "plots=none"]) == 0
         where = {"task": "demo", "metric": "accuracy", "model_a": "uni", "model_b": "colour"}
         (line,) = lines(filled / "leaderboard_paired.csv", **where)
         assert float(line["margin"]) == float(margin)
         found[margin] = float(line["p_equivalent"])
     assert found["0.3"] < found["0.02"]
+
+
+def test_plots_of_no_choice_that_there_is_are_refused(filled: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([f"results={filled}", "plots=some"]) == 2
+    assert capsys.readouterr().err == "pfmbench: plots=some must be one of best, all, none.\n"
 
 
 def test_the_margin_of_a_run_is_the_one_of_a_report() -> None:
