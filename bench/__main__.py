@@ -31,6 +31,10 @@ def main() -> None:
         from bench.passport import passport
 
         sys.exit(passport(sys.argv[2:], _drawing))
+    if sys.argv[1:2] == ["reproduce"]:
+        from bench.runs import reproduce_command
+
+        sys.exit(reproduce_command(sys.argv[2:]))
     if sys.argv[1:2] == ["status"]:
         from bench.jobs import status_command
 

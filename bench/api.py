@@ -312,8 +312,6 @@ def _context(config: BenchConfig, progress: bool, *, pictures: bool = True) -> R
 def _frame(records: Iterable[dict[str, str]]) -> pd.DataFrame:
     """The records of a table, numbers as numbers."""
     frame = pd.DataFrame(list(records))
-    text = {"task", "kind", "model", "model_a", "model_b", "frontend", "frontend_a", "frontend_b", "protocol", "metric"}
-    for column in frame.columns.difference([*text, "interval", "p_by", "why", "status", "error", "version"]):
-        if not column.endswith("hash"):
-            frame[column] = pd.to_numeric(frame[column])
+    for column in frame.columns.difference(list(report.TEXT_COLUMNS)):
+        frame[column] = pd.to_numeric(frame[column])
     return frame

@@ -17,7 +17,7 @@ from bench.files import unwritable
 from bench.jobs.record import OF_ROWS, JobRecord, key_of, record_path
 from bench.jobs.state import states
 from bench.jobs.working import name_of
-from bench.rows import Row, RunKey, warn_once
+from bench.rows import Row, RowInfo, RunKey, warn_once
 
 MOST_READ = 20  # rows of others, to find one that tells the metric
 
@@ -95,7 +95,7 @@ def _of_others(results: Path, key: RunKey) -> dict[str, Any]:
     for path in (*with_head, *islice(folder.glob("*/*.json"), MOST_READ)):
         row = _row_in(results, path)
         if row is not None and row.primary_metric:
-            return {"kind": row.kind, "primary_metric": row.primary_metric, "track": row.info.get("track", "")}
+            return {"kind": row.kind, "primary_metric": row.primary_metric, "track": RowInfo(row).track}
     return {}
 
 

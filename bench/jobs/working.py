@@ -14,7 +14,7 @@ from typing import Any
 
 from bench.files import unwritable
 from bench.jobs.record import DEAD, JobRecord, alive_path, read_record, sweep_folder, utc_now, write_record
-from bench.rows import Row, RunKey
+from bench.rows import Row, RowInfo, RunKey
 
 BEAT_S = 20.0  # between two heartbeats
 _working: list[JobRecord] = []  # of this process, the innermost last
@@ -152,7 +152,7 @@ def described(row: Row | RunKey | Mapping[str, Any]) -> dict[str, Any]:
     """A row as records hold it: the fields of its key and, of a `Row`, those in `OF_ROWS`."""
     if isinstance(row, Row):
         of_row = {"kind": row.kind, "primary_metric": row.primary_metric, "baseline": row.baseline}
-        return {**asdict(row.key), **of_row, "track": str(row.info.get("track", ""))}
+        return {**asdict(row.key), **of_row, "track": RowInfo(row).track}
     return asdict(row) if isinstance(row, RunKey) else dict(row)
 
 

@@ -9,6 +9,7 @@ from functools import cached_property
 
 from bench import targets
 from bench.results import AggregatedResult, Condition, clean_of
+from bench.rows import RowInfo
 from bench.targets import UNTOUCHED
 
 Case = tuple[str, int]
@@ -194,9 +195,9 @@ def centres_of(entry: AggregatedResult) -> Centres | None:
         of = rows[0].metrics.get(name, {})
         low, high = (of.get("ci_low"), of.get("ci_high")) if len(rows) == 1 else (None, None)
         metrics[name] = (entry.mean(name), low, high)
-    chance = rows[0].info.get("chance_centre_accuracy")
     key = entry.key
-    return Centres(key.task, key.protocol, key.frontend, metrics, chance if isinstance(chance, int | float) else None)
+    chance = RowInfo(rows[0]).number("chance_centre_accuracy")
+    return Centres(key.task, key.protocol, key.frontend, metrics, chance)
 
 
 def median_of(values: Iterable[float | None]) -> float | None:
@@ -212,10 +213,8 @@ def shifts_of(one: Condition | None) -> dict[str, float]:
     """
     found: dict[str, list[float]] = {}
     for row in one.entry.successful if one else ():
-        shifts = row.info.get("threshold_shift")
-        for name, value in (shifts if isinstance(shifts, dict) else {"": shifts}).items():
-            if isinstance(value, int | float):
-                found.setdefault(name, []).append(value)
+        for name, value in RowInfo(row).threshold_shifts.items():
+            found.setdefault(name, []).append(value)
     return {name: statistics.fmean(values) for name, values in found.items()}
 
 

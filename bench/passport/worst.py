@@ -10,7 +10,7 @@ import numpy as np
 
 from bench.passport.evidence import Case, Encoder, Evidence
 from bench.results import Condition
-from bench.rows import read_predictions
+from bench.rows import RowInfo, read_predictions
 from bench.targets import UNTOUCHED
 from registry.errors import UserError
 
@@ -127,5 +127,4 @@ def _cosines(results: Path, of: Condition) -> dict[str, float]:
 
 
 def _identity(of: Condition) -> str:
-    found = of.entry.successful[0].info.get("frontend", "")
-    return found if isinstance(found, str) else ""
+    return RowInfo(of.entry.successful[0]).frontend

@@ -15,12 +15,15 @@ RULE = (
     "it, unless it is a number; to read the text, take that ' away. An empty cell is a value that is not known."
 )
 _EXECUTED = "=+\\-@\t\r\n\uff0b\uff0d\uff1d\uff20"  # with their full-width forms, which some spreadsheets take for them
+_STARTS = frozenset("'=+-@\t\r\n\uff0b\uff0d\uff1d\uff20")
 _FORMULA = re.compile(rf"'*[{_EXECUTED}]")
 _NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?\Z", re.ASCII)
 
 
 def safe_cell(text: str) -> str:
     """The cell for a text, with a ``'`` before what a spreadsheet would execute."""
+    if text[:1] not in _STARTS:
+        return text
     return f"'{text}" if _FORMULA.match(text) and not _NUMBER.match(text) else text
 
 

@@ -88,6 +88,7 @@ WIDE = Table(
     "a head and model",
     (
         PROTOCOL,
+        text("head_settings", "the settings in which the head differs from others of the same protocol here"),
         HEAD,
         MODEL,
         FRONTEND,

@@ -12,7 +12,7 @@ _LINK = re.compile(r"(https?:|ftp:|www\.|mailto:)", re.IGNORECASE)
 
 def plain(text: str) -> str:
     """Text of which nothing is taken for markup, an HTML tag or a link, in one line."""
-    one_line = _UNSEEN.sub(lambda found: " " if found[0].isspace() else ascii(found[0])[1:-1], text)
+    one_line = _UNSEEN.sub(lambda found: ascii(found[0])[1:-1], " ".join(text.split()))
     return _LINK.sub(lambda found: f"{found[0][:-1]}\\{found[0][-1]}", _MARKUP.sub(r"\\\1", one_line))
 
 

@@ -18,6 +18,7 @@ from bench.results import (
     LeaderboardData,
     ModelFacts,
     ResultKey,
+    differing_settings,
     is_restoration,
     models_of,
     protocol_names,
@@ -29,15 +30,17 @@ FILE = "leaderboard.md"
 DIGITS = 3
 MARKS = {"stated": "†", "inferred": "‡", "unknown": "(?)"}
 SAW = {
-    "stated": "saw a cohort of this task in pretraining, by its authors' statement",
-    "inferred": "saw a cohort of this task in pretraining, by inference",
-    "unknown": "is not known to have seen this task's cohorts, nor not to have seen them",
+    "stated": "by its authors' statement it saw a cohort of this task in pretraining.",
+    "inferred": "by inference it saw a cohort of this task in pretraining.",
+    "unknown": "whether it saw a cohort of this task in pretraining is not known.",
 }
 LEGEND = (
     "In brackets are 95 % intervals over the groups (patients) of the test samples. *over next* is the paired "
     "difference to the model or baseline in the next line, with p adjusted for all pairs of the task, head and metric "
     "(Holm). *over baseline* is that to the baseline which the model beats least, with *better* or *worse* where "
-    "that holds against every baseline beyond chance (Holm, 5 %). All numbers are in the CSV files beside this page; "
+    "that holds against every baseline beyond chance (Holm, 5 %). † marks a model that saw a cohort of the task in "
+    "pretraining by its authors' statement, ‡ by inference, (?) one of which that is not known. All numbers are in the "
+    "CSV files beside this page; "
     "[leaderboard_schema.json](leaderboard_schema.json) says what their columns mean."
 )
 
@@ -50,7 +53,7 @@ def write_markdown(report: ReportFiles) -> dict[str, Path]:
 def markdown_text(data: LeaderboardData) -> str:
     """The page: a section a task with a table a head, and the models at the end."""
     names, heads = task_names(data.entries), protocol_names(data.entries)
-    robust = robustness_tasks(data.entries)
+    robust, settings = robustness_tasks(data.entries), differing_settings(data.entries)
     ranks = {_key(record): record for record in rank_records(data.ranked)}
     lines = ["# Leaderboard", "", LEGEND, *itertools.chain(*(("", plain(one)) for one in data.left_out.sentences))]
     for cohort, group in itertools.groupby(data.entries, key=lambda entry: (entry.key.task, entry.key.cohort)):
@@ -62,12 +65,8 @@ def markdown_text(data: LeaderboardData) -> str:
             lines += ["", "Restorers by corruption and severity are in [restoration.csv](restoration.csv)."]
         else:
             for head, of_head in itertools.groupby(own, key=lambda entry: (entry.key.protocol, entry.key.head)):
-                lines += [
-                    "",
-                    f"### {plain(names[cohort])}, {plain(heads[head])}",
-                    "",
-                    *_head(data, list(of_head), ranks),
-                ]
+                label = f"{head[0]} ({settings[head]})" if settings[head] else heads[head]
+                lines += ["", f"### {plain(names[cohort])}, {plain(label)}", "", *_head(data, list(of_head), ranks)]
         lines += _below(own)
     lines += ["", "## Models", "", *_models(models_of(data.entries))]
     return "\n".join(lines) + "\n"
@@ -153,7 +152,7 @@ def _contamination(data: LeaderboardData, entries: Iterable[AggregatedResult]) -
         level, evidence = data.contaminated[entry.key]
         if level in MARKS:
             yield ""
-            yield f"{MARKS[level]} {_name(entry)} {SAW[level]}{f': {plain(evidence)}' if evidence else '.'}"
+            yield f"{MARKS[level]} {_name(entry)}: {plain(evidence) or SAW[level]}"
 
 
 def _robustness(data: LeaderboardData, cohort: tuple[str, str]) -> Iterator[str]:
@@ -210,13 +209,13 @@ def _models(models: Sequence[ModelFacts]) -> Iterator[str]:
         [
             plain(model.name),
             number(model.params_m, 1),
-            number(gmacs, 2) if isinstance(gmacs := model.card.get("gmacs"), int | float) else "",
+            number(model.card.gmacs, 2),
             "" if model.dim is None else str(model.dim),
             number(model.tiles_per_s, 1),
             number(model.peak_memory_mib, 0),
             plain(model.device),
-            plain(str(model.card.get("licence", ""))),
-            {True: "yes", False: "no"}.get(model.card.get("gated", ""), ""),
+            plain(model.card.licence),
+            {True: "yes", False: "no", None: ""}[model.card.gated],
             plain(cohorts_seen(model.card)),
         ]
         for model in models

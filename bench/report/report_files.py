@@ -86,7 +86,7 @@ class ReportFiles:
             with atomic_write(path) as temporary, open(temporary, "w", newline="", encoding="utf-8") as file:
                 writer = csv.writer(file, lineterminator="\n")
                 writer.writerow([safe_cell(name) for name in names])
-                writer.writerows([safe_cell(record[name]) for name in names] for record in records)
+                writer.writerows(map(safe_cell, map(record.__getitem__, names)) for record in records)
         except OSError as error:
             raise unwritable(path, error, self.option) from error
         return path

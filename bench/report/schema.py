@@ -18,6 +18,10 @@ FILE = "leaderboard_schema.json"
 VERSION = 1
 """Raised when a column changes its name, place, type, unit or meaning, or goes."""
 TABLES: tuple[Table, ...] = (LONG, MEAN, WIDE, PAIRED, RANKS, SUITES, MODELS, RESTORATION, ROBUSTNESS, SUMMARY)
+FRAMES = (LONG, MEAN, PAIRED, RANKS)
+"""The tables that are data frames in Python (`bench.evaluate`)."""
+TEXT_COLUMNS = frozenset(column.name for table in FRAMES for column in table.columns if column.kind == "text")
+"""Names of their columns of text."""
 UNITS = (
     "Types: text, integer, number (decimal, with a point), flag (0 or 1). The unit `metric` is that of the metric that "
     "the line or the heading names."

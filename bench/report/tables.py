@@ -98,6 +98,8 @@ def paired_records(data: LeaderboardData, margin: float = MARGIN) -> Iterator[Re
         return *c.a.key.block, c.metric, c.a.key, c.b.key
 
     for c in sorted(data.differences.values(), key=order):
+        low, high = c.difference.interval
+        adjusted = data.adjusted[c.key]
         yield {
             "task": c.a.key.task,
             "protocol": c.a.key.protocol,
@@ -108,13 +110,13 @@ def paired_records(data: LeaderboardData, margin: float = MARGIN) -> Iterator[Re
             "model_b": c.b.key.model,
             "frontend_b": c.b.key.frontend,
             "difference": number(c.difference.difference),
-            "ci_low": number(c.difference.interval[0]),
-            "ci_high": number(c.difference.interval[1]),
+            "ci_low": number(low),
+            "ci_high": number(high),
             "p": number(c.p),
             "p_by": c.p_by,
-            "p_holm": number(data.adjusted[c.key].holm),
-            "p_holm_suite": number(data.adjusted[c.key].holm_suite),
-            "p_bh": number(data.adjusted[c.key].benjamini_hochberg),
+            "p_holm": number(adjusted.holm),
+            "p_holm_suite": number(adjusted.holm_suite),
+            "p_bh": number(adjusted.benjamini_hochberg),
             "p_better": number(c.p_better),
             "margin": number(margin),
             "p_equivalent": number(c.p_equivalent(margin)),

@@ -8,20 +8,19 @@ from collections.abc import Sequence
 from bench.report.columns import Column
 from bench.report.leaderboard_columns import WIDE
 from bench.report.tables import Record, number
-from bench.results import AggregatedResult, Contamination, LeaderboardData, tasks_seen
+from bench.results import AggregatedResult, Contamination, LeaderboardData, differing_settings, tasks_seen
 
 Cohort = tuple[str, str]
 """Task, and digest of its samples."""
 Place = tuple[str, str, str, str]
 """Protocol, digest of its settings, model and front-end: what a line is of."""
-DIGITS_OF_HASH = 8
 
 
 def task_headings(entries: Sequence[AggregatedResult]) -> dict[Cohort, str]:
     """What a column of each (task, cohort) is headed, such as ``pcam: balanced_accuracy, 60 test samples``.
 
-    A heading depends on the rows of the task alone. Where several cohorts of a task would have one, the first digits of
-    the digest of their samples follow: they differ in labels, groups or sides.
+    A heading depends on the rows of the task alone. Where several cohorts of a task would have one, the digest of
+    their samples follows: they differ in labels, groups or sides.
     """
     of_cohort: dict[Cohort, list[AggregatedResult]] = {}
     for entry in entries:
@@ -29,7 +28,7 @@ def task_headings(entries: Sequence[AggregatedResult]) -> dict[Cohort, str]:
     found = {cohort: f"{cohort[0]}: {_described(own)}" for cohort, own in sorted(of_cohort.items())}
     times = Counter(found.values())
     return {
-        cohort: f"{heading}, cohort_hash {cohort[1][:DIGITS_OF_HASH]}" if times[heading] > 1 else heading
+        cohort: f"{heading}, cohort_hash {cohort[1]}" if times[heading] > 1 else heading
         for cohort, heading in found.items()
     }
 
@@ -48,12 +47,20 @@ def wide_records(data: LeaderboardData) -> list[Record]:
     """A line a head and model; a column a task with its primary metric, the mean over seeds and folds."""
     entries, headings = data.entries, task_headings(data.entries)
     columns = dict.fromkeys(sorted(headings.values()), "")
+    settings = differing_settings(entries)
     lines: dict[Place, Record] = {}
     seen: dict[Place, dict[str, Contamination]] = {}
     for entry in entries:
         key = entry.key
         place = (key.protocol, key.head, key.model, key.frontend)
-        line = lines.setdefault(place, {**dict(zip(WIDE.names, (*place, ""), strict=True)), **columns})
+        own = {
+            "protocol": key.protocol,
+            "head_settings": settings[key.protocol, key.head],
+            "head_config_hash": key.head,
+            "model": key.model,
+            "frontend": key.frontend,
+        }
+        line = lines.setdefault(place, {**own, **columns})
         line[headings[_cohort(entry)]] = number(data.value(entry, _primary(entry)))
         seen.setdefault(place, {})[key.task] = data.contaminated[key]
     for place, of_tasks in seen.items():

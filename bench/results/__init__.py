@@ -7,6 +7,7 @@ from bench.results.comparisons import Comparison
 from bench.results.conditions import AUGMENTED, BEST_CLASSICAL, CLASSICAL, Condition, clean_of, grouped
 from bench.results.conditions import conditions as conditions_of
 from bench.results.contamination import LEAVE_OUT, LEVELS, Contamination, LeftOut, check_contaminated, contamination_of
+from bench.results.head_settings import differing_settings
 from bench.results.leaderboard_data import LeaderboardData, read_leaderboard
 from bench.results.models import ModelFacts, models_of, tasks_seen
 from bench.results.rank_blocks import RankedBlock
@@ -45,6 +46,7 @@ __all__ = [
     "clean_of",
     "conditions_of",
     "contamination_of",
+    "differing_settings",
     "grouped",
     "is_restoration",
     "mean_of",

@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterable
 
 from bench import targets
 from bench.results.aggregated_result import AggregatedResult, Repeat
+from bench.rows import RowInfo
 from registry import RANDOM
 
 
@@ -32,7 +33,7 @@ def baselines_of(entry: AggregatedResult, entries: Iterable[AggregatedResult]) -
 def track_of(entry: AggregatedResult) -> str:
     """The track of its task, "restoration" or "robustness"; "" for other tasks."""
     target = targets.get(entry.rows[0].kind)
-    return target.track if isinstance(target, targets.Measurements) else str(entry.rows[0].info.get("track", ""))
+    return target.track if isinstance(target, targets.Measurements) else RowInfo(entry.rows[0]).track
 
 
 def _alike(baseline: AggregatedResult, entry: AggregatedResult) -> bool:

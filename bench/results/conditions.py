@@ -16,6 +16,7 @@ from bench.results.aggregated_result import AggregatedResult
 from bench.results.chains import SIMILARITY, parse, robustness_tasks
 from bench.results.contrasts import BEST_CLASSICAL, CLASSICAL
 from bench.results.leaderboard_data import LeaderboardData
+from bench.rows import RowInfo
 from bench.targets import UNTOUCHED
 
 AUGMENTED = "-augmented"
@@ -108,10 +109,10 @@ class Condition:
 
         To have on these tiles the specificity that it has on clean ones.
         """
-        found = [row.info.get("threshold_shift") for row in self.entry.successful]
-        values = [one.get(OPERATING_POINT) if isinstance(one, dict) else one for one in found]
-        shifts = [float(value) for value in values if isinstance(value, int | float)]
-        return statistics.fmean(shifts) if shifts else None
+        found = [RowInfo(row).threshold_shifts for row in self.entry.successful]
+        shifts = [one.get(OPERATING_POINT, one.get("")) for one in found]
+        known = [shift for shift in shifts if shift is not None]
+        return statistics.fmean(known) if known else None
 
     def value(self, metric: str) -> float | None:
         return self.metrics.get(metric, {}).get("value")

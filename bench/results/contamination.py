@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from bench.rows import Row, SavedRows
+from bench.rows import Row, RowInfo, SavedRows
 from registry.errors import UserError
 
 LEVELS = ("stated", "inferred", "unknown", "none")
@@ -140,11 +140,10 @@ def check_contaminated(choice: str) -> None:
 
 
 def _told(row: Row) -> Contamination | None:
-    found = row.info.get("contamination")
-    if not isinstance(found, Mapping) or found.get("level") not in LEVELS:
+    if "contamination" not in row.info:
         return None
-    evidence = found.get("evidence")
-    return Contamination(found["level"], " ".join(evidence.split()) if isinstance(evidence, str) else "")
+    found = RowInfo(row).contamination
+    return Contamination(found.level, " ".join(found.evidence.split()))
 
 
 def _counted(n: int) -> str:

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import statistics
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from bench.results.aggregated_result import AggregatedResult
 from bench.results.contamination import Contamination, contamination_of
-from bench.rows import Row
+from bench.rows import CardInfo, Row, RowInfo
 
 
 @dataclass(frozen=True)
@@ -20,8 +18,8 @@ class ModelFacts:
 
     Attributes
     ----------
-    card : mapping
-        ``info["model_card"]`` of its rows, that of most of them where they differ; empty where none has one.
+    card : CardInfo
+        That of most of its rows where they differ; without content where none has one.
     baseline : bool
     params_m : float or None
         Millions of parameters.
@@ -40,7 +38,7 @@ class ModelFacts:
     """
 
     name: str
-    card: Mapping[str, Any]
+    card: CardInfo
     baseline: bool
     params_m: float | None
     dim: int | None
@@ -70,9 +68,7 @@ def _facts(name: str, rows: Sequence[Row]) -> ModelFacts:
     card = _card(own)
     device, measured = _measured(own)
     speeds = [row.tiles_per_s for row in measured if row.tiles_per_s is not None]
-    peaks = [peak for row in measured if (peak := _number(row.info.get("peak_memory_mib"))) is not None]
-    params = _number(card.get("params_m"))
-    dim = _number(card.get("dim"))
+    peaks = [peak for row in measured if (peak := RowInfo(row).peak_memory_mib) is not None]
     dims = {row.feature_dim for row in own if row.feature_dim is not None}
     of_task: dict[str, list[Row]] = {}
     for row in rows:
@@ -82,8 +78,8 @@ def _facts(name: str, rows: Sequence[Row]) -> ModelFacts:
         name=name,
         card=card,
         baseline=own[0].baseline,
-        params_m=next((row.params_m for row in own if row.params_m is not None), None) if params is None else params,
-        dim=int(dim) if dim is not None else dims.pop() if len(dims) == 1 else None,
+        params_m=next((n for n in (card.params_m, *(row.params_m for row in own)) if n is not None), None),
+        dim=dims.pop() if card.dim is None and len(dims) == 1 else card.dim,
         device=device,
         tiles_per_s=statistics.median(speeds) if speeds else None,
         peak_memory_mib=max(peaks, default=None),
@@ -93,26 +89,19 @@ def _facts(name: str, rows: Sequence[Row]) -> ModelFacts:
     )
 
 
-def _card(rows: Iterable[Row]) -> Mapping[str, Any]:
+def _card(rows: Iterable[Row]) -> CardInfo:
     """The card of most rows; of equally many the last by its text."""
-    texts = Counter(
-        json.dumps(card, sort_keys=True) for row in rows if isinstance(card := row.info.get("model_card"), Mapping)
-    )
-    found = max(texts, key=lambda text: (texts[text], text), default="{}")
-    return dict(json.loads(found))
+    cards = [RowInfo(row).card for row in rows if RowInfo(row).has_card]
+    times = Counter(map(repr, cards))
+    return max(cards, key=lambda card: (times[repr(card)], repr(card)), default=CardInfo())
 
 
 def _measured(rows: Iterable[Row]) -> tuple[str, list[Row]]:
     """The device on which most embeddings were measured, and the rows of these."""
     of_device: dict[str, list[Row]] = {}
     for row in rows:
-        if row.tiles_per_s is not None or _number(row.info.get("peak_memory_mib")) is not None:
-            device = row.info.get("device")
-            of_device.setdefault(device if isinstance(device, str) else "", []).append(row)
+        if row.tiles_per_s is not None or RowInfo(row).peak_memory_mib is not None:
+            of_device.setdefault(RowInfo(row).device, []).append(row)
     if not of_device:
         return "", []
     return max(of_device.items(), key=lambda item: (len(item[1]), item[0]))
-
-
-def _number(value: object) -> float | None:
-    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None

@@ -15,10 +15,9 @@ from pathlib import Path
 import numpy as np
 
 from bench import targets
-from bench.files import digest
 from bench.metrics import Replicates, resample
 from bench.results.aggregated_result import AggregatedResult, ResultKey
-from bench.rows import Row, SavedPredictions, read_predictions
+from bench.rows import Row, SavedPredictions, mismatch, read_predictions, samples_digest
 from registry.errors import UserError
 
 N_BOOT = 1000
@@ -69,7 +68,9 @@ class Pass:
     @cached_property
     def samples(self) -> str:
         """Digest of which samples, of which groups, labels and classes, all folds test."""
-        return next(iter(self.runs)) if len(self.runs) == 1 else _digest(self.predictions)
+        return (
+            next(iter(self.runs)) if len(self.runs) == 1 else samples_digest(self.predictions, self.predictions.classes)
+        )
 
     def only(self, tested: Collection[str]) -> Pass:
         """The pass over the runs that test these samples; itself if they are all."""
@@ -148,19 +149,21 @@ class Passes:
 
     def _read(
         self, predictions_path: Callable[[Row], Path], entry: AggregatedResult
-    ) -> Iterator[tuple[Row, SavedPredictions]]:
+    ) -> Iterator[tuple[Row, SavedPredictions, str]]:
+        """The runs of an entry whose predictions are theirs, with the digest of the samples."""
         for row in entry.successful:
             if not row.predictions:
                 continue
             path = predictions_path(row)
             try:
                 saved = read_predictions(path)
-                if (saved.kind, saved.classes) != (row.kind, row.classes):
-                    raise UserError(f"{path} is not of the kind and classes of its row: delete it and run again.")
+                samples = samples_digest(saved, saved.classes)
+                if fault := mismatch(row, saved, samples):
+                    raise UserError(f"{path} {fault}: delete its row and run again.")
             except UserError as error:
                 self.faulty.append(str(error))
             else:
-                yield row, saved
+                yield row, saved, samples
 
 
 def compared(row: Row) -> set[str]:
@@ -178,19 +181,19 @@ def _of_predictions(row: Row) -> set[str]:
     return {metric for metric in row.metrics if row.interval_of(metric) == "patients"}
 
 
-def _passes(entry: ResultKey, runs: Iterable[tuple[Row, SavedPredictions]]) -> Iterator[Pass]:
+def _passes(entry: ResultKey, runs: Iterable[tuple[Row, SavedPredictions, str]]) -> Iterator[Pass]:
     """Runs ordered by seed and fold, gathered: the folds of a repeat test other samples, the next repeat the same."""
     number: Number = (0, 0)
     gathered: dict[str, tuple[Row, SavedPredictions]] = {}
     tested: set[str] = set()
-    for row, saved in runs:
+    for row, saved, samples in runs:
         repeat = number[1] if number[0] == row.seed else 0
         if gathered and (number[0] != row.seed or not tested.isdisjoint(saved.ids.tolist())):
             yield Pass(entry, number, gathered)
             repeat += number[0] == row.seed
             gathered, tested = {}, set()
         number = (row.seed, repeat)
-        gathered[_digest(saved)] = row, saved
+        gathered[samples] = row, saved
         tested |= set(saved.ids.tolist())
     if gathered:
         yield Pass(entry, number, gathered)
@@ -213,8 +216,3 @@ def _joined(saved: Sequence[SavedPredictions]) -> SavedPredictions:
         scores=of("scores"),
         calibrated=of("calibrated") if calibrated else None,
     )
-
-
-def _digest(saved: SavedPredictions) -> str:
-    one = _joined([saved])
-    return digest([one.kind, one.ids.tolist(), one.groups.tolist(), one.y_true.tolist(), one.classes])

@@ -90,8 +90,11 @@ class SavedBlocks:
         for row in (row for entry in entries for row in entry.rows):
             found.update(json.dumps(vars(row), sort_keys=True).encode())
             if row.ok and row.predictions:
+                path = self._predictions_path(row)
+                if not path.is_file():  # from a pipe or a device reading might never end
+                    return None
                 try:
-                    found.update(hashlib.sha256(self._predictions_path(row).read_bytes()).digest())
+                    found.update(hashlib.sha256(path.read_bytes()).digest())
                 except OSError:
                     return None
         return self._results / FOLDER / f"{found.hexdigest()[:32]}.npz"
@@ -137,7 +140,7 @@ def _read(path: Path, entries: Sequence[AggregatedResult]) -> BlockResults | Non
         with np.load(path, allow_pickle=False) as file:
             text, draws = json.loads(file["text"].tobytes()), file["draws"]
         return _from(text, draws, entries)
-    except (OSError, ValueError, KeyError, IndexError, TypeError, EOFError, zipfile.BadZipFile):
+    except (OSError, ValueError, KeyError, IndexError, TypeError, EOFError, RecursionError, zipfile.BadZipFile):
         return None
 
 

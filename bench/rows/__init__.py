@@ -1,5 +1,7 @@
 """What a run leaves: a row of scores and the predictions that every score can be computed from again."""
 
+from bench.rows.finding import find_row
+from bench.rows.info import EVIDENCE, LEVELS, NO_CONTAMINATION, TIMES, CardInfo, Contamination, RowInfo
 from bench.rows.merging import SavedRows, merged_rows, rows_of
 from bench.rows.predictions import SavedPredictions, read_predictions
 from bench.rows.row import INTERVALS, SCHEMA, STATUSES, Row
@@ -15,25 +17,36 @@ from bench.rows.rows import (
     write_lost,
 )
 from bench.rows.run_key import RunKey, file_name
+from bench.rows.samples import mismatch, samples_digest
 
 __all__ = [
+    "EVIDENCE",
     "INTERVALS",
+    "LEVELS",
     "MOST_NAMED",
+    "NO_CONTAMINATION",
     "SCHEMA",
     "STATUSES",
+    "TIMES",
+    "CardInfo",
+    "Contamination",
     "Row",
+    "RowInfo",
     "RunKey",
     "SavedPredictions",
     "SavedRows",
     "file_name",
+    "find_row",
     "has_predictions",
     "merged_rows",
+    "mismatch",
     "predictions_path",
     "read_predictions",
     "read_row",
     "read_rows",
     "row_path",
     "rows_of",
+    "samples_digest",
     "warn_once",
     "write",
     "write_lost",

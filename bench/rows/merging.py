@@ -14,8 +14,18 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import NamedTuple
 
+from bench.rows.info import RowInfo
 from bench.rows.row import Row
-from bench.rows.rows import RowFiles, has_predictions, left_out, left_out_earlier, listed, read_row_files, read_rows
+from bench.rows.rows import (
+    RowFiles,
+    closed_folders,
+    has_predictions,
+    left_out,
+    left_out_earlier,
+    listed,
+    read_row_files,
+    read_rows,
+)
 from bench.rows.run_key import RunKey
 from registry.errors import near_match
 
@@ -83,14 +93,12 @@ def merged_rows(folders: Sequence[Path]) -> SavedRows:
             sentences.append(f"{folder} is the same folder as {same}: it is read once.")
             continue
         files = read_row_files(folder)
-        closed = _closed(folder)
         if not (files.rows or files.faulty or files.other_schema or files.earlier):
             unusable.append(why_no_rows(folder))
             continue
         usable.append(folder)
         found.append(files)
-        if closed:
-            sentences.append(f"Left out are rows in folders that cannot be read: {listed(closed)}.")
+        sentences += closed_folders(files.closed)
     sentences += _left_out(found)
     copies: dict[RunKey, list[_Copy]] = defaultdict(list)
     for folder, files in zip(usable, found, strict=True):
@@ -261,7 +269,8 @@ def _mixed_weights(used: Sequence[_Copy]) -> Iterator[str]:
     mixed = []
     for (task, _, protocol, _, model, frontend), group in itertools.groupby(sorted(used, key=block), key=block):
         own = _successful(list(group))
-        if len({copy.folder for copy in own}) > 1 and len({_weights(copy.row) for copy in own} - {""}) > 1:
+        weights = {RowInfo(copy.row).weights_sha256 for copy in own} - {""}
+        if len({copy.folder for copy in own}) > 1 and len(weights) > 1:
             label = f"{model}+{frontend}" if frontend else model
             mixed.append(f"{label} on {task} with {protocol} ({_folders(own)})")
     if mixed:
@@ -269,11 +278,6 @@ def _mixed_weights(used: Sequence[_Copy]) -> Iterator[str]:
             "Means over seeds and folds are of different weights under one name of a model, so take rows of one out "
             f"(python -m bench remove): {listed(mixed)}."
         )
-
-
-def _weights(row: Row) -> str:
-    weights = row.info.get("weights")
-    return str(weights.get("sha256", "")) if isinstance(weights, dict) else ""
 
 
 def _folders(copies: Sequence[_Copy]) -> str:

@@ -105,6 +105,8 @@ def read_predictions(path: Path) -> SavedPredictions:
     import pyarrow.parquet as pq
 
     try:
+        if not path.is_file():  # from a pipe or a device reading might never end
+            raise FileNotFoundError(path)
         with pq.ParquetFile(path) as file:  # read_table takes three times as long of a small file
             table = file.read(use_threads=False)
         metadata = table.schema.metadata or {}

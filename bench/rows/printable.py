@@ -1,10 +1,13 @@
-"""Text that a terminal, a table and a UTF-8 file can show: without control characters and lone surrogates."""
+"""Text that a terminal, a table and a UTF-8 file can show as it is.
+
+It has no control characters, lone surrogates, separators of lines, or marks that turn the direction of what follows.
+"""
 
 from __future__ import annotations
 
 import re
 
-_UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
+_UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 
 
 def printable(text: str) -> str:

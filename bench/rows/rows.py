@@ -5,23 +5,27 @@ from __future__ import annotations
 import functools
 import json
 import os
+import stat
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from bench.files import atomic_write, temporary_name
+from bench.rows.info import RowInfo
 from bench.rows.predictions import PredictionArrays, write_predictions
 from bench.rows.printable import printable
 from bench.rows.row import Row
 from bench.rows.run_key import RunKey
+from bench.rows.samples import SAMPLES, samples_digest
 from bench.rows.validation import LARGEST, faults, other_schema
 
 MOST_NAMED = 20  # files in one warning
 MOST_FAULTS = 5  # of one file
 LONGEST_REASON = 300  # characters
+LARGEST_FILE = 2**26  # bytes of a row; those of runs have some thousands
 
 
 class OtherSchemaError(ValueError):
@@ -40,12 +44,15 @@ class RowFiles:
         Files that cannot be used, with the reason.
     earlier : list of Path
         Files of the layout before this one.
+    closed : list of (Path, str)
+        Folders that cannot be listed, with the reason.
     """
 
     rows: list[Row]
     faulty: list[tuple[Path, str]]
     other_schema: list[tuple[Path, str]]
     earlier: list[Path]
+    closed: list[tuple[Path, str]] = field(default_factory=list)
 
 
 def row_path(results: Path, key: RunKey) -> Path:
@@ -63,7 +70,8 @@ def write(
 ) -> Row:
     """Write the predictions, if any, then the row that names them; gives the row as written.
 
-    Its numbers are then Python's, null where they are not finite, and its text is printable.
+    Its numbers are then Python's, null where they are not finite, its text is printable, and the digest of its test
+    samples is in `info.digests`.
 
     Parameters
     ----------
@@ -83,7 +91,8 @@ def write(
             raise ValueError(f"Predictions of {predictions.kind} are not those of a row of {row.kind}.")
         path = predictions_path(results, row.key)
         write_predictions(path, predictions, row.classes, slides or {})
-        row = replace(row, predictions=path.relative_to(results).as_posix())
+        digests = {**RowInfo(row).digests, SAMPLES: samples_digest(predictions, row.classes)}
+        row = replace(row, predictions=path.relative_to(results).as_posix(), info={**row.info, "digests": digests})
     with atomic_write(row_path(results, row.key)) as temporary:
         temporary.write_text(_text(row), encoding="utf-8")
     return row
@@ -117,7 +126,7 @@ def write_lost(results: Path, row: Row) -> bool:
 def read_row(results: Path, key: RunKey) -> Row | None:
     """The row of one run; None when there is none or it cannot be read."""
     try:
-        return _read(results, key.name("rows", "json"))
+        return row_under(results, key.name("rows", "json"))
     except (OSError, ValueError):
         return None
 
@@ -127,8 +136,9 @@ def has_predictions(results: Path, row: Row) -> bool:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
+    path = results / row.predictions
     try:
-        return pq.read_metadata(results / row.predictions).num_rows == row.n_test
+        return path.is_file() and bool(pq.read_metadata(path).num_rows == row.n_test)
     except (OSError, pa.ArrowException):
         return False
 
@@ -138,22 +148,32 @@ def read_row_files(results: Path) -> RowFiles:
     rows: list[Row] = []
     faulty: list[tuple[Path, str]] = []
     of_other_schema: list[tuple[Path, str]] = []
-    names, earlier = _row_files(results)
+    closed: list[tuple[Path, str]] = []
+    names, earlier = _row_files(results, closed)
     for name in names:
         try:
-            rows.append(_read(results, name))
+            rows.append(row_under(results, name))
         except OtherSchemaError as error:
             of_other_schema.append((results / name, str(error)))
-        except (OSError, ValueError) as error:
+        except OSError as error:
+            faulty.append((results / name, error.strerror or str(error)))
+        except ValueError as error:
             faulty.append((results / name, str(error)))
     ordered = sorted(rows, key=lambda row: tuple(vars(row.key).values()))
-    return RowFiles(ordered, faulty, of_other_schema, [results / name for name in earlier])
+    return RowFiles(ordered, faulty, of_other_schema, [results / name for name in earlier], sorted(closed))
 
 
 def read_rows(results: Path) -> tuple[list[Row], list[str]]:
     """All rows, ordered by their keys, and sentences that name the files which are left out, with the reason."""
     found = read_row_files(results)
-    return found.rows, [*left_out(sorted([*found.faulty, *found.other_schema])), *left_out_earlier(found.earlier)]
+    faulty = left_out(sorted([*found.faulty, *found.other_schema]))
+    return found.rows, [*closed_folders(found.closed), *faulty, *left_out_earlier(found.earlier)]
+
+
+def closed_folders(closed: Sequence[tuple[Path, str]]) -> list[str]:
+    """The sentence that names folders of rows which cannot be listed; none if there are none."""
+    named = [f"{path} ({reason})" for path, reason in closed]
+    return [f"Left out are rows in folders that cannot be read: {listed(named)}."] if named else []
 
 
 def left_out(faulty: Sequence[tuple[Path, str]]) -> list[str]:
@@ -172,28 +192,49 @@ def left_out_earlier(earlier: Sequence[Path]) -> list[str]:
     ]
 
 
-def _row_files(results: Path) -> tuple[list[str], list[str]]:
+def _row_files(results: Path, closed: list[tuple[Path, str]]) -> tuple[list[str], list[str]]:
     """Names in the results folder of the files of rows, and of those of the layout before this one; ordered by parts.
 
-    Each folder is listed once. Names are text: that many paths as objects take longer than to read the rows.
+    Each folder is listed once; those that cannot be are added to `closed`. Names are text: that many paths as objects
+    take longer than to read the rows.
     """
     folders, files = ["rows"], []
     for _ in range(3):  # tasks, cohorts, models; the earlier layout had no cohorts
-        listed = [(f"{folder}/{entry.name}", entry) for folder in folders for entry in _entries(results / folder)]
-        files = [name for name, entry in listed if name.endswith(".json") and entry.is_file()]
-        folders = [name for name, entry in listed if entry.is_dir()]
-    names = (f"{folder}/{entry.name}" for folder in folders for entry in _entries(results / folder))
+        listed = [(f"{at}/{entry.name}", entry) for at in folders for entry in _entries(results / at, closed)]
+        folders = [name for name, entry in listed if _is_folder(entry, closed)]
+        others = {name for name, _ in listed}.difference(folders)
+        files = [name for name, entry in listed if name.endswith(".json") and name in others and _is_file(entry)]
+    names = (f"{folder}/{entry.name}" for folder in folders for entry in _entries(results / folder, closed))
     rows = [name for name in names if name.endswith(".json")]
     return sorted(rows, key=lambda name: name.split("/")), sorted(files)
 
 
-def _entries(folder: Path) -> list[os.DirEntry[str]]:
-    """What is in a folder; nothing where it is not there or cannot be listed."""
+def _entries(folder: Path, closed: list[tuple[Path, str]]) -> list[os.DirEntry[str]]:
+    """What is in a folder; nothing where it is not there or cannot be listed, which is added to `closed`."""
     try:
         with os.scandir(folder) as entries:
             return list(entries)
-    except (FileNotFoundError, NotADirectoryError, PermissionError):
+    except (FileNotFoundError, NotADirectoryError):
         return []
+    except OSError as error:
+        closed.append((folder, error.strerror or str(error)))
+        return []
+
+
+def _is_folder(entry: os.DirEntry[str], closed: list[tuple[Path, str]]) -> bool:
+    """Whether it is a folder; a link that leads to itself is none, and is added to `closed`."""
+    try:
+        return entry.is_dir()
+    except OSError as error:
+        closed.append((Path(entry.path), error.strerror or str(error)))
+        return False
+
+
+def _is_file(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_file()
+    except OSError:
+        return False
 
 
 @functools.cache
@@ -212,11 +253,19 @@ def listed(names: Sequence[str]) -> str:
     return "; ".join(names[:MOST_NAMED]) + more
 
 
-def _read(results: Path, name: str) -> Row:
-    """Read a row file; ValueError with the reason if it does not hold the row of the run that its name says."""
+def row_under(results: Path, name: str) -> Row:
+    """The row of a file by its name in a results folder, such as ``rows/TASK/COHORT/MODEL/FILE.json``.
+
+    Raises
+    ------
+    ValueError
+        With the reason, if the file does not hold the row of the run that its name says.
+    OSError
+        If it cannot be read.
+    """
+    content = _content(results / name)
     try:
-        with open(results / name, encoding="utf-8") as handle:
-            record = json.loads(handle.read())
+        record = json.loads(content.decode("utf-8"))
         schema = other_schema(record)
         found = "" if schema else ", ".join(islice(faults(record), MOST_FAULTS))
     except ValueError as error:
@@ -234,6 +283,21 @@ def _read(results: Path, name: str) -> Row:
     if row.predictions and Path(row.predictions) != Path(key.name("predictions", "parquet")):
         raise ValueError("it names predictions of another run")
     return row
+
+
+def _content(path: Path) -> bytes:
+    """The bytes of a file; ValueError for what is none, such as a pipe, from which reading might never end."""
+    descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
+    try:
+        status = os.fstat(descriptor)
+        if not stat.S_ISREG(status.st_mode):
+            raise ValueError("it is no file")
+        if status.st_size > LARGEST_FILE:
+            raise ValueError(f"it has {status.st_size / 2**20:,.0f} MiB, and a row has {LARGEST_FILE >> 20} at most")
+        with open(descriptor, "rb", closefd=False) as handle:
+            return handle.read()
+    finally:
+        os.close(descriptor)
 
 
 def _json_value(value: Any) -> Any:

@@ -24,6 +24,7 @@ from bench.runs.devices import devices_of, memory_for_weights, n_processors, run
 from bench.runs.fit import Run, sentence_of
 from bench.runs.missing_features import FeaturesMissing, name_missing, not_embedded, without_networks
 from bench.runs.models import models_of
+from bench.runs.peak_memory import PeakMemory
 from bench.runs.plan import ModelWork, Plan, TaskPlan, blocks_of, counted_samples
 from bench.runs.plan_text import plan_text
 from bench.runs.planning import make_plan
@@ -207,11 +208,13 @@ def _run_pass(context: RunContext, task: TaskPlan, part: EmbeddingPlan, work: li
         wanted = [own for own in wanted if own not in missing]
     if not wanted:
         return failures
+    peak = PeakMemory(context.device)
     try:
         embeddings = _embed(context, task, part, wanted)
     except UserError as error:  # of the data: the same for all models
         failed = [run.fail(error, of_model=False) for own in wanted for run in pending[own]]
         return [*failures, *(failed or [str(error)])]
+    peak.stop()
     for own in wanted:
         embedding = embeddings[own]
         if isinstance(embedding.error, FeaturesMissing):
@@ -222,8 +225,13 @@ def _run_pass(context: RunContext, task: TaskPlan, part: EmbeddingPlan, work: li
             failures += [run.fail(embedding.error) for run in pending[own]]
         else:
             samples = functools.cache(functools.partial(_samples, task.cohort, embedding))
+<<<<<<< HEAD
             failures += [s for run in pending[own] if (s := run.finish(own.features, embedding, samples))]
             failures += _project(context, task, own, pending[own], samples)
+=======
+            of_model = peak.mib if len(wanted) == 1 else None  # of several that share a pass it is not known
+            failures += [s for run in pending[own] if (s := run.finish(own.features, embedding, samples, of_model))]
+>>>>>>> t14-tables
     _name_costly_baselines(context, embeddings)
     return failures
 

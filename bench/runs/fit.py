@@ -6,10 +6,12 @@ import contextlib
 import dataclasses
 import functools
 import os
+import time
 import traceback
 from collections.abc import Callable, Iterator, Sequence
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -20,8 +22,9 @@ from bench.files import digest, unwritable
 from bench.protocols import Bags, Samples
 from bench.rows import Row, RunKey
 from bench.runs.attention import draw_heatmap, write_attention
-from bench.runs.context import RunContext, of_this_job
+from bench.runs.context import RunContext
 from bench.runs.models import Model
+from bench.runs.provenance import digests_of, finished, made_by
 from bench.runs.scoring import scored
 from bench.tasks import Manifest, SampleLevel, TaskConfig
 from registry.card import Preprocessing
@@ -92,19 +95,28 @@ class Run:
             return False
         return rows.has_predictions(self.context.results, row)
 
-    def finish(self, features: str, embedding: Embedding, samples: Callable[[bool], Samples | Bags]) -> str:
+    def finish(
+        self,
+        features: str,
+        embedding: Embedding,
+        samples: Callable[[bool], Samples | Bags],
+        peak_memory_mib: float | None = None,
+    ) -> str:
         """Fit, predict, score and write the row; gives the sentence of a failure, or nothing.
 
-        `samples` gives all of them, as bags or as one vector each.
+        `samples` gives all of them, as bags or as one vector each; `peak_memory_mib` is that of the embedding, where it
+        is known.
         """
         notes = self.cohort.notes(embedding)
         try:
             train, val, test = split_samples(self.cohort.manifest, samples(self.head.takes_bags), self.fold)
             split_labels = self.cohort.manifest.split_labels_of(self.fold)
             n_train, n_val, n_test = len(train), len(val) if val is not None else 0, len(test)
+            started = time.monotonic()
             predictions = self.head.fit_predict(train, val, test, self.seed)
             predictions = dataclasses.replace(predictions, kind=self.task.kind)
             found = scored(predictions, train, self.cohort.manifest.target, self.context.config.bootstrap)
+            seconds = time.monotonic() - started
             row = dataclasses.replace(
                 self.empty_row(),
                 status="ok",
@@ -122,7 +134,11 @@ class Run:
                     **found.info,
                     "weights": embedding.weights,
                     "stages": embedding.times.shares(),
-                    **of_this_job(),
+                    **self._made_by,
+                    "digests": digests_of(self.model, features, self._source, self.key.head),
+                    "seconds": {"fit": round(seconds, 3)},
+                    "finished": finished(),
+                    "peak_memory_mib": peak_memory_mib,
                 },
             )
             of_head = predictions.info.get("notes", [])
@@ -211,7 +227,18 @@ class Run:
             version=_own_version(),
             classes=list(self.cohort.manifest.classes),
             notes=self._notes,
-            info=of_this_job(),
+            info=self._made_by,
+        )
+
+    @property
+    def _made_by(self) -> dict[str, Any]:
+        return made_by(self.context, self.task, self.model, self.key)
+
+    @property
+    def _source(self) -> str:
+        """Digest of the files of the samples."""
+        return digest(
+            [self.cohort.content, self.plan.source if self.plan else "", self.plan.content if self.plan else ""]
         )
 
     @property

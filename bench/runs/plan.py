@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from bench import protocols
@@ -111,6 +111,18 @@ class Plan:
         of_tracks = (sentence for track in self.tracks for sentence in track.failures)
         of_rows = (str(error) for task in self.tasks for _, error in task.failed)
         return list(dict.fromkeys([*self.failures, *of_tracks, *of_rows]))
+
+
+def keep_only(plan: Plan, key: RunKey) -> None:
+    """Leave out of a plan all that the row of this key, which is one of `keys_of`, does not need."""
+    for task in plan.tasks:
+        task.failed[:] = [(run, error) for run, error in task.failed if run.key == key]
+        for i, (part, work) in enumerate(task.passes):
+            own = [replace(one, runs=[run for run in one.runs if run.key == key]) for one in work]
+            task.passes[i] = part, [one for one in own if one.runs]
+    plan.tracks[:] = [track for track in plan.tracks if key in track.keys]
+    for track in plan.tracks:
+        track.only(key)
 
 
 def rows_to_make(plan: Plan) -> list[Row | RunKey]:

@@ -27,10 +27,11 @@ from bench.frontends import (
 )
 from bench.protocols import Predictions
 from bench.rows import Row, RunKey
-from bench.runs.context import RunContext, of_this_job
+from bench.runs.context import RunContext
 from bench.runs.devices import n_processors, usual_batch_size
 from bench.runs.fit import sentence_of
 from bench.runs.frontends import frontend_of, weight_sources
+from bench.runs.provenance import finished, made_by
 from bench.runs.restoring import Case, Measured, Restoring
 from bench.runs.scoring import notes_on_groups
 from bench.targets import UNTOUCHED
@@ -150,6 +151,9 @@ class RestorationPlan:
         """The cases whose rows are not up to date in the results."""
         return [case for case in self.cases if not self._is_done(case)]
 
+    def only(self, key: RunKey) -> None:
+        self.cases[:] = [case for case in self.cases if self._key(case) == key]
+
     def text(self) -> str:
         assert self.task.track is not None
         lines = [
@@ -225,7 +229,7 @@ class RestorationPlan:
         row = rows.read_row(self.context.results, self._key(case))
         if row is None or not row.ok:
             return False
-        lpips = self._lpips_identity or row.info.get("lpips", "")  # without weights, one that has LPIPS is up to date
+        lpips = self._lpips_identity or rows.RowInfo(row).lpips  # without weights, one that has LPIPS is up to date
         if row.run_hash != self._run_hash(case, lpips):
             return False
         return rows.has_predictions(self.context.results, row)
@@ -266,7 +270,9 @@ class RestorationPlan:
                 "identity": self._identity(case),
                 "psnr_at_most": identical,
                 "lpips": self._lpips_identity,
-                **of_this_job(),
+                **made_by(self.context, self.task, None, key),
+                "digests": {"data": self.content, "front_ends": digest(self._identity(case))},
+                "finished": finished(),
             },
             notes=[*self.tiles.notes, *notes_on_groups(n_groups), *self._notes_on_lpips(measured)],
         )

@@ -227,6 +227,18 @@ class RobustnessPlan:
             return False
         return rows.has_predictions(self.context.results, row)
 
+    def only(self, key: RunKey) -> None:
+        """Clean tiles stay, which rows are compared with, and what restored ones were before."""
+        _ = self.mixture  # heads see all corruptions in training
+        own = next(chain for chain in self.chains if chain.name == key.frontend)
+        names = {"", own.name, *(part.name for part in own.parts[:1])}
+        if key.protocol.endswith(f"-{AUGMENTED}"):
+            names.add(next(chain.name for chain in self.chains if _corrupts_only(chain)))
+        self.chains = [chain for chain in self.chains if chain.name in names]
+        self.models = [model for model in self.models if model.name == key.model]
+        head = key.protocol.removesuffix(f"-{AUGMENTED}")
+        self.heads = {name: one for name, one in self.heads.items() if name == head}
+
     def text(self) -> str:
         assert self.task.track is not None
         lines = [

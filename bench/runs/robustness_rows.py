@@ -18,10 +18,10 @@ from bench.metrics import METRIC_SETS
 from bench.protocols import Head, Predictions, Samples
 from bench.rows import Row
 from bench.runs.clean_thresholds import CleanThreshold, clean_thresholds, threshold_shift
-from bench.runs.context import of_this_job
 from bench.runs.devices import memory_for_weights, n_processors, usual_batch_size
 from bench.runs.fit import sentence_of
 from bench.runs.models import Model
+from bench.runs.provenance import digests_of, finished, made_by
 from bench.runs.scoring import notes_on_groups, scored
 from registry.errors import UserError
 
@@ -197,6 +197,7 @@ class Measuring:
             info.pop("notes", None)
             classes, metric = plan.manifest.classes, self._task.metric
         key = plan.key(model, chain, protocol, seed)
+        features = plan.feature_key(model, chain, plan.content).digest
         row = Row(
             **{name: value for name, value in vars(key).items() if name not in ("cohort", "head")},
             cohort_hash=key.cohort,
@@ -221,7 +222,9 @@ class Measuring:
                 "track": targets.ROBUSTNESS,
                 "frontend": chain.identity,
                 "weights": embedding.weights,
-                **of_this_job(),
+                **made_by(self._context, self._task, model, key),
+                "digests": digests_of(model, features, plan.content, key.head),
+                "finished": finished(),
             },
             notes=[*plan.manifest.notes, *notes],
         )

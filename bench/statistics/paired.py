@@ -37,7 +37,7 @@ class Studentised:
     @property
     def interval(self) -> tuple[float, float]:
         """The 95 % interval by Student's t."""
-        half = self._quantile(1 - LEVEL / 2) * self.error
+        half = _quantile(self.df, 1 - LEVEL / 2) * self.error
         return self.difference - half, self.difference + half
 
     @property
@@ -66,17 +66,19 @@ class Studentised:
 
         Cohen 1988, "Statistical Power Analysis for the Behavioral Sciences", chapter 2, by Student's t.
         """
-        return (self._quantile(1 - LEVEL / 2) + self._quantile(POWER)) * self.error
-
-    def _quantile(self, share: float) -> float:
-        from scipy.special import stdtrit  # of Student's t, without what scipy.stats does about its arguments
-
-        return float(stdtrit(self.df, share))
+        return (_quantile(self.df, 1 - LEVEL / 2) + _quantile(self.df, POWER)) * self.error
 
     def _beyond(self, distance: float) -> float:
         from scipy.special import stdtr
 
         return float(stdtr(self.df, -distance / self.error))
+
+
+@lru_cache(maxsize=1024)
+def _quantile(df: float, share: float) -> float:
+    from scipy.special import stdtrit  # of Student's t, without what scipy.stats does about its arguments
+
+    return float(stdtrit(df, share))
 
 
 @lru_cache(maxsize=16)

@@ -105,7 +105,7 @@ def test_results_are_of_the_evaluation_and_the_leaderboard_of_the_folder(places)
     assert set(zip(found.rows.model, found.rows.protocol, found.rows.seed, strict=True)) == {("colour", "knn", 1)}
     assert found.leaderboard.n_runs.eq(1).all()
     assert found.differences.empty
-    every = bench.results(places["results"])
+    every = bench.leaderboard(places["results"])
     assert set(zip(every.model, every.protocol, every.n_runs, strict=True)) >= {
         ("means", "linear", 2),
         ("colour", "knn", 2),
@@ -161,7 +161,7 @@ def test_data_that_are_not_there_are_an_exception(places, tmp_path):
     with pytest.raises(bench.UserError, match="nowhere of the task tiles are not there"):
         bench.evaluate("colour", "tiles", "knn", **{**places, "data": tmp_path / "nowhere"})
     with pytest.raises(bench.UserError, match="There are no rows in"):
-        bench.results(tmp_path / "nowhere")
+        bench.leaderboard(tmp_path / "nowhere")
 
 
 def test_a_device_that_is_not_there_is_an_exception(places):
@@ -198,7 +198,7 @@ def test_nothing_is_printed_unless_progress_is_wanted(places, tmp_path, capfd):
         bench.embed("means", "tiles", data=places["data"], cache=places["cache"], plugins=[STAND_INS])
         bench.open_features("colour", "tiles", data=places["data"], cache=places["cache"])
         with pytest.warns(UserWarning, match="Left out of the tables.*knn-head-seed0.json"):
-            bench.results(places["results"])
+            bench.leaderboard(places["results"])
     assert capfd.readouterr() == ("", "")
 
     bench.evaluate("colour", "tiles", "knn", progress=True, **QUICK, **{**places, "results": tmp_path / "again"})

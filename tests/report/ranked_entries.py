@@ -11,7 +11,7 @@ from bench.metrics import Replicates
 from bench.results.aggregated_result import AggregatedResult, ResultKey, aggregated
 from bench.results.rank_blocks import RankedBlock
 from bench.results.resampling import Pass, Passes, compared
-from bench.rows import Row, RunKey, SavedPredictions
+from bench.rows import Row, RunKey, SavedPredictions, samples_digest
 
 HEAD = "1f2e3d4c"
 METRIC = "balanced_accuracy"
@@ -73,11 +73,12 @@ class MadeUpPasses(Passes):
 
     def _read(
         self, predictions_path: Callable[[Row], Path], entry: AggregatedResult
-    ) -> Iterator[tuple[Row, SavedPredictions]]:
+    ) -> Iterator[tuple[Row, SavedPredictions, str]]:
         for row in entry.successful:
             if row.key in self.samples:
                 ids = np.array(self.samples[row.key])
-                yield row, SavedPredictions(ids, ids, np.zeros(len(ids)), np.zeros((len(ids), 1)), ["x"], row.kind)
+                saved = SavedPredictions(ids, ids, np.zeros(len(ids)), np.zeros((len(ids), 1)), ["x"], row.kind)
+                yield row, saved, samples_digest(saved, saved.classes)
 
     def _resample(self, passes: Sequence[Pass], metrics: Collection[str]) -> None:
         for one in passes:

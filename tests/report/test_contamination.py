@@ -52,7 +52,7 @@ def test_the_page_for_a_forge_marks_them_with_the_evidence(saw: Path) -> None:
     rebuild(saw)
     text = (saw / "leaderboard.md").read_text()
     assert text.count("**gpfm** †") == text.count("**uni** ‡") == text.count("**dark** (?)") == 1
-    assert f"† gpfm saw a cohort of this task in pretraining, by its authors' statement: {EVIDENCE}" in text
+    assert f"† gpfm: {EVIDENCE}" in text
     assert "**plain** |" in text
     assert "**earlier** |" in text
 
@@ -111,12 +111,15 @@ def test_a_folder_of_contaminated_rows_alone_is_an_error_that_names_them(
     assert "Every row would be left out: Left out of demo" in capsys.readouterr().err
 
 
+def test_a_row_of_an_earlier_version_says_nothing() -> None:
+    assert contamination_of([Row("t", "m", "", "p", 0, "ok", "auroc")]) == ("", "")
+
+
 @pytest.mark.parametrize(
-    "info", [{}, seen("certain"), {"contamination": "stated"}, {"contamination": {"level": ["a"]}}]
+    "info", [seen("certain", ""), {"contamination": "stated"}, {"contamination": {"level": ["a"]}}]
 )
-def test_what_is_no_level_says_nothing(info: dict[str, object]) -> None:
-    row = Row("t", "m", "", "p", 0, "ok", "auroc", info=info)
-    assert contamination_of([row]) == ("", "")
+def test_what_is_no_level_is_not_known(info: dict[str, object]) -> None:
+    assert contamination_of([Row("t", "m", "", "p", 0, "ok", "auroc", info=info)]) == ("unknown", "")
 
 
 def test_of_rows_that_differ_the_surest_counts() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -57,12 +58,12 @@ def test_rows_in_a_folder_that_cannot_be_read_are_named(
     a, b = two
     closed = b / "rows/demo/demo/uni"
 
-    def walk(top: Path, onerror: Any) -> list[Any]:
-        if top == b / "rows":
-            onerror(PermissionError(13, "Permission denied", str(closed)))
-        return []
+    def scandir(folder: Path, scan: Any = os.scandir) -> Any:
+        if folder == closed:
+            raise PermissionError(13, "Permission denied", str(closed))
+        return scan(folder)
 
-    monkeypatch.setattr("bench.rows.merging.os.walk", walk)
+    monkeypatch.setattr("bench.rows.rows.os.scandir", scandir)
     found = merged_rows([a, b])
     assert found.sentences == [f"Left out are rows in folders that cannot be read: {closed} (Permission denied)."]
     monkeypatch.undo()

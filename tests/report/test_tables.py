@@ -25,7 +25,7 @@ METRICS = ["accuracy", "auroc", "balanced_accuracy", "f1_macro"]
 
 
 def contents(results: Path) -> dict[str, bytes]:
-    return {path.name: path.read_bytes() for path in results.glob("leaderboard*.csv")}
+    return {path.name: path.read_bytes() for path in results.glob("*.*") if path.is_file()}
 
 
 def test_long_table_has_the_fixed_columns_sorted(filled: Path) -> None:
@@ -82,12 +82,44 @@ def test_wide_table_is_the_primary_metric_averaged_over_seeds(add_run: AddRun, r
     add_run("resnet50", status="failed", error="no")
     rebuild(results)
     assert (results / "leaderboard_wide.csv").read_text() == (
-        "protocol,head_config_hash,model,frontend,contaminated,abc: auroc,demo: balanced_accuracy\n"
-        "knn,1f2e3d4c,uni,,,,0.900000\n"
-        "linear,1f2e3d4c,resnet50,,,0.500000,\n"
-        "linear,1f2e3d4c,uni,,,,0.633333\n"
-        "linear,1f2e3d4c,uni,blurred,,,0.250000\n"
+        "protocol,head_settings,head_config_hash,model,frontend,contaminated,abc: auroc,demo: balanced_accuracy\n"
+        "knn,,1f2e3d4c,uni,,,,0.900000\n"
+        "linear,,1f2e3d4c,resnet50,,,0.500000,\n"
+        "linear,,1f2e3d4c,uni,,,,0.633333\n"
+        "linear,,1f2e3d4c,uni,blurred,,,0.250000\n"
     )
+
+
+def settings_of(k: list[int], metric: str = "cosine") -> dict[str, object]:
+    return {"config": {"protocols": {"knn": {"kind": "knn", "k": k, "metric": metric}}}}
+
+
+def test_heads_of_one_protocol_say_in_which_settings_they_differ(add_run: AddRun, results: Path) -> None:
+    for head, k in (("a", [5]), ("b", [1, 3])):
+        for task in ("demo", "other"):
+            info = settings_of(k)
+            add_run("uni", predicted(1.0), task=task, head_config_hash=head, protocol="knn-4-shot", info=info)
+    add_run("uni", predicted(1.0), protocol="linear", head_config_hash="c")
+    add_run("uni", predicted(1.0), protocol="linear", head_config_hash="d", info=settings_of([5]))
+    rebuild(results)
+    found = {line["head_config_hash"]: line["head_settings"] for line in lines(results / "leaderboard_wide.csv")}
+    assert found == {"a": "k=[5]", "b": "k=[1, 3]", "c": "", "d": ""}
+    text = (results / "leaderboard.md").read_text()
+    assert "### demo, knn-4-shot (k=\\[1, 3\\])" in text
+    assert "### demo, linear \\[c\\]" in text
+
+
+def test_samples_of_one_task_are_told_apart_in_headings(add_run: AddRun, results: Path) -> None:
+    add_run("uni", predicted(1.0))
+    for cohort in ("first", "second"):
+        add_run("uni", predicted(1.0, n=40), cohort_hash=cohort)
+    rebuild(results)
+    (line,) = lines(results / "leaderboard_wide.csv")
+    assert list(line)[6:] == [
+        "demo: balanced_accuracy, 40 test samples, cohort_hash first",
+        "demo: balanced_accuracy, 40 test samples, cohort_hash second",
+        "demo: balanced_accuracy, 60 test samples",
+    ]
 
 
 def test_paired_table_holds_each_model_against_its_baselines_and_each_pair_once(filled: Path) -> None:
@@ -224,7 +256,7 @@ def test_rebuild_gives_the_same_bytes(filled: Path, add_run: AddRun, tmp_path: P
             add_run("colour", predicted(0.5, seed=9 + fold), task="folded", fold=fold, seed=seed)
     rebuild(filled)
     before = contents(filled)
-    assert len(before) == 6
+    assert len(before) == 9
     rebuild(filled)
     assert contents(filled) == before
 

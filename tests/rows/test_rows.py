@@ -78,7 +78,7 @@ def test_text_is_made_printable(tmp_path: Path) -> None:
     assert row.error == "\\x1b[31mOut of memory.\\x1b[0m"
     assert row.stale_error == "x\\udc80.svs"
     assert row.notes == ["a b\\x07"]
-    assert row.info == {"a\\x00": "b\\x9b"}
+    assert row.info["a\\x00"] == "b\\x9b"
     assert row.classes == ["ü", "\u202fé", " "]
     assert read_predictions(tmp_path / row.predictions).classes == row.classes
     assert read_rows(tmp_path) == ([row], [])

@@ -31,7 +31,10 @@ def test_a_row_tells_of_a_later_failure_until_a_run_succeeds(cohort, tmp_path):
     failed = row(tmp_path)
     assert failed == {**good, "stale_error": "colour: The hub is closed."}
     assert run(tmp_path, cohort).returncode == 0
-    assert row(tmp_path) == good
+    again = row(tmp_path)
+    for one in (again, good):
+        one["info"] = {name: value for name, value in one["info"].items() if name not in rows.TIMES}
+    assert again == good
 
 
 def test_a_row_follows_what_the_task_says_of_its_scale(cohort, tmp_path):

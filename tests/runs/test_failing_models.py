@@ -8,6 +8,8 @@ from PIL import Image
 from plain_loop import USUAL
 from slide_command_helpers import write_slide
 
+from bench.rows import TIMES
+
 LIGHT = 9  # the tile from which on `late_faulty` fails
 
 
@@ -32,7 +34,7 @@ def run(folder, data, models, *arguments):
 def sound(one):
     """A row without what differs from run to run."""
     own = {name: value for name, value in one.items() if name != "tiles_per_s"}
-    return {**own, "info": {name: value for name, value in own["info"].items() if name != "stages"}}
+    return {**own, "info": {name: value for name, value in own["info"].items() if name not in TIMES}}
 
 
 FAILURES = {

@@ -19,6 +19,7 @@ from slurm_keeper import wait_for
 
 from bench.demo import make_tiles
 from bench.jobs import JobRecord, read_records
+from bench.rows import TIMES
 
 REPO = Path(__file__).resolve().parents[2]
 TASKS = ("one", "two")
@@ -138,7 +139,7 @@ def left_in(folder: Path, results: str = "results", cache: str = "cache") -> Lef
 def _untimed(row: dict) -> str:
     assert row.pop("tiles_per_s") > 0
     assert row["info"].pop("stages")
-    row["info"].pop("job", None)
+    row["info"] = {name: value for name, value in row["info"].items() if name not in TIMES}
     return json.dumps(row, indent=1)
 
 

@@ -13,6 +13,7 @@ import pytest
 
 import bench.__main__ as command
 from bench.jobs import read_records
+from bench.rows import TIMES
 
 
 @dataclass
@@ -58,8 +59,7 @@ def left_in(results):
     for path in sorted((results / "rows").rglob("*.json")):
         row = json.loads(path.read_text())
         row.pop("tiles_per_s")
-        row["info"].pop("stages", None)
-        row["info"].pop("job", None)
+        row["info"] = {name: value for name, value in row["info"].items() if name not in TIMES}
         rows[str(path.relative_to(results))] = row
     predictions = {path.name: path.read_bytes() for path in sorted((results / "predictions").rglob("*.parquet"))}
     tables = {
