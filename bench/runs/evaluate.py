@@ -225,13 +225,9 @@ def _run_pass(context: RunContext, task: TaskPlan, part: EmbeddingPlan, work: li
             failures += [run.fail(embedding.error) for run in pending[own]]
         else:
             samples = functools.cache(functools.partial(_samples, task.cohort, embedding))
-<<<<<<< HEAD
-            failures += [s for run in pending[own] if (s := run.finish(own.features, embedding, samples))]
-            failures += _project(context, task, own, pending[own], samples)
-=======
             of_model = peak.mib if len(wanted) == 1 else None  # of several that share a pass it is not known
             failures += [s for run in pending[own] if (s := run.finish(own.features, embedding, samples, of_model))]
->>>>>>> t14-tables
+            failures += _project(context, task, own, pending[own], samples)
     _name_costly_baselines(context, embeddings)
     return failures
 
