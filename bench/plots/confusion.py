@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,13 +11,16 @@ from jaxtyping import Int
 
 from bench.metrics import CLASSIFIED
 from bench.plots.plot import Drawing, Sketch
-from bench.plots.source import Source, Tested, label_of, listed, place_of, shortened
+from bench.plots.source import PooledPredictions, Source, label_of, listed, place_of, shortened
 from bench.plots.style import CHARACTER, Margins, drawn, panels_of, styled
 from bench.results import AggregatedResult
 from bench.targets import get
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.image import AxesImage
+
+Draw = Callable[[Source, Sequence[AggregatedResult]], Drawing | None]
 
 ORDER = 5
 KINDS = ("confusion",)
@@ -26,6 +29,8 @@ MOST_WRITTEN = 12
 MOST_CLASSES = 60
 """Classes up to which there is a figure."""
 COLUMNS = 3
+FEW = 5
+"""Classes up to which three matrices stand side by side, and not two."""
 
 
 def sketches(source: Source) -> Iterator[Sketch]:
@@ -36,7 +41,7 @@ def sketches(source: Source) -> Iterator[Sketch]:
         yield from of_block(source, block, "confusion", draw)
 
 
-def of_block(source: Source, block: Sequence[AggregatedResult], kind: str, draw_: object) -> Iterator[Sketch]:
+def of_block(source: Source, block: Sequence[AggregatedResult], kind: str, drawing: Draw) -> Iterator[Sketch]:
     """The figures of one sort of the predictions of a block."""
     parts = source.panels(block)
     for place, entries in enumerate(parts, 1):
@@ -46,7 +51,7 @@ def of_block(source: Source, block: Sequence[AggregatedResult], kind: str, draw_
             name=place_of(kind, source.task_name(first), source.protocol_name(first), *several),
             kind=kind,
             inputs=[source.task_name(first), source.protocol_name(first), source.digests(entries)],
-            draw=functools.partial(draw_, source, entries),  # type: ignore[arg-type]
+            draw=functools.partial(drawing, source, entries),
             task=first.key.task,
             cohort=first.key.cohort,
             protocol=first.key.protocol,
@@ -55,7 +60,7 @@ def of_block(source: Source, block: Sequence[AggregatedResult], kind: str, draw_
         )
 
 
-def confusion_of(tested: Tested) -> Int[np.ndarray, "true predicted"]:
+def confusion_of(tested: PooledPredictions) -> Int[np.ndarray, "true predicted"]:
     """Counts of samples by true and predicted class, the first of equally probable ones."""
     n_classes = tested.scores.shape[1]
     cells = tested.y_true.astype(np.int64) * n_classes + tested.scores.argmax(axis=1)
@@ -69,9 +74,10 @@ def draw(source: Source, entries: Sequence[AggregatedResult]) -> Drawing | None:
     if not found:
         return None
     classes = [shortened(name, 22) for name in entries[0].rows[0].classes]
-    n, columns = len(classes), min(COLUMNS, len(found))
+    n = len(classes)
+    columns = min(COLUMNS if n <= FEW else COLUMNS - 1, len(found))
     lines = -(-len(found) // columns)
-    side = min(max(1.7, (0.52 if n <= MOST_WRITTEN else 0.16) * n), 7.0)
+    side = min(max(1.7, (0.52 if n <= FEW else 0.44 if n <= MOST_WRITTEN else 0.16) * n), 7.0)
     task, head = source.task_name(entries[0]), source.protocol_name(entries[0])
     which = f"{found[0][1].of_what}{_of_seed(entries[0], found[0][1])}"
     title = f"Confusion matrices on {task}, head {head}: {which}"
@@ -101,16 +107,16 @@ def draw(source: Source, entries: Sequence[AggregatedResult]) -> Drawing | None:
             image, cax=figure.add_axes((right.x1 + 0.12 / width, right.y0, 0.1 / width, right.height))
         )
         bar.set_label("share of the true class")
-        bar.outline.set_visible(False)  # type: ignore[operator]
+        bar.outline.set_visible(False)
     parts = [f"{label_of(entry)} {_in_words(confusion_of(tested), classes)}" for entry, tested in found]
     return Drawing(title, f"{title}. {listed(parts)}.", drawn(figure))
 
 
-def _of_seed(entry: AggregatedResult, tested: Tested) -> str:
+def _of_seed(entry: AggregatedResult, tested: PooledPredictions) -> str:
     return f", seed {tested.seed}" if len(entry.seeds) > 1 else ""
 
 
-def _matrix(axes: Axes, counts: Int[np.ndarray, "true predicted"]) -> object:
+def _matrix(axes: Axes, counts: Int[np.ndarray, "true predicted"]) -> AxesImage:
     totals = counts.sum(axis=1, keepdims=True)
     shares = np.divide(counts, totals, out=np.full(counts.shape, np.nan), where=totals > 0)
     image = axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
@@ -120,7 +126,8 @@ def _matrix(axes: Axes, counts: Int[np.ndarray, "true predicted"]) -> object:
     if len(counts) <= MOST_WRITTEN:
         for y, x in np.ndindex(*counts.shape):
             share = shares[y, x]
-            text = "–" if np.isnan(share) else f"{100 * share:.0f} %\n{counts[y, x]}"
+            known = f"{100 * share:.0f} %\n{counts[y, x]}" if counts[y, x] else "0"
+            text = "–" if np.isnan(share) else known
             colour = "white" if share > 0.6 else "black"
             axes.text(x, y, text, ha="center", va="center", fontsize=6.2, color=colour)
     return image
@@ -132,6 +139,6 @@ def _in_words(counts: Int[np.ndarray, "true predicted"], classes: Sequence[str])
     wrong = counts - np.diag(np.diag(counts))
     words = f"predicts {right} of {total} rightly"
     if wrong.sum():
-        true, predicted = np.unravel_index(int(wrong.argmax()), wrong.shape)
+        true, predicted = divmod(int(wrong.argmax()), len(wrong))
         words += f", most often mistakes {classes[true]} for {classes[predicted]} ({wrong[true, predicted]})"
     return words

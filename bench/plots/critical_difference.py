@@ -9,13 +9,15 @@ from collections.abc import Iterator
 import numpy as np
 
 from bench.plots.plot import Drawing, Sketch
-from bench.plots.rank_diagram import lanes_of
+from bench.plots.rank_diagram import lanes_of, ticks_of
 from bench.plots.source import Source, listed, place_of, shortened
 from bench.plots.style import CHARACTER, COLOURS, Margins, drawn, panels_of, styled
 from bench.results import SuiteRanks, suite_ranks
 
 ORDER = 2
 KINDS = ("critical_difference",)
+FIGURE_SPACE = "\u2007"
+"""As wide as a digit."""
 LINE = 0.22
 LANE = 0.14
 """Inches of a model, and of a bar that joins some."""
@@ -60,26 +62,31 @@ def draw(suite: SuiteRanks) -> Drawing | None:
     lanes = lanes_of(bars)
     title = f"Mean ranks over {len(suite.tasks)} tasks, head {suite.protocol}; 1 is best"
     right = 0.35 + LANE * (max(lanes, default=-1) + 1)
-    margins = Margins(CHARACTER * (max(map(len, names)) + 8), right, 0.45, 0.5)
-    figure, panels = panels_of(title, 1, 1, 3.6, (LINE * len(names) + 0.1,), margins, least=5.2)
+    margins = Margins(CHARACTER * (max(19, max(map(len, names)) + 8)), right, 0.45, 0.5)
+    n_lines = len(names) + (not math.isnan(cd))
+    figure, panels = panels_of(title, 1, 1, 3.6, (LINE * n_lines + 0.1,), margins, least=5.2)
     axes = panels[0, 0]
-    axes.set(xlim=(1, len(names)), ylim=(len(names) - 0.4, -0.6))
-    axes.set_yticks(range(len(names)), [f"{names[place]}   {ranks[place]:.2f}" for place in order])
+    axes.set(xlim=(1, len(names)), ylim=(n_lines - 0.4, -0.6))
+    labels = [f"{names[place]}   {f'{ranks[place]:.2f}'.rjust(5, FIGURE_SPACE)}" for place in order]
+    axes.set_yticks(range(n_lines), [*labels, *(["critical difference"] * (n_lines - len(names)))])
     axes.tick_params(axis="y", length=0)
     axes.xaxis.tick_top()
     axes.xaxis.set_label_position("top")
-    axes.locator_params(axis="x", integer=True, nbins=10)
+    axes.set_xticks(ticks_of(len(names)))
     axes.spines["bottom"].set_visible(False)
     axes.spines["top"].set_visible(True)
     axes.grid(axis="y", visible=False)
     for line, place in enumerate(order):
         axes.plot([1, ranks[place]], [line, line], color=COLOURS[0], linewidth=1.2, clip_on=False)
         axes.plot(ranks[place], line, "o", color=COLOURS[0], markersize=5, clip_on=False)
+    if not math.isnan(cd):
+        end = min(1 + cd, len(names) + 0.5)
+        axes.plot([1, end], [len(names)] * 2, color="#444444", linewidth=2.5, clip_on=False, gid="critical-difference")
     for places, lane in zip(bars, lanes, strict=True):
         x = 1 + (0.18 + LANE * lane) / 3.6
         shared = {"transform": axes.get_yaxis_transform(), "color": COLOURS[1], "clip_on": False}
-        axes.plot([x, x], [places[0], places[-1]], linewidth=1.6, **shared)  # type: ignore[arg-type]
-        axes.plot([x] * len(places), places, "o", markersize=3.5, **shared)  # type: ignore[arg-type]
+        axes.plot([x, x], [places[0], places[-1]], linewidth=1.6, **shared)
+        axes.plot([x] * len(places), places, "o", markersize=3.5, **shared)
     notes = ["A bar joins models that do not differ (signed ranks, Holm, level 0.05)."]
     if found.adjusted is None:
         notes = ["There are no bars, as pairs of models could not be compared."]

@@ -115,7 +115,7 @@ def _line(
     banded = [(amount, low, high) for amount, _, low, high in points if not math.isnan(low) and not math.isnan(high)]
     if banded:
         at, low, high = zip(*banded, strict=True)
-        axes.fill_between(at, low, high, color=style["color"], alpha=0.1, linewidth=0)  # type: ignore[arg-type]
+        axes.fill_between(at, low, high, color=style["color"], alpha=0.1, linewidth=0)
 
 
 def _model(entry: AggregatedResult) -> tuple[str, str]:

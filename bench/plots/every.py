@@ -17,8 +17,9 @@ from typing import Any
 
 from bench.files import atomic_write, digest
 from bench.plots.plot import Plot, Sketch
-from bench.plots.source import CHOICES, Choice, Source
+from bench.plots.source import Choice, Source
 from bench.results import LeaderboardData
+from bench.rows import warn_once
 
 FOLDER = "plots"
 RECORD = "json"
@@ -35,7 +36,7 @@ def plots_of(data: LeaderboardData, results: Path, choice: Choice = "best") -> I
     choice : "best", "all" or "none"
         Predictions of the best models of each task and head are drawn, those of all models and baselines, or no plot.
     """
-    if choice == CHOICES[-1]:
+    if choice == "none":
         return
     source = Source(data, results, choice)
     for module in _modules():
@@ -77,7 +78,11 @@ def save_plots(folder: Path, plots: Sequence[Plot]) -> set[Path]:
 
 
 def _new(sketch: Sketch, inputs: str) -> Plot | None:
-    drawing = sketch.draw()
+    try:
+        drawing = sketch.draw()
+    except Exception as error:  # tables and other plots are made all the same
+        warn_once(f"The plot {sketch.name} could not be drawn ({type(error).__name__}: {error}): please report this.")
+        return None
     if drawing is None:
         return None
     return Plot(title=drawing.title, alt=drawing.alt, forms=drawing.forms, inputs=inputs, **_place(sketch))

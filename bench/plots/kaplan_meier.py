@@ -12,7 +12,7 @@ from jaxtyping import Bool
 from bench.metrics import KaplanMeier, LogRank, kaplan_meier, log_rank
 from bench.plots.confusion import of_block
 from bench.plots.plot import Drawing, Sketch
-from bench.plots.source import Source, Tested, label_of, listed
+from bench.plots.source import PooledPredictions, Source, label_of, listed
 from bench.plots.style import COLOURS, Margins, drawn, panels_of, styled
 from bench.results import AggregatedResult
 from bench.targets import get
@@ -37,12 +37,12 @@ def sketches(source: Source) -> Iterator[Sketch]:
             yield from of_block(source, block, "kaplan_meier", draw)
 
 
-def high_risk(tested: Tested) -> Bool[np.ndarray, " sample"]:
+def high_risk(tested: PooledPredictions) -> Bool[np.ndarray, " sample"]:
     """Whether a sample's risk is above the median of its fold: risks of two fits have no common scale."""
     return np.concatenate([one.scores[:, 0] > np.median(one.scores[:, 0]) for one in tested.predictions])
 
 
-def separation(tested: Tested) -> LogRank:
+def separation(tested: PooledPredictions) -> LogRank:
     """The log-rank test between the halves; NaN where a patient has several samples, which are not independent."""
     time, event = tested.y_true.T
     if len(np.unique(tested.groups)) < len(tested.groups):
@@ -78,7 +78,7 @@ def draw(source: Source, entries: Sequence[AggregatedResult]) -> Drawing | None:
     return Drawing(title, alt, drawn(figure))
 
 
-def _panel(axes: Axes, tested: Tested, *, first: bool) -> str:
+def _panel(axes: Axes, tested: PooledPredictions, *, first: bool) -> str:
     """Two curves, their censorings and the numbers at risk below; gives in words what they show."""
     time, event = tested.y_true.T
     high = high_risk(tested)

@@ -77,9 +77,9 @@ def read_projection(path: Path) -> Projection | None:
     with contextlib.suppress(OSError, KeyError, TypeError, ValueError, pa.ArrowException):
         table = pq.ParquetFile(path).read(use_threads=False)
         at = np.stack([table[name].to_numpy() for name in ("x", "y")], axis=1).astype(np.float64)
-        texts = [np.array(table[name].to_pylist(), str) for name in ("label", "centre")]
+        label, centre = (np.array(table[name].to_pylist(), str) for name in ("label", "centre"))
         if len(at) and np.isfinite(at).all():
-            return Projection(*texts, at)
+            return Projection(label, centre, at)
     return None
 
 
@@ -98,7 +98,7 @@ def draw(task: str, model: str, path: Path) -> Drawing | None:
     longest = max(len(shortened(name, 24)) for _, values in panels_by for name in values)
     legend = 0.066 * longest + 0.42
     margins = Margins(0.15, legend, 0.3, 0.35, legend + 0.1)
-    figure, panels = panels_of(title, 1, len(panels_by), 2.7, (2.7,), margins, least=5.2)
+    figure, panels = panels_of(title, 1, len(panels_by), 2.7, (2.7,), margins, least=4.6)
     parts = []
     for axes, (what, values) in zip(panels[0], panels_by, strict=True):
         names, counts = np.unique(values, return_counts=True)

@@ -69,7 +69,7 @@ def diagram(
     parts = [_text(MARGIN, MARGIN + TEXT, title, "title")]
     if not math.isnan(cd):
         parts += _measured(x(1), x(1 + cd), top - 2 * LINE, "critical difference", cd, "cd")
-    for tick in _ticks(count):
+    for tick in ticks_of(count):
         parts.append(_line(x(tick), top - 0.4 * LINE, x(tick), top + LINE * count, "grid"))
         parts.append(_text(x(tick), top - 0.6 * LINE, str(tick), "tick", "middle"))
     for place, index in enumerate(order):
@@ -99,7 +99,7 @@ def _legend(groups: Sequence[Sequence[int]] | None, cd: bool) -> list[str]:
     return [scale + nemenyi, bars]
 
 
-def _ticks(count: int) -> list[int]:
+def ticks_of(count: int) -> list[int]:
     """At most 13 whole ranks, 1 among them."""
     step = next(step for step in (1, 2, 5, 10, 20, 50, 10 ** len(str(count))) if count <= 12 * step)
     return sorted({1, *range(step, count + 1, step)})

@@ -11,7 +11,7 @@ from jaxtyping import Float, Int
 from bench.metrics import CLASSIFIED
 from bench.plots.confusion import of_block
 from bench.plots.plot import Drawing, Sketch
-from bench.plots.source import Source, Tested, label_of, listed, number
+from bench.plots.source import PooledPredictions, Source, label_of, listed, number
 from bench.plots.style import COLOURS, GREY, Margins, drawn, panels_of, styled
 from bench.results import AggregatedResult
 from bench.targets import get
@@ -33,14 +33,14 @@ class Bins(NamedTuple):
 
     Attributes
     ----------
-    count : int [bin]
+    samples : int [bin]
     confidence, right : float [bin]
         The mean confidence, and the share that is predicted rightly.
     error : float
         The expected calibration error, 0..1.
     """
 
-    count: Int[np.ndarray, " bin"]
+    samples: Int[np.ndarray, " bin"]
     confidence: Float[np.ndarray, " bin"]
     right: Float[np.ndarray, " bin"]
     error: float
@@ -75,7 +75,8 @@ def draw(source: Source, entries: Sequence[AggregatedResult]) -> Drawing | None:
     lines = -(-len(found) // columns)
     task, head = source.task_name(entries[0]), source.protocol_name(entries[0])
     title = f"Can the probabilities be trusted? {task}, head {head}: {found[0][1].of_what}"
-    figure, panels = panels_of(title, lines, columns, 2.0, (1.85, 0.6), Margins(0.62, 0.15, 0.3, 0.75, 0.42, 0.9))
+    bottom = 0.75 if columns > 1 else 1.05  # for the legend
+    figure, panels = panels_of(title, lines, columns, 2.0, (1.85, 0.6), Margins(0.62, 0.15, 0.3, bottom, 0.42, 0.9))
     parts = []
     for place in range(lines * columns):
         line, column = divmod(place, columns)
@@ -100,7 +101,7 @@ def draw(source: Source, entries: Sequence[AggregatedResult]) -> Drawing | None:
     return Drawing(title, f"Reliability diagram. {title}. {listed(parts)}.", drawn(figure))
 
 
-def _panel(axes: Axes, below: Axes, tested: Tested) -> list[Bins]:
+def _panel(axes: Axes, below: Axes, tested: PooledPredictions) -> list[Bins]:
     """Shares by confidence numbers of samples below; gives the bins of each series."""
     axes.plot([0, 1], [0, 1], color=GREY, linewidth=0.8, linestyle="--")
     found = []
@@ -109,10 +110,10 @@ def _panel(axes: Axes, below: Axes, tested: Tested) -> list[Bins]:
             continue
         _, colour, marker = SERIES[place]
         bins = bins_of(tested.y_true, scores)
-        shown = bins.count > 0
+        shown = bins.samples > 0
         axes.plot(bins.confidence[shown], bins.right[shown], color=colour, marker=marker, markersize=3.5, linewidth=1.1)
         left = (np.arange(BINS) + 0.05 + 0.45 * place) / BINS
-        below.bar(left, bins.count, 0.45 / BINS, align="edge", color=colour)
+        below.bar(left, bins.samples, 0.45 / BINS, align="edge", color=colour)
         found.append(bins)
     errors = " → ".join(number(bins.error) for bins in found)
     axes.text(0.02, 1.1, f"calibration error {errors}", va="top", fontsize=6.8)
@@ -125,6 +126,6 @@ def _panel(axes: Axes, below: Axes, tested: Tested) -> list[Bins]:
 
 def _in_words(series: Sequence[Bins], n_samples: int) -> str:
     errors = " and ".join(f"{number(bins.error)} {what}" for bins, (what, *_) in zip(series, SERIES, strict=False))
-    fullest = int(series[0].count.argmax())
+    fullest = int(series[0].samples.argmax())
     span = f"{fullest / BINS:.2f} to {(fullest + 1) / BINS:.2f}"
-    return f"calibration error {errors}; {series[0].count[fullest]} of {n_samples} have a confidence of {span}"
+    return f"calibration error {errors}; {series[0].samples[fullest]} of {n_samples} have a confidence of {span}"

@@ -217,7 +217,8 @@ def _against_accuracy(of_head: Sequence[Summary], protocol: str) -> Drawing | No
     entitle(figure, title)
     figure.legend(loc="outside lower center", ncols=2)
     parts = [
-        f"{one.first.model}: {number(clean.score or 0.0)} on clean tiles, "
+        f"{one.first.model}{', head trained on corrupted tiles too' * one.first.protocol.endswith(AUGMENTED)}: "
+        f"{number(clean.score or 0.0)} on clean tiles, "
         f"relative loss {100 * contrast.relative_loss.difference:.1f} %"
         for one, contrast, clean in points
     ]

@@ -29,6 +29,8 @@ LONGEST = 34
 """Characters of a model's name in a figure."""
 NAMES = {
     "auroc": "AUROC",
+    "cosine": "cosine similarity",
+    "top1": "top-1 retrieval",
     "auc_dynamic": "time-dependent AUC",
     "c_index": "concordance index (C)",
     "f1_macro": "macro F1",
@@ -40,7 +42,7 @@ NAMES = {
 
 
 @dataclass(frozen=True)
-class Tested:
+class PooledPredictions:
     """The test samples of a model, each once: of all folds of the first seed, or of its one test set.
 
     Attributes
@@ -149,7 +151,7 @@ class Source:
         models = [entry for entry in ordered if not entry.rows[0].baseline] or ordered
         return [models[:BEST]] if models else []
 
-    def tested(self, entry: AggregatedResult) -> Tested | None:
+    def tested(self, entry: AggregatedResult) -> PooledPredictions | None:
         """The predictions of the first seed, each test sample once; None where they cannot be read."""
         rows, seed = self._first(entry), entry.seeds[0]
         try:
@@ -165,7 +167,7 @@ class Source:
                 break  # the next repeat tests the same samples
             seen |= set(one.ids.tolist())
             found.append(one)
-        return Tested(tuple(found), rows[0].seed if rows else seed) if found else None
+        return PooledPredictions(tuple(found), rows[0].seed if rows else seed) if found else None
 
     def digests(self, entries: Sequence[AggregatedResult]) -> list[list[str]]:
         """What tells these predictions from others: the digests of their files."""
@@ -195,8 +197,9 @@ def amount_of(entry: AggregatedResult) -> tuple[str, float] | None:
     for name, suffix in (("shots", "shot"), ("percent", "pct")):
         for row in entry.successful:
             value = row.info.get(name)
-            known = isinstance(value, int | float) and math.isfinite(value) and value > 0
-            if known and row.protocol.endswith(f"-{value:g}{suffix}"):
+            if not isinstance(value, int | float) or not math.isfinite(value) or value <= 0:
+                continue
+            if row.protocol.endswith(f"-{value:g}{suffix}"):
                 return name, float(value)
     return None
 

@@ -116,6 +116,7 @@ def panels_of(
     inner = columns * width + (columns - 1) * across
     total = max(least, left + inner + right)
     of_line = sum(heights) + PART * (len(heights) - 1)
+    left += (total - left - inner - right) / 2  # what is wider than its panels need has them in the middle
     text = title_lines(title, total)
     top += 0.12 + 0.16 * len(text)
     height = top + lines * of_line + (lines - 1) * down + bottom

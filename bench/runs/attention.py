@@ -1,23 +1,15 @@
-"""What an attention head looked at: saved beside its predictions, and drawn over the slides' previews."""
+"""What an attention head looked at, saved beside its predictions."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from jaxtyping import Float
-from PIL import Image, ImageDraw, ImageFont
 
 from bench.embedding import read_places
-from bench.files import atomic_write
 from bench.hdf5 import new_hdf5
-
-MOST = 8.0  # times the mean attention, at which the colours end
-COLD, HOT = (49, 84, 190), (215, 40, 40)
-OPACITY = 0.65
-LEGEND = 26  # px
 
 
 def write_attention(path: Path, attention: Mapping[str, Float[np.ndarray, " tile"]], files: Mapping[str, Path]) -> None:
@@ -40,47 +32,3 @@ def write_attention(path: Path, attention: Mapping[str, Float[np.ndarray, " tile
                 places = group.create_dataset("coords", data=coords, track_times=False)
                 for name, value in sorted(meaning.items()):
                     places.attrs[name] = value
-
-
-def draw_heatmap(path: Path, preview: Path, attention: Float[np.ndarray, " tile"], features: Path) -> bool:
-    """Colour the tiles of a preview by their attention; whether this could be done.
-
-    Red tiles have more attention than the mean of the slide, blue ones less, tiles at the mean are clear; the scale is
-    logarithmic and ends at 8 times and an eighth of the mean.
-    """
-    coords, meaning = read_places(features)
-    if coords is None or not preview.is_file() or not {"level0_width", "patch_size_level0"} <= set(meaning):
-        return False
-    with Image.open(preview) as opened:
-        image = opened.convert("RGBA")
-    scale = np.array(image.size) / (meaning["level0_width"], meaning["level0_height"])
-    side = meaning["patch_size_level0"] * scale
-    strength = (np.log(np.maximum(attention * len(attention), 1e-12)) / np.log(MOST)).clip(-1, 1)
-    veil = Image.new("RGBA", image.size)
-    draw = ImageDraw.Draw(veil)
-    for (x, y), value in zip(coords * scale, strength, strict=True):
-        right, bottom = max(x, x + side[0] - 1), max(y, y + side[1] - 1)  # a tile may be less than a pixel
-        draw.rectangle([x, y, right, bottom], fill=_colour(float(value)))
-    over = Image.alpha_composite(image, veil).convert("RGB")
-    picture = Image.new("RGB", (over.width, over.height + LEGEND), "white")
-    picture.paste(over)
-    _legend(ImageDraw.Draw(picture), over.height)
-    with atomic_write(path) as temporary:
-        picture.save(temporary, format="JPEG", quality=88)
-    return True
-
-
-def _colour(value: float) -> tuple[int, int, int, int]:
-    """Of a strength from -1 to 1."""
-    return (*(HOT if value > 0 else COLD), round(255 * OPACITY * abs(value)))
-
-
-def _legend(draw: Any, top: int) -> None:
-    font = ImageFont.load_default(12)
-    draw.text((4, top + 6), "attention / mean", fill="black", font=font)
-    for i, value in enumerate(np.linspace(-1, 1, 7)):
-        left = 110 + 44 * i
-        red, green, blue, alpha = _colour(float(value))
-        shade = tuple(round(255 + (c - 255) * alpha / 255) for c in (red, green, blue))
-        draw.rectangle([left, top + 5, left + 40, top + 21], fill=shade)
-        draw.text((left + 8, top + 6), f"{MOST**value:.2g}", fill="black", font=font)

@@ -21,8 +21,9 @@ from bench.embedding import Embedding, read_features
 from bench.files import digest, unwritable
 from bench.protocols import Bags, Samples
 from bench.rows import Row, RunKey
-from bench.runs.attention import draw_heatmap, write_attention
+from bench.runs.attention import write_attention
 from bench.runs.context import RunContext
+from bench.runs.heatmap import draw_heatmap
 from bench.runs.models import Model
 from bench.runs.provenance import digests_of, finished, made_by
 from bench.runs.scoring import scored
@@ -176,10 +177,15 @@ class Run:
         pictures = self.plan.pictures if self.plan else None
         if pictures is not None:
             model = path.parent.name
+            slides = self.cohort.manifest.slides
+            paths = {
+                name: (str(place), None if np.isnan(mpp) else float(mpp))
+                for name, place, mpp in zip(slides["id"], slides["path"], slides["mpp"], strict=True)
+            }
             folder = pictures / "attention" / path.parent.parent.name / model / path.name.removesuffix(".attention.h5")
             for slide, attention in by_slide.items():
                 name = f"{file_name(slide)}.jpg"
-                draw_heatmap(folder / name, pictures / name, attention, files[slide])
+                draw_heatmap(folder / name, pictures / name, attention, files[slide], paths.get(slide))
         return {"attention": path.relative_to(self.context.results).as_posix()}
 
     def fail(self, error: Exception, notes: Sequence[str] = (), *, of_model: bool = True) -> str:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from bench.plots import Choice
 from bench.report import table_text, write_tables
 from bench.results import read_leaderboard
 from bench.rows import Row, RunKey
@@ -48,9 +49,9 @@ def run_key(model: str, task: str = "demo", seed: int = 0, fold: int = 0) -> Run
 AddRun = Callable[..., Row]
 
 
-def rebuild(results: Path) -> dict[str, Path]:
-    """The tables from what stands in the folder."""
-    return write_tables(results, read_leaderboard(results))
+def rebuild(results: Path, plots: Choice = "none") -> dict[str, Path]:
+    """The tables, and plots where they are wanted, from what stands in the folder."""
+    return write_tables(results, read_leaderboard(results), plots=plots)
 
 
 def lines(path: Path, **where: str) -> list[dict[str, str]]:

@@ -38,7 +38,7 @@ def files(results: Path) -> dict[str, bytes]:
 
 
 def test_each_plot_is_an_svg_and_a_png(robust: Path) -> None:
-    written = rebuild(robust)
+    written = rebuild(robust, "best")
     assert written["plots"] == robust / "plots"
     names = {
         "accuracy-robustness-linear",
@@ -56,12 +56,12 @@ def test_each_plot_is_an_svg_and_a_png(robust: Path) -> None:
 
 @pytest.mark.slow
 def test_the_bytes_are_the_same_in_another_process(robust: Path) -> None:
-    rebuild(robust)
+    rebuild(robust, "best")
     tables = ("robustness.csv", "robustness_summary.csv")
     before, csv = files(robust), [(robust / name).read_bytes() for name in tables]
     code = "import sys; from pathlib import Path; from bench.report import write_tables;"
     code += "from bench.results import read_leaderboard;"
-    code += "write_tables(Path(sys.argv[1]), read_leaderboard(Path(sys.argv[1])))"
+    code += "write_tables(Path(sys.argv[1]), read_leaderboard(Path(sys.argv[1])), plots='best')"
     environment = {**os.environ, "PYTHONHASHSEED": "7", "MPLBACKEND": "svg"}
     subprocess.run([sys.executable, "-c", code, str(robust)], check=True, env=environment)
     assert files(robust) == before
@@ -70,10 +70,10 @@ def test_the_bytes_are_the_same_in_another_process(robust: Path) -> None:
 
 @pytest.mark.slow
 def test_plots_of_results_that_are_gone_are_removed_and_other_files_are_not(robust: Path) -> None:
-    rebuild(robust)
+    rebuild(robust, "best")
     (robust / "plots" / "severity-other-linear.svg").write_text("of an earlier report")
     (robust / "plots" / "mine.png").write_text("of the user")
-    rebuild(robust)
+    rebuild(robust, "best")
     assert "severity-other-linear.svg" not in files(robust)
     assert "mine.png" in files(robust)
 
