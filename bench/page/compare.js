@@ -110,11 +110,12 @@ function compareView(parameters) {
   return [heading, form, place];
 }
 
-// For each task and head the best model, the next one, and whether they differ.
+// For each task and head the best model, the next one, and whether they differ; without those behind front-ends, whose
+// scores are of other tiles.
 function bestLines() {
   const blocks = new Map();
   for (const line of lines) {
-    if (!line.primary || line.failed || !known(line.value) || line.entry.model.baseline) continue;
+    if (!line.primary || line.failed || !known(line.value) || line.entry.model.baseline || line.entry.f) continue;
     const name = `${line.entry.t} ${line.entry.h}`;
     blocks.set(name, [...(blocks.get(name) || []), line]);
   }

@@ -10,6 +10,8 @@ function element(tag, attributes = {}, ...children) {
   return made;
 }
 
+const unique = (values) => [...new Set(values)];
+
 const known = (value) => value !== null && value !== undefined;
 
 function fixed(value, digits = 3) {

@@ -1,6 +1,6 @@
 // The table of scores: its columns, its filters, and the address that says which of them are set.
 
-const FILTERS = { task: "", head: "", model: "", metric: "primary", seen: "all", baselines: "1", sort: "", order: "" };
+const FILTERS = { task: "", head: "", model: "", metric: "primary", frontend: "all", seen: "all", baselines: "1", sort: "", order: "" };
 const HIDDEN = {
   all: () => false,
   seen: (entry) => SEEN.includes(entry.seen),
@@ -73,6 +73,7 @@ function matching(filters) {
   return lines.filter(({ entry, ...line }) =>
     (!filters.task || entry.task.name === filters.task)
     && (!filters.head || entry.head === filters.head)
+    && (filters.frontend === "all" || entry.f === filters.frontend)
     && (!words || entry.name.toLowerCase().includes(words))
     && (filters.metric === "all" || (filters.metric === "primary" ? line.primary : line.metric === metric))
     && (filters.baselines === "1" || !entry.model.baseline)
@@ -142,6 +143,8 @@ function tableView(parameters) {
     element("label", {}, "Model contains", search),
     choice("metric", "Metric", [["primary", "primary of each task"], ["all", "all"], ...data.metrics.map((one) => [one, one])],
       filters.metric, change("metric")),
+    frontends.length > 1 ? choice("frontend", "Front-end", [["all", "all"], ...frontends.map((one) => [one, one || "none"])],
+      filters.frontend, change("frontend")) : null,
     choice("seen", "Seen in pretraining", [["all", "show all"], ["seen", "hide stated and inferred"], ["known", "show “none” only"]],
       filters.seen, change("seen")),
     tick("baselines", "Baselines", filters.baselines === "1", (on) => change("baselines")(on ? "1" : "0")),

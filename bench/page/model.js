@@ -24,8 +24,13 @@ const lines = entries.flatMap((entry) => {
   return made.length ? made : [{ entry, metric: entry.task.metric, value: null, primary: true, order: Infinity, failed: true }];
 });
 
+// What stands between tile and encoder, nothing first: scores behind one front-end are compared with each other.
+const frontends = unique(entries.map((entry) => entry.f)).sort();
+const placeOfFrontend = new Map(frontends.map((name, place) => [name, place]));
+
 // Task by task and head by head the primary metric before the others, the best model first.
 lines.sort((a, b) => a.entry.t - b.entry.t || a.entry.h - b.entry.h || b.primary - a.primary || a.metric - b.metric
+  || placeOfFrontend.get(a.entry.f) - placeOfFrontend.get(b.entry.f)
   || (a.order === b.order ? 0 : a.order - b.order) || a.entry.number - b.entry.number);
 lines.forEach((line, place) => { line.place = place; });
 
@@ -57,5 +62,3 @@ function runsOf(entry) {
 }
 
 const range = (numbers) => numbers.map((number) => number.toLocaleString("en")).join("–");
-
-const unique = (values) => [...new Set(values)];
