@@ -29,7 +29,8 @@ def notes_on_tiles(files: Iterable[Mapping[str, Any]]) -> list[str]:
         (usual, most), *others = seen.most_common()
         named = ", ".join(f"{size} ({count})" for size, count in others[:SHOWN])
         more = f" and {len(others) - SHOWN} more sizes" if len(others) > SHOWN else ""
-        notes.append(f"{seen.total() - most} of {seen.total()} tiles are not of {usual} as most are: {named}{more}")
+        verb = "is" if seen.total() - most == 1 else "are"
+        notes.append(f"{seen.total() - most} of {seen.total()} tiles {verb} not of {usual} as most are: {named}{more}")
     if several:
         verb = "file is an animation or holds" if several == 1 else "files are animations or hold"
         notes.append(f"{several} image {verb} several pictures, of which the first was taken")

@@ -82,7 +82,7 @@ def write_contact_sheet(path: Path, previews: Sequence[tuple[Path, str]]) -> Non
     font = ImageFont.load_default(12)
     for i, (preview, caption) in enumerate(previews):
         left, top = i % columns * cell, i // columns * (cell + CAPTION)
-        with Image.open(preview) as image:
+        with Image.open(preview, formats=("JPEG",)) as image:
             image.thumbnail((cell - 8, cell - 8))
             sheet.paste(image, (left + (cell - image.width) // 2, top + (cell - image.height) // 2))
         for line, text in enumerate(caption.splitlines()[:2]):
@@ -105,7 +105,7 @@ def _shown(previews: Sequence[tuple[Path, str]]) -> bytes:
 
 def _comment(path: Path) -> bytes:
     try:
-        with Image.open(path) as image:
+        with Image.open(path, formats=("JPEG",)) as image:
             return bytes(image.info.get("comment", b""))
     except OSError:
         return b""
