@@ -128,7 +128,7 @@ def _pattern(value: Any) -> str | None:
     try:
         re.compile(value)
     except (re.error, OverflowError, RecursionError) as error:
-        return f"it is none: {error}"
+        return f"it is no regular expression: {error}"
     return ""
 
 
