@@ -31,4 +31,6 @@ def common(tasks):
         "workers=1",
         "device=cpu",
         "offline=true",
+        "plots=none",
+        "projection=none",
     )

@@ -20,7 +20,7 @@ from sklearn.metrics import mean_poisson_deviance
 
 import registry
 from bench import protocols, rows, targets, tasks
-from bench.config import BenchConfig, Null
+from bench.config import BenchConfig, Null, PlotChoice
 from bench.metrics import Metric, MetricSet, weighted_mean
 from bench.protocols import Predictions
 from bench.rows import Row, read_predictions, write
@@ -112,6 +112,7 @@ def test_a_new_target_type_goes_from_table_to_leaderboard(
         bootstrap=50,
         device="cpu",
         workers=1,
+        plots=PlotChoice.none,
     )
     with inside(table.parent) as out:
         run(config)
