@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from bench import targets
 from bench.report.answer import DIGITS, label_of, value_text
-from bench.report.layout import WIDTH, Column, fitting, short_names
+from bench.report.layout import WIDTH, Column, fitting, short_names, wrapped
 from bench.report.rank_tables import Record, rank_records
 from bench.report.tables import number
 from bench.results import AggregatedResult, Block, LeaderboardData, ResultKey, best_first, over_draws, protocol_names
@@ -245,10 +245,15 @@ def _few_shot_table(
     )
     found = next(one for one in tables if width is None or _width(one) <= width or len(one[0]) == 2)
     yield from (f"{' ' * INDENT}{line}" for line in aligned(found, left=1))
-    if len(found[0]) <= len(labels):
-        yield f"{' ' * INDENT}not shown: {', '.join(names[label] for label in labels[len(found[0]) - 1 :])}"
-    if baselines:
-        yield f"{' ' * INDENT}baselines: {', '.join(names[label] for label in baselines)}"
+    in_table = labels[: len(found[0]) - 1]
+    shortened = found[0][1:] != [names[label] for label in in_table]
+    for what, of in (
+        ("models, from the left", in_table if shortened else []),
+        ("not shown", labels[len(in_table) :]),
+        ("baselines", baselines),
+    ):
+        if of:
+            yield from wrapped(f"{' ' * INDENT}{what}: {', '.join(names[label] for label in of)}", width=width or 10**6)
 
 
 def _amount(variant: str) -> str:

@@ -118,3 +118,17 @@ def test_places_of_files_are_named_where_they_are(tmp_path: Path) -> None:
     assert [line.split()[0] for line in shown[1:]] == [
         *("leaderboard.csv", "predictions/", "previews/", "previews/demo/256px/attention/"),
     ]
+
+
+def test_few_shot_columns_of_many_models_are_named_below_the_table(add_run: AddRun, results: Path) -> None:
+    models = [*LONG, *(f"encoder_with_a_long_name_{number}" for number in range(12)), "colour"]
+    for model in models:
+        metrics = {"balanced_accuracy": {"value": 0.5, **INTERVAL}}
+        add_run(model, metrics=metrics, protocol="simpleshot-1shot")
+    shown = text(results)
+    assert max(map(len, shown.splitlines())) <= 120
+    found = " ".join(shown.split())
+    below = found[found.index("models, from the left: ") : found.index("baselines: colour")]
+    names = [*short_names([name for name in models if name != "colour"], 30).values(), "colour"]
+    assert all(below.count(name) >= 1 for name in names)
+    assert "not shown: " in below
