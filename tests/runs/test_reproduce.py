@@ -227,6 +227,35 @@ REFUSED: dict[str, tuple[Change, tuple[str, ...]]] = {
 }
 
 
+SETTINGS: list[dict[str, Any]] = [
+    {"model": 3},
+    {"model": None},
+    {"seeds": ["x"]},
+    {"seeds": []},
+    {"protocols": {"linear": 3}},
+    {"protocols": {"linear": {"kind": "nothing"}}},
+    {"protocols": []},
+    {"tasks": {"tiles": 3}},
+    {"tasks": {"tiles": {"name": "tiles", "reader": "nothing"}}},
+    {"tasks": {"other": {"name": "tiles"}}},
+    {"tasks": {}},
+    {"precision": "int4"},
+    {"bootstrap": -1},
+    {"checkpoint": {"a": 1}},
+    {"frontend": "nothing"},
+    {"data": "${oc.env:NOTHING_OF_THIS_NAME}"},
+]
+
+
+@pytest.mark.parametrize("settings", SETTINGS, ids=str)
+def test_settings_that_were_edited_are_refused(folder: Path, settings: dict[str, Any]) -> None:
+    path = path_of(folder)
+    edit(path, lambda record: record["info"]["config"].update(settings))
+    done = reproduce(folder, path)
+    refused(done)
+    assert "fault of the harness" not in done.stderr
+
+
 @pytest.mark.parametrize("name", REFUSED)
 def test_a_row_that_cannot_be_made_again_is_refused(folder: Path, name: str) -> None:
     change, parts = REFUSED[name]
