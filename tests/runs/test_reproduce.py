@@ -172,7 +172,7 @@ DIFFERENCES: dict[str, tuple[Change, int, tuple[str, ...]]] = {
 
 
 @pytest.mark.parametrize("name", DIFFERENCES)
-def test_what_differs_is_said(folder: Path, name: str) -> None:
+def test_what_differs_is_printed(folder: Path, name: str) -> None:
     change, code, parts = DIFFERENCES[name]
     path = path_of(folder)
     edit(path, change)
