@@ -113,7 +113,7 @@ class Plan:
         return list(dict.fromkeys([*self.failures, *of_tracks, *of_rows]))
 
 
-def keep_only(plan: Plan, key: RunKey) -> None:
+def restrict_to(plan: Plan, key: RunKey) -> None:
     """Leave out of a plan all that the row of this key, which is one of `keys_of`, does not need."""
     for task in plan.tasks:
         task.failed[:] = [(run, error) for run, error in task.failed if run.key == key]
@@ -122,7 +122,7 @@ def keep_only(plan: Plan, key: RunKey) -> None:
             task.passes[i] = part, [one for one in own if one.runs]
     plan.tracks[:] = [track for track in plan.tracks if key in track.keys]
     for track in plan.tracks:
-        track.only(key)
+        track.restrict_to(key)
 
 
 def rows_to_make(plan: Plan) -> list[Row | RunKey]:

@@ -17,7 +17,7 @@ from bench.runs.context import RunContext, to_stderr
 from bench.runs.devices import devices_of
 from bench.runs.differences import differences, sentences
 from bench.runs.evaluate import evaluate_plan
-from bench.runs.plan import Plan, keep_only, keys_of
+from bench.runs.plan import Plan, keys_of, restrict_to
 from bench.runs.row_settings import config_of
 from registry.errors import UserError, near_match
 
@@ -150,7 +150,7 @@ def _made_again(row: Row, config: BenchConfig) -> Row:
         keys = keys_of(plan)
         if row.key not in keys:
             raise UserError("\n".join([*plan.failures, _other_run(row, keys)] if not keys else [_other_run(row, keys)]))
-        keep_only(plan, row.key)
+        restrict_to(plan, row.key)
 
     context = RunContext(config, devices_of(config)[0], pictures=False, say=to_stderr)
     outcome = evaluate_plan(context, narrow)

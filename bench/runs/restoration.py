@@ -153,7 +153,7 @@ class RestorationPlan:
         """The cases whose rows are not up to date in the results."""
         return [case for case in self.cases if not self._is_done(case)]
 
-    def only(self, key: RunKey) -> None:
+    def restrict_to(self, key: RunKey) -> None:
         self.cases[:] = [case for case in self.cases if self._key(case) == key]
 
     def text(self) -> str:

@@ -228,7 +228,7 @@ class RobustnessPlan:
             return False
         return rows.has_predictions(self.context.results, row)
 
-    def only(self, key: RunKey) -> None:
+    def restrict_to(self, key: RunKey) -> None:
         """Clean tiles stay, which rows are compared with, and what restored ones were before."""
         _ = self.mixture  # heads see all corruptions in training
         own = next(chain for chain in self.chains if chain.name == key.frontend)

@@ -19,7 +19,7 @@ NOT_OF_ROWS = (
     *("device", "workers", "memory_gib"),
 )
 """Settings that change where and how fast a row is made, and not the row."""
-TOLD_ONLY = ("title", "citation", "licence", "url", "layout")
+DESCRIPTIONS = ("title", "citation", "licence", "url", "layout")
 """Fields of a task that nothing is computed from."""
 
 
@@ -82,7 +82,7 @@ def config_of(settings: Mapping[str, Any], changes: Mapping[str, Any]) -> BenchC
 
 def task_settings(settings: TaskConfig | Mapping[str, Any]) -> dict[str, Any]:
     """The fields of a task that are not the default, without those that nothing is computed from."""
-    return {name: value for name, value in changed_settings(plain(settings), _TASK).items() if name not in TOLD_ONLY}
+    return {name: value for name, value in changed_settings(plain(settings), _TASK).items() if name not in DESCRIPTIONS}
 
 
 def changed_settings(values: Mapping[str, Any], default: Mapping[str, Any]) -> dict[str, Any]:

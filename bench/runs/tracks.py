@@ -35,7 +35,7 @@ class TrackPlan(Protocol):
     def text(self) -> str:
         """What ``python -m bench plan`` says of it."""
 
-    def only(self, key: RunKey) -> None:
+    def restrict_to(self, key: RunKey) -> None:
         """Leave out all that the row of this key, which is one of `keys`, does not need."""
 
     def run(self) -> list[str]:

@@ -172,7 +172,7 @@ DIFFERENCES: dict[str, tuple[Change, int, tuple[str, ...]]] = {
 
 
 @pytest.mark.parametrize("name", DIFFERENCES)
-def test_what_differs_is_said(folder: Path, name: str) -> None:
+def test_what_differs_is_printed(folder: Path, name: str) -> None:
     change, code, parts = DIFFERENCES[name]
     path = path_of(folder)
     edit(path, change)
@@ -225,6 +225,35 @@ REFUSED: dict[str, tuple[Change, tuple[str, ...]]] = {
     "model": (lambda record: record["info"]["config"].update(model="colour"), ("do not make the row",)),
     "torn": (lambda record: record.update(notes=3), ("cannot be used (notes is 3)",)),
 }
+
+
+SETTINGS: list[dict[str, Any]] = [
+    {"model": 3},
+    {"model": None},
+    {"seeds": ["x"]},
+    {"seeds": []},
+    {"protocols": {"linear": 3}},
+    {"protocols": {"linear": {"kind": "nothing"}}},
+    {"protocols": []},
+    {"tasks": {"tiles": 3}},
+    {"tasks": {"tiles": {"name": "tiles", "reader": "nothing"}}},
+    {"tasks": {"other": {"name": "tiles"}}},
+    {"tasks": {}},
+    {"precision": "int4"},
+    {"bootstrap": -1},
+    {"checkpoint": {"a": 1}},
+    {"frontend": "nothing"},
+    {"data": "${oc.env:NOTHING_OF_THIS_NAME}"},
+]
+
+
+@pytest.mark.parametrize("settings", SETTINGS, ids=str)
+def test_settings_that_were_edited_are_refused(folder: Path, settings: dict[str, Any]) -> None:
+    path = path_of(folder)
+    edit(path, lambda record: record["info"]["config"].update(settings))
+    done = reproduce(folder, path)
+    refused(done)
+    assert "fault of the harness" not in done.stderr
 
 
 @pytest.mark.parametrize("name", REFUSED)
