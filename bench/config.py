@@ -11,7 +11,7 @@ from typing import Any
 from hydra.core.config_store import ConfigStore
 from omegaconf import OmegaConf
 
-from bench.settings import PATH, PATHS, PATHS_BY_NAME, TEXT, Range, check_data_file, of
+from bench.settings import PATH, PATHS, PATHS_BY_NAME, SETTINGS, TEXT, Range, check_data_file, of
 from registry.errors import UserError
 
 REPO_CONF = Path(__file__).resolve().parents[1] / "conf"  # a checkout
@@ -118,11 +118,13 @@ class BenchConfig:
 
     # what is run
     model: Any = "efficientnet_lite0"  # a name of `python -m registry`, timm:NAME, hf-hub:REPO, or a list of these
-    tasks: dict[str, Any] = field(default_factory=dict)  # filled by task=NAME
+    tasks: dict[str, Any] = field(default_factory=dict, metadata={"kind": SETTINGS})  # filled by task=NAME
     # what tiles go through before the encoder: none, a corruption such as jpeg_3, a restorer, or a list of them
     frontend: Any = "none"
-    frontends: dict[str, Any] = field(default_factory=dict)  # settings of restorers, by name
-    protocols: dict[str, Any] = field(default_factory=dict)  # filled by protocol=NAME
+    frontends: dict[str, Any] = field(
+        default_factory=dict, metadata={"kind": SETTINGS}
+    )  # settings of restorers, by name
+    protocols: dict[str, Any] = field(default_factory=dict, metadata={"kind": SETTINGS})  # filled by protocol=NAME
     seeds: list[int] = field(default_factory=lambda: [0])
     steps: list[Step] = field(default_factory=lambda: [Step.embed, Step.fit, Step.report])
     part: str | None = None  # K/N: embed only the K-th of N parts of the slides or shards, with steps=[embed]
@@ -149,7 +151,9 @@ class BenchConfig:
     checkpoints: dict[str, str] = field(default_factory=dict, metadata={"kind": PATHS_BY_NAME})  # of several, by name
     weights: WeightsChoice = WeightsChoice.pretrained
     weights_dir: str | None = of(PATH, None)
-    options: dict[str, Any] = field(default_factory=dict)  # named options of the model's card
+    options: dict[str, Any] = field(
+        default_factory=dict, metadata={"kind": SETTINGS}
+    )  # named options of the model's card
     plugins: list[str] = field(default_factory=list, metadata={"kind": PATHS})  # Python files with cards
     revision: str | None = of(TEXT, None)
     offline: bool = False

@@ -30,6 +30,7 @@ def check_settings(config: BenchConfig) -> None:
         raise UserError(
             f"There is no setting {unknown[0]}: the settings are {', '.join(known)}.{near_match(unknown[0], known)}"
         )
+    check_fields(config)
     for group, settings in (("task", config.tasks), ("protocol", config.protocols)):
         for name, value in settings.items():
             if not isinstance(value, dict) and not dataclasses.is_dataclass(value):
@@ -46,7 +47,6 @@ def check_settings(config: BenchConfig) -> None:
         )
     if not config.seeds or not all(0 <= seed < 2**32 for seed in config.seeds):
         raise UserError(f"seeds={list(config.seeds)} must name one seed or more, each from 0 to 2**32 - 1: seeds=[0].")
-    check_fields(config)
     report.check_margin(config.margin)
     if config.memory_gib is not None and not 0 < config.memory_gib < float("inf"):
         raise UserError(f"memory_gib={config.memory_gib} must be a number above 0.")

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -136,6 +137,9 @@ OF_THE_RUN = [
     "steps=[]",
     "steps=5",
     "tasks=5",
+    "tasks=${seeds}",
+    "protocols=${seeds}",
+    "options=${seeds}",
     "tasks=[a]",
     "protocols=5",
     "protocols.knn=5",
@@ -247,6 +251,14 @@ OF_THE_TASK = [
 ]
 
 
+def mostly_slow(cases: Iterable[str], every: int) -> list[Any]:
+    """Every so many-th case is a fast test; the others, a quarter of a second each, are slow ones."""
+    return [
+        pytest.param(case, id=case[:60], marks=[] if number % every == 0 else pytest.mark.slow)
+        for number, case in enumerate(cases)
+    ]
+
+
 def refused(done: Done) -> str:
     """The sentences of a command that ended with 2 and neither a traceback nor a fault of the harness."""
     assert done.returncode == 2, (done.returncode, done.stdout[-300:], done.stderr[-300:])
@@ -259,12 +271,12 @@ def refused(done: Done) -> str:
     return "\n".join(sentences)
 
 
-@pytest.mark.parametrize("arguments", OF_THE_RUN, ids=lambda text: text[:60])
+@pytest.mark.parametrize("arguments", mostly_slow(OF_THE_RUN, 40))
 def test_an_odd_value_of_the_run_is_a_sentence(plan: Plan, arguments: str) -> None:
     refused(plan(*arguments.split(" ")))
 
 
-@pytest.mark.parametrize("setting", OF_THE_TASK, ids=lambda text: text[:60])
+@pytest.mark.parametrize("setting", mostly_slow(OF_THE_TASK, 40))
 def test_an_odd_value_of_a_task_is_a_sentence(plan: Plan, setting: str) -> None:
     refused(plan(f"tasks.tiles.{setting}"))
 
@@ -275,7 +287,9 @@ def test_the_smallest_run_itself_is_taken(plan: Plan, step: str) -> None:
     assert done.returncode == 0, done.stderr
 
 
-@pytest.mark.parametrize("index", ["100000000000000000000", "-100000000000000000000", "9223372036854775808", "inf"])
+@pytest.mark.parametrize(
+    "index", mostly_slow(["100000000000000000000", "-100000000000000000000", "9223372036854775808", "inf"], 4)
+)
 def test_a_row_that_no_file_has_is_a_sentence(plan: Plan, tiles: Path, tmp_path: Path, index: str) -> None:
     lines = (tiles / "manifest.csv").read_text().splitlines()
     rows = [lines[0] + ",index", *(f"{tiles}/{line},{index if n == 3 else ''}" for n, line in enumerate(lines[1:]))]
@@ -285,21 +299,24 @@ def test_a_row_that_no_file_has_is_a_sentence(plan: Plan, tiles: Path, tmp_path:
 
 @pytest.mark.parametrize(
     "code",
-    [
-        "CARDS = 5",
-        "CARDS = (5,)",
-        "CARDS = None",
-        "import sys; sys.exit(0)",
-        "raise SystemExit",
-        "1 / 0",
-        "CARDS = (",
-        "\0",
-        "import os; os.chdir('/no/such')",
-        "",
-        "def f():\n  return f()\nf()",
-        "raise BaseException('own')",
-        "class C:\n  def __iter__(self):\n    raise ValueError('no')\nCARDS = C()",
-    ],
+    mostly_slow(
+        [
+            "CARDS = 5",
+            "CARDS = (5,)",
+            "CARDS = None",
+            "import sys; sys.exit(0)",
+            "raise SystemExit",
+            "1 / 0",
+            "CARDS = (",
+            "\0",
+            "import os; os.chdir('/no/such')",
+            "",
+            "def f():\n  return f()\nf()",
+            "raise BaseException('own')",
+            "class C:\n  def __iter__(self):\n    raise ValueError('no')\nCARDS = C()",
+        ],
+        13,
+    ),
 )
 def test_a_plugin_that_gives_no_cards_is_a_sentence(plan: Plan, tmp_path: Path, code: str) -> None:
     (tmp_path / "odd_plugin.py").write_text(code)
@@ -338,7 +355,7 @@ CHECKPOINTS: dict[str, Callable[[Path], object]] = {
 }
 
 
-@pytest.mark.parametrize("kind", CHECKPOINTS)
+@pytest.mark.parametrize("kind", mostly_slow(CHECKPOINTS, 12))
 def test_a_file_that_holds_no_weights_is_a_sentence(plan: Plan, tmp_path: Path, kind: str) -> None:
     CHECKPOINTS[kind](tmp_path / "odd.pth")
     done = plan("model=efficientnet_lite0", "checkpoint=odd.pth", step="embed")
@@ -368,7 +385,7 @@ YAMLS = {
 }
 
 
-@pytest.mark.parametrize("kind", YAMLS)
+@pytest.mark.parametrize("kind", mostly_slow(YAMLS, 12))
 def test_a_task_is_data(tmp_path: Path, tiles: Path, monkeypatch: pytest.MonkeyPatch, kind: str) -> None:
     monkeypatch.syspath_prepend(str(tmp_path))
     target = _callback(tmp_path)

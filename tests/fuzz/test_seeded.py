@@ -126,7 +126,7 @@ def cases(tiles: Path, plugin: str, weights: bytes) -> Iterator[Case]:
                 {"odd.pth": raw},
             )
         elif kind == "plugin":
-            text = damaged_bytes(draw, plugin.encode())
+            text = damaged_bytes(draw, plugin.replace("tiny:build", "odd_plugin:build").encode())
             yield kind, ["task=tiles", "plugins=[odd_plugin.py]"], {"odd_plugin.py": text}
         elif kind == "yaml":
             text = damaged_bytes(draw, yaml.encode())
