@@ -10,14 +10,13 @@ from bench.runs.evaluate import (
     evaluate_plan,
     nothing_written,
     prepare,
-    print_report,
-    print_tables,
     run,
 )
 from bench.runs.fit import Run, sentence_of
 from bench.runs.models import BASELINES, PRECOMPUTED, concerns, names_of_models
 from bench.runs.plan import Plan, TaskPlan, blocks_of, keys_of, rows_to_make
 from bench.runs.plan_text import Todo, plan_text, todos_of
+from bench.runs.reporting import print_report, print_tables
 from bench.runs.reproduce import reproduce_command
 from bench.runs.worst_cases import draw_worst_cases, drawing
 

@@ -10,14 +10,12 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench import protocols, report
-from bench.config import BenchConfig, PlotChoice, Projection, Step
+from bench import protocols
+from bench.config import BenchConfig, Projection, Step
 from bench.data import Cohort, EmbeddingPlan
 from bench.embedding import Embedding, EmbeddingSettings, encode, missing_shards
 from bench.files import unwritable
-from bench.jobs import lost_rows
 from bench.protocols import Bags, Samples
-from bench.results import read_leaderboard
 from bench.runs.checks import check_scratch, check_settings, check_writable, part_of
 from bench.runs.context import RunContext, to_stderr
 from bench.runs.devices import devices_of, memory_for_weights, n_processors, run_on, usual_batch_size
@@ -25,10 +23,11 @@ from bench.runs.fit import Run, sentence_of
 from bench.runs.missing_features import FeaturesMissing, name_missing, not_embedded, without_networks
 from bench.runs.models import models_of
 from bench.runs.peak_memory import PeakMemory
-from bench.runs.plan import ModelWork, Plan, TaskPlan, blocks_of, counted_samples
+from bench.runs.plan import ModelWork, Plan, TaskPlan, counted_samples
 from bench.runs.plan_text import plan_text
 from bench.runs.planning import make_plan
 from bench.runs.projection import write_projection
+from bench.runs.reporting import print_report
 from bench.runs.tracks import run_tracks
 from registry.errors import UserError
 
@@ -162,42 +161,6 @@ def nothing_written(context: RunContext) -> Iterator[RunContext]:
         for there in context.cache.iterdir() if context.cache.is_dir() else ():
             (Path(folder) / there.name).symlink_to(there.absolute())
         yield dataclasses.replace(context, unpacked=Path(folder))
-
-
-def print_report(context: RunContext, plan: Plan | None) -> None:
-    """Write the tables of the results folder and print those of the planned runs, or all."""
-    config = context.config
-    blocks = blocks_of(plan) if plan is not None else None
-    print_tables(context.results, config.margin, blocks, config.plots, everything=config.all)
-
-
-def print_tables(
-    results: Path,
-    margin: float,
-    blocks: set[tuple[str, str, str, str]] | None,
-    plots: PlotChoice = PlotChoice.best,
-    *,
-    everything: bool = False,
-) -> None:
-    """Write tables and plots of a results folder and print the answer and tables of some blocks, or all.
-
-    Without rows of a run nothing is printed.
-
-    Parameters
-    ----------
-    plots : PlotChoice
-        Which plots are drawn.
-    everything : bool
-        Whether all that is in the folder is printed in full, whatever `blocks` are.
-    """
-    lost_rows(results)
-    data = read_leaderboard(results)
-    if not data.entries and blocks is not None:
-        return
-    written = report.write_tables(results, data, margin, plots=plots.value)
-    if everything or blocks is None or blocks:
-        print(report.table_text(data, None if everything else blocks, everything), end="\n\n")
-    print(report.files_text(results, written))
 
 
 def _run_pass(context: RunContext, task: TaskPlan, part: EmbeddingPlan, work: list[ModelWork]) -> list[str]:

@@ -8,7 +8,7 @@ import functools
 import os
 import time
 import traceback
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from bench import protocols, rows
-from bench.data import MPP_TOLERANCE, Cohort, EmbeddingPlan, file_name, split_samples
+from bench.data import Cohort, EmbeddingPlan, file_name, split_samples
 from bench.embedding import Embedding, read_features
 from bench.files import digest, unwritable
 from bench.protocols import Bags, Samples
@@ -24,11 +24,11 @@ from bench.rows import Row, RunKey
 from bench.runs.attention import has_attention, write_attention
 from bench.runs.context import RunContext, of_this_job
 from bench.runs.heatmap import draw_heatmap
+from bench.runs.model_cautions import cautions
 from bench.runs.models import Model
 from bench.runs.provenance import digests_of, finished, made_by
 from bench.runs.scoring import scored
-from bench.tasks import Manifest, SampleLevel, TaskConfig
-from registry.card import Preprocessing
+from bench.tasks import Manifest, TaskConfig
 from registry.errors import UserError, fault_of
 
 
@@ -253,7 +253,7 @@ class Run:
     @property
     def _notes(self) -> list[str]:
         """What a reader of the row must know before anything is computed."""
-        return [*self.cohort.manifest.notes, *_cautions(self.task, self.model)]
+        return [*self.cohort.manifest.notes, *cautions(self.task, self.model)]
 
 
 def _by_slide(
@@ -268,32 +268,6 @@ def _by_slide(
         by_slide |= dict(zip(slides, np.split(attention, ends[:-1]), strict=True))
         files |= slides
     return by_slide, files
-
-
-def _cautions(task: TaskConfig, model: Model) -> Iterator[str]:
-    """What a reader of the row must know of this model on this task."""
-    cards = [model.card, *([model.tile_encoder.card] if model.tile_encoder else [])]
-    wanted = cards[-1].preprocessing
-    if model.frontend.restores_first:
-        yield f"{model.frontend.name} restores before it corrupts: the encoder sees corrupted tiles"
-    if task.unit is not SampleLevel.tile:
-        size, mpp = task.tiling.size or wanted.tile_size, task.tiling.mpp or wanted.mpp
-    else:
-        size, mpp = task.tile_size or 0, task.mpp
-    if wanted.mpp and mpp and size and model.sees_pixels:
-        seen, meant = mpp * _shrinkage(wanted, size), wanted.mpp * _shrinkage(wanted, wanted.tile_size)
-        if abs(seen / meant - 1) > MPP_TOLERANCE:
-            yield f"the network sees {seen:.3g} um/px where its authors mean {meant:.3g}"
-    shared = {c.name: c.evidence for card in cards for c in card.pretraining.cohorts if c.name in task.cohorts}
-    for cohort, evidence in sorted(shared.items()):
-        yield f"pretraining shares {cohort} with this task ({evidence})"
-
-
-def _shrinkage(wanted: Preprocessing, size: int) -> float:
-    """By how much a tile of `size` px is made smaller before the network sees it."""
-    if wanted.resize is None:
-        return 1.0
-    return size / (wanted.resize if isinstance(wanted.resize, int) else min(wanted.resize))
 
 
 def sentence_of(error: Exception, model: str = "") -> str:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bench.tasks.config import SampleLevel, Split, TaskConfig, configured, register
+from bench.tasks.checked_settings import configured
+from bench.tasks.config import SampleLevel, Split, TaskConfig, register
 from bench.tasks.split import assign_split
 from bench.tasks.track import Track, draw_tiles
 

@@ -184,7 +184,9 @@ def test_report_writes_lost_rows_and_names_them(tmp_path: Path, capsys: pytest.C
     shown = capsys.readouterr().out
     assert "  lost: uni, linear, seed 0: The job local 12_0 on node7, started" in shown
     assert shown.count("  lost: ") == 2
-    assert "1 of 3" in shown, "the mean is of one of three seeds"
+    assert "uni, the only model, has 0.900 [0.800, 1.000] in 1 of 3 runs." in shown
+    assert "only 1 of 3" in shown
+    assert "each line is the mean of 3 seeds" not in shown
     table = (tmp_path / "leaderboard.csv").read_text()
     assert table.count(",lost,") == 2
     assert report([f"results={tmp_path}"]) == 0

@@ -14,6 +14,7 @@ from leaderboard_runs import AddRun, lines, predicted, rebuild, run_key
 
 from bench.metrics import resample
 from bench.rows import predictions_path, read_predictions, read_rows, row_path
+from bench.rows.predictions import write_predictions
 from registry.errors import UserError
 
 COLUMNS = (
@@ -285,7 +286,7 @@ def test_a_stranger_in_a_run_s_place_is_not_compared(
     one = predicted(1.0)
     graded = type(one)(one.ids, one.groups, one.y_true, one.scores, kind="ordinal")
     other = add_run("other", graded, kind="ordinal", values={"auroc": 0.5})
-    (results / rows[0].predictions).write_bytes((results / other.predictions).read_bytes())
+    write_predictions(results / rows[0].predictions, graded, other.classes)
     rebuild(results)
     assert f"{rows[0].predictions} is not of the kind and classes of its row" in capsys.readouterr().err
     table = lines(results / "leaderboard_paired.csv")
