@@ -69,14 +69,14 @@ def _run(path: Path) -> Any:
     loaded = sys.modules[path.stem] = importlib.util.module_from_spec(spec)
     try:
         loader.exec_module(loaded)
-    except KeyboardInterrupt:
-        forget(path)
-        raise
-    except BaseException as problem:  # whatever a file of the user's raises, SystemExit too
+    except (Exception, SystemExit) as problem:
         forget(path)
         raise UserError(
             f"the plugin {path} stops {_reason(problem)}{_place(path.resolve(), problem)}; mend it"
         ) from problem
+    except BaseException:  # of a signal, as Ctrl-C
+        forget(path)
+        raise
     return loaded
 
 

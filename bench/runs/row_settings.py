@@ -16,7 +16,7 @@ from registry.errors import UserError
 
 NOT_OF_ROWS = (
     *("steps", "part", "shards", "jobs_at_once", "results", "cache", "scratch", "scratch_gib", "pack", "margin"),
-    *("device", "workers", "memory_gib"),
+    *("device", "workers", "memory_gib", "plots", "projection", "all"),
 )
 """Settings that change where and how fast a row is made, and not the row."""
 DESCRIPTIONS = ("title", "citation", "licence", "url", "layout")

@@ -129,16 +129,19 @@ def test_bad_plugins_say_what_is_wrong(tmp_path, forget, file, text, sentence):
         registry.load_plugins([tmp_path / file])
 
 
-def test_entry_points_add_cards(monkeypatch, forget):
+def test_entry_points_add_cards_and_a_faulty_one_is_left_out_and_named(monkeypatch, forget):
     import dataclasses
 
     own = dataclasses.replace(registry.card("colour"), name="from_a_package")
     entry = SimpleNamespace(name="p", value="p:CARDS", load=lambda: (own,))
     monkeypatch.setattr(catalogue.importlib.metadata, "entry_points", lambda group: [entry])
     assert "from_a_package" in catalogue._cards.__wrapped__()
-    entry.load = lambda: 1 / 0
-    with pytest.raises(registry.UserError, match=r"plugin 'p'.*cannot be imported"):
-        catalogue._cards.__wrapped__()
+    entry.load, named = lambda: 1 / 0, []
+    monkeypatch.setattr(catalogue, "_left_out", named)
+    assert "from_a_package" not in catalogue._cards.__wrapped__()
+    assert "uni" in catalogue._cards.__wrapped__()
+    assert all("plugin 'p' (p:CARDS) cannot be imported" in sentence for sentence in named)
+    assert named
 
 
 def test_timm_models_follow_timms_configuration():

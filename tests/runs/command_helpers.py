@@ -24,10 +24,19 @@ class Done:
     stderr: str
 
 
+def without_plots(arguments):
+    """The arguments of a run, a step or a report, without plots: they take seconds, and have tests of their own."""
+    first = arguments[:1] if arguments[:1] in ((name,) for name in ("plan", "embed", "fit", "report")) else ()
+    rest = arguments[len(first) :]
+    if not arguments or not all("=" in argument for argument in rest):
+        return arguments
+    settings = ["plots=none"] if first == ("report",) else ["plots=none", "projection=none"]
+    return (*first, *settings, *rest)
+
+
 def bench(folder, *arguments, entry=command.main):
     """The command in this process, as it is in one of its own: exit code and what it printed."""
-    if arguments and all("=" in argument for argument in arguments):  # plots take seconds, and have tests of their own
-        arguments = ("plots=none", "projection=none", *arguments)
+    arguments = without_plots(arguments)
     out, err = io.StringIO(), io.StringIO()
     before = Path.cwd(), sys.argv
     try:

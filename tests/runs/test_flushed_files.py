@@ -53,7 +53,7 @@ def test_every_file_of_a_run_is_flushed_before_it_is_named(table, tmp_path, reco
     logs = {path for path in files if path.suffix == ".jsonl"}  # of times, whose readers leave half a line out
     assert len(logs) == 1
     files -= logs
-    assert {path.suffix for path in files} == {".h5", ".npz", ".json", ".parquet", ".jpg", ".csv"}
+    assert {path.suffix for path in files} == {".h5", ".npz", ".json", ".parquet", ".jpg", ".csv", ".md", ".html"}
     unnamed = {path for path in files if named.get(path.absolute()) != path.stat().st_ino}
     assert not unnamed, "written under their own names, so that a killed run leaves half of them"
 

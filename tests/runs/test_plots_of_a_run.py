@@ -38,7 +38,7 @@ def test_a_run_draws_its_results_and_projects_the_test_samples_of_models(tiles, 
     (path,) = (tmp_path / "results" / "projections").rglob("*.parquet")
     table = pq.read_table(path)
     assert sorted(table["label"].to_pylist()) == ["dark"] * N + ["light"] * N
-    assert f"plots: {plots.relative_to(tmp_path)}" in done.stdout
+    assert "  plots/ " in done.stdout
     before = {path: (path.stat().st_mtime_ns, path.read_bytes()) for path in sorted(plots.iterdir())}
     again = bench(tmp_path, *arguments, "plots=best", "projection=tsne")
     assert again.returncode == 0, again.stderr

@@ -60,6 +60,7 @@ def left_in(results):
         row = json.loads(path.read_text())
         row.pop("tiles_per_s")
         row["info"] = {name: value for name, value in row["info"].items() if name not in TIMES}
+        row["info"]["command"] = row["info"]["command"].replace(f" {results.name}/", " ")
         row.pop("written_crc32")
         rows[str(path.relative_to(results))] = row
     predictions = {path.name: path.read_bytes() for path in sorted((results / "predictions").rglob("*.parquet"))}
