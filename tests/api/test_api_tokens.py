@@ -100,6 +100,7 @@ def test_tokens_that_are_not_there_are_made_beside_vectors_that_are(places):
     assert vectors.read_bytes() == before
 
 
+@pytest.mark.slow
 def test_an_evaluation_stores_tokens_of_the_models_that_were_named(places, tmp_path):
     """Also where its rows are up to date; the baselines beside them give none."""
     common = {**QUICK, **places, "results": tmp_path / "results", "null": "baselines"}
@@ -127,6 +128,7 @@ def test_the_plan_counts_what_lacks_tokens(places, tmp_path, monkeypatch, capsys
         assert text in capsys.readouterr().out
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("unit", ["slide", "patient"])
 def test_tokens_of_slides_are_those_of_the_tiles_of_their_bags(phantom_slides, tmp_path, unit):
     made = bench.embed(

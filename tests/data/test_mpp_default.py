@@ -53,6 +53,7 @@ def test_slides_without_a_resolution_take_it_and_the_rows_name_them(slides, tmp_
     assert "1 slide without a resolution taken at tasks.slides.mpp_default=0.5: none" in notes
 
 
+@pytest.mark.slow
 def test_another_default_changes_no_feature_of_other_slides(slides, tmp_path):
     before, _ = embedded(slides, tmp_path, mpp_default=0.5)
     written = {name: path.stat().st_mtime_ns for name, path in before.items()}

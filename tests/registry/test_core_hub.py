@@ -229,6 +229,7 @@ def test_remote_code_runs_only_when_told(hub):
     assert not any("modeling" in line or "safetensors" in line for line in hub.log)
 
 
+@pytest.mark.slow
 def test_the_environment_names_the_hub_and_registry_first_makes_timm_importable(hub, tmp_path):
     """``HF_ENDPOINT`` and ``HF_HOME`` as a user sets them, and the imports in this order, in a process of its own."""
     imports = "import registry, timm, torchvision.transforms.v2; assert timm.is_model('resnet18')"

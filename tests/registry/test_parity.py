@@ -116,6 +116,7 @@ def test_hipt_regions_square_and_not(hipt_folder):
     assert difference(registry.load("hipt", checkpoint=hipt_folder), "hipt_4k", (0, 1)) <= 1e-5
 
 
+@pytest.mark.slow
 def test_hipt_both_levels_and_the_grid_between(hipt_folder):
     model = registry.load("hipt", checkpoint=hipt_folder, options={"output": "mean256+cls4k"})
     region, expected = parity.tile(parity.read("hipt_4k")["inputs"][1]), parity.official("hipt_4k")

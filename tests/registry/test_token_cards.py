@@ -133,6 +133,7 @@ def test_models_without_patch_tokens_say_so(name):
             wanted(torch.zeros(1, 3, 224, 224, dtype=torch.uint8))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "choice"), VARIANTS, ids=IDS)
 def test_vectors_are_those_of_forward_and_tokens_pool_to_them(name, choice):
     model = extractor(name, choice)
@@ -156,6 +157,7 @@ def test_vectors_are_those_of_forward_and_tokens_pool_to_them(name, choice):
             assert (found.patches - classes[:, None]).abs().amax(dim=2).min() > 1e-3
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "name", ["uni", "virchow2", "conch", "genbio_pathfm", "rudolfv2_s", "hipt_vit256", "ctranspath"]
 )
@@ -199,6 +201,7 @@ def test_on_cuda_vectors_are_those_of_forward(name, precision):
         torch.testing.assert_close(model.attention(tiles).cpu(), here.attention(tiles), atol=0.02, rtol=0.2)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "choice"), VARIANTS, ids=IDS)
 def test_attention_is_that_of_the_last_block(name, choice, monkeypatch):
     model = extractor(name, choice)

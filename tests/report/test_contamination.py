@@ -91,6 +91,7 @@ def test_they_are_left_out_of_that_task_on_request(
         assert ("Of 3 rows in the tables it is not known" in text) == (choice == "leave_out")
 
 
+@pytest.mark.slow
 def test_tables_of_all_rows_are_the_same_after_some_were_left_out(saw: Path) -> None:
     assert main([f"results={saw}"]) == 0
     before = tables(saw)

@@ -37,6 +37,7 @@ def files(results: Path) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in sorted((results / "plots").iterdir())}
 
 
+@pytest.mark.slow
 def test_each_plot_is_an_svg_and_a_png(robust: Path) -> None:
     written = rebuild(robust, "best")
     assert written["plots"] == robust / "plots"

@@ -101,6 +101,7 @@ def test_a_changed_setting_is_a_new_row_from_the_same_features(finished, cohort)
     assert row(folder, "other")["status"] == "ok"
 
 
+@pytest.mark.slow
 def test_batches_workers_and_company_change_no_feature(finished, cohort):
     """The tolerance: one unit in the last place of the stored float16."""
     from bench.embedding import read_features
@@ -126,6 +127,7 @@ def test_batches_workers_and_company_change_no_feature(finished, cohort):
     np.testing.assert_allclose(own.astype(np.float32), other.astype(np.float32), rtol=1e-3, atol=1e-4)
 
 
+@pytest.mark.slow
 def test_exact_preprocessing_gives_the_same_features(finished, cohort):
     from bench.embedding import read_features
 
@@ -138,6 +140,7 @@ def test_exact_preprocessing_gives_the_same_features(finished, cohort):
     np.testing.assert_allclose(one.astype(np.float32), two.astype(np.float32), rtol=1e-3, atol=1e-4)
 
 
+@pytest.mark.slow
 def test_a_sweep_is_a_job_a_model(cohort, tmp_path):
     done = bench(
         tmp_path, "-m", "model=efficientnet_lite0,colour", "task=tiles", f"data={cohort}", "null=none", "protocol=knn"

@@ -148,6 +148,7 @@ def test_folds_are_rows_and_the_table_is_their_mean(cohort, tmp_path):
     assert files(tmp_path, "results/rows/**/*.json") == before, "nothing is done twice"
 
 
+@pytest.mark.slow
 def test_rows_of_another_number_of_folds_stand_beside_the_others(cohort, tmp_path):
     """The terminal shows those of the command and names the others; none is written again when its turn comes back."""
     earlier = {}
@@ -189,6 +190,7 @@ def means(folder):
     return table[table["metric"] == table["metric"].iloc[0]]
 
 
+@pytest.mark.slow
 def test_only_runs_of_the_same_samples_and_settings_are_averaged(cohort, tmp_path):
     assert run(tmp_path, cohort, "classes", "protocol=knn", "seeds=[0,1]").returncode == 0
     assert means(tmp_path)["n_seeds"].tolist() == [2]

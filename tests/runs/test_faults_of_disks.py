@@ -158,6 +158,7 @@ def test_a_slide_that_is_deleted_halfway_is_one_sentence(few_slides, tmp_path, m
     assert row(tmp_path)["status"] == "ok"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("length", [0, 100, -1])
 def test_files_of_the_cache_that_are_cut_short_are_made_anew(few_slides, tmp_path, length):
     quick = ("model=colour", "protocol=linear", "tasks.slides.min_groups=1")

@@ -133,6 +133,7 @@ def test_coordinates_at_another_scale(finished, table, tmp_path):
     assert re.fullmatch(r"tiles of 11 slides are (0\.99\d|1)( to 1(\.\d+)?)? um/px where 0\.5 is requested", scale)
 
 
+@pytest.mark.slow
 def test_tiles_enlarged_beyond_the_slide_say_so(few_slides, tmp_path):
     pd.read_csv(few_slides).assign(mpp="1.0").to_csv(tmp_path / "cohort.csv", index=False)
     arguments = ("cohort.csv", "model=colour", "protocol=linear", "tasks.slides.min_groups=1")

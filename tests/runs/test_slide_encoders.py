@@ -50,6 +50,7 @@ def tiny(tmp_path_factory):
     return folder
 
 
+@pytest.mark.slow
 def test_a_slide_encoder_over_its_tile_encoder(tiny, few_slides, tmp_path):
     arguments = (
         f"plugins=[{tiny / 'tiny_slide_models.py'}]",

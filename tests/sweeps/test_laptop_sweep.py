@@ -112,6 +112,7 @@ def test_the_plan_alone_writes_nothing(common, tmp_path):
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.slow
 def test_models_in_brackets_share_a_job(common, tmp_path):
     done = bench(tmp_path, "sweep", *common, "model=[tiny_a,tiny_b]", "task=one")
 
