@@ -114,7 +114,7 @@ def _read_safetensors(path: Path) -> Mapping[str, Any]:
 def _read_pickle(path: Path, head: bytes) -> Any:
     zipped = head.startswith(b"PK")
     if zipped:
-        _refuse_odd_archive(path)
+        _refuse_unusual_archive(path)
     try:
         with torch.serialization.safe_globals(SAFE_GLOBALS):
             return torch.load(path, map_location="cpu", weights_only=True, mmap=zipped)
@@ -132,7 +132,7 @@ def _read_pickle(path: Path, head: bytes) -> Any:
         raise UserError(_unreadable(path, head)) from problem
 
 
-def _refuse_odd_archive(path: Path) -> None:
+def _refuse_unusual_archive(path: Path) -> None:
     """Refuse an archive without its end, and a compressed one, which may be a thousand times as large in memory.
 
     Torch stores the records of its files as they are.

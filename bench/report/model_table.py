@@ -28,8 +28,8 @@ def _record(model: ModelFacts) -> Record:
         "baseline": str(int(model.baseline)),
         "params_m": number(model.params_m, 2),
         "gmacs": number(card.gmacs, 3),
-        "dim": _whole(model.dim),
-        "tile_size": _whole(card.tile_size),
+        "dim": _integer(model.dim),
+        "tile_size": _integer(card.tile_size),
         "mpp": number(card.mpp, 3),
         "tiles_per_s": number(model.tiles_per_s, 1),
         "peak_memory_mib": number(model.peak_memory_mib, 0),
@@ -50,5 +50,5 @@ def _text(value: str) -> str:
     return " ".join(value.split())
 
 
-def _whole(value: int | None) -> str:
+def _integer(value: int | None) -> str:
     return "" if value is None else str(value)

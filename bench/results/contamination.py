@@ -13,12 +13,12 @@ from registry.errors import UserError
 
 LEVELS = ("stated", "inferred", "unknown", "none")
 """From the surest that a model saw a cohort of the task to that it saw none."""
-NOT_TOLD = ""
+NOT_RECORDED = ""
 """The level of rows that do not say, as those of earlier versions."""
 LEAVE_OUT: Mapping[str, tuple[str, ...]] = {
     "keep": (),
     "leave_out": ("stated", "inferred"),
-    "leave_out_unknown": ("stated", "inferred", "unknown", NOT_TOLD),
+    "leave_out_unknown": ("stated", "inferred", "unknown", NOT_RECORDED),
 }
 """The values of the option ``contaminated``, and which levels each leaves out."""
 
@@ -70,7 +70,8 @@ class LeftOut:
         found = [
             f"Left out of {task} (contaminated={self.choice}): "
             + ", ".join(
-                f"{model} ({level or 'not told'}, {_counted(self.rows[task, model, level])})" for _, model, level in own
+                f"{model} ({level or 'not recorded'}, {_counted(self.rows[task, model, level])})"
+                for _, model, level in own
             )
             + "."
             for task, own in tasks.items()
@@ -87,8 +88,8 @@ class LeftOut:
 
 def contamination_of(rows: Iterable[Row]) -> Contamination:
     """What the rows of one model on one task say; the surest where they differ."""
-    told = [one for row in rows if (one := _told(row)) is not None]
-    return min(told, key=lambda one: LEVELS.index(one.level), default=Contamination(NOT_TOLD, ""))
+    recorded = [one for row in rows if (one := _recorded(row)) is not None]
+    return min(recorded, key=lambda one: LEVELS.index(one.level), default=Contamination(NOT_RECORDED, ""))
 
 
 def without_contaminated(saved: SavedRows, choice: str) -> tuple[SavedRows, LeftOut]:
@@ -118,7 +119,7 @@ def without_contaminated(saved: SavedRows, choice: str) -> tuple[SavedRows, Left
         level = levels[row.task, row.cohort_hash, row.model]
         if row.baseline or level not in LEAVE_OUT[choice]:
             used.append(row)
-            not_told += not row.baseline and level in ("unknown", NOT_TOLD)
+            not_told += not row.baseline and level in ("unknown", NOT_RECORDED)
         else:
             out[row.task, row.model, level] += 1
     return dataclasses.replace(saved, rows=used), LeftOut(choice, dict(sorted(out.items())), not_told)
@@ -139,7 +140,7 @@ def check_contaminated(choice: str) -> None:
         )
 
 
-def _told(row: Row) -> Contamination | None:
+def _recorded(row: Row) -> Contamination | None:
     if "contamination" not in row.info:
         return None
     found = RowInfo(row).contamination

@@ -119,7 +119,7 @@ def _with_checksum(data: bytes) -> bytes:
     return data[:start] + b"%08x" % zlib.crc32(data) + data[start + len(ZEROS) :]
 
 
-def _sound(path: Path) -> tuple[bytes, Mapping[bytes, bytes], int]:
+def _verified(path: Path) -> tuple[bytes, Mapping[bytes, bytes], int]:
     """The bytes of a file of predictions that are as they were written, its metadata, and its number of samples.
 
     Raises
@@ -154,7 +154,7 @@ def has_complete_predictions(path: Path, n_test: int | None) -> bool:
     import pyarrow as pa
 
     try:
-        return _sound(path)[2] == n_test
+        return _verified(path)[2] == n_test
     except (OSError, ValueError, pa.ArrowException):
         return False
 
@@ -171,7 +171,7 @@ def read_predictions(path: Path) -> SavedPredictions:
     import pyarrow.parquet as pq
 
     try:
-        data, metadata, _ = _sound(path)
+        data, metadata, _ = _verified(path)
         with pq.ParquetFile(pa.BufferReader(data)) as file:  # read_table takes three times as long of a small file
             table = file.read(use_threads=False)
         kind, classes = metadata[b"kind"].decode(), json.loads(metadata[b"classes"])

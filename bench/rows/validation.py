@@ -64,14 +64,14 @@ def _value_faults(value: Any, depth: int = 0) -> Iterator[str]:
         yield f"it is nested deeper than {DEEPEST} levels"
     elif isinstance(value, list | dict):
         for item in [*value, *value.values()] if isinstance(value, dict) else value:
-            if depth == DEEPEST or not _is_sound(item):
+            if depth == DEEPEST or not _is_valid(item):
                 yield from _value_faults(item, depth + 1)
-    elif not _is_sound(value):
+    elif not _is_valid(value):
         is_text = isinstance(value, str)
         yield f"{value!r} holds control characters" if is_text else "it holds a number that is not finite or too large"
 
 
-def _is_sound(value: Any) -> bool:
+def _is_valid(value: Any) -> bool:
     """Whether a value of JSON is a text or number without fault; False for lists and records, which are walked."""
     if isinstance(value, str):
         return is_printable(value)

@@ -109,7 +109,7 @@ def test_two_models_are_compared_with_the_numbers_of_the_data(browser, page, res
     assert numbers(browser.column("A − B")) == [-value for value in before]
 
 
-def test_models_that_are_not_compared_are_said_to_be_so(browser, page):
+def test_models_that_are_not_compared_are_named(browser, page):
     browser.open(page, "#/compare?a=colour&b=random_vit_s16")
 
     assert "not compared" in browser.texts("#compared")[0]

@@ -100,7 +100,7 @@ def test_a_bad_card_of_an_installed_plugin_breaks_no_other_command(
     assert "it is left out" in capsys.readouterr().err
 
 
-def test_a_hub_that_takes_no_connection_is_asked_once(monkeypatch: pytest.MonkeyPatch, tmp_path: object) -> None:
+def test_a_hub_that_takes_no_connection_is_tried_once(monkeypatch: pytest.MonkeyPatch, tmp_path: object) -> None:
     """A server that is down: no retries of the client, no line of its log, and nothing tried for the second file."""
     from huggingface_hub import constants
 

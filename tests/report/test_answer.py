@@ -110,7 +110,9 @@ def test_without_predictions_nothing_is_claimed(add_run: AddRun, results: Path) 
     ("model", "status", "found"),
     [("uni", "failed", "No model has a value of balanced_accuracy: 1 failed."), ("colour", "ok", "Only baselines")],
 )
-def test_without_a_model_that_is_said(add_run: AddRun, results: Path, model: str, status: str, found: str) -> None:
+def test_without_a_model_the_answer_says_so(
+    add_run: AddRun, results: Path, model: str, status: str, found: str
+) -> None:
     add_run(model, of_share(0.3) if status == "ok" else None, status=status)
     assert found in answer(results)
 

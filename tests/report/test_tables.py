@@ -110,7 +110,7 @@ def test_heads_of_one_protocol_say_in_which_settings_they_differ(add_run: AddRun
     assert "### demo, linear \\[c\\]" in text
 
 
-def test_samples_of_one_task_are_told_apart_in_headings(add_run: AddRun, results: Path) -> None:
+def test_headings_distinguish_cohorts_of_one_task(add_run: AddRun, results: Path) -> None:
     add_run("uni", predicted(1.0))
     for cohort in ("first", "second"):
         add_run("uni", predicted(1.0, n=40), cohort_hash=cohort)
@@ -279,7 +279,7 @@ def test_rebuild_gives_the_same_bytes(filled: Path, add_run: AddRun, tmp_path: P
     assert contents(moved) == before
 
 
-def test_a_stranger_in_a_run_s_place_is_not_compared(
+def test_predictions_of_another_kind_are_not_compared(
     add_run: AddRun, results: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     rows = [add_run(model, predicted(1.0)) for model in ("a", "b", "c")]

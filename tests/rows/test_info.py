@@ -96,7 +96,7 @@ TOP = st.sampled_from([*RECORDS, "peak_memory_mib", *FIELDS])
 
 @settings(max_examples=25)
 @given(st.dictionaries(TOP, ANY, max_size=4) | ANY)
-def test_types_hold_whatever_stands_there(content: Any) -> None:
+def test_types_hold_for_any_json(content: Any) -> None:
     info = RowInfo(row_of(info=content))
     card = info.card
     for field in fields(CardInfo):

@@ -64,7 +64,7 @@ def test_a_path_below_a_folder_stays_there(tmp_path, name):
     assert path_below(tmp_path, "a/b..c") == tmp_path / "a" / "b..c"
 
 
-def test_predictions_that_were_changed_are_not_given_out(tmp_path):
+def test_predictions_that_were_changed_are_refused(tmp_path):
     tiles = make_tiles(tmp_path / "tiles", patients=6, tiles_per_patient=6)
     folders = {"cache": tmp_path / "cache", "results": tmp_path / "results"}
     found = api.evaluate("colour", "tiles", {"knn": {}}, data=tiles, **folders, **COMMON)

@@ -46,7 +46,7 @@ def test_a_link_that_leads_nowhere(read, tree) -> None:
     assert "gone.png" in told(read, tree)
 
 
-def test_links_out_of_the_folder_are_followed_and_said(read, tree, tmp_path) -> None:
+def test_links_out_of_the_folder_are_followed_and_named(read, tree, tmp_path) -> None:
     (tree / "b/far.png").symlink_to(tile(tmp_path / "elsewhere/x.png", seed=9))
     (tree / "b/near.png").symlink_to(tree / "a/0.png")
     (tree / "b/patient").symlink_to(tmp_path / "elsewhere")
@@ -54,7 +54,7 @@ def test_links_out_of_the_folder_are_followed_and_said(read, tree, tmp_path) -> 
     assert "2 images are links out of the data folder, the first being b/far.png" in notes
 
 
-def test_a_sound_folder_has_no_note(read, tree) -> None:
+def test_a_folder_without_faults_has_no_note(read, tree) -> None:
     assert not any("link" in note for note in found(read, tree).notes)
 
 

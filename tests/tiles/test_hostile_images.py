@@ -30,7 +30,7 @@ def read(paths, indices=None, **options):
     return list(read_batches([source], 8, workers=1))
 
 
-def beside_sound_ones(folder, name, data):
+def beside_complete_ones(folder, name, data):
     """The one tile that cannot be read among sound ones."""
     paths = [folder / "a.png", folder / name, folder / "z.png"]
     for path in (paths[0], paths[2]):
@@ -48,7 +48,7 @@ def beside_sound_ones(folder, name, data):
 
 @pytest.mark.parametrize("size", [(30_000, 30_000), (2**31 - 1, 2**31 - 1), (70_000, 1_000)])
 def test_a_picture_of_more_pixels_than_a_tile_may_have(tmp_path, size) -> None:
-    sentence = beside_sound_ones(tmp_path, "b.png", png_of_size(*size))
+    sentence = beside_complete_ones(tmp_path, "b.png", png_of_size(*size))
     assert f"{size[0]} x {size[1]} px, more than max_tile_px=64000000 allows" in sentence
 
 
@@ -72,7 +72,7 @@ def test_any_error_of_a_decoder(tmp_path, monkeypatch, error) -> None:
 
     monkeypatch.setattr(Image.Image, "convert", fails)
     monkeypatch.setattr(ImageFile.ImageFile, "convert", fails, raising=False)
-    beside_sound_ones(tmp_path, "b.webp", encoded(picture(96, 96), "WEBP"))
+    beside_complete_ones(tmp_path, "b.webp", encoded(picture(96, 96), "WEBP"))
 
 
 def test_an_error_of_the_fast_decoder_leaves_the_tile_to_pillow(tmp_path, monkeypatch) -> None:
@@ -96,7 +96,7 @@ def test_other_formats_are_not_opened(tmp_path, monkeypatch, format) -> None:
     monkeypatch.setattr(subprocess, "check_call", called)
     monkeypatch.setattr(subprocess, "Popen", called)
     data = EPS if format == "EPS" else encoded(picture(96, 96), format)
-    assert "cannot identify image file" in beside_sound_ones(tmp_path, "b.png", data)
+    assert "cannot identify image file" in beside_complete_ones(tmp_path, "b.png", data)
 
 
 def animated(format, **options):
