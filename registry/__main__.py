@@ -15,6 +15,7 @@ USAGE = """\
 python -m registry                            the table of all models
 python -m registry NAME [OPTION=VALUE]        one card (also timm:NAME, hf-hub:OWNER/REPOSITORY), with its options
 python -m registry access [NAME ...]          which gated repositories your token opens
+python -m registry pins [NAME ...]            commit and sha256 of the files of cards that have none
 python -m registry verify NAME [KEY=VALUE]    load it, run tissue through it, print what came out
 python -m registry docs [FILE]                write the catalogue as Markdown (docs/MODELS.md)"""
 
@@ -35,7 +36,7 @@ def main(arguments: list[str] | None = None) -> int:
         epilog=KEYS,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("words", nargs="*", metavar="NAME | verify NAME | access | docs", help="what to show")
+    parser.add_argument("words", nargs="*", metavar="NAME | verify NAME | access | pins | docs", help="what to show")
     parser.add_argument("--json", action="store_true", help="JSON instead of text")
     parsed = parser.parse_intermixed_args(arguments)
     try:
@@ -60,14 +61,18 @@ def _answer(words: list[str], given: dict[str, str], as_json: bool) -> str:
     from registry import table
 
     command = words[0] if words else ""
-    own = {"access": ("token", "offline")}.get(command, ())
-    if command in ("", "docs", "access") and given.keys() - set(own):
+    own = {"access": ("token", "offline"), "pins": ("token", "offline")}.get(command, ())
+    if command in ("", "docs", "access", "pins") and given.keys() - set(own):
         wrong = next(key for key in given if key not in own)
         raise UserError(f"'{wrong}=' goes with the name of a model; see python -m registry --help")
     if command == "access":
         from registry.access import access
 
         return access(words[1:], given.get("token"), offline=given.get("offline", "false").lower() == "true")
+    if command == "pins":
+        from registry.pins import pins
+
+        return pins(words[1:], given.get("token"), offline=given.get("offline", "false").lower() == "true")
     if command == "verify":
         if len(words) != 2:
             raise UserError("verify takes one model: python -m registry verify NAME [checkpoint=PATH]")
