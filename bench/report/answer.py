@@ -96,7 +96,7 @@ def _best(data: LeaderboardData, standing: Standing, names: Mapping[str, str]) -
         return f"No model has a value of {standing.metric}" + (f": {failed} failed." if failed else ".")
     value = data.value(best, standing.metric)
     valued, expected = len(best.values(standing.metric)), best.n_expected
-    of_runs = f" in {valued} of {expected} runs" if valued < expected else ""
+    of_runs = f" in {valued} of {expected} runs" if 0 < valued < expected else ""
     own = f"{value_text(data, best.key, standing.metric, value)}{of_runs}"
     name = names[label_of(best)]
     left_out = _left_out(standing, names)

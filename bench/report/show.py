@@ -159,7 +159,7 @@ def _task_tables(data: LeaderboardData, task: _Task, names: Mapping[str, str], e
     primary = (successful or rows)[0].primary_metric
     with_rows = [entry for entry in task.others if entry.successful]
     runs = {runs_of(entry, data.repeats.get(entry.key, 1)) for entry in with_rows if entry.n_expected > 1}
-    complete = all(len(entry.values(primary)) == entry.n_expected for entry in with_rows)
+    complete = any(len(entry.values(primary)) == entry.n_expected for entry in with_rows)
     mean = f"; each line is the mean of {runs.pop()}" if len(runs) == 1 and complete else ""
     yield from _warned([f"{task.name}  primary metric {primary}, {_counted(successful)}{mean}"], successful)
     if with_rows:

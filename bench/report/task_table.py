@@ -119,13 +119,14 @@ def _limited(ordered: Sequence[AggregatedResult]) -> tuple[list[AggregatedResult
 
 def _columns(data: LeaderboardData, entries: Sequence[AggregatedResult], primary: str) -> list[Column]:
     runs = {_runs(data, entry, primary) for entry in entries}
-    some_missing = any(len(entry.values(primary)) < entry.n_expected for entry in entries)
+    several = [entry for entry in entries if entry.n_expected > 1]
+    some_missing = any(len(entry.values(primary)) < entry.n_expected for entry in several)
     others = other_metrics(entries, primary)
     blocks = {entry.key.block for entry in entries}
     ranked = any(block.block in blocks and len(block.replicates) > 1 for block in data.ranked)
     return [
         Column("model"),
-        *([Column("runs")] if some_missing or len(runs) > 1 else []),
+        *([Column("runs")] if several and (some_missing or len(runs) > 1) else []),
         Column(f"{primary} [95 %]"),
         *([Column("rank [95 %]", 1)] if ranked else []),
         *([Column("sd", 3)] if any(entry.n_expected > 1 for entry in entries) else []),

@@ -76,7 +76,7 @@ def test_without_a_report_a_second_sweep_reads_no_results(swept, monkeypatch):
     def read(*_):
         raise AssertionError("the results folder is read")
 
-    monkeypatch.setattr("bench.runs.evaluate.read_leaderboard", read)
+    monkeypatch.setattr("bench.runs.reporting.read_leaderboard", read)
     monkeypatch.setattr("bench.rows.rows.read_rows", read)
     monkeypatch.setattr("bench.sweeps.command.states", read)
     done = bench(folder, *command, "steps=[embed,fit]")
