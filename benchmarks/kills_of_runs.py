@@ -160,10 +160,17 @@ def _files(folder: Path) -> dict[str, Path]:
     return {path.relative_to(folder).as_posix(): path for path in own}
 
 
+ENDS = {".html": "</html>\n", ".md": "\n"}
+
+
 def _fault(path: Path, expected: Path, complete: bool) -> str:
     try:
         if path.suffix in SAME:
             return "" if path.read_bytes() == expected.read_bytes() else "other bytes"
+        if path.suffix in (".html", ".md"):
+            return "" if path.read_text(encoding="utf-8").endswith(ENDS[path.suffix]) else "an incomplete page"
+        if path.name == "leaderboard_schema.json":
+            return "" if path.read_bytes() == expected.read_bytes() or not complete else "another schema"
         if path.suffix == ".json":
             return "" if _row(path) == _row(expected) else "another row"
         if complete:

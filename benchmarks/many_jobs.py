@@ -37,10 +37,8 @@ from benchmarks.many_rows import BASELINES, SWEEP, Folder, fill, made_up, make_f
 ROOT = Path(__file__).resolve().parents[1]
 CHILD = """
 import json, os, sys
-import pyarrow.parquet as parquet
-opened, listed, footers = [], [], []
+opened, listed = [], []
 here = os.path.abspath(sys.argv.pop(1)) + os.sep
-of_parquet = parquet.read_metadata
 
 def count(event, arguments):
     if event in ("open", "os.scandir", "os.listdir") and arguments and isinstance(arguments[0], (str, os.PathLike)):
@@ -48,18 +46,15 @@ def count(event, arguments):
         if path.startswith(here):
             (opened if event == "open" else listed).append(path)
 
-def read_metadata(path, *others, **named):
-    footers.append(str(path))
-    return of_parquet(path, *others, **named)
-
-parquet.read_metadata = read_metadata
 from bench.__main__ import main
 sys.addaudithook(count)
 try:
     main()
 finally:
     rows = [path for path in opened if path.startswith(os.path.join(here, "rows"))]
-    print(json.dumps({"rows": len(set(rows)), "footers": len(set(footers)), "others": len(opened) - len(rows),
+    predictions = [path for path in opened if path.startswith(os.path.join(here, "predictions"))]
+    others = len(opened) - len(rows) - len(predictions)
+    print(json.dumps({"rows": len(set(rows)), "predictions": len(set(predictions)), "others": others,
                       "listed": len(listed)}), file=sys.stderr)
 """
 

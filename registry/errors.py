@@ -10,6 +10,10 @@ from functools import cache
 from pathlib import Path
 
 
+class Interruption(BaseException):
+    """What a signal raises: code that catches whatever other people's code raises must let it pass."""
+
+
 class UserError(Exception):
     """Something the user can mend: one plain sentence that says what is wrong, where, and what to do.
 

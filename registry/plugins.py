@@ -13,7 +13,7 @@ from pathlib import Path
 from types import CodeType
 from typing import Any
 
-from .errors import UserError
+from .errors import Interruption, UserError
 
 _MISSING = re.compile(r"(\w+)\.__init__\(\) missing \d+ required keyword-only arguments?: (.*)")
 _UNKNOWN = re.compile(r"(\w+)\.__init__\(\) got an unexpected keyword argument '(\w+)'")
@@ -69,14 +69,14 @@ def _run(path: Path) -> Any:
     loaded = sys.modules[path.stem] = importlib.util.module_from_spec(spec)
     try:
         loader.exec_module(loaded)
-    except (Exception, SystemExit) as problem:
+    except (KeyboardInterrupt, Interruption):
+        forget(path)
+        raise
+    except BaseException as problem:  # whatever a file of the user's raises, SystemExit too
         forget(path)
         raise UserError(
             f"the plugin {path} stops {_reason(problem)}{_place(path.resolve(), problem)}; mend it"
         ) from problem
-    except BaseException:  # of a signal, as Ctrl-C
-        forget(path)
-        raise
     return loaded
 
 

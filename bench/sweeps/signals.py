@@ -9,10 +9,12 @@ from collections.abc import Callable, Iterator
 from types import FrameType
 from typing import Any
 
+from registry.errors import Interruption
+
 OF_SCHEDULERS = (signal.SIGUSR1, signal.SIGUSR2)
 
 
-class _Interruption(BaseException):
+class _Interruption(Interruption):
     """Carries an exception past code that catches `Exception` and `SystemExit` of plugins and heads."""
 
     def __init__(self, problem: BaseException):

@@ -15,7 +15,7 @@ def test_a_job_whose_rows_stand_reads_its_own_rows_and_lists_nothing(tmp_path: P
     assert fill(folder, 20) == 4 * 2 * 2 * 2
     assert all(run.is_done(features) for run, features in planned_runs(folder))
     found = counted(folder, folder.results)
-    assert (found["rows"], found["footers"], found["listed"]) == (4, 4, 0)
+    assert (found["rows"], found["predictions"], found["listed"]) == (4, 4, 0)
     assert found["others"] <= 1  # that the folder can be written is tried
 
 

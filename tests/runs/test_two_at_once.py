@@ -93,5 +93,5 @@ def test_processes_at_once(tmp_path, monkeypatch, models):
 def all_tables(folder):
     """Without the speed, which differs from run to run."""
     found = {path.name: pd.read_csv(path, dtype=str) for path in sorted((folder / "results").glob("*.csv"))}
-    assert len(found) == 6
+    assert len(found) == 7
     return {name: table.drop(columns="tiles_per_s", errors="ignore").to_csv() for name, table in found.items()}

@@ -17,7 +17,7 @@ def test_a_grid_as_one_array_leaves_the_tables_of_a_laptop(slurm, cohorts, tmp_p
         left[site] = left_in(tmp_path / site)
     same(left["laptop"], left["slurm"])
     assert len(left["slurm"].rows) == 2 * 2 * 2 * 2, "models, tasks, seeds and heads"
-    assert len(left["slurm"].tables) == 6
+    assert len(left["slurm"].tables) == 7
 
     jobs = records(tmp_path / "slurm")
     [array] = {job.job_id.split("_")[0] for job in jobs}

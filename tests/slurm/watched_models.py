@@ -31,7 +31,7 @@ class Watched(nn.Module):
         self.factor = nn.Parameter(torch.ones(DIM))
 
     def forward(self, tiles: torch.Tensor) -> torch.Tensor:
-        if FOLDER in os.environ:
+        if FOLDER in os.environ and tiles.device.type != "meta":  # on which costs are counted
             self._wait(Path(os.environ[FOLDER]), len(tiles))
         height, width = tiles.shape[2:]
         parts = (tiles, tiles[:, :, : height // 2], tiles[:, :, :, : width // 2])
