@@ -129,7 +129,10 @@ def left_in(folder: Path, results: str = "results", cache: str = "cache") -> Lef
 
     tables = {path.name: pd.read_csv(path, dtype=str) for path in sorted((folder / results).glob("*.csv"))}
     return Left(
-        {name: _untimed(json.loads(text)) for name, text in data(folder / results / "rows", "**/*.json").items()},
+        {
+            name: _untimed(json.loads(text)).replace(f"reproduce {results}/", "reproduce ")
+            for name, text in data(folder / results / "rows", "**/*.json").items()
+        },
         data(folder / results / "predictions", "**/*.*"),
         data(folder / cache / "features", "**/*.h5"),
         {name: table.drop(columns="tiles_per_s", errors="ignore").to_csv() for name, table in tables.items()},
