@@ -141,13 +141,14 @@ def _refuse_unusual_archive(path: Path) -> None:
     ------
     UserError
     """
+    if not zipfile.is_zipfile(path):
+        raise UserError(f"{path} is cut off: it starts as a torch file and lacks its end; download it again")
     try:
-        if not zipfile.is_zipfile(path):
-            raise UserError(f"{path} is cut off: it starts as a torch file and lacks its end; download it again")
         with zipfile.ZipFile(path) as records:
             packed = [one for one in records.infolist() if one.compress_type != zipfile.ZIP_STORED]
-    except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError):
-        return  # torch says what is wrong with it
+    except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError) as problem:
+        # torch's own reader may inflate what this one cannot list
+        raise UserError(_unreadable(path, b"PK")) from problem
     if packed:
         size = sum(one.file_size for one in packed)
         raise UserError(

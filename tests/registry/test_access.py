@@ -43,7 +43,7 @@ def test_access_says_which_repositories_open(
     import huggingface_hub
     from huggingface_hub import errors
 
-    def asked(url: str, token: str | None = None) -> None:
+    def metadata(url: str, token: str | None = None) -> None:
         if "Virchow2" in url:
             raise errors.GatedRepoError.__new__(errors.GatedRepoError)
         if "Virchow" in url:
@@ -52,7 +52,7 @@ def test_access_says_which_repositories_open(
             raise ConnectionError
 
     monkeypatch.setattr("registry.access.answers", lambda endpoint: True)
-    monkeypatch.setattr(huggingface_hub, "get_hf_file_metadata", asked)
+    monkeypatch.setattr(huggingface_hub, "get_hf_file_metadata", metadata)
     assert main(["access", "uni", "virchow", "virchow2", "token=mine"]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert [line.split()[0] for line in lines] == ["model", "uni", "virchow", "virchow2"]
