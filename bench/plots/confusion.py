@@ -70,7 +70,7 @@ def confusion_of(tested: PooledPredictions) -> Int[np.ndarray, "true predicted"]
 @styled
 def draw(source: Source, entries: Sequence[AggregatedResult]) -> Drawing | None:
     """The figure of some entries of a block; None where no predictions can be read."""
-    found = [(entry, tested) for entry in entries if (tested := source.tested(entry)) is not None]
+    found = source.all_tested(entries)
     if not found:
         return None
     classes = [shortened(name, 22) for name in entries[0].rows[0].classes]

@@ -53,7 +53,7 @@ def separation(tested: PooledPredictions) -> LogRank:
 @styled
 def draw(source: Source, entries: Sequence[AggregatedResult]) -> Drawing | None:
     """The figure of some entries of a block; None where no predictions can be read."""
-    found = [(entry, tested) for entry in entries if (tested := source.tested(entry)) is not None]
+    found = source.all_tested(entries)
     if not found:
         return None
     columns = min(COLUMNS, len(found))

@@ -68,7 +68,7 @@ def bins_of(y_true: Int[np.ndarray, " sample"], scores: Float[np.ndarray, "sampl
 @styled
 def draw(source: Source, entries: Sequence[AggregatedResult]) -> Drawing | None:
     """The figure of some entries of a block; None where no predictions can be read."""
-    found = [(entry, tested) for entry in entries if (tested := source.tested(entry)) is not None]
+    found = source.all_tested(entries)
     if not found:
         return None
     columns = min(COLUMNS, len(found))

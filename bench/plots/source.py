@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import itertools
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -150,6 +150,10 @@ class Source:
             return [ordered[start : start + PANELS] for start in range(0, len(ordered), PANELS)]
         models = [entry for entry in ordered if not entry.rows[0].baseline] or ordered
         return [models[:BEST]] if models else []
+
+    def all_tested(self, entries: Iterable[AggregatedResult]) -> list[tuple[AggregatedResult, PooledPredictions]]:
+        """The entries whose predictions can be read, each with them."""
+        return [(entry, tested) for entry in entries if (tested := self.tested(entry)) is not None]
 
     def tested(self, entry: AggregatedResult) -> PooledPredictions | None:
         """The predictions of the first seed, each test sample once; None where they cannot be read."""
