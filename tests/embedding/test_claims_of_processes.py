@@ -110,8 +110,12 @@ class TestThatIsWaitedFor:
     def test_and_ends_well(self, tmp_path, work, alone):
         first, second, job, word, lines = work()
         with ended(first, second):
+            # the second names what it waits for while its own last file is written and its claim stands
+            until(
+                lambda: len(contents(job.folder)) + len(claims_in(tmp_path)) == len(alone),
+                "a shard is neither made nor claimed, or it is both",
+            )
             held = len(claims_in(tmp_path))
-            assert len(contents(job.folder)) + held == len(alone)
             assert 1 < held < len(alone) - 1
             word.set()
             first.join(PATIENCE_S)
