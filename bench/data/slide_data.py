@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -85,8 +86,13 @@ class SlideCohort:
 
     def bags(self, embedding: Embedding) -> Bags:
         """All samples that have tiles that could be read; the slides of a patient one after another."""
-        bags = self._of_samples(embedding, lambda file: read_features(file)[0])
-        return gathered(self.manifest, np.array([self._row[sample] for sample in bags]), [*bags.values()], Bags)
+        found = self._of_samples(embedding, lambda file: read_features(file)[0])
+        bags = gathered(self.manifest, np.array([self._row[sample] for sample in found]), [*found.values()], Bags)
+        if self.manifest.task.unit is SampleLevel.slide:
+            return bags
+        return replace(
+            bags, ends=[own.ends if isinstance(own, Stacked) else np.array([len(own)]) for own in bags.features]
+        )
 
     def samples(self, embedding: Embedding) -> Samples:
         """The same samples, each the mean over all its tiles, or over the vectors of its slides."""

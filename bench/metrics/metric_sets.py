@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -91,6 +92,8 @@ class MetricSet:
     reported : dict of name -> Metric
         Further metrics of the rows and the CSV tables: no task is ranked by them, models are not compared pair by pair,
         and the printed table leaves them out.
+    on_request : dict of name -> Metric
+        Likewise, and in a row only where the settings of its run name them.
     of_training : dict of name -> FittedMetric
         Likewise, from the labels of the training samples.
     of_threshold : dict of name -> FittedMetric
@@ -107,6 +110,7 @@ class MetricSet:
     probabilities: bool = False
     added: Callable[[Any, Any], smoothing.Added] | None = None
     reported: Mapping[str, Metric] = field(default_factory=dict)
+    on_request: Mapping[str, Metric] = field(default_factory=dict)
     of_training: Mapping[str, FittedMetric] = field(default_factory=dict)
     of_threshold: Mapping[str, FittedMetric] = field(default_factory=dict)
     lower_of_heads: frozenset[str] = frozenset()
@@ -114,7 +118,8 @@ class MetricSet:
     @property
     def every(self) -> dict[str, Metric]:
         """All metrics that the predictions of a row tell, in their order, those of the calibration among them."""
-        return {**self.metrics, **(CALIBRATED | SCALED if self.probabilities else {}), **self.reported}
+        calibrated = CALIBRATED | SCALED if self.probabilities else {}
+        return {**self.metrics, **calibrated, **self.reported, **self.on_request}
 
     def lower_is_better(self, name: str) -> bool:
         """Whether the lower value of this metric is the better one; False for a metric that is not of this set."""
@@ -166,6 +171,9 @@ _REPORTED_OF_CLASSES = {
     "average_precision": Metric(average_precision, scale=SHARE, smoothed=True, of_order=True, pooled=False),
     "mcc": Metric(mcc, scale=CORRELATION, smoothed=True),
 }
+_ON_REQUEST_OF_CLASSES = {
+    "ece_5bins": Metric(partial(calibration.ece, bins=5), lower_is_better=True, scale=None),  # THUNDER's
+}
 _AT_THRESHOLDS = {
     "sensitivity_at_95_specificity": FittedMetric(sensitivity_at, smoothed=True),
     "specificity_at_95_sensitivity": FittedMetric(specificity_at, smoothed=True),
@@ -193,6 +201,7 @@ METRIC_SETS = {
             probabilities=True,
             added=smoothing.of_classes,
             reported=_REPORTED_OF_CLASSES,
+            on_request=_ON_REQUEST_OF_CLASSES,
             of_threshold=_AT_THRESHOLDS,
         ),
         MetricSet(
@@ -203,6 +212,7 @@ METRIC_SETS = {
             probabilities=True,
             added=smoothing.of_classes,
             reported=_REPORTED_OF_CLASSES,
+            on_request=_ON_REQUEST_OF_CLASSES,
             of_threshold=_AT_THRESHOLDS,
         ),
         MetricSet("regression", _OF_VALUES, "pearson", check_values),

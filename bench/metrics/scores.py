@@ -21,14 +21,15 @@ def check(
 
 
 def names(kind: str | MetricSet) -> list[str]:
-    """Every metric that labels and scores tell, in the order of `score_all`.
+    """Every metric that labels and scores tell, in the order of `score_all`, but for those on request.
 
     Raises
     ------
     ValueError
         If there is no such kind.
     """
-    return list(metric_set(kind).every)
+    of = metric_set(kind)
+    return [name for name in of.every if name not in of.on_request]
 
 
 def resample(
@@ -119,6 +120,7 @@ def score_all(
     kind: str | MetricSet = "classes",
     train: np.ndarray | None = None,
     thresholds: Mapping[str, float | None] = MappingProxyType({}),
+    further: Iterable[str] = (),
     n_boot: int = 1000,
 ) -> dict[str, Replicates]:
     """All metrics of a kind; of classes and grades also the calibration, and that once more after temperature scaling.
@@ -131,13 +133,13 @@ def score_all(
         For the metrics that need them (`MetricSet.of_training`), which are left out without them.
     thresholds : dict of a name in `MetricSet.of_threshold` -> threshold, or None for an undefined metric
         They were found on other samples than these, and are the same in all resamples.
+    further : names in `MetricSet.on_request`
+        Computed too, where the kind has them.
     """
     after, of_scaled = ({}, ()) if scaled is None else ({"": scaled}, SCALED)
     of = metric_set(kind).fitted(train, thresholds)
-    found = resample(
-        y_true, {"": scores}, groups, scaled=after, kind=of, metrics=[*names(of), *of_scaled], n_boot=n_boot
-    )
-    return found[""]
+    wanted = [*names(of), *of_scaled, *(name for name in further if name in of.on_request)]
+    return resample(y_true, {"": scores}, groups, scaled=after, kind=of, metrics=wanted, n_boot=n_boot)[""]
 
 
 def _estimator(of: MetricSet, metric: Metric, y_true: np.ndarray, scores: np.ndarray, group: np.ndarray) -> Estimator:

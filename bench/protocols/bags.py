@@ -38,6 +38,8 @@ class Bags:
         Float16 or float32: a bag is read when it is used.
     labels, classes, kind, metric, acquisition
         As in `Samples`, one row a slide.
+    ends : one int array a bag, or ()
+        Of bags of patients, the row after the last tile of each of their slides; () where a bag is one slide.
     """
 
     ids: np.ndarray
@@ -48,6 +50,7 @@ class Bags:
     kind: str = "classes"
     metric: str = ""
     acquisition: Acquisition = field(default_factory=dict)
+    ends: Sequence[Int[np.ndarray, " part"]] = ()
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -61,7 +64,8 @@ class Bags:
         return self._samples(np.empty((len(self), 0)))
 
     def pooled(self, pool: str = "mean") -> Samples:
-        """One float32 vector a slide: the "mean" or "max" over its tiles.
+        """One float32 vector a bag: the "mean" or "max" over its tiles, or with "mean_of_slides" the mean over its
+        slides of the mean over the tiles of each.
 
         Raises
         ------
@@ -71,7 +75,12 @@ class Bags:
         vectors = []
         for slide in range(len(self)):
             x = self.read(slide)
-            vectors.append(x.mean(axis=0, dtype=np.float64) if pool == "mean" else x.max(axis=0))
+            if pool == "mean_of_slides" and self.ends:
+                starts = np.append(0, self.ends[slide][:-1])
+                means = np.add.reduceat(x, starts, axis=0, dtype=np.float64) / np.diff(starts, append=len(x))[:, None]
+                vectors.append(means.mean(axis=0))
+            else:
+                vectors.append(x.max(axis=0) if pool == "max" else x.mean(axis=0, dtype=np.float64))
         features = np.stack(vectors).astype(np.float32) if vectors else np.zeros((0, 0), np.float32)
         return self._samples(features)
 
@@ -91,6 +100,7 @@ class Bags:
             features=chosen,
             labels=self.labels[where],
             acquisition={name: values[where] for name, values in self.acquisition.items()},
+            ends=[self.ends[i] for i in where] if self.ends else (),
         )
 
     def read(self, slide: int, tiles: Int[np.ndarray, " tile"] | None = None) -> Float[np.ndarray, "tile feature"]:

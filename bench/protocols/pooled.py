@@ -1,4 +1,4 @@
-"""Slide vectors: each bag becomes the mean or maximum of its tiles, and a head for vectors does the rest."""
+"""Vectors of slides and patients: each bag becomes a mean or maximum, and a head for vectors does the rest."""
 
 from __future__ import annotations
 
@@ -20,7 +20,9 @@ class Config:
 
     Attributes
     ----------
-    pool : "mean" or "max"
+    pool : "mean", "max" or "mean_of_slides"
+        Over all tiles of a bag; or the mean over the slides of a patient, whatever their number of tiles, of the mean
+        over the tiles of each.
     head, settings
         Kind of the head that gets the vectors, and its settings.
     """
@@ -30,7 +32,7 @@ class Config:
     settings: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        check_settings("pooled", self, pool=("mean", "max"))
+        check_settings("pooled", self, pool=("mean", "max", "mean_of_slides"))
 
 
 def kinds_of(config: Config) -> tuple[str, ...]:

@@ -11,6 +11,7 @@ from jaxtyping import Bool, Float, Int
 from bench.protocols.base import Predictions, Samples
 from bench.protocols.checks import check_labels, check_targets
 from bench.protocols.held_out import held_out_info
+from bench.protocols.hest_features import prepared
 from bench.protocols.scaling import OVERFLOW, deviation, finite, spread
 from bench.protocols.selection import InnerCV, candidate_scores, inner_cv, inner_cv_where_possible, notes_on_end, pool
 from bench.protocols.settings import FROM_ONE, POSITIVE, check_settings
@@ -32,15 +33,19 @@ class Config:
         scikit-learn's alpha: this many values, evenly spaced in the logarithm.
     standardise
         Divide each feature by its deviation over the samples that are fitted.
+    pca
+        Principal components of the samples that are fitted, as HEST-bench has them (`bench.protocols.hest_features`);
+        null projects nothing.
     """
 
     alpha_min: float = 1e-3
     alpha_max: float = 1e6
     n_strengths: int = 46
     standardise: bool = True
+    pca: int | None = None
 
     def __post_init__(self) -> None:
-        check_settings("ridge", self, alpha_min=POSITIVE, alpha_max=POSITIVE, n_strengths=FROM_ONE)
+        check_settings("ridge", self, alpha_min=POSITIVE, alpha_max=POSITIVE, n_strengths=FROM_ONE, pca=FROM_ONE)
         if self.alpha_min > self.alpha_max:
             raise UserError(
                 f"alpha_min={self.alpha_min} of the ridge head is above alpha_max={self.alpha_max}: exchange them."
@@ -76,8 +81,7 @@ def fit_predict(train: Samples, val: Samples | None, test: Samples, config: Conf
     if choice:
         out_of_fold_values = np.zeros((len(alphas), *y.shape))
         for fit, held_out in zip(choice.fit, choice.held_out, strict=True):
-            fitted = Ridge.fit(x[fit], y[fit], alphas, standardise=config.standardise)
-            out_of_fold_values[:, held_out] = fitted.predict(x[held_out])
+            out_of_fold_values[:, held_out] = _predicted(x[fit], y[fit], x[held_out], alphas, config)
         mask = choice.validation_mask
     if choice and len(alphas) > 1:
         predicted, by = out_of_fold_values[:, mask], "metric"
@@ -100,8 +104,8 @@ def fit_predict(train: Samples, val: Samples | None, test: Samples, config: Conf
                 "alpha", alphas[chosen], alphas, "set alpha_min or alpha_max of the protocol beyond it"
             ),
         }
-    final = Ridge.fit(x, y, alphas[chosen : chosen + 1], standardise=config.standardise)
-    values = finite(final.predict(test.features.astype(np.float64))[0])
+    queries = test.features.astype(np.float64)
+    values = finite(_predicted(x, y, queries, alphas[chosen : chosen + 1], config)[0])
     if not grades:
         return Predictions.of(test, values, info)
     calibrated, info["residual_deviation"] = None, HALF_A_GRADE
@@ -113,6 +117,20 @@ def fit_predict(train: Samples, val: Samples | None, test: Samples, config: Conf
     if choice:
         calibrated = scaled(scores, info["temperature"])
     return Predictions.of(test, scores, info, calibrated=calibrated)
+
+
+def _predicted(
+    x: Float[np.ndarray, "sample feature"],
+    y: Float[np.ndarray, "sample target"],
+    queries: Float[np.ndarray, "query feature"],
+    alphas: Float[np.ndarray, " strength"],
+    config: Config,
+) -> Float[np.ndarray, "strength query target"]:
+    """What the regression at each strength predicts for the queries."""
+    if config.pca is None:
+        return Ridge.fit(x, y, alphas, standardise=config.standardise).predict(queries)
+    x, queries = prepared(x, queries, config.pca, standardise=config.standardise)
+    return Ridge.fit(x.astype(np.float64), y, alphas).predict(queries.astype(np.float64))
 
 
 def _held_out_metric(

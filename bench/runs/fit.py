@@ -85,7 +85,7 @@ class Run:
 
     def run_hash(self, features: str) -> str:
         """Digest of all that can change the row; `features` is that of the key of the head's features."""
-        settings = [self.key.head, self.seed, self.fold, self.context.config.bootstrap, self._notes]
+        settings = [self.key.head, self.seed, self.fold, self.context.config.bootstrap, self._notes, *self._further]
         content = self.cohort.content + (self.plan.content if self.plan else "")
         return digest([content, self.key.cohort, features, settings, _own_version()])
 
@@ -119,7 +119,8 @@ class Run:
             started = time.monotonic()
             predictions = self.head.fit_predict(train, val, test, self.seed)
             predictions = dataclasses.replace(predictions, kind=self.task.kind)
-            found = scored(predictions, train, self.cohort.manifest.target, self.context.config.bootstrap)
+            target, n_boot = self.cohort.manifest.target, self.context.config.bootstrap
+            found = scored(predictions, train, target, n_boot, self._further)
             seconds = time.monotonic() - started
             row = dataclasses.replace(
                 self.empty_row(),
@@ -163,6 +164,11 @@ class Run:
             f"{own['value']:.3f} [{own['ci_low']:.3f}, {own['ci_high']:.3f}]"
         )
         return ""
+
+    @property
+    def _further(self) -> list[str]:
+        """The metrics on request that the settings name."""
+        return sorted({metric.value for metric in self.context.config.further_metrics})
 
     @property
     def _part(self) -> str:

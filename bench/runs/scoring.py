@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -26,8 +26,10 @@ class Scored:
     notes: list[str]
 
 
-def scored(predictions: Predictions, train: Samples | Bags, target: TargetType, n_boot: int) -> Scored:
-    """The metrics of the predictions and those that the head made itself.
+def scored(
+    predictions: Predictions, train: Samples | Bags, target: TargetType, n_boot: int, further: Iterable[str] = ()
+) -> Scored:
+    """The metrics of the predictions, with the `further` ones that are on request, and those that the head made itself.
 
     There are none of the predictions where these are votes over the draws that the head averages.
     """
@@ -41,6 +43,7 @@ def scored(predictions: Predictions, train: Samples | Bags, target: TargetType, 
         kind=target.metrics,
         train=train.labels,
         thresholds=predictions.info.get("thresholds", {}),
+        further=further,
         n_boot=n_boot,
     )
     undefined = {name: of.undefined_share for name, of in found.items() if of.undefined_share}

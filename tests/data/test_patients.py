@@ -6,6 +6,7 @@ import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from sklearn.linear_model import LogisticRegression
 from sklearn.neighbors import KNeighborsClassifier
 
 from bench import tasks
@@ -79,6 +80,22 @@ def test_a_patient_is_the_mean_over_all_tiles_of_the_slides(cohort) -> None:
         assert f"class{int(row.score_1 > row.score_0)}" == oracle.predict([means[row.id]])[0]
         assert list(row.slides) == frame[frame.patient == row.id].id.tolist()
         assert row.group == row.id
+
+
+def test_the_mean_of_slides_weighs_the_slides_of_a_patient_alike(cohort) -> None:
+    folder, frame, features = cohort
+    one = {"n_strengths": 1, "c_min": 1.0, "c_max": 1.0}
+    settings = {"kind": "pooled", "pool": "mean_of_slides", "head": "linear", "settings": one}
+    found = run(folder, {"mean_of_slides": settings}).predictions("precomputed").set_index("id")
+    means, label = {}, {}
+    for patient, own in frame.groupby("patient"):
+        stored = [features[slide].astype(np.float16).astype(np.float64) for slide in own.id]
+        means[patient] = np.mean([tiles.mean(0) for tiles in stored], axis=0).astype(np.float32)
+        label[patient] = own.label.iloc[0]
+    train = [patient for patient in means if patient not in found.index]
+    linear = LogisticRegression(C=1.0, tol=1e-8).fit([means[p] for p in train], [label[p] for p in train])
+    expected = linear.predict_proba([means[p] for p in found.index])[:, 1]
+    np.testing.assert_allclose(found.score_1, expected, atol=1e-4)
 
 
 def test_attention_is_saved_by_slide(cohort) -> None:

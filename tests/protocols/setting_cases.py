@@ -6,6 +6,8 @@ from typing import Any
 
 Case = tuple[dict[str, Any], Any]
 ONE = {"n_strengths": 1, "c_min": 1.0, "c_max": 1.0}
+BOOSTED = {"n_estimators": 5}
+FOREST = {"trees": 3}
 
 DEVICE = "device"
 MEMORY = "memory_gib"
@@ -53,8 +55,28 @@ CASES: dict[str, dict[str, Case]] = {
         "alpha_max": ({"n_strengths": 3}, 1e-2),
         "n_strengths": ({}, 2),
         "standardise": ({"n_strengths": 3}, False),
+        "pca": ({"n_strengths": 3}, 3),
     },
-    "ridge_hest": {"pca": ({}, 3), "intercept": ({}, False)},
+    "ridge_hest": {"pca": ({}, 3), "standardise": ({}, False), "intercept": ({}, False)},
+    "boosted": {
+        "pca": (BOOSTED, 3),
+        "standardise": (BOOSTED, False),
+        "n_estimators": (BOOSTED, 2),
+        "learning_rate": (BOOSTED, 0.3),
+        "max_depth": (BOOSTED, 1),
+        "min_child_weight": (BOOSTED, 30.0),
+        "subsample": (BOOSTED, 0.4),
+        "colsample_bytree": (BOOSTED, 0.3),
+        "reg_lambda": (BOOSTED, 30.0),
+    },
+    "forest": {
+        "pca": (FOREST, 3),
+        "standardise": (FOREST, False),
+        "trees": (FOREST, 2),
+        "max_depth": (FOREST, 2),
+        "max_features": (FOREST, 0.3),
+        "min_samples_leaf": (FOREST, 9),
+    },
     "cox": {
         "alphas": ({}, [0.3]),
         "l1_ratio": ({}, 1.0),

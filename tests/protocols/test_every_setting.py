@@ -36,6 +36,7 @@ from bench.protocols.abmil_training import step_precision
 from registry.errors import UserError
 
 Sides = tuple[Any, Any, Any]
+PACKAGES = {"cox": "sksurv", "boosted": "xgboost"}  # of optional extras
 
 
 def imbalanced(samples: Samples, first: int) -> Samples:
@@ -131,8 +132,7 @@ def test_every_setting_of_a_network_has_a_case(network: str) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize(("head", "field", "case"), cases())
 def test_a_setting_changes_the_predictions(head: dict[str, Any], field: str, case: Case) -> None:
-    if head["kind"] == "cox":
-        pytest.importorskip("sksurv")
+    pytest.importorskip(PACKAGES.get(head["kind"], "numpy"))
     base, value = case
     plain = protocols.configured({**head, **base})
     changed = protocols.configured({**head, **base, field: value})
@@ -185,6 +185,8 @@ BY_SEED: dict[str, dict[str, Any]] = {
     "simpleshot": {"episodes": 20},
     "centre_robustness": {"repeats": 1, "k": 5},
     "label_efficiency": {"percent": [20.0]},
+    "boosted": {"n_estimators": 5},
+    "forest": {"trees": 3},
     "pooled": {"head": "simpleshot", "settings": {"episodes": 5, "shots": [1]}},
     "abmil": SMALL,
 }
@@ -192,8 +194,7 @@ BY_SEED: dict[str, dict[str, Any]] = {
 
 @pytest.mark.parametrize("kind", protocols.head_types())
 def test_the_seed_alone_decides_what_is_drawn(kind: str) -> None:
-    if kind == "cox":
-        pytest.importorskip("sksurv")
+    pytest.importorskip(PACKAGES.get(kind, "numpy"))
     head = protocols.configured({"kind": kind, **BY_SEED.get(kind, {})})
     train, _, test = bags("classes") if head.takes_bags else vectors(head.kinds[0])
     first, again, other = (head.fit_predict(train, None, test, seed) for seed in (0, 0, 1))

@@ -21,7 +21,7 @@ CLASSES = ("classes", "ordinal")
 def test_kinds_of_the_heads() -> None:
     own = {name: protocols.Head(name, protocols.get(name).Config()).kinds for name in protocols.head_types()}
     assert own.pop("ridge") == ("regression", "ordinal")
-    assert own.pop("ridge_hest") == ("regression",)
+    assert own.pop("ridge_hest") == own.pop("boosted") == own.pop("forest") == ("regression",)
     assert own.pop("cox") == ("survival",)
     assert own.pop("abmil") == KINDS
     assert own.pop("linear") == own.pop("pooled") == (*CLASSES, "multilabel")
@@ -38,7 +38,9 @@ def test_kinds_follow_the_settings() -> None:
 def test_a_head_of_another_kind_is_named_with_those_to_choose() -> None:
     train, test = cohort(40), cohort(20, seed=1)
     values = [replace(side, labels=np.ones((len(side), 1)), kind="regression") for side in (train, test)]
-    says = r"The head knn, .* classes, ordinal, .* kind regression: choose one of the heads ridge, ridge_hest."
+    says = (
+        r"The head knn, .* classes, ordinal, .* regression: choose one of the heads boosted, forest, ridge, ridge_hest."
+    )
     with pytest.raises(UserError, match=says) as raised:
         protocols.configured({"kind": "knn"}).fit_predict(values[0], None, values[1], 0)
     assert "\n" not in str(raised.value)

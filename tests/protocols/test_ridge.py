@@ -63,17 +63,39 @@ def test_strength_is_chosen_on_held_out_samples(with_val: bool) -> None:
     assert predictions.scores.shape == test.labels.shape
 
 
-@pytest.mark.parametrize(("pca", "intercept"), [(8, True), (8, False), (None, True)])
-def test_hest_recipe_is_the_pipeline(pca: int | None, intercept: bool) -> None:
+@pytest.mark.parametrize(("pca", "standardise"), [(8, True), (None, True), (None, False)])
+def test_hest_recipe_is_the_pipeline(pca: int | None, standardise: bool) -> None:
     train, test = regression(90), regression(40, seed=2)
-    predictions = ridge_hest.fit_predict(train, None, test, ridge_hest.Config(pca, intercept), 0)
+    predictions = ridge_hest.fit_predict(train, None, test, ridge_hest.Config(pca, standardise, False), 0)
     dims = pca or 24
-    steps = [StandardScaler(), PCA(pca, svd_solver="full")] if pca else [StandardScaler()]
+    steps = [*([StandardScaler()] if standardise else []), *([PCA(pca, random_state=1)] if pca else [])]
     model = make_pipeline(
-        *steps, SkRidge(alpha=100 / (dims * 3), fit_intercept=intercept, solver="lsqr", tol=1e-12, max_iter=1000)
-    )
-    model.fit(train.features.astype(float), train.labels)
-    np.testing.assert_allclose(predictions.scores, model.predict(test.features.astype(float)), rtol=1e-5, atol=1e-5)
+        *steps, SkRidge(alpha=100 / (dims * 3), fit_intercept=False, solver="lsqr", max_iter=1000)
+    ).fit(train.features, train.labels)
+    np.testing.assert_allclose(predictions.scores, model.predict(test.features), rtol=0.02, atol=0.02)
+    assert predictions.info["dimensions"] == dims
+    shifted = ridge_hest.fit_predict(train, None, test, ridge_hest.Config(pca, standardise, True), 0)
+    shift = (train.labels - model.predict(train.features)).mean(axis=0)
+    np.testing.assert_allclose(shifted.scores - predictions.scores, np.tile(shift, (40, 1)), atol=0.02)
+
+
+def test_the_components_of_a_chosen_strength_are_of_the_samples_that_are_fitted() -> None:
+    train, test = regression(90), regression(40, seed=2)
+    predictions = ridge.fit_predict(train, None, test, ridge.Config(n_strengths=10, pca=8), 0)
+    choice = inner_cv(train, None, 0)
+    x, y = choice.samples.features, choice.samples.labels
+
+    def pearson(alpha: float) -> float:
+        out = np.zeros_like(y)
+        for fit, rows in zip(choice.fit, choice.held_out, strict=True):
+            model = make_pipeline(StandardScaler(), PCA(8), SkRidge(alpha=alpha)).fit(x[fit], y[fit])
+            out[rows] = model.predict(x[rows])
+        return float(np.mean([np.corrcoef(out[:, t], y[:, t])[0, 1] for t in range(3)]))
+
+    found = [pearson(alpha) for alpha in predictions.info["alphas"]]
+    np.testing.assert_allclose(predictions.info["validation_metric"], found, atol=1e-5)
+    model = make_pipeline(StandardScaler(), PCA(8), SkRidge(alpha=predictions.info["alpha"])).fit(x, y)
+    np.testing.assert_allclose(predictions.scores, model.predict(test.features), atol=1e-3)
 
 
 def test_probabilities_of_grades_by_hand() -> None:

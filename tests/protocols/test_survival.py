@@ -12,6 +12,7 @@ from protocol_helpers import cohort
 
 from bench.protocols import Samples, cox
 from bench.protocols.abmil_losses import Cox, DiscreteTime
+from bench.protocols.cox_newton import fit_squared_penalty
 from bench.protocols.selection import inner_cv
 from bench.protocols.survival import concordance
 from registry.errors import UserError
@@ -163,3 +164,45 @@ def test_a_standardised_cox_head_does_not_see_the_units_of_the_features() -> Non
     plain = cox.fit_predict(train, None, test, config, 0)
     scaled = cox.fit_predict(moved, None, queries, config, 0)
     np.testing.assert_allclose(scaled.scores, plain.scores, atol=1e-6)
+
+
+@pytest.mark.parametrize("dim", [3, 60])
+def test_the_squared_penalty_alone_is_at_its_minimum(dim: int) -> None:
+    rng = np.random.default_rng(0)
+    x, alpha = rng.normal(size=(40, dim)) + 3, 2.0
+    labels = np.stack([np.ceil(rng.exponential(5, 40)), rng.random(40) < 0.6], axis=1)
+    weights, converged = fit_squared_penalty(x, labels, alpha, 100)
+
+    def loss(w: np.ndarray) -> float:
+        risk, time = x @ w, labels[:, 0]
+        events = np.flatnonzero(labels[:, 1])
+        return sum(np.log(np.exp(risk[time >= time[i]]).sum()) - risk[i] for i in events) + alpha / 2 * (w @ w)
+
+    assert converged
+    for step in np.eye(dim)[:3] * 1e-4:
+        assert (loss(weights + step) - loss(weights - step)) / 2e-4 == pytest.approx(0, abs=1e-6)
+    assert loss(weights) < loss(np.zeros(dim)) - 0.1
+    assert not fit_squared_penalty(x, labels, alpha, 1).converged
+
+
+def test_the_squared_penalty_alone_needs_no_scikit_survival(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "sksurv.linear_model", None)
+    train, test = survivors(150), survivors(60, seed=1)
+    config = cox.Config(alphas=[0.1, 10.0, 1e5], l1_ratio=0.0)
+    predictions = cox.fit_predict(train, None, test, config, 0)
+    assert predictions.info["alpha"] == 10
+    assert concordance(test.labels[:, 0], test.labels[:, 1] > 0, predictions.scores[:, 0]) > 0.6
+    assert predictions.metrics["integrated_brier"]["value"] < 0.25
+    with pytest.raises(UserError, match="needs scikit-survival"):
+        cox.fit_predict(train, None, test, cox.Config(), 0)
+
+
+@pytest.mark.filterwarnings("error")
+def test_weights_that_grow_without_an_end_are_a_note() -> None:
+    rng = np.random.default_rng(0)
+    train, test = survivors(30, dim=50), survivors(30, seed=1, dim=50)
+    train = replace(train, labels=np.stack([rng.permutation(30) + 1.0, np.ones(30)], axis=1))
+    config = cox.Config(alphas=[1e-300], l1_ratio=0.0, max_iter=100)
+    predictions = cox.fit_predict(train, None, test, config, 0)
+    assert predictions.info["notes"][0].startswith("The Cox regression did not converge in 100 iterations")
+    assert np.isfinite(predictions.scores).all()

@@ -181,6 +181,7 @@ NEW_ROWS = {
     "a patient": cell(3, "patient", "P9"),
     "a side": in_table(lambda frame: frame.assign(split=["train"] * 10 + ["test"] * 6)),
     "the bootstrap": "bootstrap=30",
+    "a further metric": "further_metrics=[ece_5bins]",
     "a setting of the head": "protocols.knn.k=[3]",
     "the metric": "tasks.tiles.metric=accuracy",
     "the order of the classes": "tasks.tiles.classes=[b,a]",
