@@ -28,6 +28,7 @@ CASES: dict[str, dict[str, Case]] = {
         "weight_decays": ({"steps": 60}, [10.0]),
         "decoupled": ({"steps": 60}, False),
         "batch_size": ({"steps": 60}, 16),
+        "schedule": ({"steps": 60}, "constant"),
         "steps": ({"steps": 60}, 3),
         "epochs": ({"steps": None, "epochs": 2, "patience_share": None}, 20),
         "patience_share": ({"steps": 60}, 0.02),

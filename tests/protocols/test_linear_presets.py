@@ -80,11 +80,10 @@ def test_linear_eva_is_a_plain_loop(classes: int) -> None:
     head = torch.nn.Linear(24, 1 if classes == 2 else classes)
     optimiser = torch.optim.AdamW(head.parameters(), lr=3e-3)
     shuffle = torch.Generator().manual_seed(4)
-    best, state, since, done = -1.0, None, 0, 0
-    for _ in range(math.ceil(400 / 6)):
+    reduced = torch.optim.lr_scheduler.ConstantLR(optimiser)
+    best, state, since = -1.0, None, 0
+    for _ in range(400 // 6):
         for rows in torch.randperm(90, generator=shuffle).split(16):
-            if done == 400:
-                break
             logits = head(torch.from_numpy(train.features)[rows])
             y = torch.from_numpy(train.labels)[rows]
             if classes == 2:
@@ -94,7 +93,7 @@ def test_linear_eva_is_a_plain_loop(classes: int) -> None:
             optimiser.zero_grad()
             loss.backward()
             optimiser.step()
-            done += 1
+        reduced.step()
         score = balanced_accuracy_score(val.labels, predict(head, val))
         since += 1
         if score > best:
@@ -107,6 +106,17 @@ def test_linear_eva_is_a_plain_loop(classes: int) -> None:
     logits = torch.cat([torch.zeros_like(logits), logits], 1) if classes == 2 else logits
     np.testing.assert_allclose(predictions.scores, torch.softmax(logits, 1), atol=1e-4)
     assert predictions.info["validation_balanced_accuracy"] == [pytest.approx(best)]
+    assert predictions.info["epochs"] <= 66
+
+
+def test_a_training_that_ends_within_its_first_epoch_leaves_its_last_weights() -> None:
+    train, val, test = (cohort(n, classes=2, seed=s) for n, s in ((90, 0), (60, 1), (30, 2)))
+    cut_short = preset("linear_eva", train, val, test, batch_size=16, steps=5)
+    longer = preset("linear_eva", train, val, test, batch_size=16, steps=6)
+    assert cut_short.info["epochs"] == longer.info["epochs"] == 1
+    assert cut_short.scores.tobytes() != longer.scores.tobytes()
+    same = preset("linear_eva", train, val, test, batch_size=16, steps=11)
+    assert same.scores.tobytes() == longer.scores.tobytes()
 
 
 @pytest.mark.parametrize("classes", [2, 3])
