@@ -20,8 +20,8 @@ class Schedule:
     Attributes
     ----------
     optimiser : "adam" or "adamw"
-    schedule : "constant"; "cosine" to `final_rate` step by step after `warmup_epochs` of linear rise; or "reduced_start"
-        (`reduced_start`), eva's
+    schedule : "constant"; "cosine" to `final_rate` step by step after `warmup_epochs` of linear rise; or
+        "reduced_start", a third of the rate in the first five epochs
     batch : bags a step
     bag_size : tiles drawn anew from a larger bag each time; null takes all
     keep : "best" epoch on validation, or the "last" one

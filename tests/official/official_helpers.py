@@ -71,7 +71,7 @@ def read(name: str, folder: Path = FOLDER) -> dict[str, np.ndarray]:
 
 
 def samples(features: np.ndarray, labels: np.ndarray, side: int) -> Any:
-    """Samples of our heads in the order of the rows, each of a group of its own; `side` tells those of a split apart."""
+    """Samples of our heads in the order of the rows, each of a group of its own; `side` is part of their ids."""
     from bench.protocols import Samples
 
     ids = np.array([f"{side}-{i:05d}" for i in range(len(labels))])
