@@ -35,6 +35,12 @@ CASES: dict[str, dict[str, Case]] = {
         "metric": ({"steps": 60, "learning_rates": [0.003]}, "f1_macro"),
         "binary_logits": ({"steps": 60}, 2),
     },
+    "linear_sklearn": {
+        "c": ({}, 0.01),
+        "class_weight": ({}, "balanced"),
+        "combine_train_val": ({}, True),
+        "max_iter": ({}, 2),
+    },
     "linear_uni": {"c": ({}, 0.1), "max_iter": ({}, 2)},
     "knn": {"k": ({}, [7]), "metric": ({}, "l2")},
     "prototype": {},
