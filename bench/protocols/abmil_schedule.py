@@ -9,6 +9,7 @@ import torch
 
 from bench.protocols.settings import FROM_ONE, FROM_ZERO, POSITIVE, check_settings
 
+REDUCED_EPOCHS, REDUCED_SHARE = 5, 1 / 3  # the defaults of torch's ConstantLR, which is the default of eva's heads
 OPTIMISERS = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}
 
 
@@ -19,7 +20,8 @@ class Schedule:
     Attributes
     ----------
     optimiser : "adam" or "adamw"
-    schedule : "constant", or "cosine" to `final_rate` step by step after `warmup_epochs` of linear rise
+    schedule : "constant"; "cosine" to `final_rate` step by step after `warmup_epochs` of linear rise; or
+        "reduced_start", a third of the rate in the first five epochs
     batch : bags a step
     bag_size : tiles drawn anew from a larger bag each time; null takes all
     keep : "best" epoch on validation, or the "last" one
@@ -54,7 +56,7 @@ class Schedule:
             "abmil",
             self,
             optimiser=tuple(OPTIMISERS),
-            schedule=("constant", "cosine"),
+            schedule=("constant", "cosine", "reduced_start"),
             keep=("best", "last"),
             monitor=("loss", "balanced_accuracy"),
             precision=("auto", "float32", "bfloat16"),
@@ -72,11 +74,21 @@ class Schedule:
 
 
 def learning_rate(how: Schedule, step: int, steps_an_epoch: int) -> float:
-    """Rate at a step: linear rise over the warm-up, then constant or half a cosine down to the final rate."""
+    """Rate at a step: linear rise over the warm-up, then by the schedule, whose epochs count from the first step.
+
+    A cosine goes down to the final rate.
+    """
     warmup, total = how.warmup_epochs * steps_an_epoch, how.epochs * steps_an_epoch
     if step < warmup:
         return how.learning_rate * (step + 1) / warmup
     if how.schedule == "constant":
         return how.learning_rate
+    if how.schedule == "reduced_start":
+        return how.learning_rate * reduced_start(step // steps_an_epoch)
     progress = (step - warmup) / max(1, total - warmup)
     return how.final_rate + (how.learning_rate - how.final_rate) * 0.5 * (1 + math.cos(math.pi * progress))
+
+
+def reduced_start(epoch: int) -> float:
+    """Share of the learning rate in an epoch, counted from 0: a third in the first five, then all of it."""
+    return REDUCED_SHARE if epoch < REDUCED_EPOCHS else 1.0

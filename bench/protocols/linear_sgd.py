@@ -12,6 +12,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from bench.protocols.abmil_schedule import reduced_start
 from bench.protocols.base import Predictions, Samples
 from bench.protocols.checks import check_classes
 from bench.protocols.held_out import held_out_info
@@ -21,6 +22,7 @@ from bench.protocols.temperature import scaled
 from registry.errors import UserError
 
 BETAS, EPSILON = (0.9, 0.999), 1e-8  # torch.optim's defaults, which both peers use
+SCHEDULES = ("constant", "reduced_start")
 METRICS = {"balanced_accuracy": balanced_accuracy, "f1_macro": f1_macro}
 
 
@@ -34,8 +36,12 @@ class Config:
         One head for each pair, all trained together on the same batches.
     decoupled
         Weight decay of AdamW (Loshchilov and Hutter 2019); else it is added to the gradient, as in Adam.
+    schedule
+        "constant", or "reduced_start": a third of the learning rates in the first five epochs, as in eva.
     steps, epochs
-        Length of the training: the one that is not null.
+        Length of the training: the one that is not null. An epoch within which `steps` end is not validated in eva, so
+        nothing of it can be chosen, and it is left out; only of a training that ends within its first epoch are the
+        last weights taken.
     patience_share
         Training ends after this share of all epochs without improvement (eva's values by dataset are a fifth, rounded
         up); null never ends early.
@@ -52,6 +58,7 @@ class Config:
     weight_decays: list[float] = field(default_factory=lambda: [0.01])
     decoupled: bool = True
     batch_size: int = 256
+    schedule: str = "reduced_start"
     steps: int | None = 12_500
     epochs: int | None = None
     patience_share: float | None = 0.2
@@ -66,6 +73,7 @@ class Config:
             learning_rates=POSITIVE,
             weight_decays=FROM_ZERO,
             batch_size=FROM_ONE,
+            schedule=SCHEDULES,
             steps=FROM_ONE,
             epochs=FROM_ONE,
             patience_share=POSITIVE,
@@ -95,7 +103,7 @@ def fit_predict(train: Samples, val: Samples | None, test: Samples, config: Conf
     where = device_of(config.device)
     steps_an_epoch = math.ceil(len(fit) / config.batch_size)
     steps = config.steps if config.steps is not None else (config.epochs or 0) * steps_an_epoch
-    epochs = math.ceil(steps / steps_an_epoch)
+    epochs = max(1, steps // steps_an_epoch)
     patience = math.inf if config.patience_share is None else math.ceil(config.patience_share * steps / steps_an_epoch)
     pairs = list(product(config.learning_rates, config.weight_decays))
     heads = _Heads(
@@ -115,9 +123,10 @@ def fit_predict(train: Samples, val: Samples | None, test: Samples, config: Conf
     best_weight, best_bias = heads.weight.clone(), heads.bias.clone()
     done = 0
     for epoch in range(epochs):
+        share = reduced_start(epoch) if config.schedule == "reduced_start" else 1.0
         for rows in torch.randperm(len(x), generator=shuffle).to(where).split(config.batch_size):
             if done < steps:
-                heads.step(x[rows], y[rows])
+                heads.step(x[rows], y[rows], share)
                 done += 1
         scores = METRICS[config.metric](held_out.labels, _probabilities(heads.logits(validation)).argmax(-1))
         better = np.flatnonzero(scores > best)
@@ -163,7 +172,8 @@ class _Heads:
         heads, k, _ = self.weight.shape
         return (x @ self.weight.flatten(0, 1).T).view(-1, heads, k).transpose(0, 1) + self.bias[:, None]
 
-    def step(self, x: Float[Tensor, "sample feature"], y: Int[Tensor, " sample"]) -> None:
+    def step(self, x: Float[Tensor, "sample feature"], y: Int[Tensor, " sample"], share: float = 1.0) -> None:
+        """One step on a batch, at this share of the learning rates."""
         logits = self.logits(x)
         if logits.shape[2] == 1:
             error = torch.sigmoid(logits) - y[:, None]
@@ -173,12 +183,12 @@ class _Heads:
         heads, k, dim = self.weight.shape
         of_weight = (error.transpose(1, 2).reshape(heads * k, -1) @ x).view(heads, k, dim)
         self.steps += 1
-        self._update(self.weight, of_weight, *self.moments[:2])
-        self._update(self.bias, error.sum(1), *self.moments[2:])
+        self._update(self.weight, of_weight, share, *self.moments[:2])
+        self._update(self.bias, error.sum(1), share, *self.moments[2:])
 
-    def _update(self, parameter: Tensor, gradient: Tensor, mean: Tensor, square: Tensor) -> None:
+    def _update(self, parameter: Tensor, gradient: Tensor, share: float, mean: Tensor, square: Tensor) -> None:
         shape = (-1,) + (1,) * (parameter.ndim - 1)
-        rate, decay = self.rate.view(shape), self.decay.view(shape)
+        rate, decay = share * self.rate.view(shape), self.decay.view(shape)
         if self.decoupled:
             parameter *= 1 - rate * decay
         else:

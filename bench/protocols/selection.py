@@ -230,9 +230,22 @@ def note_on_groups(
 def balanced_accuracy(
     y_true: Int[np.ndarray, " sample"], predicted: Int[np.ndarray, "candidate sample"]
 ) -> Float[np.ndarray, " candidate"]:
-    """Mean recall over the classes that occur, of each candidate."""
-    hits = predicted == y_true
-    return np.asarray(np.mean([hits[:, y_true == c].mean(axis=1) for c in np.unique(y_true)], axis=0))
+    """Mean recall over the classes that occur or are predicted, of each candidate.
+
+    It is computed in float32, each recall divided by the number of classes before they are added, as torchmetrics does
+    it for eva: scores that are equal but for rounding are then the same ones, and the same epoch is chosen among them.
+    """
+    import torch
+
+    n_classes = int(max(y_true.max(), predicted.max())) + 1
+    members = np.bincount(y_true, minlength=n_classes)
+    scores = np.empty(len(predicted))
+    for i, guess in enumerate(predicted):
+        hits = np.bincount(y_true[guess == y_true], minlength=n_classes).astype(np.float32)
+        recall = hits / np.maximum(members, 1).astype(np.float32)
+        counted = np.float32(((members + np.bincount(guess, minlength=n_classes)) > 0).sum())
+        scores[i] = torch.from_numpy(recall / counted).sum()
+    return scores
 
 
 def f1_macro(

@@ -11,6 +11,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -67,6 +68,32 @@ def read(name: str, folder: Path = FOLDER) -> dict[str, np.ndarray]:
     """The arrays of NAME.npz."""
     with np.load(folder / f"{name}.npz") as file:
         return {key: file[key] for key in file.files}
+
+
+def samples(features: np.ndarray, labels: np.ndarray, side: int) -> Any:
+    """Samples of our heads in the order of the rows, each of a group of its own; `side` is part of their ids."""
+    from bench.protocols import Samples
+
+    ids = np.array([f"{side}-{i:05d}" for i in range(len(labels))])
+    return Samples(ids, ids, features, labels)
+
+
+def slides(features: list[np.ndarray], labels: np.ndarray, side: int) -> Any:
+    """Bags of our heads, as `samples`."""
+    from bench.protocols import Bags
+
+    ids = np.array([f"{side}-{i:05d}" for i in range(len(labels))])
+    return Bags(ids, ids, features, labels)
+
+
+def preset(name: str, train: Any, val: Any, test: Any, seed: int = 0, **changes: Any) -> Any:
+    """The predictions of the head of conf/protocol/NAME.yaml, some of its settings changed to suit small inputs."""
+    from omegaconf import OmegaConf
+
+    from bench import protocols
+
+    settings = OmegaConf.merge(OmegaConf.load(FOLDER.parents[1] / "conf" / "protocol" / f"{name}.yaml"), changes)
+    return protocols.configured(settings).fit_predict(train, val, test, seed)
 
 
 def interpreter_of(package: str) -> str:

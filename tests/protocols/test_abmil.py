@@ -214,6 +214,8 @@ def test_schedule() -> None:
     assert rates[10] == 1
     assert rates[30] == pytest.approx(0.6)
     assert rates[49] == pytest.approx(0.2, abs=2e-3)
+    eva = Schedule(learning_rate=1.0, schedule="reduced_start", warmup_epochs=0, epochs=8)
+    assert [learning_rate(eva, step, 3) for step in range(24)] == [1 / 3] * 15 + [1.0] * 9
 
 
 @pytest.mark.parametrize(

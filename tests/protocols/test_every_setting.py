@@ -178,7 +178,7 @@ def test_the_pooled_head_pools_every_side_alike(pool: str) -> None:
 
 
 DRAWS_NOTHING = ("ridge_hest", "retrieval", "consistency")
-TEMPERATURE_ALONE = ("linear_uni", "prototype")  # their folds give the temperature and nothing else
+TEMPERATURE_ALONE = ("linear_uni", "linear_sklearn", "prototype")  # their folds give the temperature and nothing else
 BY_SEED: dict[str, dict[str, Any]] = {
     "linear": {"n_strengths": 5},
     "linear_sgd": {"steps": 20},

@@ -24,7 +24,7 @@ def test_kinds_of_the_heads() -> None:
     assert own.pop("ridge_hest") == own.pop("boosted") == own.pop("forest") == ("regression",)
     assert own.pop("cox") == ("survival",)
     assert own.pop("abmil") == KINDS
-    assert own.pop("linear") == own.pop("pooled") == (*CLASSES, "multilabel")
+    assert own.pop("linear") == own.pop("linear_sklearn") == own.pop("pooled") == (*CLASSES, "multilabel")
     assert set(own.values()) == {CLASSES}
 
 
@@ -65,6 +65,7 @@ def test_presets_say_their_kinds_and_every_kind_has_some() -> None:
     [
         {"kind": "linear", "n_strengths": 4},
         {"kind": "linear_uni"},
+        {"kind": "linear_sklearn"},
         {"kind": "linear_sgd", "steps": 40},
         {"kind": "knn"},
         {"kind": "prototype"},

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -34,13 +35,38 @@ def test_every_preset_is_a_head(path: Path) -> None:
     assert head.head_type in protocols.head_types()
 
 
-def test_linear_pathobench_is_sklearn() -> None:
-    train, test = cohort(150, separation=0.6), cohort(100, seed=1, separation=0.6)
-    predictions = preset("linear_pathobench", train, None, test)
-    fitted = LogisticRegression(C=0.5, class_weight="balanced", max_iter=10000, tol=1e-8)
-    fitted.fit(train.features.astype(float), train.labels)
-    np.testing.assert_array_equal(predictions.scores.argmax(1), fitted.predict(test.features.astype(float)))
-    np.testing.assert_allclose(predictions.scores, fitted.predict_proba(test.features.astype(float)), atol=1e-4)
+def test_the_presets_of_scikit_learn_are_its_fits() -> None:
+    train, val, test = (cohort(n, classes=4, seed=s, separation=0.6) for n, s in ((150, 0), (50, 2), (100, 1)))
+    train = train.take(np.arange(150)[(train.labels > 0) | (np.arange(150) < 90)])
+    both = selection.pool(train, val)
+    for name, samples, c, weight in (
+        ("linear_pathobench", train, 1.0, None),
+        ("linear_pathobench_advanced", train, 0.5, "balanced"),
+        ("linear_adaptive", both, 24 * 4 / 100, None),
+    ):
+        predictions = preset(name, train, val, test)
+        fitted = LogisticRegression(C=c, class_weight=weight, max_iter=10000)
+        fitted.fit(samples.features.astype(float), samples.labels)
+        np.testing.assert_allclose(predictions.scores, fitted.predict_proba(test.features.astype(float)), atol=1e-6)
+        assert predictions.info["c"] == c
+        assert predictions.info["iterations"] == fitted.n_iter_[0]
+        assert predictions.calibrated is not None
+
+
+def test_labels_that_do_not_exclude_each_other_are_fitted_each_for_itself() -> None:
+    sides = [cohort(n, classes=2, dim=10, seed=s, separation=0.6) for n, s in ((90, 0), (60, 1))]
+    rng = np.random.default_rng(0)
+    train, test = (
+        replace(side, labels=np.stack([side.labels, rng.integers(0, 2, len(side))], 1), kind="multilabel")
+        for side in sides
+    )
+    predictions = preset("linear_adaptive", train, None, test)
+    assert predictions.info["c"] == [10 * 2 / 100] * 2
+    for label in range(2):
+        fitted = LogisticRegression(C=0.2).fit(train.features.astype(float), train.labels[:, label])
+        own = fitted.predict_proba(test.features.astype(float))[:, 1]
+        np.testing.assert_allclose(predictions.scores[:, label], own, atol=1e-9)
+    assert "notes" not in predictions.info
 
 
 @pytest.mark.parametrize("classes", [2, 4])
@@ -80,11 +106,10 @@ def test_linear_eva_is_a_plain_loop(classes: int) -> None:
     head = torch.nn.Linear(24, 1 if classes == 2 else classes)
     optimiser = torch.optim.AdamW(head.parameters(), lr=3e-3)
     shuffle = torch.Generator().manual_seed(4)
-    best, state, since, done = -1.0, None, 0, 0
-    for _ in range(math.ceil(400 / 6)):
+    reduced = torch.optim.lr_scheduler.ConstantLR(optimiser)
+    best, state, since = -1.0, None, 0
+    for _ in range(400 // 6):
         for rows in torch.randperm(90, generator=shuffle).split(16):
-            if done == 400:
-                break
             logits = head(torch.from_numpy(train.features)[rows])
             y = torch.from_numpy(train.labels)[rows]
             if classes == 2:
@@ -94,7 +119,7 @@ def test_linear_eva_is_a_plain_loop(classes: int) -> None:
             optimiser.zero_grad()
             loss.backward()
             optimiser.step()
-            done += 1
+        reduced.step()
         score = balanced_accuracy_score(val.labels, predict(head, val))
         since += 1
         if score > best:
@@ -107,6 +132,17 @@ def test_linear_eva_is_a_plain_loop(classes: int) -> None:
     logits = torch.cat([torch.zeros_like(logits), logits], 1) if classes == 2 else logits
     np.testing.assert_allclose(predictions.scores, torch.softmax(logits, 1), atol=1e-4)
     assert predictions.info["validation_balanced_accuracy"] == [pytest.approx(best)]
+    assert predictions.info["epochs"] <= 66
+
+
+def test_a_training_that_ends_within_its_first_epoch_leaves_its_last_weights() -> None:
+    train, val, test = (cohort(n, classes=2, seed=s) for n, s in ((90, 0), (60, 1), (30, 2)))
+    cut_short = preset("linear_eva", train, val, test, batch_size=16, steps=5)
+    longer = preset("linear_eva", train, val, test, batch_size=16, steps=6)
+    assert cut_short.info["epochs"] == longer.info["epochs"] == 1
+    assert cut_short.scores.tobytes() != longer.scores.tobytes()
+    same = preset("linear_eva", train, val, test, batch_size=16, steps=11)
+    assert same.scores.tobytes() == longer.scores.tobytes()
 
 
 @pytest.mark.parametrize("classes", [2, 3])

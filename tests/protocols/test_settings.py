@@ -36,6 +36,10 @@ OUT_OF_RANGE: list[tuple[str, str, Any]] = [
     ("linear_uni", "c", 0.0),
     ("linear_uni", "c", -1.0),
     ("linear_uni", "max_iter", 0),
+    ("linear_sklearn", "c", 0.0),
+    ("linear_sklearn", "class_weight", "even"),
+    ("linear_sklearn", "max_iter", 0),
+    ("linear_sgd", "schedule", "cosine"),
     ("ridge", "alpha_min", 0.0),
     ("ridge", "n_strengths", 0),
     ("ridge", "pca", 0),
@@ -191,8 +195,12 @@ def test_a_gpu_that_is_not_there_is_named(monkeypatch: pytest.MonkeyPatch) -> No
     [
         ({"kind": "linear", "n_strengths": 1, "c_min": 1e5, "max_iter": 2}, "The logistic regression did not converge"),
         ({"kind": "linear_uni", "max_iter": 2}, "UNI's linear probe did not converge in max_iter=2"),
+        (
+            {"kind": "linear_sklearn", "max_iter": 2},
+            "scikit-learn's logistic regression did not converge in max_iter=2",
+        ),
     ],
-    ids=["linear", "linear_uni"],
+    ids=["linear", "linear_uni", "linear_sklearn"],
 )
 def test_a_fit_that_ends_early_is_noted(config: dict[str, Any], says: str) -> None:
     train, test = cohort(90), cohort(60, seed=1)

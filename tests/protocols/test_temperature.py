@@ -134,6 +134,7 @@ def test_heads_scale_by_what_they_did_not_fit(with_val: bool) -> None:
 ONE_SETTING = [
     {"kind": "linear", "n_strengths": 1, "c_min": 0.5, "c_max": 0.5, "class_weight": "balanced"},
     {"kind": "linear_uni", "c": 2.0, "max_iter": 200},
+    {"kind": "linear_sklearn"},
     {"kind": "prototype"},
     {"kind": "knn", "k": [5]},
     {"kind": "ridge", "n_strengths": 1},
@@ -168,7 +169,7 @@ def test_heads_that_choose_nothing_are_scaled_by_what_they_did_not_fit(config: d
         assert nll(scaled(scores, temperature, floor), y) <= nll(scaled(scores, 1.0, floor), y) + 1e-12
 
 
-@pytest.mark.parametrize("config", ONE_SETTING[:5], ids=lambda c: c["kind"])
+@pytest.mark.parametrize("config", ONE_SETTING[:6], ids=lambda c: c["kind"])
 def test_without_folds_nothing_is_scaled_and_nothing_fails(config: dict) -> None:
     train, test = (replace(cohort(60, seed=seed), kind="ordinal") for seed in (0, 1))
     head = configured(config)
