@@ -45,7 +45,7 @@ def kinds_of(config: NetworkSettings) -> tuple[str, ...]:
 
 
 def fit_predict(train_bags: Bags, val: Bags | None, test: Bags, config: NetworkSettings, seed: int) -> Predictions:
-    """Train, keep the epoch that is best on validation (or the last), predict from all tiles of a bag, with attention.
+    """Train, keep the epoch that is best on validation (or the last), predict each bag with the attention of its tiles.
 
     Where validation is needed and there is no validation side, the first inner fold by group takes its place; it gives
     the temperature too. With `refit` a network is then trained anew on all bags, with the same seed, for as many epochs
@@ -92,7 +92,7 @@ def fit_predict(train_bags: Bags, val: Bags | None, test: Bags, config: NetworkS
             "validation": history.validation,
         }
         if val is not None and goal.kind in CLASSIFIED:
-            info |= held_out_info(goal.scores(_predict_all(network, val, device)[0]), val.labels)
+            info |= held_out_info(goal.scores(_predict_all(network, val, config, seed, device)[0]), val.labels)
         if len(fitted) < len(every) and config.refit:
             info |= {"refit": True, "epochs": history.best_epoch + 1}
             torch.manual_seed(seed)
@@ -103,7 +103,7 @@ def fit_predict(train_bags: Bags, val: Bags | None, test: Bags, config: NetworkS
                 "refit": False,
                 "notes": [note_on_groups(fitted.groups, every.groups, ", or set refit=true of the protocol")],
             }
-        logits, attention = _predict_all(network, test, device)
+        logits, attention = _predict_all(network, test, config, seed, device)
         scores = goal.scores(logits)
     calibrated = scaled(scores, info["temperature"]) if "temperature" in info else None
     return Predictions.of(test.table(), scores, info, calibrated=calibrated, attention=attention)
@@ -114,9 +114,11 @@ def build(config: NetworkSettings, features: int, logits: int) -> nn.Module:
     return config.build(features, logits)
 
 
-def _predict_all(network: nn.Module, bags: Bags, device: torch.device) -> tuple[torch.Tensor, dict[str, np.ndarray]]:
+def _predict_all(
+    network: nn.Module, bags: Bags, config: NetworkSettings, seed: int, device: torch.device
+) -> tuple[torch.Tensor, dict[str, np.ndarray]]:
     logits, attention = [], {}
-    for slide, of_bag, of_tiles in predict(network, bags, device):
+    for slide, of_bag, of_tiles in predict(network, bags, config, seed, device):
         logits.append(of_bag)
         attention[str(bags.ids[slide])] = of_tiles.cpu().numpy()
     return torch.stack(logits), attention

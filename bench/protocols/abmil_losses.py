@@ -59,6 +59,21 @@ class Sigmoid(Objective):
         return np.concatenate([1 - second, second], axis=1)
 
 
+class OneAgainstRest(Objective):
+    """Binary cross-entropy of each class against the others, the mean over classes; scores are scaled to a sum of 1."""
+
+    def loss(self, logits: Float[Tensor, "bag logit"], target: Tensor) -> Tensor:
+        own = torch.nn.functional.one_hot(target, self.logits).to(logits.dtype)
+        each = torch.nn.functional.binary_cross_entropy_with_logits(logits, own, reduction="none").mean(1)
+        if self.weights is not None:
+            each = each * torch.from_numpy(self.weights).to(logits)[target]
+        return each.mean()
+
+    def scores(self, logits: Float[Tensor, "bag logit"]) -> Float[np.ndarray, "bag score"]:
+        logs = torch.nn.functional.logsigmoid(logits.double())
+        return np.asarray(torch.softmax(logs, 1).cpu().numpy())
+
+
 class MultiLabel(Objective):
     """Binary cross-entropy, the mean over labels."""
 

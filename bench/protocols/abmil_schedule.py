@@ -5,12 +5,10 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-import torch
-
-from bench.protocols.settings import FROM_ONE, FROM_ZERO, POSITIVE, check_settings
+from bench.protocols.abmil_optimisers import OPTIMISERS
+from bench.protocols.settings import DROPOUT, FROM_ONE, FROM_ZERO, POSITIVE, check_settings
 
 REDUCED_EPOCHS, REDUCED_SHARE = 5, 1 / 3  # the defaults of torch's ConstantLR, which is the default of eva's heads
-OPTIMISERS = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}
 
 
 @dataclass
@@ -19,13 +17,18 @@ class Schedule:
 
     Attributes
     ----------
-    optimiser : "adam" or "adamw"
-    schedule : "constant"; "cosine" to `final_rate` step by step after `warmup_epochs` of linear rise; or
-        "reduced_start", a third of the rate in the first five epochs
+    optimiser : "adam", "adamw" or "lookahead_radam", as in `bench.protocols.abmil_optimisers`
+    beta1, beta2 : of the optimiser's running means of the gradient and of its square
+    schedule : "constant"; after `warmup_epochs` of linear rise half a cosine to `final_rate`: "cosine" step by step,
+        "cosine_by_epoch" with the same rate in all steps of an epoch; or "reduced_start", a third of the rate in the
+        first five epochs
     batch : bags a step
     bag_size : tiles drawn anew from a larger bag each time; null takes all
+    bag_size_test : tiles drawn from a larger bag that is predicted, the same ones each time; null takes all
     keep : "best" epoch on validation, or the "last" one
-    monitor : "loss" or "balanced_accuracy" of the validation bags; without classes or grades it is always the loss
+    monitor : "loss", "balanced_accuracy" or "auroc_and_accuracy" (`bench.protocols.abmil_monitors`) of the validation
+        bags; without classes or grades it is always the loss
+    ties : the "first" or the "last" of equally good epochs is the best one
     refit : without a validation side and with keep=best, train once more on all bags for as many epochs as the best one
         has; false leaves the network that learned without the held-out fold, as the repositories of the presets do
     patience, min_epochs : epochs without improvement that end the training, never before min_epochs; null never does
@@ -35,6 +38,8 @@ class Schedule:
     """
 
     optimiser: str = "adamw"
+    beta1: float = 0.9
+    beta2: float = 0.999
     learning_rate: float = 1e-4
     weight_decay: float = 1e-5
     schedule: str = "cosine"
@@ -43,8 +48,10 @@ class Schedule:
     epochs: int = 20
     batch: int = 1
     bag_size: int | None = None
+    bag_size_test: int | None = None
     keep: str = "best"
     monitor: str = "loss"
+    ties: str = "first"
     refit: bool = True
     patience: int | None = 10
     min_epochs: int = 15
@@ -56,9 +63,12 @@ class Schedule:
             "abmil",
             self,
             optimiser=tuple(OPTIMISERS),
-            schedule=("constant", "cosine", "reduced_start"),
+            beta1=DROPOUT,
+            beta2=DROPOUT,
+            schedule=("constant", "cosine", "cosine_by_epoch", "reduced_start"),
             keep=("best", "last"),
-            monitor=("loss", "balanced_accuracy"),
+            monitor=("loss", "balanced_accuracy", "auroc_and_accuracy"),
+            ties=("first", "last"),
             precision=("auto", "float32", "bfloat16"),
             learning_rate=POSITIVE,
             weight_decay=FROM_ZERO,
@@ -67,6 +77,7 @@ class Schedule:
             epochs=FROM_ONE,
             batch=FROM_ONE,
             bag_size=FROM_ONE,
+            bag_size_test=FROM_ONE,
             patience=FROM_ONE,
             min_epochs=FROM_ZERO,
             pack_tiles=FROM_ZERO,
@@ -85,6 +96,8 @@ def learning_rate(how: Schedule, step: int, steps_an_epoch: int) -> float:
         return how.learning_rate
     if how.schedule == "reduced_start":
         return how.learning_rate * reduced_start(step // steps_an_epoch)
+    if how.schedule == "cosine_by_epoch":
+        step -= step % steps_an_epoch
     progress = (step - warmup) / max(1, total - warmup)
     return how.final_rate + (how.learning_rate - how.final_rate) * 0.5 * (1 + math.cos(math.pi * progress))
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import copy
 import math
+import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import partial
@@ -16,11 +17,13 @@ from torch.utils.checkpoint import checkpoint
 
 import registry
 from bench.protocols.abmil_losses import Objective
-from bench.protocols.abmil_schedule import OPTIMISERS, Schedule, learning_rate
+from bench.protocols.abmil_monitors import monitored
+from bench.protocols.abmil_optimisers import OPTIMISERS
+from bench.protocols.abmil_schedule import Schedule, learning_rate
+from bench.protocols.abmil_stopping import BestEpoch
 from bench.protocols.bags import Bags
 from bench.protocols.base import CLASSIFIED
 from bench.protocols.networks.base import Output
-from bench.protocols.selection import balanced_accuracy
 from registry.errors import UserError
 
 
@@ -57,9 +60,9 @@ def train(
         If the loss is no longer finite.
     """
     rng = np.random.default_rng(seed)
-    optimiser = OPTIMISERS[how.optimiser](network.parameters(), lr=how.learning_rate, weight_decay=how.weight_decay)
+    optimiser = OPTIMISERS[how.optimiser](network, how.learning_rate, how.weight_decay, (how.beta1, how.beta2))
     steps_an_epoch = math.ceil(len(bags) / how.batch)
-    history, best, state, since = History(), math.inf, None, 0
+    history, best, state = History(), BestEpoch(how.patience, how.min_epochs, how.ties), None
     for epoch in range(stop_after or how.epochs):
         network.train()
         losses = []
@@ -74,29 +77,38 @@ def train(
         if not math.isfinite(history.training_loss[-1]):
             raise UserError(f"The loss is not finite in epoch {epoch + 1}: lower learning_rate of the protocol.")
         if val is not None and how.keep == "best":
-            value = _validate(network, val, objective, how, device)
-            history.validation.append(value)
-            since += 1
-            if value < best:
-                best, since, history.best_epoch = value, 0, epoch
+            history.validation.append(_validate(network, val, objective, how, seed, device))
+            if best.improves(epoch, history.validation[-1]):
                 state = copy.deepcopy(network.state_dict())
-            if how.patience is not None and since >= how.patience and epoch + 1 >= how.min_epochs:
+            if best.ends(epoch):
                 break
+    history.best_epoch = len(history.training_loss) - 1
     if state is not None:
         network.load_state_dict(state)
-    else:
-        history.best_epoch = len(history.training_loss) - 1
+        history.best_epoch = best.epoch
     return history
 
 
-def predict(network: nn.Module, bags: Bags, device: torch.device) -> Iterator[tuple[int, Tensor, Tensor]]:
-    """Slide, logits [K] and attention [T] of each bag, from all of its tiles."""
+def predict(
+    network: nn.Module, bags: Bags, how: Schedule, seed: int, device: torch.device
+) -> Iterator[tuple[int, Tensor, Tensor]]:
+    """Slide, logits [K] and attention [T] of each bag, from all of its tiles or from `how.bag_size_test` of them.
+
+    Which tiles are drawn follows from the seed and the slide's id alone; the attention of the others is 0.
+    """
     network.eval()
     for slide in range(len(bags)):
-        x = torch.from_numpy(bags.read(slide)).to(device)
+        rng = np.random.default_rng([seed, zlib.crc32(str(bags.ids[slide]).encode())])
+        drawn = _drawn(bags, slide, how.bag_size_test, rng)
+        x = torch.from_numpy(bags.read(slide, drawn)).to(device)
         with torch.inference_mode():
             out = network(x, torch.zeros(len(x), dtype=torch.int64, device=device), 1)
-        yield slide, out.logits[0].float(), out.attention.float()
+            attention = out.attention.float()
+            if drawn is not None:
+                attention = attention.new_zeros(len(bags.features[slide])).index_copy(
+                    0, torch.from_numpy(drawn).to(device), attention
+                )
+        yield slide, out.logits[0].float(), attention
 
 
 def _step(
@@ -110,30 +122,39 @@ def _step(
 ) -> float:
     """Gradients of one step; the loss is a mean over its bags, or joint where the objective is not separable.
 
+    A network with a second stream of logits has the mean of the losses of both.
+
     With a joint loss, each bag is computed twice, with the same dropout: once for its logits, and again when their
     gradients are known. So no more bags are in memory at once than otherwise.
     """
     total = 0.0
-    logits = []
+    streams: list[list[Tensor]] = []
     for part in _packs(bags, rows, how):
         drawn = [_drawn(bags, int(slide), how.bag_size, rng) for slide in part]
         target = objective.target(bags.labels[part], device)
         forward = partial(_forward, network, bags, part, drawn, objective, how)
         if not objective.separable:
-            logits.append(checkpoint(forward, target, use_reentrant=False).logits)
+            streams.append(checkpoint(forward, target, use_reentrant=False).streams)
             continue
         out = forward(target)
-        loss = objective.loss(out.logits, target)
+        loss = _mean_loss(objective, out.streams, target)
         if out.own_loss is not None:
             loss = (1 - out.own_share) * loss + out.own_share * out.own_loss
         loss = loss * (len(part) / len(rows))
         loss.backward()
         total += float(loss.detach())
-    if logits:
-        loss = objective.loss(torch.cat(logits), objective.target(bags.labels[rows], device))
+    if streams:
+        joined = [torch.cat(parts) for parts in zip(*streams, strict=True)]
+        loss = _mean_loss(objective, joined, objective.target(bags.labels[rows], device))
         loss.backward()
         total = float(loss.detach())
     return total
+
+
+def _mean_loss(objective: Objective, streams: list[Tensor], target: Tensor) -> Tensor:
+    """The mean of the streams' losses."""
+    losses = [objective.loss(logits, target) for logits in streams]
+    return losses[0] if len(losses) == 1 else torch.stack(losses).mean()
 
 
 def _forward(
@@ -176,12 +197,12 @@ def _drawn(bags: Bags, slide: int, bag_size: int | None, rng: np.random.Generato
     return np.sort(rng.choice(n, bag_size, replace=False))
 
 
-def _validate(network: nn.Module, val: Bags, objective: Objective, how: Schedule, device: torch.device) -> float:
-    """The number that is to be small: the loss of all validation bags, or minus their balanced accuracy."""
-    logits = torch.stack([logits for _, logits, _ in predict(network, val, device)])
-    if how.monitor == "balanced_accuracy" and objective.kind in CLASSIFIED:
-        return -float(balanced_accuracy(val.labels, objective.scores(logits).argmax(1)[None])[0])
-    return float(objective.loss(logits, objective.target(val.labels, device)))
+def _validate(
+    network: nn.Module, val: Bags, objective: Objective, how: Schedule, seed: int, device: torch.device
+) -> float:
+    """What the validation bags say of the network, smaller is better."""
+    logits = torch.stack([logits for _, logits, _ in predict(network, val, how, seed, device)])
+    return monitored(how.monitor, objective, logits, val.labels)
 
 
 def _autocast(how: Schedule, device: torch.device) -> contextlib.AbstractContextManager[object]:

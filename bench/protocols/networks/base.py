@@ -26,12 +26,20 @@ class Output:
         Of each tile, summing to 1 in each bag.
     own_loss : scalar or None
         A loss of the network's own, with the share `own_share` in the loss of a step.
+    second_stream : [B, K] or None
+        Further logits, which share the loss of a step with the first and have no part in the prediction.
     """
 
     logits: Float[Tensor, "bag logit"]
     attention: Float[Tensor, " tile"]
     own_loss: Tensor | None = None
     own_share: float = 0.0
+    second_stream: Float[Tensor, "bag logit"] | None = None
+
+    @property
+    def streams(self) -> list[Tensor]:
+        """The logits that have a loss."""
+        return [self.logits] if self.second_stream is None else [self.logits, self.second_stream]
 
 
 @dataclass

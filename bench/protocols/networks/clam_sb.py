@@ -33,16 +33,14 @@ class Settings(Attention):
         super().__post_init__()
         check_settings("abmil", self, instances=FROM_ONE, instance_share=SHARE)
 
+    def options(self) -> dict[str, Any]:
+        """The arguments of `ClamSB` in these settings."""
+        own = {"instances": self.instances, "share": self.instance_share, "subtyping": self.subtyping}
+        return {**super().options(), **own}
+
     def build(self, features: int, logits: int) -> nn.Module:
         """The network, as `NetworkSettings.build` describes it."""
-        return ClamSB(
-            features,
-            logits,
-            instances=self.instances,
-            share=self.instance_share,
-            subtyping=self.subtyping,
-            **self.options(),
-        )
+        return ClamSB(features, logits, **self.options())
 
 
 class ClamSB(Pooling):
@@ -71,20 +69,34 @@ class ClamSB(Pooling):
     ) -> Output:
         h = self.embed(tiles)
         z, attention = self.pooled(h, bag, bags)
-        out = Output(self.classify(z).float(), attention)
+        each_class = attention.expand(len(self.cluster), -1)
+        return self.clustered(Output(self.classify(z).float(), attention), h, each_class, bag, labels)
+
+    def clustered(self, out: Output, h: Tensor, attention: Tensor, bag: Tensor, labels: Tensor | None) -> Output:
+        """The output with the loss of the clustering, where there are labels.
+
+        Parameters
+        ----------
+        h, attention
+            The embedded tiles [T, dim], and their attention for each class [C, T].
+        """
         if labels is not None:
-            losses = [self._clustering(h[bag == b], attention[bag == b], int(labels[b])) for b in range(bags)]
+            losses = [
+                self._clustering(h[bag == b], attention[:, bag == b], int(label)) for b, label in enumerate(labels)
+            ]
             out.own_loss, out.own_share = torch.stack(losses).mean(), self.share
         return out
 
     def _clustering(self, h: Tensor, attention: Tensor, label: int) -> Tensor:
         k = max(1, min(self.instances, len(h) // 2))
-        most = h[attention.topk(k).indices]
-        least = h[attention.topk(k, largest=False).indices]
-        yes, no = (torch.full((k,), v, device=h.device) for v in (1, 0))
-        cross_entropy = nn.functional.cross_entropy
-        loss = cross_entropy(self.cluster[label](torch.cat([most, least])).float(), torch.cat([yes, no]))
-        if self.subtyping:
-            others = [cross_entropy(c(most).float(), no) for i, c in enumerate(self.cluster) if i != label]
-            loss = (loss + torch.stack(others).sum()) / len(self.cluster)
-        return loss
+        losses = []
+        for c, (cluster, of_class) in enumerate(zip(self.cluster, attention, strict=True)):
+            most = h[of_class.topk(k).indices]
+            target = torch.zeros(k, dtype=torch.int64, device=h.device)
+            if c == label:
+                least = h[of_class.topk(k, largest=False).indices]
+                most, target = torch.cat([most, least]), torch.cat([torch.ones_like(target), target])
+            elif not self.subtyping:
+                continue
+            losses.append(nn.functional.cross_entropy(cluster(most).float(), target))
+        return torch.stack(losses).sum() / (len(self.cluster) if self.subtyping else 1)

@@ -1,4 +1,4 @@
-"""DSMIL (Li, Li, Eliceiri 2021, arXiv:2011.08939): a critical tile for each class, attention to similar tiles."""
+"""DSMIL (Li, Li, Eliceiri 2021, arXiv:2011.08939) as its authors' code has it today, not as the paper's first code had."""
 
 from __future__ import annotations
 
@@ -7,57 +7,63 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from bench.protocols.abmil_losses import Objective, OneAgainstRest
+from bench.protocols.base import CLASSIFIED, Samples
 from bench.protocols.networks.base import AnyTarget, Output
-from bench.protocols.settings import DROPOUT, FROM_ONE, check_settings
 
 QUERY = 128
 
 
 @dataclass
 class Settings(AnyTarget):
-    """Settings of DSMIL and of its training."""
+    """Settings of DSMIL's targets and of its training; its layers have the width of the features."""
 
     network: str = "dsmil"
-    dim: int = 512
-    dropout: float = 0.25
 
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        check_settings("abmil", self, dim=FROM_ONE, dropout=DROPOUT)
+    def objective(self, train: Samples, val: Samples | None, test: Samples) -> Objective:
+        """As of `AnyTarget`, but that three classes or more, or two with two outputs, are each one against the rest."""
+        goal = super().objective(train, val, test)
+        if goal.kind in CLASSIFIED and goal.logits > 1:
+            return OneAgainstRest(goal.logits, goal.kind, weights=goal.weights)
+        return goal
 
     def build(self, features: int, logits: int) -> nn.Module:
         """The network, as `NetworkSettings.build` describes it."""
-        return DSMIL(features, logits, dim=self.dim, dropout=self.dropout)
+        return DSMIL(features, logits)
 
 
 class DSMIL(nn.Module):
-    """Two streams, the highest tile logit and the attention-pooled bag; the prediction is their mean.
+    """Two streams of logits, which share the loss: the highest of a tile, and those of the pooled bag, which predict.
 
-    For class c with the critical tile m = argmax_n of its tile logits: a_n proportional to exp(q_n' q_m / sqrt(d)),
-    b_c = sum_n a_n v_n, and the bag's logits are a linear map of all b_c together.
+    For class c with the critical tile m = argmax_n of its tile logits: a_n proportional to exp(q_n' q_m / sqrt(128)),
+    b_c = sum_n a_n x_n, and the bag's logits are a linear map of all b_c together. Queries are of two layers with a tanh
+    at their end. Weights start orthogonal, biases at 0.
     """
 
-    def __init__(self, features: int, logits: int, *, dim: int = 512, dropout: float = 0.0) -> None:
+    def __init__(self, features: int, logits: int) -> None:
         super().__init__()
-        self.embed = nn.Sequential(nn.Linear(features, dim), nn.ReLU())
-        self.instance = nn.Linear(dim, logits)
-        self.query = nn.Linear(dim, QUERY)
-        self.value = nn.Sequential(nn.Dropout(dropout), nn.Linear(dim, dim))
-        self.bag = nn.Linear(logits * dim, logits)
+        self.instance = nn.Linear(features, logits)
+        self.query = nn.Sequential(nn.Linear(features, QUERY), nn.ReLU(), nn.Linear(QUERY, QUERY), nn.Tanh())
+        self.bag = nn.Linear(logits * features, logits)
+        for layer in (self.instance, self.query[0], self.query[2], self.bag):
+            nn.init.orthogonal_(layer.weight)
+            nn.init.zeros_(layer.bias)
 
     def forward(self, tiles: Tensor, bag: Tensor, bags: int, labels: Tensor | None = None) -> Output:
         outputs = [self._one(tiles[bag == b]) for b in range(bags)]
         attention = torch.zeros(len(tiles), device=tiles.device)
-        for b, (_, weights) in enumerate(outputs):
+        for b, (_, _, weights) in enumerate(outputs):
             attention[bag == b] = weights.float()
-        return Output(torch.stack([logits for logits, _ in outputs]).float(), attention)
+        return Output(
+            torch.stack([of_bag for of_bag, _, _ in outputs]).float(),
+            attention,
+            second_stream=torch.stack([of_tile for _, of_tile, _ in outputs]).float(),
+        )
 
-    def _one(self, tiles: Tensor) -> tuple[Tensor, Tensor]:
-        h = self.embed(tiles)
-        instance = self.instance(h)
+    def _one(self, tiles: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        instance = self.instance(tiles)
         critical = instance.argmax(0)
-        queries = self.query(h)
-        attention = torch.softmax((queries @ queries[critical].T).float() / queries.shape[1] ** 0.5, dim=0)
-        pooled = attention.T.to(h.dtype) @ self.value(h)
-        logits = 0.5 * (instance.amax(0) + self.bag(pooled.flatten()))
-        return logits, attention.mean(1)
+        queries = self.query(tiles)
+        attention = torch.softmax((queries @ queries[critical].T).float() / QUERY**0.5, dim=0)
+        pooled = attention.T.to(tiles.dtype) @ tiles
+        return self.bag(pooled.flatten()), instance.amax(0), attention.mean(1)

@@ -48,7 +48,8 @@ class TransMIL(nn.Module):
         self.embed = nn.Sequential(nn.Linear(features, dim), nn.ReLU())
         self.token = nn.Parameter(torch.randn(1, dim))
         self.norms = nn.ModuleList([nn.LayerNorm(dim) for _ in range(3)])
-        self.layers = nn.ModuleList([NystromAttention(dim, dropout=dropout) for _ in range(2)])
+        layers = [NystromAttention(dim, landmarks=dim // 2, dropout=dropout) for _ in range(2)]
+        self.layers = nn.ModuleList(layers)
         self.position = nn.ModuleList([nn.Conv2d(dim, dim, k, padding=k // 2, groups=dim) for k in (7, 5, 3)])
         self.classify = nn.Linear(dim, logits)
 
@@ -79,7 +80,8 @@ class NystromAttention(nn.Module):
 
     softmax(Q K') is replaced by softmax(Q L_K') pinv(softmax(L_Q L_K')) softmax(L_Q K'), L being means of consecutive
     tokens, with the paper's sixth-order iteration for the pseudo-inverse and a depthwise convolution of the values
-    added.
+    added. Tokens of zeros stand before the others, so that their number is a multiple of the landmarks'; they are
+    attended to, as in the authors' code.
     """
 
     def __init__(self, dim: int, *, heads: int = HEADS, landmarks: int = 256, dropout: float = 0.1) -> None:
@@ -92,22 +94,21 @@ class NystromAttention(nn.Module):
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """The mixed tokens [N, dim] and the attention [N] of the first token to all."""
         n, dim = x.shape
-        marks = min(self.landmarks, n)
-        group = math.ceil(n / marks)
-        front = group * marks - n
+        group = math.ceil(n / self.landmarks)
+        front = group * self.landmarks - n
         q, k, v = (
             nn.functional.pad(part, (0, 0, front, 0)).view(-1, self.heads, dim // self.heads).transpose(0, 1)
             for part in self.qkv(x).chunk(3, dim=1)
         )
         q = q * (dim // self.heads) ** -0.5
-        q_marks, k_marks = (part.unflatten(1, (marks, group)).mean(2) for part in (q, k))
+        q_marks, k_marks = (part.unflatten(1, (self.landmarks, group)).mean(2) for part in (q, k))
         to_marks = torch.softmax((q @ k_marks.transpose(1, 2)).float(), -1)
         between = torch.softmax((q_marks @ k_marks.transpose(1, 2)).float(), -1)
         from_marks = torch.softmax((q_marks @ k.transpose(1, 2)).float(), -1)
         inverse = pseudo_inverse(between)
         mixed = to_marks @ (inverse @ (from_marks @ v.float())) + self.convolution(v[None])[0].float()
         first = (to_marks[:, front : front + 1] @ inverse @ from_marks)[:, 0, front:].mean(0)
-        return self.out(mixed.transpose(0, 1).flatten(1)[front:].to(x.dtype)), first
+        return self.out(mixed.transpose(0, 1).flatten(1).to(x.dtype))[front:], first
 
 
 def pseudo_inverse(a: Tensor, iterations: int = 6) -> Tensor:
