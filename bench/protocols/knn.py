@@ -11,7 +11,7 @@ from jaxtyping import Float, Int
 from bench.protocols.base import Predictions, Samples
 from bench.protocols.checks import check_classes
 from bench.protocols.held_out import held_out_info
-from bench.protocols.neighbours import nearest
+from bench.protocols.neighbours import nearest_rows
 from bench.protocols.selection import candidate_scores, inner_cv, inner_cv_where_possible, pool
 from bench.protocols.settings import FROM_ONE, POSITIVE, check_settings
 from bench.protocols.temperature import scaled
@@ -70,7 +70,7 @@ def fit_predict(train: Samples, val: Samples | None, test: Samples, config: Conf
     ks = ks[ks <= fewest]
 
     def votes(query: Samples, database: Samples) -> Float[np.ndarray, "candidate sample class"]:
-        found, _ = nearest(
+        found = nearest_rows(
             query.features, database.features, int(ks[-1]), config.metric, int(config.memory_gib * 2**30), config.device
         )
         labels = database.labels[found]

@@ -220,7 +220,7 @@ def test_the_device_is_the_one_that_is_named(kind: str) -> None:
 WHERE_MEMORY_IS_BOUND: dict[str, tuple[str, str]] = {
     "linear": ("logistic", "solve"),
     "label_efficiency": ("logistic", "solve"),
-    "knn": ("knn", "nearest"),
+    "knn": ("knn", "nearest_rows"),
     "retrieval": ("retrieval", "nearest"),
     "simpleshot": ("simpleshot", "episodes"),
     "centre_robustness": ("centre_robustness", "nearest"),
