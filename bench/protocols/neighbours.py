@@ -81,6 +81,14 @@ def nearest_rows(
     return found
 
 
+def about_mean(
+    database: Float[np.ndarray, "item feature"], query: Float[np.ndarray, "query feature"]
+) -> tuple[Float[np.ndarray, "item feature"], Float[np.ndarray, "query feature"]]:
+    """Both less the mean of the database, in float32."""
+    mean = database.mean(axis=0, dtype=np.float64)
+    return (database - mean).astype(np.float32), (query - mean).astype(np.float32)
+
+
 @dataclass(frozen=True)
 class _Candidates:
     """The items nearest to some queries by float32, from the nearest on, and what else they may have missed.

@@ -177,7 +177,7 @@ def test_the_pooled_head_pools_every_side_alike(pool: str) -> None:
     assert own.info == expected.info
 
 
-DRAWS_NOTHING = ("ridge_hest", "retrieval", "consistency")
+DRAWS_NOTHING = ("ridge_hest", "retrieval", "consistency", "prototype_topk")
 TEMPERATURE_ALONE = ("linear_uni", "prototype")  # their folds give the temperature and nothing else
 BY_SEED: dict[str, dict[str, Any]] = {
     "linear": {"n_strengths": 5},
