@@ -2,7 +2,7 @@
 
     python tests/official/make_thunder_neighbours.py
 
-The environment needs thunder-bench 0.2.2. What THUNDER logs, stores and bootstraps is left out; predictions and scores are not.
+The environment needs thunder-bench 0.2.2. What THUNDER logs, stores and bootstraps is left out.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ def main() -> None:
     (k, found), *_ = stored.items()
     made = {
         "knn_k": np.array(k),
-        "knn": np.array(found["per_sample_pred"], dtype=np.uint8),
+        "knn": predicted(found),
         "knn_scores": scores(found),
     }
 
@@ -56,7 +56,7 @@ def main() -> None:
     for shots in SHOTS:
         own = stored[str(shots)]
         made |= {
-            f"shots_{shots}": np.array(own["per_sample_pred"], dtype=np.uint8),
+            f"shots_{shots}": predicted(own),
             f"shots_{shots}_scores": scores(own),
         }
 
@@ -64,9 +64,14 @@ def main() -> None:
         features["train"], labels["train"], features["test"], labels["test"], K_OF_RETRIEVAL, compute_ci=False
     )
     for k in K_OF_RETRIEVAL:
-        made[f"retrieval_{k}"] = np.array(found[k]["per_sample_pred"], dtype=np.uint8)
+        made[f"retrieval_{k}"] = predicted(found[k])
         made[f"retrieval_{k}_scores"] = scores(found[k])
     write(args.to, "thunder_neighbours", f"thunder-bench {version('thunder-bench')}", made)
+
+
+def predicted(found: dict[str, Any]) -> np.ndarray:
+    """The class of each test sample."""
+    return np.array(found["per_sample_pred"], dtype=np.uint8)
 
 
 def scores(found: dict[str, Any]) -> np.ndarray:

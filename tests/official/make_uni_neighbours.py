@@ -63,8 +63,8 @@ def episodes(
 ) -> dict[str, np.ndarray]:
     """Supports, queries in the order of rows, predictions and metrics of the episodes that the authors' sampler draws.
 
-    With as many queries as there are test samples all are taken, as in the authors' notebooks: their default of -1 is an
-    error of torch in their sampler.
+    With as many queries as there are test samples all are taken, as in the authors' notebooks: their default of -1 is
+    an error of torch in their sampler.
     """
     drawn, predicted = [], []
     measure, sampler = fewshot.get_eval_metrics, fewshot.FewShotEpisodeSampler

@@ -19,7 +19,7 @@ GOLDEN = read("pathobench_retrieval")
     [
         ("l2", "l2", False),
         ("cosine", "cosine", False),
-        ("l2_centred", "cosine", True),
+        ("l2_centred", "cosine", True),  # Patho-Bench compares unit vectors wherever it centres
         ("cosine_centred", "cosine", True),
     ],
 )
