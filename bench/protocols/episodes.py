@@ -10,6 +10,8 @@ from jaxtyping import Float, Int
 
 from bench.protocols.settings import device_of
 
+GATHERED = 2**25  # bytes of the supports of the episodes that are looked at together
+SAME = 1e-14  # squared distance over squared lengths below which two vectors are the same
 DOUBT = 1e-4  # closeness of the best two classes below which float64 decides
 
 Decided = tuple[Int[np.ndarray, "episode query"], Float[np.ndarray, "episode query class"]]
@@ -66,25 +68,30 @@ def support_centred(
     count, n_classes, shots = support.shape
     origin = features.mean(axis=0, dtype=np.float64)  # near the means of the supports, for the sake of float32
     x, q = (torch.from_numpy(np.asarray(side - origin)).to(where) for side in (features, queries))
-    single, squares = q.float(), q.square().sum(1)
+    single, squares, of_samples = q.float(), q.square().sum(1), x.square().sum(1)
     rows = torch.from_numpy(support).to(where)
-    an_episode = (n_classes + 1) * (40 * len(q) + 24 * x.shape[1]) + 24 * n_classes * shots * x.shape[1]
-    at_once = max(1, memory_bytes // an_episode)
+    supports = 8 * n_classes * shots * x.shape[1]
+    an_episode = (n_classes + 1) * (40 * len(q) + 24 * x.shape[1]) + supports
+    at_once = max(1, min(memory_bytes // an_episode, GATHERED // supports))
     for start in range(0, count, at_once):
-        of_classes = x[rows[start : start + at_once]]
-        centre = of_classes.mean((1, 2))
-        of_classes = of_classes - centre[:, None, None]
+        part = rows[start : start + at_once]
+        own = x[part]
+        centre = own.mean((1, 2))
         if normalise == "samples":
-            means = torch.nn.functional.normalize(of_classes, dim=3).mean(2)
+            # The mean of (s - m) / |s - m| over the supports s about their mean m, without an array of all s - m.
+            both = of_samples[part] + centre.square().sum(1)[:, None, None]
+            apart = both - 2 * torch.einsum("ecsd,ed->ecs", own, centre)
+            weights = torch.where(apart > SAME * both, apart, torch.inf).rsqrt() / shots
+            means = torch.einsum("ecs,ecsd->ecd", weights, own) - weights.sum(2)[..., None] * centre[:, None]
         else:
-            means = torch.nn.functional.normalize(of_classes.mean(2), dim=2)
+            means = torch.nn.functional.normalize(own.mean(2) - centre[:, None], dim=2)
         half = 0.5 * means.square().sum(2)
         compared = torch.cat([means, centre[:, None]], 1).float().flatten(0, 1)
         products = (single @ compared.T).view(len(q), -1, n_classes + 1)
-        moved = (squares[:, None] - 2 * products[..., -1] + centre.square().sum(1)).clamp_min(0).sqrt()
-        reach = (squares.sqrt()[:, None] + centre.norm(dim=1)) / moved.clamp_min(1e-300)  # what rounding grows by
+        lengths = (squares[:, None] - 2 * products[..., -1] + centre.square().sum(1)).clamp_min(0).sqrt()
+        reach = (squares.sqrt()[:, None] + centre.norm(dim=1)) / lengths.clamp_min(1e-300)  # what rounding grows by
         closeness = products[..., :-1] - torch.einsum("ecd,ed->ec", means, centre).float()
-        closeness = closeness / moved[..., None].float().clamp_min(1e-30) - half.float()
+        closeness = closeness / lengths[..., None].float().clamp_min(1e-30) - half.float()
         best = closeness.topk(2, dim=2)
         picked = closeness.argmax(2)
         certain = (best.values[..., 0] - best.values[..., 1] >= DOUBT * reach) & (reach < 10)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field
+from typing import Any
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
@@ -96,7 +97,8 @@ def fit_predict(train: Samples, val: Samples | None, test: Samples, config: Conf
         order = np.lexsort((own, distance), axis=1)
         labels, own = np.take_along_axis(labels, order, 1), np.take_along_axis(own, order, 1)
     relevant = np.bincount(database.labels, minlength=n_classes)[test.labels]
-    values, predicted = {}, {}
+    values: dict[str, Float[np.ndarray, " query"]] = {}
+    predicted: dict[str, dict[str, Any]] = {}
     for k, shares in zip(map(int, ks), vote_shares(labels, ks, n_classes), strict=True):
         ideal = np.minimum(k, relevant) if config.divisor == "relevant" else np.full(len(test), k)
         values[f"map_at_{k}"] = average_precision(own, ideal, k)
