@@ -11,7 +11,7 @@ from jaxtyping import Float, Int
 from bench.protocols.base import Predictions, Samples
 from bench.protocols.checks import check_classes
 from bench.protocols.held_out import held_out_info
-from bench.protocols.neighbours import nearest
+from bench.protocols.neighbours import about_mean, nearest_rows
 from bench.protocols.selection import candidate_scores, inner_cv, inner_cv_where_possible, pool
 from bench.protocols.settings import FROM_ONE, POSITIVE, check_settings
 from bench.protocols.temperature import scaled
@@ -31,24 +31,49 @@ class Config:
         al. 2025).
     metric
         "cosine" or "l2".
+    centre
+        Whether the mean of the samples that are searched is subtracted first; unit vectors about it are compared by
+        "cosine", in the same order as by their L2 distance.
+    ties
+        Of classes with equal votes the one whose nearest neighbour is the "nearest", or the "first" by its number.
+    chosen_by
+        The metric that k is chosen by; "" is the one that the task is ranked by.
+    of_equals
+        The "largest" or "smallest" k of those that are equally good.
+    fit_validation
+        Whether validation samples are searched for the neighbours of test samples too.
     memory_gib
         Bound of the working arrays.
     """
 
     k: list[int] = field(default_factory=lambda: [1, 3, 5, 10, 20, 30, 40, 50])
     metric: str = "cosine"
+    centre: bool = False
+    ties: str = "nearest"
+    chosen_by: str = ""
+    of_equals: str = "largest"
+    fit_validation: bool = True
     memory_gib: float = 1.0
     device: str = "auto"
 
     def __post_init__(self) -> None:
-        check_settings("knn", self, k=FROM_ONE, metric=("cosine", "l2"), memory_gib=POSITIVE)
+        check_settings(
+            "knn",
+            self,
+            k=FROM_ONE,
+            metric=("cosine", "l2"),
+            ties=("nearest", "first"),
+            chosen_by=("", "accuracy", "balanced_accuracy", "f1_macro"),
+            of_equals=("largest", "smallest"),
+            memory_gib=POSITIVE,
+        )
 
 
 def fit_predict(train: Samples, val: Samples | None, test: Samples, config: Config, seed: int) -> Predictions:
-    """Choose k by the metric that the task is ranked by (of equals, the largest), vote among train and validation.
+    """Choose k on the validation side or inner folds, then vote among train and, by default, validation.
 
-    Every neighbour has one vote and scores are vote shares; equal votes go to the class whose nearest neighbour is the
-    nearer. Of neighbours at the same distance, the one whose id sorts first is the nearer.
+    Every neighbour has one vote and scores are vote shares. Of neighbours at the same distance, the one whose id sorts
+    first is the nearer.
 
     Raises
     ------
@@ -62,6 +87,7 @@ def fit_predict(train: Samples, val: Samples | None, test: Samples, config: Conf
     if len(ks) == 1 and choice and min(fit.sum() for fit in choice.fit) < ks[0] <= len(samples):
         choice = None  # enough for the votes, too few for their temperature
     fewest = min(fit.sum() for fit in choice.fit) if choice else len(samples)
+    fewest = fewest if config.fit_validation else min(fewest, len(train))
     if fewest < ks[0]:
         raise UserError(
             f"There are {fewest} samples to look for neighbours in, fewer than k={ks[0]}: set a smaller "
@@ -70,11 +96,13 @@ def fit_predict(train: Samples, val: Samples | None, test: Samples, config: Conf
     ks = ks[ks <= fewest]
 
     def votes(query: Samples, database: Samples) -> Float[np.ndarray, "candidate sample class"]:
-        found, _ = nearest(
-            query.features, database.features, int(ks[-1]), config.metric, int(config.memory_gib * 2**30), config.device
-        )
+        items, queries = database.features, query.features
+        if config.centre:
+            items, queries = about_mean(items, queries)
+        found = nearest_rows(queries, items, int(ks[-1]), config.metric, int(config.memory_gib * 2**30), config.device)
         labels = database.labels[found]
-        return break_ties(vote_shares(labels, ks, n_classes), labels)
+        shares = vote_shares(labels, ks, n_classes)
+        return break_ties(shares, labels) if config.ties == "nearest" else shares
 
     info: dict[str, Any] = {"k": int(ks[-1])}
     best = len(ks) - 1
@@ -84,8 +112,10 @@ def fit_predict(train: Samples, val: Samples | None, test: Samples, config: Conf
         for fit, held_out in zip(choice.fit, choice.held_out, strict=True):
             out_of_fold_scores[:, held_out] = votes(samples.take(held_out), samples.take(fit))
         mask = choice.validation_mask
-        validation = candidate_scores(y[mask], out_of_fold_scores[:, mask], kind=samples.kind, metric=samples.metric)
-        best = int(np.flatnonzero(validation == validation.max())[-1]) if not np.isnan(validation).any() else best
+        metric = config.chosen_by or samples.metric
+        validation = candidate_scores(y[mask], out_of_fold_scores[:, mask], kind=samples.kind, metric=metric)
+        if not np.isnan(validation).any():
+            best = int(np.flatnonzero(validation == validation.max())[-1 if config.of_equals == "largest" else 0])
         if len(ks) > 1:
             info = {
                 "k": int(ks[best]),
@@ -95,7 +125,7 @@ def fit_predict(train: Samples, val: Samples | None, test: Samples, config: Conf
             }
         floor = 1 / (info["k"] + n_classes)  # what a class without votes would have if each class had one vote more
         info |= held_out_info(out_of_fold_scores[best, mask], y[mask], floor)
-    scores = votes(test, samples)[best]
+    scores = votes(test, samples if config.fit_validation else pool(train, None))[best]
     calibrated = scaled(scores, info["temperature"], info["temperature_floor"]) if choice else None
     return Predictions.of(test, scores, info, calibrated=calibrated)
 

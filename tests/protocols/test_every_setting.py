@@ -177,7 +177,7 @@ def test_the_pooled_head_pools_every_side_alike(pool: str) -> None:
     assert own.info == expected.info
 
 
-DRAWS_NOTHING = ("ridge_hest", "retrieval", "consistency")
+DRAWS_NOTHING = ("ridge_hest", "retrieval", "consistency", "prototype_topk")
 TEMPERATURE_ALONE = ("linear_uni", "linear_sklearn", "prototype")  # their folds give the temperature and nothing else
 BY_SEED: dict[str, dict[str, Any]] = {
     "linear": {"n_strengths": 5},
@@ -221,7 +221,7 @@ def test_the_device_is_the_one_that_is_named(kind: str) -> None:
 WHERE_MEMORY_IS_BOUND: dict[str, tuple[str, str]] = {
     "linear": ("logistic", "solve"),
     "label_efficiency": ("logistic", "solve"),
-    "knn": ("knn", "nearest"),
+    "knn": ("knn", "nearest_rows"),
     "retrieval": ("retrieval", "nearest"),
     "simpleshot": ("simpleshot", "episodes"),
     "centre_robustness": ("centre_robustness", "nearest"),

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from bench.protocols import neighbours
-from bench.protocols.neighbours import nearest
+from bench.protocols.neighbours import nearest, nearest_rows
 
 
 def in_full(query: np.ndarray, database: np.ndarray, metric: str) -> np.ndarray:
@@ -42,6 +42,8 @@ def test_a_shared_mean_does_not_send_queries_through_the_whole_database(
     found, _ = nearest(query, database, 10, metric)
     np.testing.assert_array_equal(found, np.argsort(in_full(query, database, metric), axis=1, kind="stable")[:, :10])
     assert whole <= 2
+    np.testing.assert_array_equal(nearest_rows(query, database, 10, metric), found)
+    assert whole <= 4
 
 
 @settings(max_examples=60)
@@ -62,6 +64,7 @@ def test_zero_vectors_repeats_and_any_spread_give_the_exact_neighbours(
     query = np.concatenate([few[:6], np.zeros((1, 6)), -few[:1], rng.normal(size=(3, 6))]).astype(np.float32)
     k = int(rng.integers(1, items + 1))
     found, distance = nearest(query, database, k, metric)
+    np.testing.assert_array_equal(nearest_rows(query, database, k, metric), found)
     expected = in_full(query, database, metric).astype(float).round(neighbours.DECIMALS)
     # Rounding to the last decimal may differ from the oracle's: what counts is that no nearer one is missed.
     np.testing.assert_allclose(distance, np.sort(expected, axis=1)[:, :k], atol=2e-12)
