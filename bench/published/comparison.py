@@ -129,15 +129,25 @@ def compare(
 
 
 def of_figures(comparisons: Iterable[Comparison]) -> list[Comparison]:
-    """Of the results of a model, for each figure or board, that with the fewest reasons against it: the nearest one."""
+    """Of the results of a model, for each figure or board, that with the fewest reasons against it: the nearest one.
+
+    Of those with as many the one with the figure's protocol. Figures of validation sides are left out, as no row is of
+    one.
+    """
     nearest: dict[tuple[object, ...], Comparison] = {}
     for one in comparisons:
+        if one.figure.side == "val":
+            continue
         own = one.measured.result.key
         group = _group(one.figure)
         key = (own.model, own.frontend, own.task, *(group[:3] if one.of_board else (*group, one.figure.printed)))
-        if key not in nearest or len(one.reasons) < len(nearest[key].reasons):
+        if key not in nearest or _distance(one) < _distance(nearest[key]):
             nearest[key] = one
     return list(nearest.values())
+
+
+def _distance(one: Comparison) -> tuple[int, bool]:
+    return len(one.reasons), one.measured.result.key.protocol != one.figure.protocol
 
 
 def _group(figure: Figure) -> Group:

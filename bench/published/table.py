@@ -10,12 +10,12 @@ from pathlib import Path
 
 from bench.files import atomic_write
 from bench.published.boards import Board
-from bench.published.comparison import Comparison, of_figures
+from bench.published.comparison import Comparison, Measured, of_figures
 from bench.published.tolerance import RULE
 from registry.text_table import aligned
 
 WIDTH = 120
-TITLES = ("model", "head", "published", "here", "95 %", "difference", "tolerance", "within", "like for like", "why")
+TITLES = ("model", "head", "published", "here", "95 %", "differ", "tol.", "within", "like", "why")
 CSV_COLUMNS = (
     *(
         "board",
@@ -76,7 +76,7 @@ def _table(own: Sequence[Comparison], boards: Mapping[str, Board]) -> str:
     for one in own:
         texts = one.reasons if one.like == "no" else (one.figure.differs,) if one.figure.differs else ()
         numbers = [notes.setdefault(text, len(notes) + 1) for text in texts]
-        lines.append(_cells(one, ", ".join(map(str, numbers))))
+        lines.append(_cells(one, _ranges(numbers)))
     text = [*_wrapped(head), *(f"  {line}" for line in aligned(lines))]
     for note, number in notes.items():
         text += _wrapped(f"  [{number}] {note}")
@@ -89,25 +89,29 @@ def _cells(one: Comparison, notes: str) -> list[str]:
     measured, key = one.measured, one.measured.result.key
     model = f"{key.model}+{key.frontend}" if key.frontend else key.model
     return [
-        _cut(model, 22),
-        _cut(key.protocol, 18),
+        _cut(model, 20),
+        _cut(key.protocol, 16),
         _published(one),
         _number(measured.value),
-        "-"
-        if measured.low is None or measured.high is None
-        else f"{_number(measured.low)} to {_number(measured.high)}",
-        "-" if one.difference is None else f"{one.difference:+.3f}",
-        "-" if one.tolerance is None else f"{one.tolerance.value:.3f}",
+        _interval(measured),
+        _number(one.difference, "+"),
+        _number(one.tolerance.value if one.tolerance else None),
         _yes(one.within),
         one.like,
-        notes,
+        _cut(notes, 12),
     ]
+
+
+def _interval(measured: Measured) -> str:
+    if measured.low is None or measured.high is None:
+        return "-"
+    return f"{_number(measured.low)} to {_number(measured.high)}"
 
 
 def _published(one: Comparison) -> str:
     if one.of_board:
         return f"({_number(one.of_board[0])}-{_number(one.of_board[1])})"
-    spread = "" if one.figure.spread is None else f" +- {one.figure.spread:.3f}"
+    spread = "" if one.figure.spread is None else f" +- {_number(one.figure.spread)}"
     return f"{_number(one.figure.value)}{spread}"
 
 
@@ -153,9 +157,20 @@ def _exact(value: float | None) -> str:
     return "" if value is None else f"{value:.6g}"
 
 
-def _number(value: float | None) -> str:
+def _number(value: float | None, sign: str = "") -> str:
     """Three decimals without the leading zero."""
-    return "-" if value is None else f"{value:.3f}".replace("0.", ".", 1) if abs(value) < 1 else f"{value:.3f}"
+    return "-" if value is None else f"{value:{sign}.3f}".replace("0.", ".", 1) if abs(value) < 1 else f"{value:.3f}"
+
+
+def _ranges(numbers: Sequence[int]) -> str:
+    """Numbers with those that follow each other as one range: "1-3,5"."""
+    runs: list[list[int]] = []
+    for number in sorted(numbers):
+        if runs and number == runs[-1][-1] + 1:
+            runs[-1].append(number)
+        else:
+            runs.append([number])
+    return ",".join(f"{run[0]}-{run[-1]}" if len(run) > 1 else str(run[0]) for run in runs)
 
 
 def _yes(value: bool | None, unknown: str = "-") -> str:
