@@ -8,7 +8,7 @@ from bench.published.boards import Board, BoardRun, read_boards
 from bench.published.comparison import Comparison, Measured, compare, of_figures
 from bench.published.figures import COLUMNS, Figure, figures_folder, read_figures
 from bench.published.likeness import Expected
-from bench.published.listing import listing, needs_no_gate, open_first
+from bench.published.listing import listing_text, needs_no_gate, open_first
 from bench.published.table import comparison_text, write_comparisons
 
 __all__ = [
@@ -22,7 +22,7 @@ __all__ = [
     "compare",
     "comparison_text",
     "figures_folder",
-    "listing",
+    "listing_text",
     "needs_no_gate",
     "of_figures",
     "open_first",

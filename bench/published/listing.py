@@ -33,7 +33,7 @@ def open_first(models: Sequence[str]) -> list[str]:
     return sorted(models, key=order)
 
 
-def listing(figures: Sequence[Figure], boards: Mapping[str, Board]) -> str:
+def listing_text(figures: Sequence[Figure], boards: Mapping[str, Board]) -> str:
     """A paragraph a board: its figures, what of it runs here, and its models."""
     parts = []
     for name, board in boards.items():

@@ -20,7 +20,7 @@ from bench.published import (
     compare,
     comparison_text,
     figures_folder,
-    listing,
+    listing_text,
     read_boards,
     read_figures,
     write_comparisons,
@@ -60,7 +60,7 @@ def published_command(arguments: Sequence[str]) -> int:
         boards, figures = read_published(options["figures"])
         names = chosen(options["board"], boards, "board") or list(boards)
         if arguments[:1] == ["list"]:
-            print(listing(figures, {name: boards[name] for name in names}))
+            print(listing_text(figures, {name: boards[name] for name in names}))
             return 0
         results = Path(options["results"]).expanduser()
         found = compare_rows(

@@ -78,7 +78,8 @@ def _runs(board: Board, tasks: Sequence[str]) -> list[BoardRun]:
 
 def _made(run: BoardRun, models: Sequence[str], options: Mapping[str, str], settings: Mapping[str, Any]) -> list[str]:
     """Embed and fit one run of the board; gives sentences on what failed."""
-    to_stderr(f"{run.task}, {run.protocol}, {run.seeds} seeds: {', '.join(run.datasets)}")
+    seeds = settings.get("seeds", list(range(run.seeds)))
+    to_stderr(f"{run.task}, {run.protocol}, seeds {seeds}: {', '.join(run.datasets)}")
     try:
         config = make_config(
             models,
@@ -87,7 +88,7 @@ def _made(run: BoardRun, models: Sequence[str], options: Mapping[str, str], sett
             str(Path(options["data"]).expanduser()) if options["data"] else None,
             str(Path(options["results"]).expanduser()),
             str(Path(options["cache"]).expanduser()),
-            {"null": "none", "seeds": list(range(run.seeds)), **settings, "steps": ["embed", "fit"]},
+            {"null": "none", **settings, "seeds": seeds, "steps": ["embed", "fit"]},
         )
         run_steps(config)
     except UserError as error:
