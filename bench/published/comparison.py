@@ -132,11 +132,16 @@ def of_figures(comparisons: Iterable[Comparison]) -> list[Comparison]:
     """Of the results of a model, for each figure or board, that with the fewest reasons against it: the nearest one.
 
     Of those with as many the one with the figure's protocol. Figures of validation sides are left out, as no row is of
-    one.
+    one, and the ranges of boards that have a figure of the model on another dataset of the task, or whose metric the
+    rows lack.
     """
+    every = list(comparisons)
+    own_figures = {_of_board(one) for one in every if one.of_board is None}
     nearest: dict[tuple[object, ...], Comparison] = {}
-    for one in comparisons:
+    for one in every:
         if one.figure.side == "val":
+            continue
+        if one.of_board and (_of_board(one) in own_figures or one.measured.value is None):
             continue
         own = one.measured.result.key
         group = _group(one.figure)
@@ -144,6 +149,10 @@ def of_figures(comparisons: Iterable[Comparison]) -> list[Comparison]:
         if key not in nearest or _distance(one) < _distance(nearest[key]):
             nearest[key] = one
     return list(nearest.values())
+
+
+def _of_board(one: Comparison) -> tuple[str, str, str]:
+    return one.figure.board, one.figure.task, one.measured.result.key.model
 
 
 def _distance(one: Comparison) -> tuple[int, bool]:

@@ -110,7 +110,8 @@ def _interval(measured: Measured) -> str:
 
 def _published(one: Comparison) -> str:
     if one.of_board:
-        return f"({_number(one.of_board[0])}-{_number(one.of_board[1])})"
+        low, high = map(_number, one.of_board[:2])
+        return f"({low})" if low == high else f"({low}-{high})"
     spread = "" if one.figure.spread is None else f" +- {_number(one.figure.spread)}"
     return f"{_number(one.figure.value)}{spread}"
 

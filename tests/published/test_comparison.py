@@ -107,6 +107,16 @@ def test_a_validation_figure_is_never_like_for_like(tmp_path):
     assert [one.reasons for one in found] == [("split: published of val (rows are of test)",)]
 
 
+def test_a_range_is_left_out_where_the_board_has_a_figure_or_the_rows_lack_the_metric(tmp_path):
+    figure = figure_of("uni", "CRC-100K-Raw", "uni")
+    save(tmp_path, row_like(figure, 0.93))
+    uni = [one for one in FIGURES if one.board == "uni"]
+    printed = comparison_text(compare_rows(tmp_path, uni, BOARDS), BOARDS)
+
+    assert "CRC-100K-Raw" in printed
+    assert "CRC-100K-NONORM:" not in printed, "of which the board has a figure of another model alone"
+
+
 def test_the_head_that_is_nearest_to_the_figure_is_printed(tmp_path):
     other = row_like(VIRCHOW2, 0.5, protocol="knn", head_config_hash="3d4c")
     save(tmp_path, row_like(VIRCHOW2, 0.938), other)

@@ -5,6 +5,8 @@ import csv
 import pytest
 from made_up_rows import figure_of, row_like, save
 
+from bench import rows
+from bench.published import figures_folder
 from bench.runs import published_command, reproduce_board_command
 from registry.errors import UserError
 
@@ -40,6 +42,13 @@ def test_what_cannot_be_compared_is_one_sentence(tmp_path, capsys, arguments, se
     said = capsys.readouterr().err
     assert sentence in said
     assert said.count("\n") == 1
+
+
+def test_a_published_file_is_never_a_row(tmp_path):
+    (tmp_path / "published").mkdir()
+    (tmp_path / "published" / "eva.csv").write_bytes((figures_folder() / "eva.csv").read_bytes())
+
+    assert rows.read_rows(tmp_path) == ([], [])
 
 
 def test_rows_of_a_task_without_figures(tmp_path, capsys):
