@@ -129,11 +129,10 @@ def compare(
 
 
 def of_figures(comparisons: Iterable[Comparison]) -> list[Comparison]:
-    """Of the results of a model, for each figure or board, that with the fewest reasons against it: the nearest one.
+    """Of the results of a model, for each figure or board, the nearest: of its protocol, then with the fewest reasons.
 
-    Of those with as many the one with the figure's protocol. Figures of validation sides are left out, as no row is of
-    one, and the ranges of boards that have a figure of the model on another dataset of the task, or whose metric the
-    rows lack.
+    Figures of validation sides are left out, as no row is of one, and so are the ranges of boards that have a figure of
+    the model on another dataset of the task, or whose metric the rows lack.
     """
     every = list(comparisons)
     own_figures = {_of_board(one) for one in every if one.of_board is None}
@@ -155,8 +154,9 @@ def _of_board(one: Comparison) -> tuple[str, str, str]:
     return one.figure.board, one.figure.task, one.measured.result.key.model
 
 
-def _distance(one: Comparison) -> tuple[int, bool]:
-    return len(one.reasons), one.measured.result.key.protocol != one.figure.protocol
+def _distance(one: Comparison) -> tuple[bool, int, bool]:
+    of_protocol = any(reason.startswith("protocol: ") for reason in one.reasons)
+    return of_protocol, len(one.reasons), one.measured.result.key.protocol != one.figure.protocol
 
 
 def _group(figure: Figure) -> Group:
