@@ -12,6 +12,7 @@ from bench.files import atomic_write
 from bench.published.boards import Board
 from bench.published.comparison import Comparison, Measured, of_figures
 from bench.published.tolerance import RULE
+from bench.report import safe_cell
 from registry.text_table import aligned
 
 WIDTH = 120
@@ -51,11 +52,12 @@ def comparison_text(comparisons: Sequence[Comparison], boards: Mapping[str, Boar
 
 
 def write_comparisons(path: Path, comparisons: Sequence[Comparison]) -> None:
-    """All comparisons as CSV, a line each."""
+    """All comparisons as CSV, a line each, with no cell that a spreadsheet would execute."""
     with atomic_write(path) as temporary, open(temporary, "w", newline="", encoding="utf-8") as handle:
         writer = csv.DictWriter(handle, CSV_COLUMNS, lineterminator="\n")
         writer.writeheader()
-        writer.writerows(map(_record, sorted(comparisons, key=_order)))
+        for one in sorted(comparisons, key=_order):
+            writer.writerow({name: safe_cell(text) for name, text in _record(one).items()})
 
 
 def _order(one: Comparison) -> tuple[str, ...]:

@@ -6,7 +6,7 @@ import pytest
 from made_up_rows import FIGURES, figure_of, row_like, save
 
 from bench.config import conf_folder
-from bench.published import comparison_text, read_boards
+from bench.published import comparison_text, read_boards, write_comparisons
 from bench.published.tolerance import tolerance
 from bench.runs.published import compare_rows
 
@@ -124,6 +124,15 @@ def test_the_head_that_is_nearest_to_the_figure_is_printed(tmp_path):
 
     assert "knn" not in comparison_text(found, BOARDS)
     assert "knn" in comparison_text(found, BOARDS, everything=True)
+
+
+def test_a_name_that_a_spreadsheet_would_execute_is_quoted(tmp_path):
+    save(tmp_path, row_like(VIRCHOW2, 0.9, model="=1+1"))
+    write_comparisons(tmp_path / "out.csv", compare_rows(tmp_path, EVA, BOARDS))
+
+    text = (tmp_path / "out.csv").read_text()
+    assert ",'=1+1," in text
+    assert ",=1+1," not in text
 
 
 def test_the_tolerance_follows_the_published_spread_or_the_board():

@@ -1,7 +1,8 @@
 """The published figures that come with the program: of known models and tasks, and consistent in themselves."""
 
 import csv
-from collections import defaultdict
+import re
+from collections import Counter, defaultdict
 from pathlib import Path
 
 import pytest
@@ -30,6 +31,14 @@ def test_every_model_task_protocol_and_board_exists():
     assert {one.model for one in FIGURES} - {""} <= set(registry.names())
     assert {one.task for one in FIGURES} - {""} <= tasks
     assert {one.protocol for one in FIGURES} - {""} <= protocols
+
+
+def test_the_page_counts_the_figures_of_each_file():
+    page = (Path(__file__).parents[2] / "docs" / "PUBLISHED.md").read_text()
+    counted = {name: int(n) for name, n in re.findall(r"^\| `(\w+)\.csv` \| (\d+) \|", page, re.MULTILINE)}
+
+    assert counted == dict(Counter(one.board for one in FIGURES))
+    assert f"{len(FIGURES):,} figures of {len(BOARDS)} boards".replace(" 8 ", " eight ") in page
 
 
 def test_no_figure_is_listed_twice():
