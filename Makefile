@@ -19,7 +19,7 @@ OVERRIDES = $(if $(MODEL),'model=$(call list,$(MODEL))') $(if $(TASK),'task=$(ca
 SWEPT     = $(if $(MODEL),'model=$(MODEL)') $(if $(TASK),'task=$(TASK)') $(COMMON) $(if $(SHARDS),'shards=$(SHARDS)') $(ARGS)
 
 # A misspelt variable would be ignored by make, and another run than the one that was meant would start.
-VARIABLES_KNOWN := MODEL TASK SUITE DATA RESULTS OUT CACHE SITE MARGIN SHARDS SWEEP ARGS PYTHON VENV PIP_ARGS ROOM N SEED
+VARIABLES_KNOWN := MODEL TASK SUITE DATA RESULTS OUT CACHE SITE MARGIN SHARDS SWEEP BOARD ARGS PYTHON VENV PIP_ARGS ROOM N SEED
 VARIABLES_SET   := $(foreach v,$(.VARIABLES),$(if $(findstring command,$(origin $(v))),$(v)))
 UNKNOWN         := $(firstword $(filter-out $(VARIABLES_KNOWN),$(VARIABLES_SET)))
 ifneq ($(UNKNOWN),)
@@ -29,7 +29,8 @@ $(error There is no variable $(UNKNOWN)$(if $(NEAR),: is $(NEAR) meant?,.) Those
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help bench plan sweep test test-slow mutants lint types status leaderboard passport models setup clean
+.PHONY: help bench plan sweep test test-slow mutants lint types status leaderboard passport reproduce published models setup \
+        clean
 
 help:  ## list the targets
 	@echo 'make bench MODEL=uni TASK=tiles DATA=/my/tiles   (also SUITE= RESULTS= CACHE= SITE= MARGIN= ARGS="any=override")'
@@ -53,6 +54,15 @@ leaderboard: $(VENV)/.installed  ## rebuild the tables from the saved rows; RESU
 passport: $(VENV)/.installed  ## a page of one encoder behind corruptions and restorers, from the saved rows: MODEL= RESULTS= DATA=
 	@$(PY) -m bench passport $(if $(MODEL),'model=$(call list,$(MODEL))') $(if $(RESULTS),'results=$(RESULTS)') \
 	  $(if $(DATA),'data=$(DATA)') $(if $(CACHE),'cache=$(CACHE)') $(ARGS)
+
+reproduce: $(VENV)/.installed  ## run a published board's own protocol and compare: BOARD=eva MODEL= DATA= TASK=; alone: which there are
+	@$(PY) -m bench $(if $(BOARD),reproduce 'board=$(BOARD)',published list) $(if $(MODEL),'model=$(call list,$(MODEL))') \
+	  $(if $(TASK),'task=$(call list,$(TASK))') $(if $(DATA),'data=$(DATA)') $(if $(RESULTS),'results=$(RESULTS)') \
+	  $(if $(CACHE),'cache=$(CACHE)') $(ARGS)
+
+published: $(VENV)/.installed  ## set saved rows beside published figures: RESULTS= BOARD= MODEL= TASK=
+	@$(PY) -m bench published $(if $(RESULTS),'results=$(RESULTS)') $(if $(BOARD),'board=$(BOARD)') \
+	  $(if $(MODEL),'model=$(call list,$(MODEL))') $(if $(TASK),'task=$(call list,$(TASK))') $(ARGS)
 
 models: $(VENV)/.installed  ## list the models of the registry
 	@$(PY) -m registry $(ARGS)

@@ -66,10 +66,15 @@ def _run(arguments: list[str], folders: Folders) -> int:
         from bench.passport import passport
 
         return passport(arguments[1:], _drawing)
-    if arguments[:1] == ["reproduce"]:
-        from bench.runs import reproduce_command
+    if arguments[:1] == ["published"]:
+        from bench.runs import published_command
 
-        return reproduce_command(arguments[1:])
+        return published_command(arguments[1:])
+    if arguments[:1] == ["reproduce"]:
+        from bench.runs import reproduce_board_command, reproduce_command
+
+        of_a_board = any(argument.startswith("board=") for argument in arguments)
+        return (reproduce_board_command if of_a_board else reproduce_command)(arguments[1:])
     if arguments[:1] == ["status"]:
         from bench.jobs import status_command
 

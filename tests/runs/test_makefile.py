@@ -76,6 +76,14 @@ def test_variables_of_the_environment_are_not_refused(monkeypatch):
     assert "-m bench" in make("-n", "bench")
 
 
+def test_a_board_is_reproduced_and_without_one_the_boards_are_listed():
+    said = make("-n", "reproduce", "BOARD=thunder", "MODEL=uni,resnet50", "TASK=pcam", "DATA=/d", "ARGS=device=cuda")
+    command = said.replace("\\\n", " ").replace("'", "").split("-m bench ")[1]
+    expected = ["reproduce", "board=thunder", "model=[uni,resnet50]", "task=pcam", "data=/d", "device=cuda"]
+    assert command.splitlines()[0].split() == expected
+    assert "-m bench published list" in make("-n", "reproduce")
+
+
 def test_the_margin_reaches_the_tables_too():
     command = next(
         line for line in make("-n", "leaderboard", "RESULTS=r", "MARGIN=0.03").splitlines() if "report" in line

@@ -1,0 +1,145 @@
+"""Made-up rows beside published figures: which are like for like, why not, and which are within tolerance."""
+
+from dataclasses import replace
+
+import pytest
+from made_up_rows import FIGURES, figure_of, row_like, save
+
+from bench.config import conf_folder
+from bench.published import comparison_text, read_boards, write_comparisons
+from bench.published.tolerance import tolerance
+from bench.runs.published import compare_rows
+
+BOARDS = read_boards(conf_folder() / "board")
+EVA = [one for one in FIGURES if one.board == "eva"]
+UNI2 = figure_of("eva", "patch_camelyon/test", "uni2_h", dim=1536)
+VIRCHOW2 = figure_of("eva", "patch_camelyon/test", "virchow2")
+OPTIONS = {"options": {"pooling": "cls"}}
+AUROC = {"auroc": {"value": 0.9, "ci_low": 0.8, "ci_high": None}}
+
+
+def beside_eva(results, *rows):
+    """By model, the comparisons of rows with eva's figures of test samples."""
+    save(results, *rows)
+    found = compare_rows(results, EVA, BOARDS)
+    return {one.measured.result.key.model: one for one in found if one.figure.side == "test"}
+
+
+def test_two_rows_like_for_like_one_within_tolerance_and_one_not(tmp_path):
+    near, far = row_like(UNI2, 0.947), row_like(VIRCHOW2, 0.905, info=OPTIONS)
+    found = beside_eva(tmp_path, near, far)
+
+    assert (found["uni2_h"].like, found["uni2_h"].within) == ("yes", True)
+    assert found["uni2_h"].difference == pytest.approx(-0.003)
+    assert (found["virchow2"].like, found["virchow2"].within) == ("yes", False)
+    text = comparison_text(list(found.values()), BOARDS)
+    lines = {line.split()[0]: line.split() for line in text.splitlines() if " linear_eva " in line}
+    assert lines["uni2_h"][2:] == [".950", ".947", ".943", "to", ".951", "-.003", ".015", "yes", "yes"]
+    assert lines["virchow2"][-4:] == ["-.033", ".015", "no", "yes"]
+    assert max(map(len, text.splitlines())) <= 120
+    assert "2 of 2 results are like for like" in text
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        (
+            {"feature_dim": 2560},
+            "model variant: features are 2,560 wide (published: 1,280, class token: options.pooling=cls)",
+        ),
+        ({"n_test": 1000}, "split: 1,000 test samples (published: 32,768)"),
+        ({"frontend": "jpeg_3"}, "model variant: tiles went through jpeg_3 first"),
+        ({"protocol": "linear"}, "protocol: linear (published: linear_eva)"),
+        ({"metrics": AUROC}, "metric: the rows have no balanced_accuracy"),
+        ({"fold": 2}, "split: 2 folds (published: one test set)"),
+    ],
+)
+def test_a_row_of_another_run_has_no_verdict_and_says_why(tmp_path, changes, reason):
+    found = beside_eva(tmp_path, row_like(VIRCHOW2, 0.938, **changes))["virchow2"]
+
+    assert found.reasons == (reason,)
+    assert (found.like, found.within, found.tolerance) == ("no", None, None)
+
+
+@pytest.mark.parametrize(
+    ("group", "name", "change", "reason"),
+    [
+        ("protocols", "linear_eva", {"steps": 200}, "protocol: steps is 200 (published: 12500)"),
+        ("tasks", "pcam", {"tile_size": 224}, "tile size: 224 px (published: 96 px)"),
+        ("tasks", "pcam", {"split": {"test": 0.5}}, "task: split.test is 0.5 (published: the default)"),
+        ("tasks", "pcam", {"data": "/elsewhere", "folder": ["x"]}, None),
+    ],
+)
+def test_settings_of_the_head_and_the_task_are_compared(tmp_path, group, name, change, reason):
+    row = row_like(VIRCHOW2, 0.938)
+    row.info["config"][group][name] = {**row.info["config"][group][name], **change}
+    found = beside_eva(tmp_path, row)["virchow2"]
+
+    assert found.reasons == ((reason,) if reason else ())
+
+
+def test_a_protocol_of_another_name_with_the_same_settings_is_the_same(tmp_path):
+    row = row_like(VIRCHOW2, 0.938, protocol="mine")
+    row.info["config"]["protocols"] = {"mine": row.info["config"]["protocols"]["linear_eva"]}
+    assert beside_eva(tmp_path, row)["virchow2"].like == "yes"
+
+
+def test_a_known_difference_of_the_board_makes_it_nearly_alike(tmp_path):
+    figure = figure_of("eva", "crc", "uni")
+    found = beside_eva(tmp_path, row_like(figure, 0.95))["uni"]
+
+    assert (found.like, found.within) == ("nearly", True)
+    assert "eva chooses the checkpoint on the split that it scores" in comparison_text([found], BOARDS)
+
+
+def test_a_model_without_a_figure_is_set_beside_the_range_of_the_board(tmp_path):
+    found = beside_eva(tmp_path, row_like(replace(VIRCHOW2, model="resnet50"), 0.9))["resnet50"]
+
+    assert found.reasons == ("model: eva has no figure of resnet50",)
+    assert found.of_board == (0.886, 0.955, 15)
+    assert "(.886-.955)" in comparison_text([found], BOARDS)
+
+
+def test_a_validation_figure_is_never_like_for_like(tmp_path):
+    save(tmp_path, row_like(VIRCHOW2, 0.933))
+    found = [one for one in compare_rows(tmp_path, EVA, BOARDS) if one.figure.side == "val"]
+
+    assert [one.reasons for one in found] == [("split: published of val (rows are of test)",)]
+
+
+def test_a_range_is_left_out_where_the_board_has_a_figure_or_the_rows_lack_the_metric(tmp_path):
+    figure = figure_of("uni", "CRC-100K-Raw", "uni")
+    save(tmp_path, row_like(figure, 0.93))
+    uni = [one for one in FIGURES if one.board == "uni"]
+    printed = comparison_text(compare_rows(tmp_path, uni, BOARDS), BOARDS)
+
+    assert "CRC-100K-Raw" in printed
+    assert "CRC-100K-NONORM:" not in printed, "of which the board has a figure of another model alone"
+
+
+def test_the_head_that_is_nearest_to_the_figure_is_printed(tmp_path):
+    other = row_like(VIRCHOW2, 0.5, protocol="knn", head_config_hash="3d4c")
+    save(tmp_path, row_like(VIRCHOW2, 0.938), other)
+    found = compare_rows(tmp_path, EVA, BOARDS)
+
+    assert "knn" not in comparison_text(found, BOARDS)
+    assert "knn" in comparison_text(found, BOARDS, everything=True)
+
+
+def test_a_name_that_a_spreadsheet_would_execute_is_quoted(tmp_path):
+    save(tmp_path, row_like(VIRCHOW2, 0.9, model="=1+1"))
+    write_comparisons(tmp_path / "out.csv", compare_rows(tmp_path, EVA, BOARDS))
+
+    text = (tmp_path / "out.csv").read_text()
+    assert ",'=1+1," in text
+    assert ",=1+1," not in text
+
+
+def test_the_tolerance_follows_the_published_spread_or_the_board():
+    bare, spread = UNI2, replace(UNI2, printed=".914", spread=0.008)
+
+    assert tolerance(bare, 0.001, 0.015).value == 0.015
+    assert tolerance(spread, None, 0.015).value == pytest.approx(1.96 * 0.008 * 2**0.5 + 0.0005)
+    assert tolerance(spread, 0.006, 0.015).value == pytest.approx(1.96 * 0.01 + 0.0005)
+    assert tolerance(spread, 0.006, 0.015, 0.1).value == 0.1
+    assert replace(UNI2, printed="86.3", scale=100.0).rounding == pytest.approx(0.0005)
