@@ -26,10 +26,11 @@ class Scored:
     notes: list[str]
 
 
-def scored(predictions: Predictions, train: Samples | Bags, target: TargetType, n_boot: int) -> Scored:
+def scored(predictions: Predictions, train: Samples | Bags | None, target: TargetType, n_boot: int) -> Scored:
     """The metrics of the predictions and those that the head made itself.
 
-    There are none of the predictions where these are votes over the draws that the head averages.
+    There are none of the predictions where these are votes over the draws that the head averages. Without training
+    samples, as where predictions alone are known, those that need their labels are left out.
     """
     if predictions.averages_draws:
         return Scored(predictions.metrics, {}, [])
@@ -39,7 +40,7 @@ def scored(predictions: Predictions, train: Samples | Bags, target: TargetType, 
         predictions.calibrated,
         predictions.groups,
         kind=target.metrics,
-        train=train.labels,
+        train=None if train is None else train.labels,
         thresholds=predictions.info.get("thresholds", {}),
         n_boot=n_boot,
     )
