@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 
 from bench import runs, targets
 from bench.packs.content import Finding, PackedRun
@@ -12,18 +12,12 @@ from registry.errors import UserError
 OTHER_PROTOCOL = "another protocol"
 
 
-def other_protocol(run: PackedRun, presets: Mapping[str, str]) -> Iterator[Finding]:
-    """Findings on a row whose head has the name of a preset and other settings, or other settings than it states.
-
-    Parameters
-    ----------
-    presets : mapping of str to str
-        `bench.runs.preset_digests`.
-    """
+def other_protocol(run: PackedRun) -> Iterator[Finding]:
+    """Findings on a row whose head has the name of a preset and other settings, or other settings than it states."""
     row = run.row
     if isinstance(targets.get(row.kind), Measurements):
         return
-    published = presets.get(row.protocol, "")
+    published = runs.preset_digest(row.protocol)
     if published and published != row.head_config_hash:
         yield Finding(
             OTHER_PROTOCOL,
@@ -45,6 +39,6 @@ def other_protocol(run: PackedRun, presets: Mapping[str, str]) -> Iterator[Findi
         )
 
 
-def is_published(run: PackedRun, presets: Mapping[str, str]) -> bool:
+def is_published(run: PackedRun) -> bool:
     """Whether the protocol of a row is one of the presets, or needs none as nothing is predicted."""
-    return run.row.protocol in presets or isinstance(targets.get(run.row.kind), Measurements)
+    return runs.preset_digest(run.row.protocol) is not None or isinstance(targets.get(run.row.kind), Measurements)

@@ -106,7 +106,8 @@ def against_frozen(run: PackedRun, record: FrozenTask, *, hashed: bool) -> Itera
             f"task {row.task} ({published.n_test} of {published.n_groups}).",
         )
     elif getattr(own, labels) != getattr(published, labels):
-        yield Finding(SWAPPED, f"the labels of {run.name} are not those of the published task {row.task}.")
+        kind = f"{SWAPPED} or {OTHER_SIDE}" if hashed else SWAPPED
+        yield Finding(kind, f"the labels of {run.name} are not those of the published task {row.task}.")
 
 
 def other_definition(run: PackedRun, record: FrozenTask) -> Iterator[Finding]:

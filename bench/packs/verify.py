@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench import frozen, rows, runs
+from bench import frozen, rows
 from bench.packs.archive import read_pack
 from bench.packs.content import Finding, PackedRun, by_side, read_content
 from bench.packs.layout import PackRecord
@@ -27,7 +27,7 @@ USAGE = """Usage: python -m bench verify PACK.zip [data=DIR] [salt=TEXT] [cache=
 
 Computes every score and interval of a pack again from its predictions, and names forged values, swapped labels,
 predictions of another model, a test side or settings that are not those of the frozen task, and heads whose settings
-are not those of the published preset. Nothing of the pack is run. docs/CONTRIBUTING_RESULTS.md says what this cannot find.
+are not those of the published preset. Nothing of the pack is run. What this cannot find: docs/CONTRIBUTING_RESULTS.md.
 
   data=DIR      your own copy of the data, which the test sides are compared with too
   salt=TEXT     that the ids of the pack were hashed with
@@ -120,14 +120,14 @@ def _check_runs(
     content: list[PackedRun], record: PackRecord, own: OwnData | None, findings: list[Finding], notes: list[str]
 ) -> int:
     """Add findings and notes on all runs; gives the number of scores that are as the rows have them."""
-    presets, published = runs.preset_digests(), frozen.frozen_tasks()
+    published = frozen.frozen_tasks()
     n_same, by_heads = 0, []
     for run in content:
         found = recompute(run)
         findings += found.findings
         n_same += found.n_same
         by_heads += [f"{metric} of {run.row.protocol}" for metric in found.by_heads]
-        findings += other_protocol(run, presets)
+        findings += other_protocol(run)
         if run.row.task in published:
             findings += against_frozen(run, published[run.row.task], hashed=record.is_hashed)
         if own:
@@ -135,7 +135,7 @@ def _check_runs(
     for alike in by_side(content):
         findings += within_pack(alike)
         findings += reused_predictions(alike)
-    notes += _notes(content, record, by_heads, presets, lambda task: task in published and bool(published[task].cohort))
+    notes += _notes(content, record, by_heads, lambda task: task in published and bool(published[task].cohort))
     return n_same
 
 
@@ -143,7 +143,6 @@ def _notes(
     content: list[PackedRun],
     record: PackRecord,
     by_heads: list[str],
-    presets: Mapping[str, str],
     has_samples: Callable[[str], bool],
 ) -> list[str]:
     """What could not be checked."""
@@ -151,7 +150,7 @@ def _notes(
     if by_heads:
         names = first_few(dict.fromkeys(by_heads))
         notes.append(f"{len(by_heads)} scores are not told by predictions, so they were not computed again ({names}).")
-    if own := sorted({run.row.protocol for run in content if not is_published(run, presets)}):
+    if own := sorted({run.row.protocol for run in content if not is_published(run)}):
         notes.append(f"No published preset has the name {first_few(own)}.")
     if unknown := sorted({run.row.task for run in content if not has_samples(run.row.task)}):
         notes.append(

@@ -16,7 +16,7 @@ from bench.runs.fit import Run, sentence_of
 from bench.runs.models import BASELINES, PRECOMPUTED, concerns, names_of_models
 from bench.runs.plan import Plan, TaskPlan, blocks_of, keys_of, rows_to_make
 from bench.runs.plan_text import Todo, plan_text, todos_of
-from bench.runs.presets import preset_digests, preset_names, published_task, stated_digest, stated_task
+from bench.runs.presets import preset_digest, preset_names, published_task, stated_digest, stated_task
 from bench.runs.reporting import print_report, print_tables
 from bench.runs.reproduce import reproduce_command
 from bench.runs.scoring import scored
@@ -47,7 +47,7 @@ __all__ = [
     "nothing_written",
     "plan_text",
     "prepare",
-    "preset_digests",
+    "preset_digest",
     "preset_names",
     "print_report",
     "print_tables",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -21,15 +22,21 @@ def preset_names(group: str) -> list[str]:
     return sorted(file.stem for file in (conf_folder() / group).glob("*.yaml"))
 
 
-def preset_digests() -> dict[str, str]:
-    """The digest of each published head by the name of its rows, as `head_config_hash` of a row has it.
+@functools.cache
+def preset_digest(protocol: str) -> str | None:
+    """The digest of the published head whose rows have this protocol, as `head_config_hash` of a row has it.
 
-    "" for heads whose digest holds columns of the data too.
+    Returns
+    -------
+    str or None
+        "" for a head whose digest holds columns of the data too; None where there is no such preset.
     """
-    heads = protocols.rows_of(
-        {name: protocols.configured(load_settings("protocol", name)[name]) for name in preset_names("protocol")}
-    )
-    return {name: "" if head.needs else head_config_hash(head) for name, head in heads.items()}
+    for name in preset_names("protocol"):
+        if protocol == name or protocol.startswith(f"{name}-"):
+            heads = protocols.rows_of({name: protocols.configured(load_settings("protocol", name)[name])})
+            if protocol in heads:
+                return "" if heads[protocol].needs else head_config_hash(heads[protocol])
+    return None
 
 
 def stated_digest(row: Row) -> str | None:
