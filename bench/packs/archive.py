@@ -29,7 +29,7 @@ from bench.packs.layout import (
     SCHEMA,
     PackRecord,
 )
-from bench.rows import printable
+from bench.rows import printable_text
 from registry.errors import UserError
 
 EPOCH = (1980, 1, 1, 0, 0, 0)  # the first time that a zip can tell
@@ -87,7 +87,7 @@ def read_pack(path: Path, folder: Path) -> tuple[PackRecord, list[str]]:
     except OSError as error:
         raise UserError(f"The pack {path} cannot be read ({error.strerror or error}).") from error
     except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, ValueError) as error:
-        why = printable(" ".join(str(error).split()))[:200]
+        why = printable_text(" ".join(str(error).split()))[:200]
         raise UserError(f"The pack {path} is damaged or no zip ({why}): get it anew from whoever made it.") from error
     return record, sorted(faults)
 
@@ -115,7 +115,7 @@ def _checked(path: Path, entries: list[zipfile.ZipInfo]) -> list[zipfile.ZipInfo
         raise UserError(f"The pack {path} has more than {MOST_FILES:,} files, which is the most that is read.")
     names: set[str] = set()
     for entry in entries:
-        name = printable(entry.orig_filename)[:200]
+        name = printable_text(entry.orig_filename)[:200]
         mode = entry.external_attr >> 16
         if entry.orig_filename != entry.filename or not (entry.filename == RECORD or NAME.fullmatch(entry.filename)):
             raise UserError(
@@ -157,7 +157,7 @@ def _bytes(path: Path, archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> byte
     with archive.open(entry) as file:
         data = file.read(entry.file_size + 1)
     if len(data) != entry.file_size:
-        name = printable(entry.filename)
+        name = printable_text(entry.filename)
         raise UserError(f"The pack {path} holds {name!r} of another size than it says: get it anew.")
     return data
 
@@ -171,7 +171,7 @@ def _record(path: Path, data: bytes) -> PackRecord:
     if not isinstance(found, dict) or found.get("format") != FORMAT or type(schema) is not int:
         raise UserError(f"{path} is no pack, as its {RECORD} does not say so: name the file that submit wrote.")
     if schema > SCHEMA:
-        version = printable(str(found.get("version", "")))[:40]
+        version = printable_text(str(found.get("version", "")))[:40]
         raise UserError(
             f"The pack {path} is of schema {schema}, and this version reads up to {SCHEMA}: verify it with pfmbench "
             f"{version} or newer."

@@ -34,7 +34,7 @@ class Finding:
     @property
     def text(self) -> str:
         """The line that is printed."""
-        return rows.printable(f"{self.kind}: {self.sentence}")
+        return rows.printable_text(f"{self.kind}: {self.sentence}")
 
 
 @dataclass(frozen=True)
@@ -78,7 +78,7 @@ def read_content(folder: Path, record: PackRecord) -> tuple[list[PackedRun], int
         path, reason = files.other_schema[0]
         raise UserError(
             f"{len(files.other_schema)} rows of the pack are of another schema, such as {path.name} ({reason}): verify "
-            f"the pack with pfmbench {rows.printable(record.version)[:40]}."
+            f"the pack with pfmbench {rows.printable_text(record.version)[:40]}."
         )
     findings = [Finding("damaged row", f"{path.relative_to(folder)} ({reason}).") for path, reason in files.faulty]
     if len(files.rows) != record.rows and not findings:

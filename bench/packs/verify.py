@@ -68,12 +68,12 @@ def verify_command(arguments: Sequence[str]) -> int:
         found = verify(pack, options["data"], options["salt"], options["cache"], changes)
     except UserError as error:
         for line in str(error).splitlines():
-            print(f"pfmbench: {rows.printable(line)}", file=sys.stderr)
+            print(f"pfmbench: {rows.printable_text(line)}", file=sys.stderr)
         return 2
     for finding in found.findings:
         print(finding.text)
     for note in found.notes:
-        print(f"note: {rows.printable(note)}")
+        print(f"note: {rows.printable_text(note)}")
     count = len(found.findings)
     print(
         f"{pack}: {found.n_rows} rows, {found.n_runs} with predictions; {found.n_same} scores computed again are the "

@@ -4,7 +4,7 @@ from bench.rows.finding import find_row
 from bench.rows.info import EVIDENCE, LEVELS, NO_CONTAMINATION, TIMES, CardInfo, Contamination, RowInfo
 from bench.rows.merging import ROUNDING, SavedRows, merged_rows, rows_of, why_no_rows
 from bench.rows.predictions import SavedPredictions, read_predictions
-from bench.rows.printable import printable
+from bench.rows.printable import printable as printable_text
 from bench.rows.removal import FIELDS as ROW_FIELDS
 from bench.rows.removal import selected
 from bench.rows.row import INTERVALS, SCHEMA, STATUSES, Row
@@ -47,7 +47,7 @@ __all__ = [
     "merged_rows",
     "mismatch",
     "predictions_path",
-    "printable",
+    "printable_text",
     "read_predictions",
     "read_row",
     "read_row_files",
