@@ -22,6 +22,7 @@ QUESTIONS = ("-h", "--help", "--hydra-help", "--cfg", "-c", "--info", "-i", "--v
 OF_SWEEPS = ("site=", "shards=", "jobs_at_once=")
 GROUPS = ("task=", "protocol=", "suite=", "site=")
 NO_NAME = re.compile(r"=\[?(null|~|true|false|[-+.0-9e]*)\b.*$", re.IGNORECASE)
+PACKS = ("submit", "verify", "freeze")
 STEPS = ("plan", "embed", "fit")  # `python -m bench STEP ...` is short for steps=[STEP]
 
 
@@ -79,6 +80,10 @@ def _run(arguments: list[str], folders: Folders) -> int:
         from bench.jobs import status_command
 
         return status_command(arguments[1:])
+    if arguments[:1] and arguments[0] in PACKS:
+        from bench import packs
+
+        return int(getattr(packs, f"{arguments[0]}_command")(arguments[1:]))
     if arguments[:1] == ["export"]:
         return _in_sentences(lambda: _export(arguments[1:], folders), arguments)
     swept = _of_a_sweep(arguments)

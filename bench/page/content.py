@@ -14,7 +14,15 @@ from bench.page.numbers import rounded, significant
 from bench.page.pairs import differences
 from bench.page.provenance import Pool, runs
 from bench.plots import Plot
-from bench.results import AggregatedResult, LeaderboardData, ResultKey, protocol_names, task_names
+from bench.results import (
+    AggregatedResult,
+    LeaderboardData,
+    ResultKey,
+    frozen_status,
+    protocol_names,
+    task_digest_of,
+    task_names,
+)
 from bench.rows import Row, file_name
 
 MOST_LINES = 60_000
@@ -42,7 +50,7 @@ def content(data: LeaderboardData, plots: Iterable[Plot], passports: Collection[
         File names in ``passports/`` beside the page.
     """
     tasks, heads, models, metrics = Numbers(), Numbers(), Numbers(), Numbers()
-    pool, sentences = Pool(), list(data.left_out.sentences)
+    pool, sentences = Pool(), [*data.left_out.sentences, *data.other_tasks]
     names, protocols = task_names(data.entries), protocol_names(data.entries)
     shown, left_out = _metrics_shown(data.entries)
     ranks = _ranks(data)
@@ -110,6 +118,8 @@ def _task(data: LeaderboardData, name: str, own: Sequence[AggregatedResult], hea
         "name": name,
         "task": own[0].key.task,
         "cohort": own[0].key.cohort,
+        "digest": task_digest_of(rows),
+        "frozen": frozen_status(rows),
         "kind": first.kind,
         "metric": metrics(first.primary_metric),
         "lower": [number for metric, number in metrics.of.items() if of_kind.lower_is_better(metric)],

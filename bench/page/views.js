@@ -59,6 +59,8 @@ function taskView(name) {
       ["Smallest difference found with 80 % power", detectable.join(", ")],
       ["Target", task.kind],
       ["Cohort", element("code", {}, task.cohort)],
+      ["Digest of the task", task.digest ? element("code", {}, task.digest) : ""],
+      ["Published task", { samples: "yes, frozen with its samples", settings: "its settings are; its samples are not frozen", changed: "no, another task under its name", own: "no, a task of your own" }[task.frozen] || ""],
       ["Further metrics", element("a", { href: `#/table?${new URLSearchParams({ task: name, metric: "all" })}` }, "all metrics of this task in the table")],
     ]),
     table.node,

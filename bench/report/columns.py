@@ -89,6 +89,16 @@ PROTOCOL = text("protocol", "the head that was fitted on the features, or what w
 METRIC = text("metric", "the metric of the line")
 BASELINE = flag("baseline", "1 for what a head does without a pretrained model")
 COHORT = text("cohort_hash", "digest of samples, labels, groups, sides and metric: only lines that share it compare")
+TASK_DIGEST = text(
+    "task_digest",
+    "digest of `cohort_hash` and of what a tile is: a table has one of each task; empty where the row does not say",
+)
+FROZEN = text(
+    "frozen",
+    "whether the task is the published one of its name: `samples` if samples, split, metric and tiles are, `settings` "
+    "if its settings are and nobody froze its samples, `changed` if it is another task, `own` for a name that is not "
+    "published; empty where the row does not say",
+)
 HEAD = text("head_config_hash", "digest of the head's settings: only lines that share it compare")
 N_TEST = integer("n_test", "test samples", "samples")
 N_GROUPS = integer("n_groups", "groups (patients) of the test samples", "groups")

@@ -8,6 +8,7 @@ from bench.report.columns import (
     CONTAMINATED,
     EVIDENCE,
     FRONTEND,
+    FROZEN,
     HEAD,
     INTERVAL,
     KIND,
@@ -17,6 +18,7 @@ from bench.report.columns import (
     N_TEST,
     PROTOCOL,
     TASK,
+    TASK_DIGEST,
     Column,
     Table,
     bounds,
@@ -61,6 +63,8 @@ LONG = Table(
         text("version", "version of this harness that made the row"),
         CONTAMINATED,
         EVIDENCE,
+        TASK_DIGEST,
+        FROZEN,
     ),
 )
 MEAN = Table(
@@ -81,6 +85,8 @@ MEAN = Table(
         HEAD,
         CONTAMINATED,
         EVIDENCE,
+        TASK_DIGEST,
+        FROZEN,
     ),
 )
 WIDE = Table(

@@ -13,17 +13,21 @@ from bench.report.robustness_text import robustness_answer, robustness_lines
 from bench.report.tables import number
 from bench.report.task_table import DIGITS, labels_of, runs_of, table_lines
 from bench.results import (
+    CHANGED,
+    SAMPLES,
     AggregatedResult,
     Block,
     LeaderboardData,
     Restorers,
     Robustness,
+    frozen_status,
     is_restoration,
     protocol_names,
     restorers_of,
     robustness_of,
     robustness_tasks,
     standings,
+    task_digest_of,
     task_names,
 )
 from bench.rows import Row
@@ -161,12 +165,20 @@ def _task_tables(data: LeaderboardData, task: _Task, names: Mapping[str, str], e
     runs = {runs_of(entry, data.repeats.get(entry.key, 1)) for entry in with_rows if entry.n_expected > 1}
     complete = any(len(entry.values(primary)) == entry.n_expected for entry in with_rows)
     mean = f"; each line is the mean of {runs.pop()}" if len(runs) == 1 and complete else ""
-    yield from _warned([f"{task.name}  primary metric {primary}, {_counted(successful)}{mean}"], successful)
+    title = f"{task.name}  primary metric {primary}, {_counted(successful)}{_digest(rows)}{mean}"
+    yield from _warned([title], successful)
     if with_rows:
         yield from table_lines(data, with_rows, primary, names, everything)
         yield from _wrapped(_detectable(data, task.others, primary))
     yield from _failures(sorted((row for row in rows if not row.ok), key=lambda row: row.key), everything)
     yield from _notes(successful, names, everything)
+
+
+def _digest(rows: Sequence[Row]) -> str:
+    """The digest of the task, and whether it is the published task of its name; nothing where no row says it."""
+    status = frozen_status(rows)
+    of = {SAMPLES: " (frozen)", CHANGED: " (not the published task of this name)"}.get(status, "")
+    return f", digest {digest}{of}" if (digest := task_digest_of(rows)) else ""
 
 
 def _counted(successful: Sequence[Row]) -> str:

@@ -13,6 +13,8 @@ from bench.results import (
     baselines_of,
     best_baseline,
     contamination_of,
+    frozen_status,
+    task_digest_of,
 )
 from bench.rows import Row
 
@@ -33,10 +35,11 @@ def _long_records_of(entries: Sequence[AggregatedResult]) -> list[Record]:
     for entry, baselines in _with_baselines(entries):
         seen = contamination_cells(entry)
         for row in entry.rows:
+            shared = _of(row)
             for metric, interval in (row.metrics if row.ok and row.metrics else {"": {}}).items():
                 best = best_baseline(metric, baselines, [(row.seed, row.fold)])
                 record = {
-                    **_of(row),
+                    **shared,
                     "seed": str(row.seed),
                     "fold": str(row.fold or ""),
                     "metric": metric,
@@ -154,4 +157,5 @@ def _with_baselines(entries: Iterable[AggregatedResult]) -> Iterator[tuple[Aggre
 def _of(row: Row) -> Record:
     """What the runs of a line share."""
     shared = ("task", "kind", "model", "frontend", "protocol", "cohort_hash", "head_config_hash")
-    return {name: getattr(row, name) for name in shared}
+    digests = {"task_digest": task_digest_of([row]), "frozen": frozen_status([row])}
+    return {**{name: getattr(row, name) for name in shared}, **digests}

@@ -7,6 +7,7 @@ from bench.results.comparisons import Comparison
 from bench.results.conditions import AUGMENTED, BEST_CLASSICAL, CLASSICAL, Condition, clean_of, grouped
 from bench.results.conditions import conditions as conditions_of
 from bench.results.contamination import LEAVE_OUT, LEVELS, Contamination, LeftOut, check_contaminated, contamination_of
+from bench.results.frozen_tasks import CHANGED, SAMPLES, frozen_status, task_digest_of
 from bench.results.head_settings import differing_settings
 from bench.results.leaderboard_data import LeaderboardData, read_leaderboard
 from bench.results.models import ModelFacts, models_of, tasks_seen
@@ -20,10 +21,12 @@ from bench.results.standing import Rival, Standing, best_first, over_draws, stan
 __all__ = [
     "AUGMENTED",
     "BEST_CLASSICAL",
+    "CHANGED",
     "CLASSICAL",
     "FEWEST_TASKS",
     "LEAVE_OUT",
     "LEVELS",
+    "SAMPLES",
     "Against",
     "AggregatedResult",
     "Block",
@@ -51,6 +54,7 @@ __all__ = [
     "conditions_of",
     "contamination_of",
     "differing_settings",
+    "frozen_status",
     "grouped",
     "is_restoration",
     "mean_of",
@@ -67,6 +71,7 @@ __all__ = [
     "robustness_tasks",
     "standings",
     "suite_ranks",
+    "task_digest_of",
     "task_names",
     "tasks_seen",
     "to_clean",

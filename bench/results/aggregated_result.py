@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import NamedTuple
 
+from bench.results.frozen_tasks import name_of_other_task
 from bench.rows import Row
 
 Repeat = tuple[int, int]
@@ -101,8 +102,14 @@ def aggregated(rows: Iterable[Row]) -> list[AggregatedResult]:
 
 
 def task_names(entries: Iterable[AggregatedResult]) -> dict[tuple[str, str], str]:
-    """What (task, cohort) is called: the task, with the digest in brackets where there are several of one task."""
-    return _distinct_names({(entry.key.task, entry.key.cohort) for entry in entries})
+    """What (task, cohort) is called: the task, with a digest in brackets where there are several of one task.
+
+    Also where one is not the published task of its name.
+    """
+    rows: dict[tuple[str, str], list[Row]] = defaultdict(list)
+    for entry in entries:
+        rows[entry.key.task, entry.key.cohort] += entry.rows
+    return {pair: name_of_other_task(*pair, rows[pair]) or name for pair, name in _distinct_names(set(rows)).items()}
 
 
 def protocol_names(entries: Iterable[AggregatedResult]) -> dict[tuple[str, str], str]:

@@ -19,6 +19,7 @@ from bench.results.comparisons import Comparison
 from bench.results.contamination import Contamination, LeftOut, contamination_of, without_contaminated
 from bench.results.contrasts import Contrast, ContrastKey
 from bench.results.families import Adjusted, ComparisonKey, OverBaselines, adjusted, over_baselines
+from bench.results.frozen_tasks import without_other_tasks
 from bench.results.rank_blocks import RankedBlock
 from bench.results.saved_blocks import SavedBlocks
 from bench.rows import MOST_NAMED, RunKey, SavedRows, rows_of, warn_once
@@ -54,6 +55,8 @@ class LeaderboardData:
         The rows that are in none of these, as their models saw the task's cohorts in pretraining.
     folders : mapping of RunKey -> Path
         The results folder that has the predictions of a run.
+    other_tasks : list of str
+        A sentence for each task that has the name and samples of another and is left out.
     """
 
     entries: list[AggregatedResult]
@@ -66,6 +69,7 @@ class LeaderboardData:
     contrasts: dict[ContrastKey, Contrast] = field(default_factory=dict)
     left_out: LeftOut = field(default_factory=LeftOut)
     folders: Mapping[RunKey, Path] = field(default_factory=dict)
+    other_tasks: list[str] = field(default_factory=list)
 
     @cached_property
     def contaminated(self) -> dict[ResultKey, Contamination]:
@@ -118,7 +122,8 @@ def read_leaderboard(
         If there is no such choice.
     """
     rows, left_out = without_contaminated(rows_of(results) if isinstance(results, Path) else results, contaminated)
-    sentences = list(rows.sentences)
+    rows, other_tasks = without_other_tasks(rows)
+    sentences = [*rows.sentences, *other_tasks]
     entries = aggregated(row for row in rows.rows if keys is None or row.key in keys)
     robust = robustness_tasks(entries)
     saved = SavedBlocks(rows)
@@ -146,6 +151,7 @@ def read_leaderboard(
         contrasts=_merged(block.contrasts for block in found),
         left_out=left_out,
         folders=rows.folders,
+        other_tasks=other_tasks,
     )
 
 

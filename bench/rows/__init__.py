@@ -2,14 +2,18 @@
 
 from bench.rows.finding import find_row
 from bench.rows.info import EVIDENCE, LEVELS, NO_CONTAMINATION, TIMES, CardInfo, Contamination, RowInfo
-from bench.rows.merging import SavedRows, merged_rows, rows_of
+from bench.rows.merging import ROUNDING, SavedRows, merged_rows, rows_of, why_no_rows
 from bench.rows.predictions import SavedPredictions, read_predictions
+from bench.rows.printable import printable as printable_text
+from bench.rows.removal import FIELDS as ROW_FIELDS
+from bench.rows.removal import selected
 from bench.rows.row import INTERVALS, SCHEMA, STATUSES, Row
 from bench.rows.rows import (
     MOST_NAMED,
     has_predictions,
     predictions_path,
     read_row,
+    read_row_files,
     read_rows,
     row_path,
     warn_once,
@@ -25,6 +29,8 @@ __all__ = [
     "LEVELS",
     "MOST_NAMED",
     "NO_CONTAMINATION",
+    "ROUNDING",
+    "ROW_FIELDS",
     "SCHEMA",
     "STATUSES",
     "TIMES",
@@ -41,13 +47,17 @@ __all__ = [
     "merged_rows",
     "mismatch",
     "predictions_path",
+    "printable_text",
     "read_predictions",
     "read_row",
+    "read_row_files",
     "read_rows",
     "row_path",
     "rows_of",
     "samples_digest",
+    "selected",
     "warn_once",
+    "why_no_rows",
     "write",
     "write_lost",
 ]

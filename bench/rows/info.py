@@ -142,6 +142,20 @@ class RowInfo:
         return _texts(_record(self._info, "digests"))
 
     @property
+    def task_digest(self) -> str:
+        """Of the task on its samples: the cohort hash and what a tile is; "" in older rows."""
+        return self._task_digests.get("task", "")
+
+    @property
+    def task_settings_digest(self) -> str:
+        """Of the settings that define the task, its split and its metric; "" in older rows."""
+        return self._task_digests.get("settings", "")
+
+    @property
+    def _task_digests(self) -> dict[str, str]:
+        return _texts(_record(self._info, "task_digests"))
+
+    @property
     def versions(self) -> dict[str, str]:
         """Of Python, this package and those that it computes with."""
         return _texts(_record(self._info, "versions"))

@@ -16,10 +16,12 @@ from bench.runs.fit import Run, sentence_of
 from bench.runs.models import BASELINES, PRECOMPUTED, concerns, names_of_models
 from bench.runs.plan import Plan, TaskPlan, blocks_of, keys_of, rows_to_make
 from bench.runs.plan_text import Todo, plan_text, todos_of
+from bench.runs.presets import preset_digest, preset_names, published_task, stated_digest, stated_task
 from bench.runs.published import published_command
 from bench.runs.reporting import print_report, print_tables
 from bench.runs.reproduce import reproduce_command
 from bench.runs.reproduce_board import reproduce_board_command
+from bench.runs.scoring import scored
 from bench.runs.worst_cases import draw_worst_cases, drawing
 
 __all__ = [
@@ -47,14 +49,20 @@ __all__ = [
     "nothing_written",
     "plan_text",
     "prepare",
+    "preset_digest",
+    "preset_names",
     "print_report",
     "print_tables",
     "published_command",
+    "published_task",
     "reproduce_board_command",
     "reproduce_command",
     "rows_to_make",
     "run",
+    "scored",
     "sentence_of",
+    "stated_digest",
+    "stated_task",
     "to_stderr",
     "todos_of",
 ]

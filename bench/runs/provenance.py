@@ -17,7 +17,7 @@ from bench.runs.context import RunContext, of_this_job
 from bench.runs.models import Model
 from bench.runs.row_command import command_of
 from bench.runs.row_settings import settings_of
-from bench.tasks import TaskConfig
+from bench.tasks import TaskConfig, settings_digest, task_digest
 from registry import ModelCard
 
 PACKAGES = ("numpy", "pfmbench", "pillow", "scikit-learn", "scipy", "timm", "torch")
@@ -38,6 +38,7 @@ def made_by(context: RunContext, task: TaskConfig, model: Model | None, key: Run
     found: dict[str, Any] = {
         "config": settings,
         "command": command_of(settings) or f"python -m bench reproduce {row}",
+        "task_digests": {"task": task_digest(task, key.cohort), "settings": settings_digest(task)},
         "versions": versions(),
         "device": device_name(context.device),
         **of_this_job(),

@@ -27,11 +27,12 @@ class Scored:
 
 
 def scored(
-    predictions: Predictions, train: Samples | Bags, target: TargetType, n_boot: int, further: Iterable[str] = ()
+    predictions: Predictions, train: Samples | Bags | None, target: TargetType, n_boot: int, further: Iterable[str] = ()
 ) -> Scored:
     """The metrics of the predictions, with the `further` ones that are on request, and those that the head made itself.
 
-    There are none of the predictions where these are votes over the draws that the head averages.
+    There are none of the predictions where these are votes over the draws that the head averages. Without training
+    samples, as where predictions alone are known, those that need their labels are left out.
     """
     if predictions.averages_draws:
         return Scored(predictions.metrics, {}, [])
@@ -41,7 +42,7 @@ def scored(
         predictions.calibrated,
         predictions.groups,
         kind=target.metrics,
-        train=train.labels,
+        train=None if train is None else train.labels,
         thresholds=predictions.info.get("thresholds", {}),
         further=further,
         n_boot=n_boot,

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from bench.tasks.checked_settings import configured
 from bench.tasks.config import SampleLevel, Split, TaskConfig, register
+from bench.tasks.definition import OF_TILES, definition, settings_digest, task_digest
 from bench.tasks.split import assign_split
 from bench.tasks.track import Track, draw_tiles
 
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from bench.tasks.track_tiles import TrackTiles
 
 __all__ = [
+    "OF_TILES",
     "Manifest",
     "SampleLevel",
     "Split",
@@ -23,10 +25,13 @@ __all__ = [
     "TrackTiles",
     "assign_split",
     "configured",
+    "definition",
     "draw_tiles",
     "read",
     "read_track_tiles",
     "register",
+    "settings_digest",
+    "task_digest",
 ]
 
 

@@ -19,6 +19,8 @@ COLUMNS = [
     *("interval", "sd", "n_runs"),
     *("n_seeds", "n_folds", "n_failed", "baseline_value", "cohort_hash", "head_config_hash"),
     *("contaminated", "contamination_evidence"),
+    "task_digest",
+    "frozen",
 ]
 CALIBRATION = ("ece", "ece_mass", "brier", "nll")
 
