@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 from jaxtyping import Float, Shaped, UInt8
 
+from bench.audit.chance import chance, scored_by
 from bench.audit.control_values import Control
-from bench.metrics import METRIC_SETS, Interval, Replicates, resample
+from bench.metrics import METRIC_SETS, Replicates, resample
+from bench.statistics import score_inflation
 
 Features = Any
 """Vectors, float32 [sample, feature], or of slides a sequence of bags [tile, feature], in the order of the samples."""
@@ -118,15 +120,11 @@ class AuditedTask:
     @cached_property
     def scored_by(self) -> str:
         """The metric of the audit: the task's own where a score without information is known of it, else its kind's."""
-        from bench.audit.chance import scored_by
-
         return scored_by(self.kind, self.metric)
 
     @cached_property
     def chance(self) -> float:
         """What predictions without information score by that metric, in expectation."""
-        from bench.audit.chance import chance
-
         return chance(self.scored_by, self.labels[self.test])
 
     def replicates(self, predicted: Predicted) -> Replicates:
@@ -146,16 +144,8 @@ class AuditedTask:
         """Fit a head to features and score its predictions for the test samples."""
         return self.replicates(self.fit(head, features, seed))
 
-    def interval(self, of: Replicates) -> Interval:
-        """The 95 % interval by group."""
-        return of.interval()
-
     def _of_folds(self, of: Replicates) -> Replicates:
         """With the spread that folds add, whose heads share training samples (`bench.statistics.training`)."""
-        from dataclasses import replace
-
-        from bench.statistics import score_inflation
-
         if len(self.sides) < 2:
             return of
         return replace(of, influence=of.influence * np.sqrt(score_inflation(len(self.sides))))

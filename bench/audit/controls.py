@@ -17,8 +17,8 @@ ORDER = 10
 RULES = (
     Rule(
         "control above chance",
-        f"A control that sees no tissue scores above chance, one-sided p at most {LEVEL:g} after Holm over all tests of "
-        "the audit: a shortcut to the label. Of a control that pixels move, such as the size of a compressed file, it "
+        f"A control that sees no tissue scores above chance, one-sided p at most {LEVEL:g} after Holm over all tests "
+        "of the audit: a shortcut to the label. Of a control that pixels move, such as the size of a compressed file, it "
         "is a note.",
     ),
     Rule(
@@ -80,8 +80,8 @@ def _finding(task: AuditedTask, control: Control, head: str) -> Finding:
         )
     if control.follows_pixels:
         sentence = (
-            f"{text}, above the {task.chance:.3f} of chance; it grows with the detail of the image, so this alone is no "
-            f"shortcut{against.clause}."
+            f"{text}, above the {task.chance:.3f} of chance; it grows with the detail of the image, so this alone is "
+            f"no shortcut{against.clause}."
         )
         return Finding(CHECK, control.name, "note", sentence, RULES[0].name, "", head, numbers, p, otherwise=otherwise)
     sentence = (
