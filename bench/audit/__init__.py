@@ -23,7 +23,25 @@ and the tiles [height, width, 3] uint8.
 """
 
 from bench.audit.audited_task import AuditedTask, Predicted, RowsOfModel
+from bench.audit.control_values import Control
 from bench.audit.every import checks, run_checks
+from bench.audit.file_facts import file_controls
+from bench.audit.names import name_controls
+from bench.audit.page import page_of, write_page
+from bench.audit.power import too_small
 from bench.audit.rule import Rule
 
-__all__ = ["AuditedTask", "Predicted", "RowsOfModel", "Rule", "checks", "run_checks"]
+__all__ = [
+    "AuditedTask",
+    "Control",
+    "Predicted",
+    "RowsOfModel",
+    "Rule",
+    "checks",
+    "file_controls",
+    "name_controls",
+    "page_of",
+    "run_checks",
+    "too_small",
+    "write_page",
+]

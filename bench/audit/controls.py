@@ -18,8 +18,8 @@ RULES = (
     Rule(
         "control above chance",
         f"A control that sees no tissue scores above chance, one-sided p at most {LEVEL:g} after Holm over all tests "
-        "of the audit: a shortcut to the label. Of a control that pixels move, such as the size of a compressed file, it "
-        "is a note.",
+        "of the audit: a shortcut to the label. Of a control that pixels move, such as the size of a compressed file, "
+        "it is a note.",
     ),
     Rule(
         "control reaches the models",

@@ -1,5 +1,18 @@
 """Verdicts on tasks: what an audit found, its file in the results folder, and the badge that tables show of it."""
 
 from bench.verdicts.finding import LEVEL, VERDICTS, Finding, Number, Verdict, adjusted
+from bench.verdicts.verdict_file import Audit, audit_path, badges_of, read_audit, write_audit
 
-__all__ = ["LEVEL", "VERDICTS", "Finding", "Number", "Verdict", "adjusted"]
+__all__ = [
+    "LEVEL",
+    "VERDICTS",
+    "Audit",
+    "Finding",
+    "Number",
+    "Verdict",
+    "adjusted",
+    "audit_path",
+    "badges_of",
+    "read_audit",
+    "write_audit",
+]
