@@ -22,13 +22,14 @@ and the tiles [height, width, 3] uint8.
 ``tests/audit/audited.py`` makes small audited tasks for tests.
 """
 
-from bench.audit.audited_task import AuditedTask, Predicted, RowsOfModel
+from bench.audit.audited_task import AuditedTask, RowsOfModel
 from bench.audit.control_values import Control
 from bench.audit.every import checks, run_checks
 from bench.audit.file_facts import file_controls
 from bench.audit.names import name_controls
 from bench.audit.page import page_of, write_page
 from bench.audit.power import too_small
+from bench.audit.predicted import Predicted
 from bench.audit.rule import Rule
 
 __all__ = [

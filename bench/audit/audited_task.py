@@ -8,10 +8,12 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float, Shaped, UInt8
+from jaxtyping import Shaped, UInt8
 
 from bench.audit.chance import chance, scored_by
 from bench.audit.control_values import Control
+from bench.audit.permutation import p_permuted
+from bench.audit.predicted import Predicted
 from bench.metrics import METRIC_SETS, Replicates, resample
 from bench.statistics import score_inflation
 
@@ -19,28 +21,6 @@ Features = Any
 """Vectors, float32 [sample, feature], or of slides a sequence of bags [tile, feature], in the order of the samples."""
 N_BOOT = 20
 """Intervals are studentised by the jackknife; the resamples beside them are not looked at."""
-
-
-@dataclass(frozen=True)
-class Predicted:
-    """What a head predicts for the test samples of all folds.
-
-    Attributes
-    ----------
-    ids, groups : str arrays [N]
-    y_true, scores : arrays [N, ...]
-        As of `bench.protocols.Predictions`.
-    """
-
-    ids: np.ndarray
-    groups: np.ndarray
-    y_true: Shaped[np.ndarray, "sample ..."]
-    scores: Float[np.ndarray, "sample column"]
-
-    def ordered(self) -> Predicted:
-        """The same in the order of the ids."""
-        order = np.argsort(self.ids, kind="stable")
-        return Predicted(self.ids[order], self.groups[order], self.y_true[order], self.scores[order])
 
 
 @dataclass(frozen=True)
@@ -139,6 +119,10 @@ class AuditedTask:
             n_boot=N_BOOT,
         )
         return self._of_folds(found[""][self.scored_by])
+
+    def p_of_chance(self, predicted: Predicted) -> float:
+        """One-sided p of a score as high as that of some predictions if they say nothing of the label, 0..1."""
+        return p_permuted(self.kind, self.scored_by, predicted)
 
     def score(self, head: str, features: Features, seed: int = 0) -> Replicates:
         """Fit a head to features and score its predictions for the test samples."""

@@ -1,4 +1,4 @@
-"""What predictions without information score, and how unlikely a score is if there is none."""
+"""What predictions without information score, and whether one score is better than another beyond chance."""
 
 from __future__ import annotations
 
@@ -33,26 +33,6 @@ def chance(metric: str, labels: np.ndarray) -> float:
     if metric == "balanced_accuracy":
         return 1 / max(1, len(np.unique(labels)))
     return CHANCE[metric]
-
-
-def p_above(of: Replicates, level: float) -> float:
-    """One-sided p of a score that is `level` or less, by inverting the interval of `bench.metrics.intervals`.
-
-    NaN stands for no test: a score that is undefined, or that no group moves, as where all predictions are the same.
-    """
-    from scipy.special import stdtr
-
-    error = standard_error(of.influence)
-    scale = of.scale
-    if scale is None or math.isnan(of.value) or math.isnan(error) or not scale.low < of.centre < scale.high:
-        return math.nan
-    at_centre, slope = scale.stretched(of.centre)
-    df = degrees_of_freedom(of.influence, of.n_added)
-    at_level = scale.stretched(level)[0]
-    p = float(stdtr(df, (at_level - at_centre) / (error * slope)))
-    if scale.low < of.value < scale.high:
-        p = max(p, float(stdtr(df, (at_level - scale.stretched(of.value)[0]) / (error * slope))))
-    return p
 
 
 def p_of_difference(difference: Replicates) -> float:

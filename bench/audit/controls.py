@@ -6,7 +6,6 @@ import math
 from collections.abc import Iterator
 
 from bench.audit.audited_task import AuditedTask
-from bench.audit.chance import p_above
 from bench.audit.compared import against_models
 from bench.audit.control_values import Control
 from bench.audit.numbers import scored
@@ -17,9 +16,9 @@ ORDER = 10
 RULES = (
     Rule(
         "control above chance",
-        f"A control that sees no tissue scores above chance, one-sided p at most {LEVEL:g} after Holm over all tests "
-        "of the audit: a shortcut to the label. Of a control that pixels move, such as the size of a compressed file, "
-        "it is a note.",
+        "A control that sees no tissue scores above chance, one-sided p of a permutation test over groups at most "
+        f"{LEVEL:g} after Holm over all tests of the audit: a shortcut to the label. Of a control that pixels move, such "
+        "as the size of a compressed file, it is a note.",
     ),
     Rule(
         "control reaches the models",
@@ -50,17 +49,17 @@ def findings(task: AuditedTask) -> Iterator[Finding]:
 def _finding(task: AuditedTask, control: Control, head: str) -> Finding:
     features = control.encoded()
     try:
-        found = task.score(head, [row[None] for row in features] if head in task.takes_bags else features)
+        predicted = task.fit(head, [row[None] for row in features] if head in task.takes_bags else features, 0)
+        found, p = task.replicates(predicted), task.p_of_chance(predicted)
     except Exception as error:  # a head may refuse what it cannot be fitted to, and the other controls stand
         reason = " ".join(str(error).split()).rstrip(".")
         return Finding(
             CHECK, control.name, "absent", f"{head} cannot be fitted to the {control.name}: {reason}.", head=head
         )
-    p = p_above(found, task.chance)
     words, numbers = scored(task, found)
     text = f"The {control.name} alone scores {words} with {head}"
     otherwise = f"{text}, not above the {task.chance:.3f} of chance beyond what {LEVEL:g} of clean audits would show."
-    if math.isnan(p):
+    if math.isnan(found.value):
         return Finding(CHECK, control.name, "clear", f"{text}: it predicts nothing.", head=head, numbers=numbers)
     against = against_models(task, head, found)
     numbers |= against.numbers

@@ -7,7 +7,6 @@ from collections.abc import Iterator
 import numpy as np
 
 from bench.audit.audited_task import AuditedTask, Features
-from bench.audit.chance import p_above
 from bench.audit.compared import against_models
 from bench.audit.control_values import Control
 from bench.audit.numbers import plain, scored
@@ -50,12 +49,12 @@ def mean_colour(features: Features) -> np.ndarray:
 
 def _finding(task: AuditedTask, stain: np.ndarray, head: str) -> Finding:
     try:
-        found = task.score(head, [row[None] for row in stain] if head in task.takes_bags else stain)
+        predicted = task.fit(head, [row[None] for row in stain] if head in task.takes_bags else stain, 0)
+        found, p = task.replicates(predicted), task.p_of_chance(predicted)
     except Exception as error:
         reason = " ".join(str(error).split()).rstrip(".")
         return Finding(CHECK, "stain", "absent", f"{head} cannot be fitted to the stain: {reason}.", head=head)
     words, numbers = scored(task, found)
-    p = p_above(found, task.chance)
     numbers["p_above_chance"] = plain(p)
     against = against_models(task, head, found)
     numbers |= against.numbers

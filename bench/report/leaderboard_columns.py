@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bench.report.columns import (
+    AUDIT,
     BASELINE,
     COHORT,
     CONTAMINATED,
@@ -61,6 +62,7 @@ LONG = Table(
         text("version", "version of this harness that made the row"),
         CONTAMINATED,
         EVIDENCE,
+        AUDIT,
     ),
 )
 MEAN = Table(
@@ -81,6 +83,7 @@ MEAN = Table(
         HEAD,
         CONTAMINATED,
         EVIDENCE,
+        AUDIT,
     ),
 )
 WIDE = Table(
@@ -132,6 +135,7 @@ PAIRED = Table(
         HEAD,
         _side(CONTAMINATED, "a"),
         _side(CONTAMINATED, "b"),
+        AUDIT,
     ),
 )
 RANKS = Table(
@@ -148,6 +152,7 @@ RANKS = Table(
         COHORT,
         HEAD,
         CONTAMINATED,
+        AUDIT,
     ),
 )
 SUITES = Table(

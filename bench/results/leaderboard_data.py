@@ -22,6 +22,7 @@ from bench.results.families import Adjusted, ComparisonKey, OverBaselines, adjus
 from bench.results.rank_blocks import RankedBlock
 from bench.results.saved_blocks import SavedBlocks
 from bench.rows import MOST_NAMED, RunKey, SavedRows, rows_of, warn_once
+from bench.verdicts import merged_badges
 
 Key = TypeVar("Key", bound=Hashable)
 Value = TypeVar("Value")
@@ -54,6 +55,8 @@ class LeaderboardData:
         The rows that are in none of these, as their models saw the task's cohorts in pretraining.
     folders : mapping of RunKey -> Path
         The results folder that has the predictions of a run.
+    audits : mapping of (task, cohort hash) -> str
+        The badge of each audited task: its alarms, or "clear" (`bench.verdicts`).
     """
 
     entries: list[AggregatedResult]
@@ -66,6 +69,7 @@ class LeaderboardData:
     contrasts: dict[ContrastKey, Contrast] = field(default_factory=dict)
     left_out: LeftOut = field(default_factory=LeftOut)
     folders: Mapping[RunKey, Path] = field(default_factory=dict)
+    audits: Mapping[tuple[str, str], str] = field(default_factory=dict)
 
     @cached_property
     def contaminated(self) -> dict[ResultKey, Contamination]:
@@ -132,6 +136,8 @@ def read_leaderboard(
     if faulty:
         more = f" And {len(faulty) - MOST_NAMED} more." if len(faulty) > MOST_NAMED else ""
         sentences.append(f"Left out of means' intervals and paired differences: {' '.join(faulty[:MOST_NAMED])}{more}")
+    audits, unusable = merged_badges({*rows.folders.values(), *([rows.folder] if rows.folder else [])})
+    sentences += unusable
     for sentence in sentences:
         warn(sentence)
     comparisons = [comparison for block in found for comparison in block.comparisons]
@@ -146,6 +152,7 @@ def read_leaderboard(
         contrasts=_merged(block.contrasts for block in found),
         left_out=left_out,
         folders=rows.folders,
+        audits=audits,
     )
 
 

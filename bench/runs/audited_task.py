@@ -123,7 +123,8 @@ def _fit(manifest: Manifest, first: Samples | Bags, heads: Mapping[str, Head], n
                 raise UserError(f"{name} averages over draws of training samples and gives no predictions to audit")
             found.append(predictions)
         parts = (np.concatenate([getattr(one, of) for one in found]) for of in PREDICTED)
-        return Predicted(*parts)
+        folds = np.repeat(np.arange(len(found)), [len(one.ids) for one in found])
+        return Predicted(*parts, folds)
 
     return fit
 

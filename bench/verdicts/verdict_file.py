@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ from bench.verdicts.finding import VERDICTS, Finding
 
 FOLDER = "audits"
 SCHEMA = 1
+CLEAR = "clear"
 
 
 @dataclass(frozen=True)
@@ -42,7 +43,7 @@ class Audit:
     def badge(self) -> str:
         """What stands beside the task in tables: the alarms, the gravest first, or "clear"."""
         alarms = sorted((one for one in self.findings if one.is_alarm), key=lambda one: -VERDICTS.index(one.verdict))
-        return ", ".join(dict.fromkeys(one.badge or one.check for one in alarms)) or "clear"
+        return ", ".join(dict.fromkeys(one.badge or one.check for one in alarms)) or CLEAR
 
     @property
     def sentences(self) -> list[str]:
@@ -114,6 +115,19 @@ def audits_of(results: Path) -> Iterator[tuple[Path, Audit | None, str]]:
             yield path, None, "it is the file of another task or cohort"
             continue
         yield path, audit, ""
+
+
+def merged_badges(folders: Iterable[Path]) -> tuple[dict[tuple[str, str], str], list[str]]:
+    """The badges of several results folders; of a task that several have audited, the alarms of all of them."""
+    found: dict[tuple[str, str], str] = {}
+    sentences: list[str] = []
+    for folder in sorted(folders):
+        badges, unusable = badges_of(folder)
+        sentences += unusable
+        for key, badge in badges.items():
+            alarms = [one for badge in (found.get(key, CLEAR), badge) for one in badge.split(", ") if one != CLEAR]
+            found[key] = ", ".join(dict.fromkeys(alarms)) or CLEAR
+    return found, sentences
 
 
 def badges_of(results: Path) -> tuple[dict[tuple[str, str], str], list[str]]:

@@ -18,7 +18,7 @@ COLUMNS = [
     *("task", "kind", "model", "frontend", "protocol", "metric", "value", "ci_low", "ci_high"),
     *("interval", "sd", "n_runs"),
     *("n_seeds", "n_folds", "n_failed", "baseline_value", "cohort_hash", "head_config_hash"),
-    *("contaminated", "contamination_evidence"),
+    *("contaminated", "contamination_evidence", "audit"),
 ]
 CALIBRATION = ("ece", "ece_mass", "brier", "nll")
 
