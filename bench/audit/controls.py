@@ -17,8 +17,8 @@ RULES = (
     Rule(
         "control above chance",
         "A control that sees no tissue scores above chance, one-sided p of a permutation test over groups at most "
-        f"{LEVEL:g} after Holm over all tests of the audit: a shortcut to the label. Of a control that pixels move, such "
-        "as the size of a compressed file, it is a note.",
+        f"{LEVEL:g} after Holm over all tests of the audit: a shortcut to the label. Of a control that pixels move, "
+        "such as the size of a compressed file, it is a note.",
     ),
     Rule(
         "control reaches the models",

@@ -90,6 +90,7 @@ def audit(config: BenchConfig, options: AuditOptions) -> list[Path]:
     """
     if not config.tasks:
         raise UserError("An audit is of a task: name it with task=NAME, or TASK=NAME of make audit.")
+    registry.load_plugins(list(config.plugins))
     networks = seeded_networks(options)
     config = dataclasses.replace(
         config, model=["colour", *networks], null=Null.none, steps=[Step.embed, Step.fit], seeds=[0]
