@@ -29,8 +29,8 @@ $(error There is no variable $(UNKNOWN)$(if $(NEAR),: is $(NEAR) meant?,.) Those
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help bench plan sweep test test-slow mutants lint types status leaderboard passport reproduce published models setup \
-        clean
+.PHONY: help bench plan audit sweep test test-slow mutants lint types status leaderboard passport reproduce published \
+        models setup clean
 
 help:  ## list the targets
 	@echo 'make bench MODEL=uni TASK=tiles DATA=/my/tiles   (also SUITE= RESULTS= CACHE= SITE= MARGIN= ARGS="any=override")'
@@ -41,6 +41,9 @@ bench: $(VENV)/.installed  ## run models on tasks and print the leaderboard; alo
 
 plan: $(VENV)/.installed  ## say what make bench would do, what stands and what it costs; takes the same variables
 	@$(PY) -m bench plan $(OVERRIDES)
+
+audit: $(VENV)/.installed  ## can this task tell models apart? controls, random networks, power: TASK= DATA= RESULTS= ARGS="random=20"
+	@$(PY) -m bench audit $(if $(TASK),'task=$(call list,$(TASK))') $(COMMON) $(ARGS)
 
 sweep: $(VENV)/.installed-sweep  ## bench as jobs: MODEL=uni,gpfm TASK=pcam,mhist SITE=laptop, local or slurm, SHARDS=4 jobs a dataset
 	@$(PY) -m bench sweep $(SWEPT)

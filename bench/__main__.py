@@ -86,6 +86,8 @@ def _run(arguments: list[str], folders: Folders) -> int:
         return int(getattr(packs, f"{arguments[0]}_command")(arguments[1:]))
     if arguments[:1] == ["export"]:
         return _in_sentences(lambda: _export(arguments[1:], folders), arguments)
+    if arguments[:1] == ["audit"]:
+        return _in_sentences(lambda: _audit(arguments[1:], folders), arguments)
     swept = _of_a_sweep(arguments)
     if swept is not None:
         return _in_sentences(lambda: _sweep(swept), swept)
@@ -193,6 +195,17 @@ def _export(arguments: list[str], folders: Folders) -> int:
         export(RunContext(config, devices_of(config)[0]), form, folder)
 
     return _one_run(["null=none", *settings], folders, work)
+
+
+def _audit(arguments: list[str], folders: Folders) -> int:
+    """Audit tasks; gives the exit code."""
+    from bench.runs import AUDIT_USAGE, audit, audit_arguments
+
+    if {"--help", "-h"} & set(arguments):
+        print(AUDIT_USAGE)
+        return 0
+    options, settings = audit_arguments(arguments)
+    return _one_run(["null=none", *settings], folders, lambda config: audit(config, options))
 
 
 def _of_a_sweep(arguments: list[str]) -> list[str] | None:

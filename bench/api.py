@@ -184,10 +184,10 @@ def evaluate(
     for sentence in warned:
         warnings.warn(sentence, stacklevel=2)
     return Results(
-        rows=_frame(report.long_records(found.entries)),
+        rows=_frame(report.long_records(found.entries, found.audits)),
         leaderboard=_frame(report.mean_records(found)),
         differences=_frame(report.paired_records(found, config.margin)),
-        ranks=_frame(report.rank_records(found.ranked, found.contaminated)),
+        ranks=_frame(report.rank_records(found.ranked, found.contaminated, found.audits)),
         failures=outcome.failures,
         results=context.results,
         _keys=[row.key for entry in found.entries for row in entry.rows],

@@ -6,7 +6,9 @@ import hashlib
 import json
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Sequence
+from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from bench import targets
 from bench.page.figures import figures
@@ -24,6 +26,7 @@ from bench.results import (
     task_names,
 )
 from bench.rows import Row, file_name
+from bench.verdicts import audit_path
 
 MOST_LINES = 60_000
 """Values in the table; where there are more, those of further metrics are left to the CSV tables."""
@@ -125,7 +128,14 @@ def _task(data: LeaderboardData, name: str, own: Sequence[AggregatedResult], hea
         "lower": [number for metric, number in metrics.of.items() if of_kind.lower_is_better(metric)],
         "notes": list(by_note.items()),
         "detectable": {str(head): rounded(value) for head, value in detectable.items() if value is not None},
+        "audit": _audit(data, own[0].key),
     }
+
+
+def _audit(data: LeaderboardData, key: ResultKey) -> list[str] | None:
+    """The badge of the task's audit and its page, from the folder of the leaderboard; None where there was none."""
+    badge = data.audits.get((key.task, key.cohort), "")
+    return [badge, quote(audit_path(Path(), key.task, key.cohort, "html").as_posix())] if badge else None
 
 
 def _model(name: str, own: Sequence[AggregatedResult], pool: Pool, passports: Collection[str]) -> Json:

@@ -16,6 +16,13 @@ function badges(entry) {
   ].map((badge) => badge && [" ", badge]);
 }
 
+// What an audit of the task found, with a link to its page beside this file.
+function audited(task) {
+  if (!task.audit) return null;
+  const [badge, page] = task.audit;
+  return [" ", element("a", { class: badge === "clear" ? "badge" : "badge warn", href: page }, `audit: ${badge}`)];
+}
+
 function score(line) {
   if (line.failed) return element("span", { class: "bad" }, "failed");
   return [
@@ -35,7 +42,7 @@ function overBaseline(entry) {
 }
 
 const COLUMNS = {
-  task: { name: "task", title: "Task", cell: (line) => linked(breakable(line.entry.task.name), "task", line.entry.task.name),
+  task: { name: "task", title: "Task", cell: (line) => [linked(breakable(line.entry.task.name), "task", line.entry.task.name), audited(line.entry.task)],
     key: (line) => line.entry.task.name },
   head: { name: "head", title: "Head", cell: (line) => breakable(line.entry.head), key: (line) => line.entry.head },
   model: { name: "model", title: "Model", heading: true, wide: "first",

@@ -107,6 +107,10 @@ CONTAMINATED = text(
     "whether the model saw a cohort of the task in pretraining: `stated` (by its authors) or `inferred` if it did, "
     "`unknown` if that is not known, `none` if not; empty where the row does not say",
 )
+AUDIT = text(
+    "audit",
+    "what an audit of the task found (`python -m bench audit`): its alarms, or `clear`; empty where there was none",
+)
 EVIDENCE = text("contamination_evidence", "which cohort that is, and by whose word")
 INTERVAL = text(
     "interval", "what the interval is over: `patients` (groups), `episodes` or `repeats` (draws of training samples)"

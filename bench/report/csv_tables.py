@@ -19,13 +19,13 @@ from bench.results import models_of
 def write_csv_tables(report: ReportFiles) -> dict[str, Path]:
     """leaderboard.csv, its companions (``_mean``, ``_wide``, ``_paired``, ``_ranks``, ``_suites``), and models.csv."""
     data = report.data
-    wide = [column.name for column in wide_columns(data.entries)]
+    wide = [column.name for column in wide_columns(data.entries, data.audits)]
     return {
-        "leaderboard": report.write_csv(LONG, long_records(data.entries)),
+        "leaderboard": report.write_csv(LONG, long_records(data.entries, data.audits)),
         "means over seeds and folds": report.write_csv(MEAN, mean_records(data)),
         "model by task": report.write_csv(WIDE, wide_records(data), wide),
         "paired differences": report.write_csv(PAIRED, paired_records(data, report.margin)),
-        "ranks on each task": report.write_csv(RANKS, rank_records(data.ranked, data.contaminated)),
+        "ranks on each task": report.write_csv(RANKS, rank_records(data.ranked, data.contaminated, data.audits)),
         "mean ranks over tasks": report.write_csv(SUITES, suite_records(report.suites)),
         "models and their cost": report.write_csv(MODELS, model_records(models_of(data.entries))),
     }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bench.report.columns import (
+    AUDIT,
     BASELINE,
     COHORT,
     CONTAMINATED,
@@ -65,6 +66,7 @@ LONG = Table(
         EVIDENCE,
         TASK_DIGEST,
         FROZEN,
+        AUDIT,
     ),
 )
 MEAN = Table(
@@ -87,6 +89,7 @@ MEAN = Table(
         EVIDENCE,
         TASK_DIGEST,
         FROZEN,
+        AUDIT,
     ),
 )
 WIDE = Table(
@@ -138,6 +141,7 @@ PAIRED = Table(
         HEAD,
         _side(CONTAMINATED, "a"),
         _side(CONTAMINATED, "b"),
+        AUDIT,
     ),
 )
 RANKS = Table(
@@ -154,6 +158,7 @@ RANKS = Table(
         COHORT,
         HEAD,
         CONTAMINATED,
+        AUDIT,
     ),
 )
 SUITES = Table(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
+from urllib.parse import quote
 
 from bench import targets
 from bench.report.markdown import markdown_table, plain
@@ -25,6 +26,7 @@ from bench.results import (
     robustness_tasks,
     task_names,
 )
+from bench.verdicts import audit_path
 
 FILE = "leaderboard.md"
 DIGITS = 3
@@ -58,7 +60,7 @@ def markdown_text(data: LeaderboardData) -> str:
     lines = ["# Leaderboard", "", LEGEND, *itertools.chain(*(("", plain(one)) for one in data.left_out.sentences))]
     for cohort, group in itertools.groupby(data.entries, key=lambda entry: (entry.key.task, entry.key.cohort)):
         own = list(group)
-        lines += ["", f"## {plain(names[cohort])}"]
+        lines += ["", f"## {plain(names[cohort])}", *_audit(data, cohort)]
         if cohort in robust:
             lines += ["", *_robustness(data, cohort)]
         elif is_restoration(own[0]):
@@ -70,6 +72,13 @@ def markdown_text(data: LeaderboardData) -> str:
         lines += _below(own)
     lines += ["", "## Models", "", *_models(models_of(data.entries))]
     return "\n".join(lines) + "\n"
+
+
+def _audit(data: LeaderboardData, cohort: tuple[str, str]) -> list[str]:
+    """What the audit of a task found, with its page; nothing where there was none."""
+    badge = data.audits.get(cohort, "")
+    page = quote(audit_path(Path(), *cohort, "md").as_posix())
+    return ["", f"[Audit]({page}): {plain(badge)}."] if badge else []
 
 
 def _head(

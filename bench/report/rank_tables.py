@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
+from types import MappingProxyType
 
 import numpy as np
 
@@ -17,7 +18,9 @@ Record = dict[str, str]
 
 
 def rank_records(
-    blocks: Iterable[RankedBlock], contaminated: Mapping[ResultKey, Contamination] | None = None
+    blocks: Iterable[RankedBlock],
+    contaminated: Mapping[ResultKey, Contamination] | None = None,
+    audits: Mapping[tuple[str, str], str] = MappingProxyType({}),
 ) -> list[Record]:
     """A line an entry, baselines too, with its rank among all entries of the block.
 
@@ -29,9 +32,13 @@ def rank_records(
     ----------
     contaminated : mapping of ResultKey -> Contamination, optional
         Whether each model saw the task's cohorts in pretraining (`LeaderboardData.contaminated`).
+    audits : mapping of (task, cohort hash) -> str
+        The badges of audited tasks (`LeaderboardData.audits`).
     """
     levels = {key: found.level for key, found in (contaminated or {}).items()}
-    return [record for block in sorted(blocks, key=lambda block: block.block) for record in _block(block, levels)]
+    return [
+        record for block in sorted(blocks, key=lambda block: block.block) for record in _block(block, levels, audits)
+    ]
 
 
 def suite_records(suites: Iterable[SuiteRanks]) -> list[Record]:
@@ -55,7 +62,7 @@ def suite_diagram(suite: SuiteRanks) -> str | None:
     return diagram([str(model) for model in suite.models], ranks, groups, found.critical_difference, title)
 
 
-def _block(block: RankedBlock, levels: Mapping[ResultKey, str]) -> list[Record]:
+def _block(block: RankedBlock, levels: Mapping[ResultKey, str], audits: Mapping[tuple[str, str], str]) -> list[Record]:
     keys = sorted(block.replicates)
     found = block.ranks(keys)
     why = _why_no_interval(block, keys, found)
@@ -85,6 +92,7 @@ def _block(block: RankedBlock, levels: Mapping[ResultKey, str]) -> list[Record]:
             "cohort_hash": key.cohort,
             "head_config_hash": key.head,
             "contaminated": levels.get(key, ""),
+            "audit": audits.get(key.block[:2], ""),
         }
         for key in sorted(lines)
     ]

@@ -30,7 +30,7 @@ UNITS = (
 
 def write_schema(report: ReportFiles) -> dict[str, Path]:
     """``leaderboard_schema.json``: the columns of every table, those of `leaderboard_wide.csv` as they are here."""
-    wide = replace(WIDE, columns=tuple(wide_columns(report.data.entries)))
+    wide = replace(WIDE, columns=tuple(wide_columns(report.data.entries, report.data.audits)))
     tables = [wide if table is WIDE else table for table in TABLES]
     content = {
         "schema_version": VERSION,

@@ -140,7 +140,8 @@ def _answer(data: LeaderboardData, task: _Task, names: Mapping[str, str]) -> Ite
         yield from _warned(robustness_answer(robustness, task.name), task.rows_of_tracks)
     if task.others:
         primary = (task.successful or task.rows)[0].primary_metric
-        yield from _warned([f"{task.name}, {primary}, {_counted(task.successful)}"], task.successful)
+        about = f"{task.name}, {primary}, {_counted(task.successful)}{_audited(data, task)}"
+        yield from _warned([about], task.successful)
         yield from answer_lines(data, list(standings(data, task.others)), protocol_names(task.others), names)
 
 
@@ -165,8 +166,8 @@ def _task_tables(data: LeaderboardData, task: _Task, names: Mapping[str, str], e
     runs = {runs_of(entry, data.repeats.get(entry.key, 1)) for entry in with_rows if entry.n_expected > 1}
     complete = any(len(entry.values(primary)) == entry.n_expected for entry in with_rows)
     mean = f"; each line is the mean of {runs.pop()}" if len(runs) == 1 and complete else ""
-    title = f"{task.name}  primary metric {primary}, {_counted(successful)}{_digest(rows)}{mean}"
-    yield from _warned([title], successful)
+    about = f"{task.name}  primary metric {primary}, {_counted(successful)}{_digest(rows)}{mean}{_audited(data, task)}"
+    yield from _warned([about], successful)
     if with_rows:
         yield from table_lines(data, with_rows, primary, names, everything)
         yield from _wrapped(_detectable(data, task.others, primary))
@@ -179,6 +180,12 @@ def _digest(rows: Sequence[Row]) -> str:
     status = frozen_status(rows)
     of = {SAMPLES: " (frozen)", CHANGED: " (not the published task of this name)"}.get(status, "")
     return f", digest {digest}{of}" if (digest := task_digest_of(rows)) else ""
+
+
+def _audited(data: LeaderboardData, task: _Task) -> str:
+    """The badge of the task's audit, such as ``, audit: shortcut``; nothing where there was none."""
+    badge = data.audits.get((task.task, task.cohort), "")
+    return f", audit: {badge}" if badge else ""
 
 
 def _counted(successful: Sequence[Row]) -> str:

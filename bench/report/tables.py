@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from types import MappingProxyType
 
 from bench.results import (
     AggregatedResult,
@@ -23,13 +24,21 @@ MARGIN = 0.02
 Record = dict[str, str]
 
 
-def long_records(entries: Sequence[AggregatedResult]) -> Iterator[Record]:
-    """A line a run and metric, a line a failed run; the columns are `bench.report.leaderboard_columns.LONG`."""
+def long_records(
+    entries: Sequence[AggregatedResult], audits: Mapping[tuple[str, str], str] = MappingProxyType({})
+) -> Iterator[Record]:
+    """A line a run and metric, a line a failed run; the columns are `bench.report.leaderboard_columns.LONG`.
+
+    Parameters
+    ----------
+    audits : mapping of (task, cohort hash) -> str
+        The badges of audited tasks (`LeaderboardData.audits`).
+    """
     for _, block in itertools.groupby(entries, key=lambda entry: entry.key.block):  # bounds the lines in memory
-        yield from _long_records_of(list(block))
+        yield from _long_records_of(list(block), audits)
 
 
-def _long_records_of(entries: Sequence[AggregatedResult]) -> list[Record]:
+def _long_records_of(entries: Sequence[AggregatedResult], audits: Mapping[tuple[str, str], str]) -> list[Record]:
     """The lines of one block."""
     records = []
     for entry, baselines in _with_baselines(entries):
@@ -56,6 +65,7 @@ def _long_records_of(entries: Sequence[AggregatedResult]) -> list[Record]:
                     "run_hash": row.run_hash,
                     "version": row.version,
                     **seen,
+                    "audit": audits.get(entry.key.block[:2], ""),
                 }
                 key = entry.key
                 records.append((*key.block, metric, row.model, row.frontend, row.seed, row.fold, record))
@@ -89,6 +99,7 @@ def mean_records(data: LeaderboardData) -> list[Record]:
                 "n_failed": str(len(entry.rows) - len(entry.successful)),
                 "baseline_value": number(best[0] if best else None),
                 **seen,
+                "audit": data.audits.get(entry.key.block[:2], ""),
             }
             records.append((*entry.key.block, metric, row.model, row.frontend, record))
     return [record for *_, record in sorted(records, key=lambda entry: entry[:-1])]
@@ -130,6 +141,7 @@ def paired_records(data: LeaderboardData, margin: float = MARGIN) -> Iterator[Re
             "head_config_hash": c.a.key.head,
             "contaminated_a": data.contaminated[c.a.key].level,
             "contaminated_b": data.contaminated[c.b.key].level,
+            "audit": data.audits.get(c.a.key.block[:2], ""),
         }
 
 

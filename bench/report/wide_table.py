@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
-from bench.report.columns import Column
+from bench.report.columns import Column, text
 from bench.report.leaderboard_columns import WIDE
 from bench.report.tables import Record, number
 from bench.results import AggregatedResult, Contamination, LeaderboardData, differing_settings, tasks_seen
+from bench.verdicts import CLEAR
 
+AUDITS = text("audit", "the tasks whose audit raised alarms, such as `pcam: shortcut; panda: too small`")
 Cohort = tuple[str, str]
 """Task, and digest of its samples."""
 Place = tuple[str, str, str, str]
@@ -33,20 +35,22 @@ def task_headings(entries: Sequence[AggregatedResult]) -> dict[Cohort, str]:
     }
 
 
-def wide_columns(entries: Sequence[AggregatedResult]) -> list[Column]:
-    """The columns of the table of these entries: those that it always has, and one a task."""
+def wide_columns(entries: Sequence[AggregatedResult], audits: Collection[Cohort] = ()) -> list[Column]:
+    """The columns of the table of these entries: those that it always has, one a task, and one of audits if any."""
     metrics = {_cohort(entry): _primary(entry) for entry in entries}
     of_tasks = [
         Column(heading, "number", metrics[cohort], f"{metrics[cohort]} of {cohort[0]}; its cohort_hash is {cohort[1]}")
         for cohort, heading in task_headings(entries).items()
     ]
-    return [*WIDE.columns, *sorted(of_tasks, key=lambda column: column.name)]
+    return [*WIDE.columns, *sorted(of_tasks, key=lambda column: column.name), *([AUDITS] if audits else [])]
 
 
 def wide_records(data: LeaderboardData) -> list[Record]:
     """A line a head and model; a column a task with its primary metric, the mean over seeds and folds."""
     entries, headings = data.entries, task_headings(data.entries)
     columns = dict.fromkeys(sorted(headings.values()), "")
+    alarms = {cohort: badge for cohort, badge in data.audits.items() if badge != CLEAR}
+    audits: dict[Place, dict[Cohort, str]] = {}
     settings = differing_settings(entries)
     lines: dict[Place, Record] = {}
     seen: dict[Place, dict[str, Contamination]] = {}
@@ -63,8 +67,12 @@ def wide_records(data: LeaderboardData) -> list[Record]:
         line = lines.setdefault(place, {**own, **columns})
         line[headings[_cohort(entry)]] = number(data.value(entry, _primary(entry)))
         seen.setdefault(place, {})[key.task] = data.contaminated[key]
+        audits.setdefault(place, {}).update({one: alarms[one] for one in [_cohort(entry)] if one in alarms})
     for place, of_tasks in seen.items():
         lines[place]["contaminated"] = tasks_seen(of_tasks)
+        if data.audits:
+            of_line = sorted(audits[place].items())
+            lines[place]["audit"] = "; ".join(f"{cohort[0]}: {badge}" for cohort, badge in of_line)
     return [lines[place] for place in sorted(lines)]
 
 

@@ -23,6 +23,7 @@ from bench.results.frozen_tasks import without_other_tasks
 from bench.results.rank_blocks import RankedBlock
 from bench.results.saved_blocks import SavedBlocks
 from bench.rows import MOST_NAMED, RunKey, SavedRows, rows_of, warn_once
+from bench.verdicts import merged_badges
 
 Key = TypeVar("Key", bound=Hashable)
 Value = TypeVar("Value")
@@ -57,6 +58,8 @@ class LeaderboardData:
         The results folder that has the predictions of a run.
     other_tasks : list of str
         A sentence for each task that has the name and samples of another and is left out.
+    audits : mapping of (task, cohort hash) -> str
+        The badge of each audited task: its alarms, or "clear" (`bench.verdicts`).
     """
 
     entries: list[AggregatedResult]
@@ -70,6 +73,7 @@ class LeaderboardData:
     left_out: LeftOut = field(default_factory=LeftOut)
     folders: Mapping[RunKey, Path] = field(default_factory=dict)
     other_tasks: list[str] = field(default_factory=list)
+    audits: Mapping[tuple[str, str], str] = field(default_factory=dict)
 
     @cached_property
     def contaminated(self) -> dict[ResultKey, Contamination]:
@@ -137,6 +141,8 @@ def read_leaderboard(
     if faulty:
         more = f" And {len(faulty) - MOST_NAMED} more." if len(faulty) > MOST_NAMED else ""
         sentences.append(f"Left out of means' intervals and paired differences: {' '.join(faulty[:MOST_NAMED])}{more}")
+    audits, unusable = merged_badges({*rows.folders.values(), *([rows.folder] if rows.folder else [])})
+    sentences += unusable
     for sentence in sentences:
         warn(sentence)
     comparisons = [comparison for block in found for comparison in block.comparisons]
@@ -152,6 +158,7 @@ def read_leaderboard(
         left_out=left_out,
         folders=rows.folders,
         other_tasks=other_tasks,
+        audits=audits,
     )
 
 

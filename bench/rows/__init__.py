@@ -1,5 +1,6 @@
 """What a run leaves: a row of scores and the predictions that every score can be computed from again."""
 
+from bench.rows.checksum import with_checksum, without_checksum
 from bench.rows.finding import find_row
 from bench.rows.info import EVIDENCE, LEVELS, NO_CONTAMINATION, TIMES, CardInfo, Contamination, RowInfo
 from bench.rows.merging import ROUNDING, SavedRows, merged_rows, rows_of, why_no_rows
@@ -58,6 +59,8 @@ __all__ = [
     "selected",
     "warn_once",
     "why_no_rows",
+    "with_checksum",
+    "without_checksum",
     "write",
     "write_lost",
 ]

@@ -1,5 +1,7 @@
 """Runs: what is to be done, the doing of it, and what each row needs."""
 
+from bench.runs.audit import USAGE as AUDIT_USAGE
+from bench.runs.audit import AuditOptions, audit, audit_arguments
 from bench.runs.checks import check_settings, check_writable
 from bench.runs.configuration import Settings, make_config
 from bench.runs.context import RunContext, to_stderr
@@ -25,8 +27,10 @@ from bench.runs.scoring import scored
 from bench.runs.worst_cases import draw_worst_cases, drawing
 
 __all__ = [
+    "AUDIT_USAGE",
     "BASELINES",
     "PRECOMPUTED",
+    "AuditOptions",
     "Outcome",
     "Plan",
     "Run",
@@ -34,6 +38,8 @@ __all__ = [
     "Settings",
     "TaskPlan",
     "Todo",
+    "audit",
+    "audit_arguments",
     "blocks_of",
     "check_settings",
     "check_writable",

@@ -249,6 +249,24 @@ def embed_cohort(context: RunContext, plan: Plan) -> tuple[Cohort, Embedding]:
     return task.cohort, embedding
 
 
+def embed_models(context: RunContext, plan: TaskPlan) -> dict[str, Embedding]:
+    """The features of all models of a planned task, by their names; what is in the cache is not made again.
+
+    Raises
+    ------
+    UserError
+        If those of a model cannot be made.
+    """
+    check_scratch(context.config)
+    found: dict[str, Embedding] = {}
+    for part, work in plan.passes:
+        for own, embedding in _embed(context, plan, part, work).items():
+            if embedding.error:
+                raise UserError(sentence_of(embedding.error, own.model.name))
+            found[own.model.name] = embedding
+    return found
+
+
 def _embed(
     context: RunContext, task: TaskPlan, part: EmbeddingPlan, work: Sequence[ModelWork]
 ) -> dict[ModelWork, Embedding]:

@@ -68,7 +68,9 @@ def summary(parameters: Mapping[str, torch.Tensor]) -> np.ndarray:
 def summary_official(network: torch.nn.Module, names: Names) -> np.ndarray:
     """As `summary`, of the authors' network in our names."""
     own = dict(network.named_parameters())
-    joined = {n: torch.cat([own[o] for o in ([others] if isinstance(others, str) else others)]) for n, others in names.items()}
+    joined = {
+        n: torch.cat([own[o] for o in ([others] if isinstance(others, str) else others)]) for n, others in names.items()
+    }
     return summary(joined)
 
 

@@ -19,8 +19,7 @@ COLUMNS = [
     *("interval", "sd", "n_runs"),
     *("n_seeds", "n_folds", "n_failed", "baseline_value", "cohort_hash", "head_config_hash"),
     *("contaminated", "contamination_evidence"),
-    "task_digest",
-    "frozen",
+    *("task_digest", "frozen", "audit"),
 ]
 CALIBRATION = ("ece", "ece_mass", "brier", "nll")
 

@@ -21,7 +21,7 @@ COLUMNS = (
     "task", "kind", "model", "frontend", "protocol", "seed", "fold", "metric", "value", "ci_low", "ci_high", "interval",
     "n_train", "n_test", "n_groups", "baseline_value", "feature_dim", "params_m", "tiles_per_s", "status", "error",
     "cohort_hash", "head_config_hash", "run_hash", "version", "contaminated", "contamination_evidence",
-    "task_digest", "frozen",
+    "task_digest", "frozen", "audit",
 )  # fmt: skip
 METRICS = ["accuracy", "auroc", "balanced_accuracy", "f1_macro"]
 

@@ -1,0 +1,142 @@
+"""The file of an audit's verdict, ``results/audits/TASK/COHORT.json``: findings, with a checksum as rows have one."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import asdict, dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+from bench.files import atomic_write, file_name, unwritable
+from bench.rows import with_checksum, without_checksum
+from bench.verdicts.finding import VERDICTS, Finding
+
+FOLDER = "audits"
+SCHEMA = 1
+CLEAR = "clear"
+
+
+@dataclass(frozen=True)
+class Audit:
+    """The verdict on a task.
+
+    Attributes
+    ----------
+    task, cohort : str
+        The name of the task and its cohort hash.
+    findings : tuple of Finding
+    version : str
+        Of the harness that made it.
+    info : dict
+        How it was made, JSON values: heads, seeds, network, seconds, numbers of samples and groups.
+    """
+
+    task: str
+    cohort: str
+    findings: tuple[Finding, ...]
+    version: str = ""
+    info: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def badge(self) -> str:
+        """What stands beside the task in tables: the alarms, the gravest first, or "clear"."""
+        alarms = sorted((one for one in self.findings if one.is_alarm), key=lambda one: -VERDICTS.index(one.verdict))
+        return ", ".join(dict.fromkeys(one.badge or one.check for one in alarms)) or CLEAR
+
+    @property
+    def sentences(self) -> list[str]:
+        """One for each alarm, the gravest first."""
+        alarms = [one for one in self.findings if one.is_alarm]
+        return [one.sentence for one in sorted(alarms, key=lambda one: -VERDICTS.index(one.verdict))]
+
+
+def audit_path(results: Path, task: str, cohort: str, ending: str = "json") -> Path:
+    """Where an audit of a cohort lies."""
+    return results / FOLDER / file_name(task) / f"{file_name(cohort)}.{ending}"
+
+
+def write_audit(results: Path, audit: Audit) -> Path:
+    """Write the file; gives its path.
+
+    Raises
+    ------
+    UserError
+        If the folder cannot be written.
+    """
+    path = audit_path(results, audit.task, audit.cohort)
+    record = {"schema": SCHEMA, **asdict(audit), "findings": [asdict(one) for one in audit.findings]}
+    text = json.dumps(record, indent=1, sort_keys=True, ensure_ascii=True, allow_nan=False) + "\n"
+    try:
+        with atomic_write(path) as temporary:
+            temporary.write_text(with_checksum(text))
+    except OSError as error:
+        raise unwritable(path, error, "results=DIR") from error
+    return path
+
+
+def read_audit(path: Path) -> Audit:
+    """Read a file of a verdict.
+
+    Raises
+    ------
+    ValueError
+        If it was changed, is of another schema, or is none.
+    OSError
+        If it cannot be read.
+    """
+    record = json.loads(without_checksum(path.read_text()))
+    if not isinstance(record, dict) or record.get("schema") != SCHEMA:
+        raise ValueError(f"its schema is not {SCHEMA}")
+    names = {one.name for one in fields(Finding)}
+    try:
+        findings = tuple(Finding(**{key: of[key] for key in names & of.keys()}) for of in record["findings"])
+        audit = Audit(
+            str(record["task"]), str(record["cohort"]), findings, str(record["version"]), dict(record["info"])
+        )
+        for one in findings:
+            if one.verdict not in VERDICTS or (one.p is not None and not math.isfinite(one.p)):
+                raise ValueError(f"a finding has the verdict {one.verdict}")
+    except (KeyError, TypeError, AttributeError) as error:
+        raise ValueError(f"it lacks or misstates {error}") from error
+    return audit
+
+
+def audits_of(results: Path) -> Iterator[tuple[Path, Audit | None, str]]:
+    """Every verdict of a results folder: its file, the audit or None, and why it cannot be used."""
+    for path in sorted((results / FOLDER).glob("*/*.json")):
+        try:
+            audit = read_audit(path)
+        except (OSError, ValueError) as error:
+            yield path, None, str(error)
+            continue
+        if path != audit_path(results, audit.task, audit.cohort):
+            yield path, None, "it is the file of another task or cohort"
+            continue
+        yield path, audit, ""
+
+
+def merged_badges(folders: Iterable[Path]) -> tuple[dict[tuple[str, str], str], list[str]]:
+    """The badges of several results folders; of a task that several have audited, the alarms of all of them."""
+    found: dict[tuple[str, str], str] = {}
+    sentences: list[str] = []
+    for folder in sorted(folders):
+        badges, unusable = badges_of(folder)
+        sentences += unusable
+        for key, badge in badges.items():
+            alarms = [one for badge in (found.get(key, CLEAR), badge) for one in badge.split(", ") if one != CLEAR]
+            found[key] = ", ".join(dict.fromkeys(alarms)) or CLEAR
+    return found, sentences
+
+
+def badges_of(results: Path) -> tuple[dict[tuple[str, str], str], list[str]]:
+    """The badge of each task and cohort hash, and a sentence for each file that cannot be used."""
+    badges: dict[tuple[str, str], str] = {}
+    sentences = []
+    for path, audit, why in audits_of(results):
+        if audit is None:
+            sentences.append(f"The audit {path} cannot be used ({why}): delete it or audit the task again.")
+        else:
+            badges[audit.task, audit.cohort] = audit.badge
+    return badges, sentences
