@@ -76,6 +76,8 @@ def _run(arguments: list[str], folders: Folders) -> int:
         return status_command(arguments[1:])
     if arguments[:1] == ["export"]:
         return _in_sentences(lambda: _export(arguments[1:], folders), arguments)
+    if arguments[:1] == ["multiverse"]:
+        return _in_sentences(lambda: _multiverse(arguments[1:], folders), arguments[1:])
     swept = _of_a_sweep(arguments)
     if swept is not None:
         return _in_sentences(lambda: _sweep(swept), swept)
@@ -183,6 +185,13 @@ def _export(arguments: list[str], folders: Folders) -> int:
         export(RunContext(config, devices_of(config)[0]), form, folder)
 
     return _one_run(["null=none", *settings], folders, work)
+
+
+def _multiverse(arguments: list[str], folders: Folders) -> int:
+    """Compare the rankings of models under all published protocols; gives the exit code."""
+    from bench.runs import multiverse, multiverse_overrides
+
+    return _one_run(multiverse_overrides(arguments), folders, multiverse)
 
 
 def _of_a_sweep(arguments: list[str]) -> list[str] | None:

@@ -1,5 +1,6 @@
 """Tables made from the rows and predictions of a results folder, and from nothing else."""
 
+from bench.report.cells import safe_cell
 from bench.report.places import files_text
 from bench.report.rank_tables import rank_records
 from bench.report.schema import TEXT_COLUMNS
@@ -15,6 +16,7 @@ __all__ = [
     "mean_records",
     "paired_records",
     "rank_records",
+    "safe_cell",
     "table_text",
     "write_tables",
 ]

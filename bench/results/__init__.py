@@ -1,5 +1,6 @@
 """What rows and predictions say: means, intervals, paired differences and ranks."""
 
+from bench.results.across_protocols import AcrossProtocols, across_protocols
 from bench.results.aggregated_result import AggregatedResult, Block, ResultKey, aggregated, protocol_names, task_names
 from bench.results.baselines import baselines_of, best_baseline
 from bench.results.chains import robustness_tasks
@@ -24,6 +25,7 @@ __all__ = [
     "FEWEST_TASKS",
     "LEAVE_OUT",
     "LEVELS",
+    "AcrossProtocols",
     "Against",
     "AggregatedResult",
     "Block",
@@ -42,6 +44,7 @@ __all__ = [
     "Standing",
     "SuiteRanks",
     "Summary",
+    "across_protocols",
     "aggregated",
     "baselines_of",
     "best_baseline",

@@ -14,8 +14,10 @@ from bench.runs.evaluate import (
 )
 from bench.runs.fit import Run, sentence_of
 from bench.runs.models import BASELINES, PRECOMPUTED, concerns, names_of_models
+from bench.runs.multiverse import multiverse, multiverse_overrides
 from bench.runs.plan import Plan, TaskPlan, blocks_of, keys_of, rows_to_make
 from bench.runs.plan_text import Todo, plan_text, todos_of
+from bench.runs.published import Published, published_protocols
 from bench.runs.reporting import print_report, print_tables
 from bench.runs.reproduce import reproduce_command
 from bench.runs.worst_cases import draw_worst_cases, drawing
@@ -25,6 +27,7 @@ __all__ = [
     "PRECOMPUTED",
     "Outcome",
     "Plan",
+    "Published",
     "Run",
     "RunContext",
     "Settings",
@@ -41,12 +44,15 @@ __all__ = [
     "evaluate_plan",
     "keys_of",
     "make_config",
+    "multiverse",
+    "multiverse_overrides",
     "names_of_models",
     "nothing_written",
     "plan_text",
     "prepare",
     "print_report",
     "print_tables",
+    "published_protocols",
     "reproduce_command",
     "rows_to_make",
     "run",
