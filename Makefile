@@ -29,7 +29,7 @@ $(error There is no variable $(UNKNOWN)$(if $(NEAR),: is $(NEAR) meant?,.) Those
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help bench plan sweep test test-slow mutants lint types status leaderboard passport models setup clean
+.PHONY: help bench plan sweep test test-slow mutants lint types status leaderboard passport multiverse models setup clean
 
 help:  ## list the targets
 	@echo 'make bench MODEL=uni TASK=tiles DATA=/my/tiles   (also SUITE= RESULTS= CACHE= SITE= MARGIN= ARGS="any=override")'
@@ -53,6 +53,9 @@ leaderboard: $(VENV)/.installed  ## rebuild the tables from the saved rows; RESU
 passport: $(VENV)/.installed  ## a page of one encoder behind corruptions and restorers, from the saved rows: MODEL= RESULTS= DATA=
 	@$(PY) -m bench passport $(if $(MODEL),'model=$(call list,$(MODEL))') $(if $(RESULTS),'results=$(RESULTS)') \
 	  $(if $(DATA),'data=$(DATA)') $(if $(CACHE),'cache=$(CACHE)') $(ARGS)
+
+multiverse: $(VENV)/.installed  ## all published protocols on the same features: does the ranking of models depend on them? MODEL=a,b TASK= DATA=
+	@$(PY) -m bench multiverse $(OVERRIDES)
 
 models: $(VENV)/.installed  ## list the models of the registry
 	@$(PY) -m registry $(ARGS)

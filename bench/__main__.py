@@ -189,9 +189,9 @@ def _export(arguments: list[str], folders: Folders) -> int:
 
 def _multiverse(arguments: list[str], folders: Folders) -> int:
     """Compare the rankings of models under all published protocols; gives the exit code."""
-    from bench.runs import multiverse, multiverse_overrides
+    from bench.runs import multiverse_overrides, run_multiverse
 
-    return _one_run(multiverse_overrides(arguments), folders, multiverse)
+    return _one_run(multiverse_overrides(arguments), folders, run_multiverse)
 
 
 def _of_a_sweep(arguments: list[str]) -> list[str] | None:

@@ -1,6 +1,5 @@
 """What rows and predictions say: means, intervals, paired differences and ranks."""
 
-from bench.results.across_protocols import AcrossProtocols, across_protocols
 from bench.results.aggregated_result import AggregatedResult, Block, ResultKey, aggregated, protocol_names, task_names
 from bench.results.baselines import baselines_of, best_baseline
 from bench.results.chains import robustness_tasks
@@ -11,6 +10,7 @@ from bench.results.contamination import LEAVE_OUT, LEVELS, Contamination, LeftOu
 from bench.results.head_settings import differing_settings
 from bench.results.leaderboard_data import LeaderboardData, read_leaderboard
 from bench.results.models import ModelFacts, models_of, tasks_seen
+from bench.results.protocol_scores import AcrossProtocols, across_protocols
 from bench.results.rank_blocks import RankedBlock
 from bench.results.rank_suites import FEWEST_TASKS, SuiteRanks, suite_ranks
 from bench.results.restoration import Against, Restorers, is_restoration, parted, restorers_of

@@ -14,7 +14,7 @@ from bench.runs.evaluate import (
 )
 from bench.runs.fit import Run, sentence_of
 from bench.runs.models import BASELINES, PRECOMPUTED, concerns, names_of_models
-from bench.runs.multiverse import multiverse, multiverse_overrides
+from bench.runs.multiverse import multiverse_overrides, run_multiverse
 from bench.runs.plan import Plan, TaskPlan, blocks_of, keys_of, rows_to_make
 from bench.runs.plan_text import Todo, plan_text, todos_of
 from bench.runs.published import Published, published_protocols
@@ -44,7 +44,6 @@ __all__ = [
     "evaluate_plan",
     "keys_of",
     "make_config",
-    "multiverse",
     "multiverse_overrides",
     "names_of_models",
     "nothing_written",
@@ -56,6 +55,7 @@ __all__ = [
     "reproduce_command",
     "rows_to_make",
     "run",
+    "run_multiverse",
     "sentence_of",
     "to_stderr",
     "todos_of",

@@ -43,7 +43,7 @@ def multiverse_overrides(arguments: Sequence[str], published: Published | None =
     return [*found, *arguments]
 
 
-def multiverse(config: BenchConfig) -> None:
+def run_multiverse(config: BenchConfig) -> None:
     """Run the protocols of the configuration, compare them, print what they say and write it to the results folder.
 
     Raises

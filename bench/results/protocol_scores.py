@@ -23,6 +23,9 @@ from bench.results.resampling import Number, Passes, compared
 from bench.rows import RowInfo, RunKey, SavedRows
 from bench.statistics import Studentised, complete, pairs_of
 
+OVER_DRAWS = ("episodes", "repeats")
+NOT_KNOWN = "has a mean over draws of the training samples that its saved predictions do not tell"
+
 
 @dataclass(frozen=True)
 class AcrossProtocols:
@@ -93,11 +96,14 @@ def _of_task(saved: SavedRows, entries: Sequence[AggregatedResult]) -> AcrossPro
     row = next((row for entry in entries for row in entry.successful), entries[0].rows[0])
     metric = row.primary_metric
     passes.resample(lambda row: compared(row) & {metric})
-    over_draws = {entry.key.protocol for entry in entries if _add_means(entry, metric, passes)}
+    means = [entry for entry in entries if entry.interval_of(metric) in OVER_DRAWS]
+    resampled = [_add_means(entry, metric, passes) for entry in means]
     by_protocol = itertools.groupby(entries, key=lambda entry: entry.key.protocol)
     own = {protocol: list(of) for protocol, of in by_protocol}
     blocks = {protocol: ranked_block(of, passes) for protocol, of in own.items()}
     left_out = _reasons(blocks)
+    not_known = [entry.key.protocol for entry, found in zip(means, resampled, strict=True) if not found]
+    left_out |= {protocol: NOT_KNOWN for protocol in not_known if protocol in left_out}
     _leave_out_other_samples(blocks, passes, left_out)
     protocols, models = _complete(blocks, left_out)
     of_cell = {
@@ -132,7 +138,7 @@ def _of_task(saved: SavedRows, entries: Sequence[AggregatedResult]) -> AcrossPro
         differences=_differences(protocols, models, cells, numbers, metric, passes),
         seconds={protocol: _seconds(of) for protocol, of in own.items()},
         left_out=left_out,
-        over_draws=tuple(protocol for protocol in protocols if protocol in over_draws),
+        over_draws=tuple(sorted({entry.key.protocol for entry in means} & set(protocols))),
         n_test=len(first.predictions.ids) if first else 0,
         n_groups=first.n_groups if first else 0,
     )
@@ -154,14 +160,12 @@ def _reasons(blocks: dict[str, RankedBlock]) -> dict[str, str]:
 
 
 def _add_means(entry: AggregatedResult, metric: str, passes: Passes) -> bool:
-    """Resample the scores of an entry that are means over episodes; whether they are."""
-    if entry.interval_of(metric) != "episodes":
-        return False
-    for one in passes.of[entry.key].values():
-        found = mean_over_episodes(one, metric)
-        if found is not None:
-            passes.add(one, metric, found)
-    return True
+    """Resample the scores of an entry that are means over draws of the training samples; whether that can be done."""
+    found = {one: mean_over_episodes(one, metric) for one in passes.of[entry.key].values()}
+    for one, replicates in found.items():
+        if replicates is not None:
+            passes.add(one, metric, replicates)
+    return None not in found.values()
 
 
 def _leave_out_other_samples(blocks: dict[str, RankedBlock], passes: Passes, left_out: dict[str, str]) -> None:
