@@ -47,7 +47,7 @@ def _what(found: Multiverse) -> Iterator[str]:
     )
     if not found.compares:
         few = f"{_count(len(scores.models), 'model')} under {_count(len(scores.protocols), 'protocol')}"
-        yield f"A ranking that could depend on the protocol needs two models and two protocols, and there are {few}."
+        yield f"A ranking that could depend on the protocol needs two models and two protocols, and this run has {few}."
 
 
 def _agreement(found: Multiverse) -> Iterator[str]:
@@ -92,11 +92,12 @@ def _reversals(found: Multiverse) -> Iterator[str]:
     n_models = len(found.scores.models)
     n_pairs = n_models * (n_models - 1) // 2
     beyond = f"beyond chance (Holm over {found.p.size} differences, level {LEVEL:g})"
-    changing = f"{found.n_changing} of {_count(n_pairs, 'pair')} of models"
+    places = "changes places" if found.n_changing == 1 else "change places"
+    changing = f"Of {_count(n_pairs, 'pair')} of models, {found.n_changing} {places} between protocols"
     if not found.n_changing:
-        yield f"No two models change places between protocols, all {n_pairs} pairs taken together."
+        yield "No two models change places between protocols."
     elif not found.reversed:
-        yield f"{changing} change places between protocols, none of them {beyond}."
+        yield f"{changing}, none of them {beyond}."
     else:
         named = "; ".join(
             f"{one.first} is better than {one.second} under {_listed(one.first_better)} and worse under "
@@ -104,7 +105,7 @@ def _reversals(found: Multiverse) -> Iterator[str]:
             for one in found.reversed[:MOST_NAMED]
         )
         more = f"; and {len(found.reversed) - MOST_NAMED} more" if len(found.reversed) > MOST_NAMED else ""
-        yield f"{changing} change places between protocols, {len(found.reversed)} of them {beyond}: {named}{more}."
+        yield f"{changing}, {len(found.reversed)} of them {beyond}: {named}{more}."
 
 
 def _variance(found: Multiverse) -> Iterator[str]:

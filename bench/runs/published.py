@@ -27,7 +27,7 @@ class Published:
         The protocols that choose something on a validation side.
     settings : dict of protocol -> dict of field -> value
     missing : tuple of str
-        A sentence for each name of the list that no file has.
+        A sentence for each name of the list that no file has; a pattern stands for whatever there is.
     """
 
     authors: Mapping[str, str]
@@ -59,7 +59,7 @@ def published_protocols(conf: Path | None = None) -> Published:
     for name, entry in _entries(path).items():
         for pattern in entry["protocols"]:
             own = [one for one in fnmatch.filter(known, pattern) if one not in authors]
-            if not fnmatch.filter(known, pattern):
+            if "*" not in pattern and pattern not in known:
                 missing.append(f"{path.name} names {pattern} of {name}, and there is no such protocol: it is left out.")
             for protocol in own:
                 authors[protocol] = name

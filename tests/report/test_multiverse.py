@@ -68,6 +68,7 @@ def test_protocols_that_turn_the_order_around_are_found_and_named(three: Path) -
     assert "The ranking of the models mostly depends on the protocol" in words
     assert "lowest between knn and odd, -1.00" in words
     assert "the best model is a under 2, c under 1" in words
+    assert "Of 3 pairs of models, 3 change places between protocols" in words
     assert "a is better than c under knn and linear and worse under odd" in words
     assert "Fitting and scoring took 54.0 s in all, 4.5 times the 12.0 s of the linear probe alone" in words
     assert words.endswith("Not run: cox.")
@@ -103,7 +104,7 @@ def test_one_model_is_named_and_no_comparison_of_an_earlier_run_is_left(three: P
     (scores,) = across_protocols(rows_of(three), one_model)
     again, text = write_multiverse(three, analysed(scores))
 
-    assert "needs two models and two protocols, and there are 1 model under 3 protocols" in " ".join(text.split())
+    assert "needs two models and two protocols, and this run has 1 model under 3 protocols" in " ".join(text.split())
     assert "tau" not in text
     assert sorted(path.name for path in folder.iterdir()) == ["multiverse.csv", "multiverse.md"]
     assert {path.name for path in again} == {"multiverse.csv", "multiverse.md"}

@@ -4,6 +4,7 @@ import shutil
 
 import numpy as np
 import pytest
+import yaml
 from command_helpers import bench, files
 from PIL import Image
 from stand_in_models import PATH
@@ -32,6 +33,7 @@ def test_every_name_of_the_list_is_a_protocol_and_every_setting_is_one_of_its_ow
     found = published_protocols()
 
     assert found.missing == ()
+    assert set(found.authors.values()) == set(yaml.safe_load((conf_folder() / "published_protocols.yaml").read_text()))
     assert {"linear_eva", "linear_uni", "linear_thunder", "linear_pathobench", "ridge_hest", "linear"} <= set(
         found.authors
     )
@@ -47,7 +49,7 @@ def test_a_new_preset_of_the_same_authors_is_found_and_a_name_without_a_file_is_
         shutil.copy(conf_folder() / "protocol" / "knn.yaml", tmp_path / "protocol" / f"{name}.yaml")
     listed = [
         'eva: {protocols: ["*_eva"], validation: ["linear_*"], settings: {"knn*": {k: [1]}}}',
-        "X: {protocols: [gone, knn_eva]}",
+        "X: {protocols: [gone, knn_eva, '*_x']}",
     ]
     (tmp_path / "published_protocols.yaml").write_text("\n".join(listed))
     found = published_protocols(tmp_path)
@@ -100,7 +102,7 @@ def test_what_fits_is_run_once_and_the_rest_is_named(tiles, tmp_path):
 
     alone = bench(tmp_path, "multiverse", *arguments[:2], "model=colour", "protocol=prototype")
     assert alone.returncode == 0
-    assert "needs two models and two protocols, and there are 1 model under 1 protocol." in " ".join(
+    assert "needs two models and two protocols, and this run has 1 model under 1 protocol." in " ".join(
         alone.stdout.split()
     )
 
