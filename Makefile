@@ -29,8 +29,8 @@ $(error There is no variable $(UNKNOWN)$(if $(NEAR),: is $(NEAR) meant?,.) Those
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help bench plan audit sweep test test-slow mutants lint types status leaderboard passport reproduce published \
-        models setup clean
+.PHONY: help bench plan audit sweep test test-slow mutants lint types status leaderboard passport multiverse reproduce \
+        published models setup clean
 
 help:  ## list the targets
 	@echo 'make bench MODEL=uni TASK=tiles DATA=/my/tiles   (also SUITE= RESULTS= CACHE= SITE= MARGIN= ARGS="any=override")'
@@ -66,6 +66,9 @@ reproduce: $(VENV)/.installed  ## run a published board's own protocol and compa
 published: $(VENV)/.installed  ## set saved rows beside published figures: RESULTS= BOARD= MODEL= TASK=
 	@$(PY) -m bench published $(if $(RESULTS),'results=$(RESULTS)') $(if $(BOARD),'board=$(BOARD)') \
 	  $(if $(MODEL),'model=$(call list,$(MODEL))') $(if $(TASK),'task=$(call list,$(TASK))') $(ARGS)
+
+multiverse: $(VENV)/.installed  ## all published protocols on the same features: does the ranking of models depend on them? MODEL=a,b TASK= DATA=
+	@$(PY) -m bench multiverse $(OVERRIDES)
 
 models: $(VENV)/.installed  ## list the models of the registry
 	@$(PY) -m registry $(ARGS)

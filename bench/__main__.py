@@ -88,6 +88,8 @@ def _run(arguments: list[str], folders: Folders) -> int:
         return _in_sentences(lambda: _export(arguments[1:], folders), arguments)
     if arguments[:1] == ["audit"]:
         return _in_sentences(lambda: _audit(arguments[1:], folders), arguments)
+    if arguments[:1] == ["multiverse"]:
+        return _in_sentences(lambda: _multiverse(arguments[1:], folders), arguments[1:])
     swept = _of_a_sweep(arguments)
     if swept is not None:
         return _in_sentences(lambda: _sweep(swept), swept)
@@ -206,6 +208,13 @@ def _audit(arguments: list[str], folders: Folders) -> int:
         return 0
     options, settings = audit_arguments(arguments)
     return _one_run(["null=none", *settings], folders, lambda config: audit(config, options))
+
+
+def _multiverse(arguments: list[str], folders: Folders) -> int:
+    """Compare the rankings of models under all published protocols; gives the exit code."""
+    from bench.runs import multiverse_overrides, run_multiverse
+
+    return _one_run(multiverse_overrides(arguments), folders, run_multiverse)
 
 
 def _of_a_sweep(arguments: list[str]) -> list[str] | None:

@@ -179,7 +179,8 @@ def _digest(rows: Sequence[Row]) -> str:
     """The digest of the task, and whether it is the published task of its name; nothing where no row says it."""
     status = frozen_status(rows)
     of = {SAMPLES: " (frozen)", CHANGED: " (not the published task of this name)"}.get(status, "")
-    return f", digest {digest}{of}" if (digest := task_digest_of(rows)) else ""
+    digest = task_digest_of(rows)
+    return f", digest {digest}{of}" if digest else ""
 
 
 def _audited(data: LeaderboardData, task: _Task) -> str:

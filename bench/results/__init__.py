@@ -11,6 +11,7 @@ from bench.results.frozen_tasks import CHANGED, SAMPLES, frozen_status, task_dig
 from bench.results.head_settings import differing_settings
 from bench.results.leaderboard_data import LeaderboardData, read_leaderboard
 from bench.results.models import ModelFacts, models_of, tasks_seen
+from bench.results.protocol_scores import AcrossProtocols, across_protocols
 from bench.results.rank_blocks import RankedBlock
 from bench.results.rank_suites import FEWEST_TASKS, SuiteRanks, suite_ranks
 from bench.results.restoration import Against, Restorers, is_restoration, parted, restorers_of
@@ -27,6 +28,7 @@ __all__ = [
     "LEAVE_OUT",
     "LEVELS",
     "SAMPLES",
+    "AcrossProtocols",
     "Against",
     "AggregatedResult",
     "Block",
@@ -45,6 +47,7 @@ __all__ = [
     "Standing",
     "SuiteRanks",
     "Summary",
+    "across_protocols",
     "aggregated",
     "baselines_of",
     "best_baseline",

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from bench import targets
-from bench.metrics import Metric, degrees_of_freedom, standard_error, swapped_differences
+from bench.metrics import Metric, Replicates, degrees_of_freedom, standard_error, swapped_differences
 from bench.results.aggregated_result import AggregatedResult, ResultKey
 from bench.results.baselines import baselines_of, track_of
 from bench.results.chains import starts_with
@@ -158,29 +158,16 @@ def _compared(
     a: AggregatedResult, b: AggregatedResult, metric: str, both: Sequence[tuple[Pass, Pass]], passes: Passes
 ) -> Comparison | None:
     """The comparison by one metric; None where a pass of them lacks it or leaves it undefined."""
-    own, others = [one for one, _ in both], [other for _, other in both]
-    scores = [[passes.replicates(one).get(metric) for one in side] for side in (own, others)]
-    if any(one is None or math.isnan(one.value) for side in scores for one in side):
+    of = definition(a, metric)
+    found = paired_difference(metric, of, both, passes)
+    if found is None:
         return None
-    differences = [one - other for one, other in zip(*scores, strict=True) if one is not None and other is not None]
-    mean, of = averaged(differences), definition(a, metric)
-    value, influence, p_by = mean.value, mean.influence, "t"
-    n_folds, first = len(own[0].runs), own[0].predictions
-    n_groups = own[0].n_groups
-    several = len({one.number[1] for one in own}) > 1
-    if n_folds > 1:
-        p_by = "corrected t"
-        influence = influence * math.sqrt(difference_inflation(n_folds))
-    elif several:
-        influence = np.append(training_influence(of_repeats(own, differences)), influence)
-    difference = Studentised(value, standard_error(influence), degrees_of_freedom(influence, mean.n_added))
-    if n_folds > 1 and (several or not of.pooled):  # over repeats, the spread of all folds is known better
-        by_fold = _by_fold(metric, both)
-        value = float(by_fold.mean())
-        difference = Studentised(value, corrected_error(by_fold, n_folds), len(by_fold) - 1)
-    p = difference.p if value else 1.0
+    difference, mean = found
+    n_folds, first, n_groups = len(both[0][0].runs), both[0][0].predictions, both[0][0].n_groups
+    p, p_by = difference.p if difference.difference else 1.0, "corrected t" if n_folds > 1 else "t"
+    several = len({own.number[1] for own, _ in both}) > 1
     if n_folds == 1 and not several and metric == a.rows[0].primary_metric and 1 < n_groups <= MOST_SWAPPED:
-        p, p_by = _p_of_swaps(value, of, both, n_groups)
+        p, p_by = _p_of_swaps(difference.difference, of, both, n_groups)
     return Comparison(
         a=a,
         b=b,
@@ -188,11 +175,37 @@ def _compared(
         difference=difference,
         p=p,
         p_by=p_by,
-        p_better=p_better(mean.draws + (value - mean.value), lower_is_better=of.lower_is_better),
+        p_better=p_better(mean.draws + (difference.difference - mean.value), lower_is_better=of.lower_is_better),
         n_runs=n_folds * len(both),
         n_test=len(first.ids),
         n_groups=n_groups,
     )
+
+
+def paired_difference(
+    metric: str, of: Metric, both: Sequence[tuple[Pass, Pass]], passes: Passes
+) -> tuple[Studentised, Replicates] | None:
+    """The mean difference of a metric over pairs of passes on the same samples, and what it rests on.
+
+    None where a pass lacks the metric or leaves it undefined.
+    """
+    own, others = [one for one, _ in both], [other for _, other in both]
+    scores = [[passes.replicates(one).get(metric) for one in side] for side in (own, others)]
+    if any(one is None or math.isnan(one.value) for side in scores for one in side):
+        return None
+    differences = [one - other for one, other in zip(*scores, strict=True) if one is not None and other is not None]
+    mean = averaged(differences)
+    influence, n_folds = mean.influence, len(own[0].runs)
+    several = len({one.number[1] for one in own}) > 1
+    if n_folds > 1:
+        influence = influence * math.sqrt(difference_inflation(n_folds))
+    elif several:
+        influence = np.append(training_influence(of_repeats(own, differences)), influence)
+    difference = Studentised(mean.value, standard_error(influence), degrees_of_freedom(influence, mean.n_added))
+    if n_folds > 1 and (several or not of.pooled):  # over repeats, the spread of all folds is known better
+        by_fold = _by_fold(metric, both)
+        difference = Studentised(float(by_fold.mean()), corrected_error(by_fold, n_folds), len(by_fold) - 1)
+    return difference, mean
 
 
 def _by_fold(metric: str, both: Sequence[tuple[Pass, Pass]]) -> np.ndarray:

@@ -124,6 +124,10 @@ class Passes:
             self._resample([one], tuple(self._found[self.of[one.entry][one.number].key]))
         return self._found[one.key]
 
+    def add(self, one: Pass, metric: str, replicates: Replicates) -> None:
+        """What a pass scores by a metric that `resample` was not called for."""
+        self._found.setdefault(one.key, {})[metric] = replicates
+
     def _resample(self, passes: Sequence[Pass], metrics: Sequence[str]) -> None:
         first = passes[0].predictions
         kind = targets.get(first.kind).metrics

@@ -16,10 +16,12 @@ from bench.runs.evaluate import (
 )
 from bench.runs.fit import Run, sentence_of
 from bench.runs.models import BASELINES, PRECOMPUTED, concerns, names_of_models
+from bench.runs.multiverse import multiverse_overrides, run_multiverse
 from bench.runs.plan import Plan, TaskPlan, blocks_of, keys_of, rows_to_make
 from bench.runs.plan_text import Todo, plan_text, todos_of
 from bench.runs.presets import preset_digest, preset_names, published_task, stated_digest, stated_task
 from bench.runs.published import published_command
+from bench.runs.published_protocols import Published, published_protocols
 from bench.runs.reporting import print_report, print_tables
 from bench.runs.reproduce import reproduce_command
 from bench.runs.reproduce_board import reproduce_board_command
@@ -33,6 +35,7 @@ __all__ = [
     "AuditOptions",
     "Outcome",
     "Plan",
+    "Published",
     "Run",
     "RunContext",
     "Settings",
@@ -51,6 +54,7 @@ __all__ = [
     "evaluate_plan",
     "keys_of",
     "make_config",
+    "multiverse_overrides",
     "names_of_models",
     "nothing_written",
     "plan_text",
@@ -60,11 +64,13 @@ __all__ = [
     "print_report",
     "print_tables",
     "published_command",
+    "published_protocols",
     "published_task",
     "reproduce_board_command",
     "reproduce_command",
     "rows_to_make",
     "run",
+    "run_multiverse",
     "scored",
     "sentence_of",
     "stated_digest",

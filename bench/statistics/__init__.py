@@ -2,6 +2,16 @@
 
 from bench.statistics.multiplicity import benjamini_hochberg, holm
 from bench.statistics.paired import LEVEL, Studentised, p_better, p_of_swaps, swaps
+from bench.statistics.rank_agreement import (
+    Agreement,
+    Reversal,
+    agreement,
+    kendall_tau,
+    orders,
+    pairs_of,
+    reversals,
+    tau_of_redraws,
+)
 from bench.statistics.rank_tests import (
     Friedman,
     critical_difference,
@@ -28,16 +38,21 @@ from bench.statistics.training import (
     score_inflation,
     training_influence,
 )
+from bench.statistics.variance_shares import VarianceParts, variance_parts
 
 __all__ = [
     "LEVEL",
     "TRAIN_SHARE",
+    "Agreement",
     "Bounds",
     "Complete",
     "Friedman",
     "MeanRanks",
+    "Reversal",
     "Studentised",
     "TaskRanks",
+    "VarianceParts",
+    "agreement",
     "benjamini_hochberg",
     "best_first_ranks",
     "complete",
@@ -47,14 +62,20 @@ __all__ = [
     "friedman",
     "groups",
     "holm",
+    "kendall_tau",
     "least_p",
     "mean_ranks",
+    "orders",
     "p_better",
     "p_of_swaps",
+    "pairs_of",
+    "reversals",
     "score_inflation",
     "signed_rank_p",
     "swaps",
     "task_ranks",
+    "tau_of_redraws",
     "training_influence",
+    "variance_parts",
     "wilcoxon_holm",
 ]

@@ -1,0 +1,152 @@
+"""The analysis in words: each sentence follows from the numbers by a rule, and the same numbers give the same words."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Iterator, Sequence
+
+from bench.multiverse.analysis import Multiverse
+from bench.statistics import LEVEL
+
+DEPENDS = ((0.9, "hardly depends"), (0.7, "depends somewhat"), (0.4, "depends much"), (-1.0, "mostly depends"))
+"""The mean tau between protocols from which on the ranking is called so."""
+ALIKE = 0.05
+"""Two taus are called equal where they differ by no more."""
+MOST_NAMED = 3
+COMPONENTS = {
+    "model": "the model",
+    "protocol": "the protocol",
+    "interaction": "what suits one model and not another",
+    "patient": "the draw of the test patients",
+    "seed": "the seed",
+}
+REFERENCE = "linear"
+"""The protocol whose cost the others are set against."""
+
+
+def paragraph(found: Multiverse, left_out: Sequence[str] = ()) -> str:
+    """The paragraph of one task.
+
+    Parameters
+    ----------
+    left_out : sequence of str
+        Full sentences about what was not run at all.
+    """
+    parts = [*_what(found)]
+    if found.compares:
+        parts += [*_agreement(found), *_winners(found), *_reversals(found), *_variance(found)]
+    return " ".join([*parts, *_cost(found), *_left_out(found), *left_out])
+
+
+def _what(found: Multiverse) -> Iterator[str]:
+    scores = found.scores
+    yield (
+        f"{scores.task}: {_count(len(scores.models), 'model')} under {_count(len(scores.protocols), 'protocol')}, "
+        f"{scores.metric.replace('_', ' ')} on {scores.n_test:,} test samples of {_count(scores.n_groups, 'patient')}."
+    )
+    if not found.compares:
+        few = f"{_count(len(scores.models), 'model')} under {_count(len(scores.protocols), 'protocol')}"
+        yield f"A ranking that could depend on the protocol needs two models and two protocols, and this run has {few}."
+
+
+def _agreement(found: Multiverse) -> Iterator[str]:
+    tau, low, high = found.mean_tau
+    if math.isnan(tau):
+        yield "All models are tied under some protocol of every two, so that tau is not defined."
+        return
+    words = next(words for least, words in DEPENDS if tau >= least)
+    yield (
+        f"The ranking of the models {words} on the protocol: Kendall's tau between two protocols is {tau:.2f} on "
+        f"average ({low:.2f} to {high:.2f} by the orders that are beyond chance)."
+    )
+    (a, b), worst = min(
+        ((names, one) for names, one in found.agreements.items() if not math.isnan(one.tau)),
+        key=lambda item: item[1].tau,
+    )
+    if worst.tau < 1:
+        yield f"It is lowest between {a} and {b}, {worst.tau:.2f} ({worst.low:.2f} to {worst.high:.2f})."
+    redrawn = [value for value in found.redrawn.values() if not math.isnan(value)]
+    if redrawn:
+        same = sum(redrawn) / len(redrawn)
+        word = "about as much as" if abs(tau - same) <= ALIKE else "less than" if tau > same else "more than"
+        yield (
+            f"One protocol agrees with itself on another draw of as many patients by {same:.2f}: the protocol moves "
+            f"the ranking {word} the draw of the patients does."
+        )
+
+
+def _winners(found: Multiverse) -> Iterator[str]:
+    count = Counter(model for winners in found.winners.values() for model in winners)
+    n = len(found.scores.protocols)
+    ranked = sorted(count.items(), key=lambda item: (-item[1], item[0]))
+    if len(ranked) == 1:
+        yield f"{ranked[0][0]} is best under all {n} protocols."
+        return
+    more = f", and {len(ranked) - MOST_NAMED} more models under some" if len(ranked) > MOST_NAMED else ""
+    named = ", ".join(f"{model} under {times}" for model, times in ranked[:MOST_NAMED])
+    yield f"Of {n} protocols, the best model is {named}{more}."
+
+
+def _reversals(found: Multiverse) -> Iterator[str]:
+    n_models = len(found.scores.models)
+    n_pairs = n_models * (n_models - 1) // 2
+    beyond = f"beyond chance (Holm over {found.p.size} differences, level {LEVEL:g})"
+    places = "changes places" if found.n_changing == 1 else "change places"
+    changing = f"Of {_count(n_pairs, 'pair')} of models, {found.n_changing} {places} between protocols"
+    if not found.n_changing:
+        yield "No two models change places between protocols."
+    elif not found.reversed:
+        yield f"{changing}, none of them {beyond}."
+    else:
+        named = "; ".join(
+            f"{one.first} is better than {one.second} under {_listed(one.first_better)} and worse under "
+            f"{_listed(one.second_better)}"
+            for one in found.reversed[:MOST_NAMED]
+        )
+        more = f"; and {len(found.reversed) - MOST_NAMED} more" if len(found.reversed) > MOST_NAMED else ""
+        yield f"{changing}, {len(found.reversed)} of them {beyond}: {named}{more}."
+
+
+def _variance(found: Multiverse) -> Iterator[str]:
+    shares = found.parts.shares if found.parts else {}
+    known = {name: share for name, share in shares.items() if not math.isnan(share)}
+    if known:
+        named = ", ".join(
+            f"{100 * known[name]:.0f} % by {words}" for name, words in COMPONENTS.items() if name in known
+        )
+        yield f"One score varies {named}."
+    if known and "seed" not in known:
+        yield "What the seed adds is not known, as not every protocol was run with two: seeds=[0,1] runs them."
+
+
+def _cost(found: Multiverse) -> Iterator[str]:
+    seconds = {name: sum(own) for name, own in found.scores.seconds.items() if own}
+    total = sum(seconds.values())
+    if not total:
+        return
+    costliest = max(seconds, key=lambda name: (seconds[name], name))
+    against = ""
+    if seconds.get(REFERENCE):
+        times = total / seconds[REFERENCE]
+        against = f", {times:.1f} times the {seconds[REFERENCE]:.1f} s of the linear probe alone"
+    yield (
+        f"Fitting and scoring took {total:.1f} s in all{against}; {100 * seconds[costliest] / total:.0f} % of it is "
+        f"{costliest}."
+    )
+
+
+def _left_out(found: Multiverse) -> Iterator[str]:
+    reasons = [f"{name} {why}" for name, why in sorted(found.scores.left_out.items())]
+    if reasons:
+        yield f"Left out of the comparison: {'; '.join(reasons)}."
+
+
+def _listed(names: Sequence[str]) -> str:
+    more = [f"{len(names) - MOST_NAMED} more"] if len(names) > MOST_NAMED else []
+    parts = [*names[:MOST_NAMED], *more]
+    return parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} and {parts[-1]}"
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"

@@ -1,0 +1,68 @@
+"""The figure of one task under several protocols: how far their rankings agree, and where each puts each model."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from jaxtyping import Float
+
+from bench.plots.plot import Drawing
+from bench.plots.source import listed, metric_name, number, shortened
+from bench.plots.style import DIVERGING, drawn, entitle, new_figure, style_of, styled
+
+MOST_NUMBERS = 16
+"""Protocols up to which the values stand in the cells of the matrix."""
+
+
+@styled
+def multiverse_figure(
+    task: str,
+    metric: str,
+    protocols: Sequence[str],
+    models: Sequence[str],
+    tau: Float[np.ndarray, "protocol protocol"],
+    values: Float[np.ndarray, "protocol model"],
+    ranks: Float[np.ndarray, "protocol model"],
+) -> Drawing:
+    """Tau of any two protocols as a matrix, and beside it the rank of each model under each protocol, 1 on top.
+
+    Parameters
+    ----------
+    tau : float [protocol, protocol]
+        -1 to 1; NaN where it is not defined.
+    values : float [protocol, model]
+        The scores, for the words.
+    ranks : float [protocol, model]
+        1 for the best.
+    """
+    n = len(protocols)
+    names, lines = [shortened(name, 24) for name in protocols], [shortened(name, 24) for name in models]
+    figure = new_figure(max(8.0, 0.62 * n + 4.6), max(3.6, 0.3 * n + 2.0))
+    matrix, places = figure.subplots(1, 2, width_ratios=(1, 1.15))
+    image = matrix.imshow(tau, cmap=DIVERGING, vmin=-1, vmax=1, aspect="auto")
+    matrix.set_xticks(range(n), names, rotation=60, ha="right", rotation_mode="anchor")
+    matrix.set_yticks(range(n), names)
+    matrix.grid(visible=False)
+    for a, b in np.ndindex(n, n) if n <= MOST_NUMBERS else ():
+        if not np.isnan(tau[a, b]):
+            colour = "white" if abs(tau[a, b]) > 0.7 else "black"
+            matrix.text(b, a, f"{tau[a, b]:.2f}", ha="center", va="center", fontsize=6.5, color=colour)
+    figure.colorbar(image, ax=matrix, shrink=0.8, label="Kendall's tau")
+    for place, name in enumerate(lines):
+        style = style_of(place)
+        places.plot(range(n), ranks[:, place], markersize=4.5, linewidth=1.2, label=name, **style)
+    places.set_xticks(range(n), names, rotation=60, ha="right", rotation_mode="anchor")
+    places.set_yticks(range(1, len(models) + 1))
+    places.invert_yaxis()
+    places.set_ylabel(f"rank by {metric_name(metric)}, 1 is best")
+    figure.legend(loc="outside lower center", ncols=min(4, len(models)))
+    title = f"{task}: how far the ranking of {len(models)} models depends on the protocol"
+    entitle(figure, title)
+    best = [
+        f"{protocols[p]}: {models[m]} {number(values[p, m])}" for p, m in enumerate(np.argmin(ranks, axis=1).tolist())
+    ]
+    apart = sorted((float(tau[a, b]), protocols[a], protocols[b]) for a in range(n) for b in range(a + 1, n))
+    low = [f"{a} and {b} {value:.2f}" for value, a, b in apart if not np.isnan(value)][:3]
+    words = f"Kendall's tau is lowest between {listed(low)}." if low else ""
+    return Drawing(title, f"{title}. The best model under {listed(best, 20)}. {words}".strip(), drawn(figure))
