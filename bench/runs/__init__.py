@@ -1,7 +1,7 @@
 """Runs: what is to be done, the doing of it, and what each row needs."""
 
 from bench.runs.audit import USAGE as AUDIT_USAGE
-from bench.runs.audit import AuditOptions, audit, audit_arguments
+from bench.runs.audit import AuditOptions, audit_arguments, run_audit
 from bench.runs.checks import check_settings, check_writable
 from bench.runs.configuration import Settings, make_config
 from bench.runs.context import RunContext, to_stderr
@@ -41,7 +41,6 @@ __all__ = [
     "Settings",
     "TaskPlan",
     "Todo",
-    "audit",
     "audit_arguments",
     "blocks_of",
     "check_settings",
@@ -70,6 +69,7 @@ __all__ = [
     "reproduce_command",
     "rows_to_make",
     "run",
+    "run_audit",
     "run_multiverse",
     "scored",
     "sentence_of",
