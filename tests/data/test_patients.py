@@ -111,6 +111,19 @@ def test_attention_is_saved_by_slide(cohort) -> None:
         assert sum(sums[slide] for slide in own.id) == pytest.approx(1, abs=1e-5)
 
 
+def test_patients_by_their_slides(cohort) -> None:
+    folder, frame, _ = cohort
+    abmil = {"epochs": 2, "dim": 8, "attention_dim": 4, "precision": "float32", "keep": "last"}
+    by_slide = {"kind": "by_slide", "head": "abmil", "settings": abmil}
+    found = run(folder, {"by_slide": by_slide}).predictions("precomputed").set_index("id")
+    assert set(found.index) == set(frame[frame.split == "test"].patient)
+    (path,) = (folder / "results/predictions").rglob("*.attention.h5")
+    with h5py.File(path) as file:
+        sums = {group.attrs["slide"]: group["attention"][:].sum() for group in file.values()}
+    for patient, own in frame[frame.split == "test"].groupby("patient"):
+        assert [sums[slide] for slide in own.id] == pytest.approx([1 / len(own)] * len(own), abs=1e-5), patient
+
+
 def test_the_slides_of_a_patient_are_part_of_the_cohort(cohort) -> None:
     folder, frame, _ = cohort
     hashes = set()

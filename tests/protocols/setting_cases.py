@@ -115,6 +115,7 @@ CASES: dict[str, dict[str, Case]] = {
         "standardise": ({}, True),
         "max_iter": ({"alphas": [0.01]}, 1),
     },
+    "by_slide": {"head": ({}, "pooled"), "settings": ({"head": "pooled"}, {"pool": "max"})},
     "pooled": {
         "pool": ({"head": "prototype"}, "max"),
         "head": ({}, "prototype"),

@@ -187,6 +187,7 @@ BY_SEED: dict[str, dict[str, Any]] = {
     "label_efficiency": {"percent": [20.0]},
     "boosted": {"n_estimators": 5},
     "forest": {"trees": 3},
+    "by_slide": {"head": "pooled"},
     "pooled": {"head": "simpleshot", "settings": {"episodes": 5, "shots": [1]}},
     "abmil": SMALL,
 }

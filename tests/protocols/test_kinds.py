@@ -23,7 +23,7 @@ def test_kinds_of_the_heads() -> None:
     assert own.pop("ridge") == ("regression", "ordinal")
     assert own.pop("ridge_hest") == own.pop("boosted") == own.pop("forest") == ("regression",)
     assert own.pop("cox") == ("survival",)
-    assert own.pop("abmil") == KINDS
+    assert own.pop("abmil") == own.pop("by_slide") == KINDS
     assert own.pop("linear") == own.pop("linear_sklearn") == own.pop("pooled") == (*CLASSES, "multilabel")
     assert set(own.values()) == {CLASSES}
 
