@@ -125,9 +125,8 @@ def _counts(shown: Sequence[Comparison]) -> str:
     others = sum(one.like == "no" for one in shown)
     ranges = sum(one.of_board is not None for one in shown)
     text = (
-        f"{len(like)} of {len(shown)} results are like for like ({nearly} of them nearly, but for what is named "
-        f"below the tables); {sum(verdicts)} of {len(verdicts)} of these are within tolerance. {others} are not like "
-        "for like and have no verdict"
+        f"Like for like: {len(like)} of {len(shown)} ({nearly} of them nearly, but for what is named below the tables); "
+        f"within tolerance: {sum(verdicts)} of {len(verdicts)}. Not like for like, and without a verdict: {others}"
     )
     without = f", {ranges} of them of models without a published figure (in brackets the range of the board)"
     return f"{text}{without if ranges else ''}."

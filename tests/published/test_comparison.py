@@ -38,7 +38,7 @@ def test_two_rows_like_for_like_one_within_tolerance_and_one_not(tmp_path):
     assert lines["uni2_h"][2:] == [".950", ".947", "-", "-.003", ".015", "yes", "yes"]
     assert lines["virchow2"][-4:] == ["-.033", ".015", "no", "yes"]
     assert max(map(len, text.splitlines())) <= 120
-    assert "2 of 2 results are like for like" in text
+    assert "Like for like: 2 of 2 (0 of them nearly" in text
 
 
 @pytest.mark.parametrize(
