@@ -125,7 +125,7 @@ def _counts(shown: Sequence[Comparison]) -> str:
     others = sum(one.like == "no" for one in shown)
     ranges = sum(one.of_board is not None for one in shown)
     text = (
-        f"Like for like: {len(like)} of {len(shown)} ({nearly} of them nearly, but for what is named below the tables); "
+        f"Like for like: {len(like)} of {len(shown)} ({nearly} of them nearly, but for what the tables name); "
         f"within tolerance: {sum(verdicts)} of {len(verdicts)}. Not like for like, and without a verdict: {others}"
     )
     without = f", {ranges} of them of models without a published figure (in brackets the range of the board)"
