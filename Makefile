@@ -29,8 +29,7 @@ $(error There is no variable $(UNKNOWN)$(if $(NEAR),: is $(NEAR) meant?,.) Those
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help bench plan sweep test test-slow mutants lint types status leaderboard passport reproduce published models setup \
-        clean
+.PHONY: help bench plan sweep test test-slow mutants lint types status leaderboard passport models setup clean
 
 help:  ## list the targets
 	@echo 'make bench MODEL=uni TASK=tiles DATA=/my/tiles   (also SUITE= RESULTS= CACHE= SITE= MARGIN= ARGS="any=override")'
@@ -55,6 +54,7 @@ passport: $(VENV)/.installed  ## a page of one encoder behind corruptions and re
 	@$(PY) -m bench passport $(if $(MODEL),'model=$(call list,$(MODEL))') $(if $(RESULTS),'results=$(RESULTS)') \
 	  $(if $(DATA),'data=$(DATA)') $(if $(CACHE),'cache=$(CACHE)') $(ARGS)
 
+.PHONY: reproduce published
 reproduce: $(VENV)/.installed  ## run a published board's own protocol and compare: BOARD=eva MODEL= DATA= TASK=; alone: which there are
 	@$(PY) -m bench $(if $(BOARD),reproduce 'board=$(BOARD)',published list) $(if $(MODEL),'model=$(call list,$(MODEL))') \
 	  $(if $(TASK),'task=$(call list,$(TASK))') $(if $(DATA),'data=$(DATA)') $(if $(RESULTS),'results=$(RESULTS)') \

@@ -13,7 +13,7 @@ from bench.published import Board, BoardRun, Figure, open_first
 from bench.runs.configuration import make_config
 from bench.runs.context import to_stderr
 from bench.runs.evaluate import run as run_steps
-from bench.runs.published import FILE, chosen, compare_rows, read_published, show, tolerance_of
+from bench.runs.published_figures import FILE, chosen, compare_rows, read_published, show, tolerance_of
 from registry.errors import UserError
 
 OPTIONS = {"board": "", "model": "", "task": "", "data": "", "results": "results", "cache": "cache", "tolerance": ""}

@@ -8,7 +8,7 @@ from made_up_rows import FIGURES, figure_of, row_like, save
 from bench.config import conf_folder
 from bench.published import comparison_text, read_boards, write_comparisons
 from bench.published.tolerance import tolerance
-from bench.runs.published import compare_rows
+from bench.runs.published_figures import compare_rows
 
 BOARDS = read_boards(conf_folder() / "board")
 EVA = [one for one in FIGURES if one.board == "eva"]
