@@ -50,10 +50,6 @@ status: $(VENV)/.installed  ## which jobs of a sweep are done, running, failed o
 leaderboard: $(VENV)/.installed  ## rebuild the tables from the saved rows; RESULTS=a,b OUT=DIR: one table of several results folders
 	@$(PY) -m bench report $(if $(RESULTS),'results=$(RESULTS)') $(if $(OUT),'out=$(OUT)') $(if $(MARGIN),'margin=$(MARGIN)') $(ARGS)
 
-passport: $(VENV)/.installed  ## a page of one encoder behind corruptions and restorers, from the saved rows: MODEL= RESULTS= DATA=
-	@$(PY) -m bench passport $(if $(MODEL),'model=$(call list,$(MODEL))') $(if $(RESULTS),'results=$(RESULTS)') \
-	  $(if $(DATA),'data=$(DATA)') $(if $(CACHE),'cache=$(CACHE)') $(ARGS)
-
 .PHONY: reproduce published
 reproduce: $(VENV)/.installed  ## run a published board's own protocol and compare: BOARD=eva MODEL= DATA= TASK=; alone: which there are
 	@$(PY) -m bench $(if $(BOARD),reproduce 'board=$(BOARD)',published list) $(if $(MODEL),'model=$(call list,$(MODEL))') \
@@ -63,6 +59,10 @@ reproduce: $(VENV)/.installed  ## run a published board's own protocol and compa
 published: $(VENV)/.installed  ## set saved rows beside published figures: RESULTS= BOARD= MODEL= TASK=
 	@$(PY) -m bench published $(if $(RESULTS),'results=$(RESULTS)') $(if $(BOARD),'board=$(BOARD)') \
 	  $(if $(MODEL),'model=$(call list,$(MODEL))') $(if $(TASK),'task=$(call list,$(TASK))') $(ARGS)
+
+passport: $(VENV)/.installed  ## a page of one encoder behind corruptions and restorers, from the saved rows: MODEL= RESULTS= DATA=
+	@$(PY) -m bench passport $(if $(MODEL),'model=$(call list,$(MODEL))') $(if $(RESULTS),'results=$(RESULTS)') \
+	  $(if $(DATA),'data=$(DATA)') $(if $(CACHE),'cache=$(CACHE)') $(ARGS)
 
 models: $(VENV)/.installed  ## list the models of the registry
 	@$(PY) -m registry $(ARGS)
