@@ -54,10 +54,6 @@ status: $(VENV)/.installed  ## which jobs of a sweep are done, running, failed o
 leaderboard: $(VENV)/.installed  ## rebuild the tables from the saved rows; RESULTS=a,b OUT=DIR: one table of several results folders
 	@$(PY) -m bench report $(if $(RESULTS),'results=$(RESULTS)') $(if $(OUT),'out=$(OUT)') $(if $(MARGIN),'margin=$(MARGIN)') $(ARGS)
 
-passport: $(VENV)/.installed  ## a page of one encoder behind corruptions and restorers, from the saved rows: MODEL= RESULTS= DATA=
-	@$(PY) -m bench passport $(if $(MODEL),'model=$(call list,$(MODEL))') $(if $(RESULTS),'results=$(RESULTS)') \
-	  $(if $(DATA),'data=$(DATA)') $(if $(CACHE),'cache=$(CACHE)') $(ARGS)
-
 reproduce: $(VENV)/.installed  ## run a published board's own protocol and compare: BOARD=eva MODEL= DATA= TASK=; alone: which there are
 	@$(PY) -m bench $(if $(BOARD),reproduce 'board=$(BOARD)',published list) $(if $(MODEL),'model=$(call list,$(MODEL))') \
 	  $(if $(TASK),'task=$(call list,$(TASK))') $(if $(DATA),'data=$(DATA)') $(if $(RESULTS),'results=$(RESULTS)') \
@@ -69,6 +65,10 @@ published: $(VENV)/.installed  ## set saved rows beside published figures: RESUL
 
 multiverse: $(VENV)/.installed  ## all published protocols on the same features: does the ranking of models depend on them? MODEL=a,b TASK= DATA=
 	@$(PY) -m bench multiverse $(OVERRIDES)
+
+passport: $(VENV)/.installed  ## a page of one encoder behind corruptions and restorers, from the saved rows: MODEL= RESULTS= DATA=
+	@$(PY) -m bench passport $(if $(MODEL),'model=$(call list,$(MODEL))') $(if $(RESULTS),'results=$(RESULTS)') \
+	  $(if $(DATA),'data=$(DATA)') $(if $(CACHE),'cache=$(CACHE)') $(ARGS)
 
 models: $(VENV)/.installed  ## list the models of the registry
 	@$(PY) -m registry $(ARGS)

@@ -45,13 +45,13 @@ def fetch(card: ModelCard, repository: str, file: str, source: Source) -> Fetche
     NoSuchFile, NotAtHand, UserError
     """
     import huggingface_hub
-    from huggingface_hub import constants, errors
+    from huggingface_hub import constants, errors, utils
 
     local_only = source.offline or constants.ENDPOINT in _unreachable or not answers(constants.ENDPOINT)
     page = card.weights.page or f"https://huggingface.co/{repository}"
     or_local = _way_out(card, file)
     if sys.stderr is not None and not sys.stderr.isatty() and constants.HF_HUB_DISABLE_PROGRESS_BARS is None:
-        huggingface_hub.utils.disable_progress_bars()  # its carriage returns make one endless line of a log
+        utils.disable_progress_bars()  # its carriage returns make one endless line of a log
     try:
         with _without_retries():
             path = huggingface_hub.hf_hub_download(

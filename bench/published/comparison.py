@@ -68,9 +68,17 @@ class Comparison:
     tolerance: Tolerance | None
 
     @property
+    def remarks(self) -> tuple[str, ...]:
+        """What differs and makes no other run of it: what is known of the source, and fewer runs than it has."""
+        known = (self.figure.differs,) if self.figure.differs else ()
+        runs, published = self.measured.runs, self.figure.runs
+        fewer = published is not None and not self.of_board and runs < published
+        return (*known, f"{runs} run{'s' * (runs != 1)} here (published: mean of {published})") if fewer else known
+
+    @property
     def like(self) -> str:
-        """One of `LIKE`: "nearly" where the source's own known differences are all that there is."""
-        return "no" if self.reasons else "nearly" if self.figure.differs else "yes"
+        """One of `LIKE`: "nearly" where remarks are all that there is."""
+        return "no" if self.reasons else "nearly" if self.remarks else "yes"
 
     @property
     def difference(self) -> float | None:

@@ -31,7 +31,7 @@ CSV_COLUMNS = (
         "head_config_hash",
     ),
     *("published_as", "published_protocol", "published", "published_spread", "published_lowest", "published_highest"),
-    *("value", "runs", "sd", "ci_low", "ci_high", "difference", "like_for_like", "reasons", "known_differences"),
+    *("value", "runs", "sd", "ci_low", "ci_high", "difference", "like_for_like", "reasons", "remarks"),
     *("tolerance", "tolerance_from", "within_tolerance", "in_interval", "source", "version", "date"),
 )
 
@@ -76,7 +76,7 @@ def _table(own: Sequence[Comparison], boards: Mapping[str, Board]) -> str:
     notes: dict[str, int] = {}
     lines = [list(TITLES)]
     for one in own:
-        texts = one.reasons if one.like == "no" else (one.figure.differs,) if one.figure.differs else ()
+        texts = one.reasons if one.like == "no" else one.remarks
         numbers = [notes.setdefault(text, len(notes) + 1) for text in texts]
         lines.append(_cells(one, _ranges(numbers)))
     text = [*_wrapped(head), *(f"  {line}" for line in aligned(lines))]
@@ -125,9 +125,8 @@ def _counts(shown: Sequence[Comparison]) -> str:
     others = sum(one.like == "no" for one in shown)
     ranges = sum(one.of_board is not None for one in shown)
     text = (
-        f"{len(like)} of {len(shown)} results are like for like ({nearly} of them nearly: known differences that no "
-        f"setting removes); {sum(verdicts)} of {len(verdicts)} of these are within tolerance. {others} are not like "
-        "for like and have no verdict"
+        f"Like for like: {len(like)} of {len(shown)} ({nearly} of them nearly, but for what the tables name); "
+        f"within tolerance: {sum(verdicts)} of {len(verdicts)}. Not like for like, and without a verdict: {others}"
     )
     without = f", {ranges} of them of models without a published figure (in brackets the range of the board)"
     return f"{text}{without if ranges else ''}."
@@ -148,7 +147,7 @@ def _record(one: Comparison) -> dict[str, str]:
         "published_highest": _exact(highest),
         **{"value": _exact(measured.value), "runs": str(measured.runs), "sd": _exact(measured.sd)},
         **{"ci_low": _exact(measured.low), "ci_high": _exact(measured.high), "difference": _exact(one.difference)},
-        **{"like_for_like": one.like, "reasons": "; ".join(one.reasons), "known_differences": figure.differs},
+        **{"like_for_like": one.like, "reasons": "; ".join(one.reasons), "remarks": "; ".join(one.remarks)},
         "tolerance": _exact(one.tolerance.value if one.tolerance else None),
         "tolerance_from": one.tolerance.origin if one.tolerance else "",
         **{"within_tolerance": _yes(one.within, ""), "in_interval": _yes(one.in_interval, "")},

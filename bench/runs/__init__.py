@@ -20,7 +20,7 @@ from bench.runs.multiverse import multiverse_overrides, run_multiverse
 from bench.runs.plan import Plan, TaskPlan, blocks_of, keys_of, rows_to_make
 from bench.runs.plan_text import Todo, plan_text, todos_of
 from bench.runs.presets import preset_digest, preset_names, published_task, stated_digest, stated_task
-from bench.runs.published import published_command
+from bench.runs.published_figures import published_command
 from bench.runs.published_protocols import Published, published_protocols
 from bench.runs.reporting import print_report, print_tables
 from bench.runs.reproduce import reproduce_command

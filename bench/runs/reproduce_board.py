@@ -13,7 +13,7 @@ from bench.published import Board, BoardRun, Figure, open_first
 from bench.runs.configuration import make_config
 from bench.runs.context import to_stderr
 from bench.runs.evaluate import run as run_steps
-from bench.runs.published import FILE, chosen, compare_rows, read_published, show, tolerance_of
+from bench.runs.published_figures import FILE, chosen, compare_rows, read_published, show, tolerance_of
 from registry.errors import UserError
 
 OPTIONS = {"board": "", "model": "", "task": "", "data": "", "results": "results", "cache": "cache", "tolerance": ""}
@@ -43,7 +43,7 @@ def reproduce_board_command(arguments: Sequence[str]) -> int:
         models = _models(options["model"], board, own)
         runs = _runs(board, chosen(options["task"], [run.task for run in board.runs], f"task of the board {name}"))
         results = Path(options["results"]).expanduser()
-        failures = [failure for run in runs for failure in _made(run, models, options, settings)]
+        failures = list(dict.fromkeys(one for run in runs for one in _made(run, models, options, settings)))
         for failure in failures:
             print(f"pfmbench: {failure}", file=sys.stderr)
         found = compare_rows(results, own, boards, models=models, tasks={run.task for run in runs}, option=option)

@@ -144,6 +144,14 @@ def test_offline_without_a_cached_copy_asks_nobody(hub):
     assert hub.log == []
 
 
+def test_a_client_that_has_not_loaded_its_helpers_yet_is_no_fault(hub, monkeypatch):
+    monkeypatch.delattr(huggingface_hub, "utils", raising=False)
+    monkeypatch.delenv("HF_HUB_DISABLE_PROGRESS_BARS", raising=False)
+    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_DISABLE_PROGRESS_BARS", None)
+    with pytest.raises(registry.UserError, match="not at hand"):
+        registry.load("open_model", offline=True)
+
+
 def test_offline_with_a_cached_copy(hub):
     online = registry.load("open_model")
     asked = len(hub.log)
