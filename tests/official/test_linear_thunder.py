@@ -27,7 +27,7 @@ def test_linear_thunder_predicts_as_thunder_does(name: str) -> None:
 @pytest.mark.slow
 def test_thunder_makes_the_golden_vectors(tmp_path: Path) -> None:
     """Runs THUNDER itself; about a quarter of a minute of processor time."""
-    official, again = read("linear_thunder"), made_again("make_linear_thunder.py", "thunder", tmp_path)
+    official, again = read("linear_thunder"), made_again("make_linear_thunder.py", "thunder-bench", tmp_path)
     assert official.keys() == again.keys()
     for key in official.keys() - {"version"}:
         np.testing.assert_allclose(again[key], official[key], atol=TOLERANCE, err_msg=key)
