@@ -6,7 +6,6 @@ The scripts run in environments that have the authors' packages and not this one
 from __future__ import annotations
 
 import argparse
-import importlib.util
 import os
 import subprocess
 import sys
@@ -96,28 +95,25 @@ def preset(name: str, train: Any, val: Any, test: Any, seed: int = 0, **changes:
     return protocols.configured(settings).fit_predict(train, val, test, seed)
 
 
-def interpreter_of(package: str) -> str:
-    """An interpreter that has the package: this one, or one of those that the environment variable names.
+def interpreter_of(distribution: str) -> str:
+    """An interpreter that has the distribution: this one, or one of those that the environment variable names.
 
     The test is skipped where there is none.
     """
     import pytest
 
-    if importlib.util.find_spec(package) is not None:
-        return sys.executable
     named = [path for path in os.environ.get(PEERS, "").split(os.pathsep) if path]
-    found = f"import importlib.util, sys; sys.exit(importlib.util.find_spec({package!r}) is None)"
-    for python in named:
-        if subprocess.run([python, "-c", found], check=False).returncode == 0:
+    installed = f"import importlib.metadata; importlib.metadata.version({distribution!r})"
+    for python in (sys.executable, *named):
+        if subprocess.run([python, "-c", installed], check=False, capture_output=True).returncode == 0:
             return python
-    pytest.skip(f"neither this interpreter nor one that {PEERS} names has the package {package}")
+    pytest.skip(f"neither this interpreter nor one that {PEERS} names has {distribution}")
 
 
-def made_again(script: str, package: str, folder: Path) -> dict[str, np.ndarray]:
-    """The arrays that the script makes with the package now; the test is skipped without the package."""
+def made_again(script: str, distribution: str, folder: Path) -> dict[str, np.ndarray]:
+    """The arrays that the script makes with the distribution now; the test is skipped without it."""
     name = script.removeprefix("make_").removesuffix(".py")
-    run = subprocess.run(
-        [interpreter_of(package), str(FOLDER / script), "--to", str(folder)], capture_output=True, text=True
-    )
+    command = [interpreter_of(distribution), str(FOLDER / script), "--to", str(folder)]
+    run = subprocess.run(command, capture_output=True, text=True)
     assert run.returncode == 0, run.stdout + run.stderr
     return read(name, folder)

@@ -44,7 +44,7 @@ def test_the_eva_presets_predict_as_eva_does(name: str) -> None:
 @pytest.mark.slow
 def test_eva_makes_the_golden_vectors(tmp_path: Path) -> None:
     """Runs eva itself; about half a minute of processor time."""
-    official, again = read("eva"), made_again("make_eva.py", "eva", tmp_path)
+    official, again = read("eva"), made_again("make_eva.py", "kaiko-eva", tmp_path)
     assert official.keys() == again.keys()
     for key in official.keys() - {"version"}:
         np.testing.assert_allclose(again[key], official[key], atol=TOLERANCE, err_msg=key)
