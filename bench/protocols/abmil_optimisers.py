@@ -38,7 +38,9 @@ class LookaheadRAdam(torch.optim.RAdam):
         return loss
 
 
-def _lookahead_radam(network: nn.Module, rate: float, decay: float, betas: tuple[float, float]) -> torch.optim.Optimizer:
+def _lookahead_radam(
+    network: nn.Module, rate: float, decay: float, betas: tuple[float, float]
+) -> torch.optim.Optimizer:
     plain = [p for p in network.parameters() if p.ndim == 1]
     decayed = [p for p in network.parameters() if p.ndim != 1]
     groups = [{"params": plain, "weight_decay": 0.0}, {"params": decayed, "weight_decay": decay}]

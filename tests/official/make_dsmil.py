@@ -1,6 +1,6 @@
 """Run DSMIL's network, training and choice of epoch on bags from seeds, and write dsmil.npz.
 
-    python tests/official/make_dsmil.py --official dsmil-wsi --commit 80465ed
+python tests/official/make_dsmil.py --official dsmil-wsi --commit 80465ed
 """
 
 from __future__ import annotations
