@@ -14,7 +14,7 @@ import torch
 from mil_helpers import Names, bags, checkout, fill_official, orders, save, summary_official
 
 _, commit = checkout("torchvision", "torchvision.transforms", "models.builder")
-np.inf = np.inf  # type: ignore[attr-defined]  # the name that numpy 2 has no more
+setattr(np, "Inf", np.inf)  # noqa: B010  # the name that numpy 2 has no more
 
 from models.model_clam import CLAM_MB, CLAM_SB  # noqa: E402
 from models.model_mil import MIL_fc, MIL_fc_mc  # noqa: E402

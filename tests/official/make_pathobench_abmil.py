@@ -112,12 +112,8 @@ def survival() -> dict[str, np.ndarray]:
         NLLSurvLoss(alpha=0.0, eps=1e-7, reduction="mean")(*(torch.tensor(v)[None] for v in (x, [b], [e])))
         for x, b, e in zip(logits, bins, events, strict=True)
     ]
-    return {
-        "survival_logits": logits,
-        "survival_bins": bins,
-        "survival_events": events,
-        "survival_losses": np.array(each),
-    }
+    found = {"logits": logits, "bins": bins, "events": events, "losses": np.array(each)}
+    return {f"survival_{name}": array for name, array in found.items()}
 
 
 if __name__ == "__main__":

@@ -1,7 +1,8 @@
 """Run TransMIL's network and optimiser on bags from seeds, and write transmil.npz.
 
-The package nystrom-attention must be importable, 0.0.11 or newer: 0.0.9, which TransMIL's requirements pin, cuts the padding
-off the wrong end of its output (lucidrains/nystrom-attention, issue 5), so that a class token has the output of a padded one.
+The package nystrom-attention must be importable, 0.0.11 or newer: 0.0.9, which TransMIL's requirements pin, cuts the
+padding off the wrong end of its output (lucidrains/nystrom-attention, issue 5), so that a class token has the output of
+a token of zeros.
 
     python tests/official/make_transmil.py --official TransMIL --commit 9d6aee5
 """

@@ -1,4 +1,4 @@
-"""Bags, weights and orders of bags from seeds, as the scripts that run the authors' code and the tests both make them."""
+"""Bags, weights and orders of bags from seeds, for the scripts that run the authors' code and for the tests."""
 
 from __future__ import annotations
 
@@ -68,10 +68,8 @@ def summary(parameters: Mapping[str, torch.Tensor]) -> np.ndarray:
 def summary_official(network: torch.nn.Module, names: Names) -> np.ndarray:
     """As `summary`, of the authors' network in our names."""
     own = dict(network.named_parameters())
-    joined = {
-        n: torch.cat([own[o] for o in ([others] if isinstance(others, str) else others)]) for n, others in names.items()
-    }
-    return summary(joined)
+    parts = {name: [others] if isinstance(others, str) else others for name, others in names.items()}
+    return summary({name: torch.cat([own[other] for other in others]) for name, others in parts.items()})
 
 
 def orders(seed: int, epochs: int, bags: int) -> list[np.ndarray]:

@@ -13,15 +13,7 @@ from bench.protocols.abmil_training import train
 
 GOLDEN = golden("clam")
 TILES = bags(0, GOLDEN["sizes"].tolist(), int(GOLDEN["dim"]))
-CASES = [
-    ("abmil_clam", 3),
-    ("clam_sb", 2),
-    ("clam_sb", 3),
-    ("clam_mb", 2),
-    ("clam_mb", 3),
-    ("mil_fc", 2),
-    ("mil_fc", 3),
-]
+CASES = [("abmil_clam", 3), *((name, classes) for name in ("clam_sb", "clam_mb", "mil_fc") for classes in (2, 3))]
 
 
 @pytest.mark.parametrize(("name", "classes"), CASES)
@@ -41,10 +33,10 @@ def test_a_preset_of_clam_is_the_authors_code(name: str, classes: int) -> None:
     np.testing.assert_allclose(logits, expected["logits"], atol=2e-6)
     np.testing.assert_allclose(attention, expected["attention"], atol=1e-6)
     if "instance_loss" in expected:
-        one_bag = [(torch.from_numpy(x), torch.zeros(len(x), dtype=torch.int64)) for x in TILES]
-        losses = [
-            network(x, bag, 1, torch.tensor([y])).own_loss.item() for (x, bag), y in zip(one_bag, labels, strict=True)
-        ]
+        losses = []
+        for x, y in zip(TILES, labels, strict=True):
+            out = network(torch.from_numpy(x), torch.zeros(len(x), dtype=torch.int64), 1, torch.tensor([y]))
+            losses.append(out.own_loss.item())
         np.testing.assert_allclose(losses, expected["instance_loss"], rtol=1e-6)
     torch.manual_seed(2)
     train(network, side, None, goal, config, 3, torch.device("cpu"))

@@ -40,9 +40,8 @@ def test_multihead_abmil_is_the_authors_code(name: str, base: str, changes: dict
     np.testing.assert_allclose(logits, expected["logits"], atol=1e-6)
     np.testing.assert_allclose(attention, expected["attention"], atol=1e-7)
     # Weights of classes would change these losses, as the classes are of one, one and four bags.
-    losses = [
-        goal.loss(torch.from_numpy(x[None]), torch.tensor([y])).item() for x, y in zip(logits, LABELS, strict=True)
-    ]
+    rows = zip(torch.from_numpy(logits), LABELS, strict=True)
+    losses = [goal.loss(row[None], torch.tensor([label])).item() for row, label in rows]
     np.testing.assert_allclose(losses, expected["losses"], rtol=2e-6)
     torch.manual_seed(2)
     train(network, side, None, goal, config, 3, CPU)

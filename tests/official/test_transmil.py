@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 import torch
 from mil_helpers import as_bags, bags, fill, golden, outputs, preset, summary
 
@@ -13,19 +14,26 @@ from bench.protocols.abmil_training import train
 GOLDEN = golden("transmil")
 
 
-def test_transmil_is_the_authors_code_from_3_tiles_to_more_than_the_landmarks() -> None:
-    config = preset("transmil", epochs=1)
-    network = abmil.build(config, 1024, 2)
+@pytest.mark.parametrize("sizes", [1, pytest.param(len(GOLDEN["sizes"]), marks=pytest.mark.slow)])
+def test_transmil_is_the_authors_code_from_3_tiles_to_more_than_the_landmarks(sizes: int) -> None:
+    network = abmil.build(preset("transmil"), 1024, 2)
     fill(network)
-    logits, _ = outputs(network, bags(0, GOLDEN["sizes"].tolist(), 1024))
-    np.testing.assert_allclose(logits, GOLDEN["logits"], atol=2e-5)
+    logits, attention = outputs(network, bags(0, GOLDEN["sizes"].tolist()[:sizes], 1024))
+    np.testing.assert_allclose(logits, GOLDEN["logits"][:sizes], atol=2e-5)
+    assert len(attention) == GOLDEN["sizes"][:sizes].sum()
     assert GOLDEN["sizes"].min() < 225 < GOLDEN["sizes"].max()
 
+
+@pytest.mark.slow
+def test_two_steps_of_transmils_training_are_the_authors() -> None:
+    config = preset("transmil", epochs=1, keep="last")
+    network = abmil.build(config, 1024, 2)
+    fill(network)
     tiles = bags(1, GOLDEN["step_sizes"].tolist(), 1024)
     side = as_bags(tiles, [i % 2 for i in range(len(tiles))])
     goal = config.objective(side.table(), None, side.table())
     torch.manual_seed(2)
-    train(network, side, None, goal, preset("transmil", epochs=1, keep="last"), 3, torch.device("cpu"))
+    train(network, side, None, goal, config, 3, torch.device("cpu"))
     np.testing.assert_allclose(outputs(network, tiles)[0], GOLDEN["trained_logits"], atol=2e-5)
     trained = summary(dict(network.named_parameters()))
     np.testing.assert_allclose(trained, GOLDEN["trained"], rtol=1e-5, atol=1e-4)

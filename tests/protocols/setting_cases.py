@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
 from typing import Any
+
+from bench.protocols import networks
 
 Case = tuple[dict[str, Any], Any]
 ONE = {"n_strengths": 1, "c_min": 1.0, "c_max": 1.0}
@@ -129,6 +132,8 @@ ALWAYS = {**SMALL, "min_epochs": 0}
 
 TRAINING: dict[str, Case] = {
     "optimiser": ({**SMALL, "weight_decay": 0.1}, "adam"),
+    "beta1": (SMALL, 0.5),
+    "beta2": (SMALL, 0.5),
     "learning_rate": (SMALL, 1e-3),
     "weight_decay": (SMALL, 1.0),
     "schedule": (SMALL, "constant"),
@@ -137,8 +142,10 @@ TRAINING: dict[str, Case] = {
     "epochs": (SMALL, 2),
     "batch": (SMALL, 3),
     "bag_size": (SMALL, 4),
+    "bag_size_test": (SMALL, 4),
     "keep": ({**SMALL, "learning_rate": 0.1, "epochs": 12}, "last"),
     "monitor": ({**SMALL, "epochs": 12}, "balanced_accuracy"),
+    "ties": ({**SMALL, "learning_rate": 1e-4, "monitor": "balanced_accuracy"}, "last"),
     "refit": (SMALL, False),
     "patience": ({**ALWAYS, "learning_rate": 0.1, "epochs": 14, "patience": 6, "dropout": 0.5}, 1),
     "min_epochs": ({**SMALL, "learning_rate": 0.1, "epochs": 14, "patience": 1, "dropout": 0.5, "min_epochs": 14}, 0),
@@ -162,14 +169,35 @@ CLUSTERING: dict[str, Case] = {
     "instance_share": (SMALL, 0.9),
     "subtyping": (SMALL, True),
 }
+HEADS: dict[str, Case] = {
+    "heads": (SMALL, 2),
+    "attention_dim": (SMALL, 3),
+    "gated": (SMALL, True),
+    "dropout": (SMALL, 0.6),
+}
 SHARED = ("class_weight",)  # of `TRAINING`, tried with every network; the rest with one
-NETWORKS = {
+
+
+def of_network(network: str, settings: dict[str, Any]) -> dict[str, Any]:
+    """Of these settings the ones that the network has."""
+    own = {field.name for field in fields(networks.get(network))}
+    return {name: value for name, value in settings.items() if name in own}
+
+
+LISTED: dict[str, dict[str, Case]] = {
     "abmil": {**ATTENTION, **TRAINING, **TARGETS},
+    "abmil_multihead": {**HEADS, **TRAINING, **TARGETS},
     "clam_sb": {**ATTENTION, **CLUSTERING, **TRAINING},
+    "clam_mb": {**ATTENTION, **CLUSTERING, **TRAINING},
+    "mil_fc": {**WIDTHS, **TRAINING},
     "mean": {**POOLING, **TRAINING, **TARGETS},
     "max": {**POOLING, **TRAINING, **TARGETS},
-    "dsmil": {**WIDTHS, **TRAINING, **TARGETS},
+    "dsmil": {**TRAINING, **TARGETS},
     "transmil": {name: ({**base, "epochs": 2}, v) for name, (base, v) in {**WIDTHS, **TRAINING, **TARGETS}.items()},
+}
+NETWORKS = {
+    network: {name: (of_network(network, base), value) for name, (base, value) in table.items()}
+    for network, table in LISTED.items()
 }
 PRECISION = "precision"
 """Its case depends on the processor, so it has a test of its own."""

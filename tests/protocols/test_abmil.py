@@ -122,7 +122,7 @@ def test_clam_clusters_the_most_and_least_attended() -> None:
 
 def test_nystrom_is_exact_attention_when_every_token_is_a_landmark() -> None:
     torch.manual_seed(0)
-    layer = NystromAttention(16, heads=2, landmarks=64).eval()
+    layer = NystromAttention(16, heads=2, landmarks=9).eval()
     torch.nn.init.zeros_(layer.convolution.weight)
     x = 0.5 * torch.randn(9, 16)
     q, k, v = (part.view(9, 2, 8).transpose(0, 1) for part in layer.qkv(x).chunk(3, dim=1))

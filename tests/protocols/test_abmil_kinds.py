@@ -84,9 +84,10 @@ def test_attention_learns_the_order_by_cox_too() -> None:
 
 
 # The kinds share the losses and the networks the training: among the fast tests ABMIL learns all kinds, and another
-# network classes and, but for the two that take long, columns of numbers.
+# network classes and, but for those that take long, columns of numbers.
 FAST = {("abmil", kind) for kind in KINDS} | set(itertools.product(networks.names(), ("classes", "regression")))
-FAST -= {("transmil", "classes"), ("transmil", "regression"), ("dsmil", "regression")}
+FAST -= {("transmil", "classes"), ("transmil", "regression"), ("dsmil", "regression"), ("clam_mb", "classes")}
+FAST -= {("abmil_multihead", "classes"), ("abmil_multihead", "regression")}
 
 
 def pairs() -> list[object]:

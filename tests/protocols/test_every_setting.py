@@ -28,6 +28,7 @@ from setting_cases import (
     SMALL,
     TRAINING,
     Case,
+    of_network,
 )
 
 from bench import protocols
@@ -148,7 +149,8 @@ def test_each_network_predicts_otherwise(network: str) -> None:
 
 @cache
 def predicted_by(network: str) -> Predictions:
-    return protocols.configured({"kind": "abmil", "network": network, **SMALL}).fit_predict(*bags("classes"), 3)
+    settings = of_network(network, SMALL)
+    return protocols.configured({"kind": "abmil", "network": network, **settings}).fit_predict(*bags("classes"), 3)
 
 
 def test_the_precision_of_the_steps_changes_the_predictions() -> None:

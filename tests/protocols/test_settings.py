@@ -65,6 +65,9 @@ OUT_OF_RANGE: list[tuple[str, str, Any]] = [
     ("abmil", "network", "x"),
     ("abmil", "optimiser", "sgd"),
     ("abmil", "schedule", "steps"),
+    ("abmil", "beta1", 1.0),
+    ("abmil", "ties", "both"),
+    ("abmil", "bag_size_test", 0),
     ("abmil", "keep", "first"),
     ("abmil", "monitor", "auroc"),
     ("abmil", "precision", "int8"),
@@ -102,8 +105,9 @@ def test_heads_of_transmil_share_its_width() -> None:
     ("network", "name", "value"),
     [
         *(("clam_sb", name, value) for name, value in (("instances", 0), ("instance_share", 1.5), ("dropout", 1.0))),
-        *((network, "dim", 0) for network in networks.names()),
-        *((network, "dropout", 1.0) for network in networks.names()),
+        *((network, "dim", 0) for network in ("clam_mb", "mil_fc", "mean", "max", "transmil")),
+        *((network, "dropout", 1.0) for network in networks.names() if network != "dsmil"),
+        *(("abmil_multihead", name, 0) for name in ("heads", "attention_dim")),
         *((network, "class_weight", "some") for network in networks.names()),
         *((network, "epochs", 0) for network in networks.names()),
         ("mean", "dropout_input", 1.0),
@@ -120,14 +124,16 @@ def test_a_setting_of_a_network_out_of_range_is_named(network: str, name: str, v
 @pytest.mark.parametrize(
     ("network", "name", "near"),
     [
-        ("dsmil", "attention_dim", "dim"),
-        ("dsmil", "dropout_input", "dropout"),
+        ("transmil", "attention_dim", "dim"),
+        ("transmil", "dropout_input", "dropout"),
+        ("dsmil", "dim", None),
         ("transmil", "hidden", None),
         ("transmil", "gated", None),
         ("mean", "attention_dim", "dim"),
         ("max", "gated", None),
         ("abmil", "instances", None),
         ("clam_sb", "binary_logits", None),
+        ("mil_fc", "survival_loss", None),
         ("clam_sb", "intervals", None),
         ("clam_sb", "instance", "instances"),
         ("abmil", "attentoin_dim", "attention_dim"),
@@ -146,7 +152,8 @@ def test_a_setting_that_the_network_does_not_have_is_refused(network: str, name:
 def test_a_network_that_is_not_there_is_refused_with_those_that_are(name: Any) -> None:
     own = "null" if name is None else name
     says = (
-        f"^network={own} of the abmil head is unknown: it must be abmil or clam_sb or dsmil or max or mean or transmil"
+        f"^network={own} of the abmil head is unknown: it must be abmil or abmil_multihead or clam_mb or clam_sb or "
+        "dsmil or max or mean or mil_fc or transmil"
     )
     with pytest.raises(UserError, match=says):
         protocols.configured({"kind": "abmil", "network": name})
@@ -159,9 +166,9 @@ def test_settings_of_one_network_are_not_those_of_another() -> None:
 
 @pytest.mark.parametrize("name", networks.names())
 def test_each_network_is_configured_as_its_own_settings(name: str) -> None:
-    config = protocols.configured({"kind": "abmil", "network": name, "dim": 16}).config
+    config = protocols.configured({"kind": "abmil", "network": name, "epochs": 16}).config
     assert type(config) is networks.get(name)
-    assert (config.network, config.dim) == (name, 16)
+    assert (config.network, config.epochs) == (name, 16)
     assert protocols.configured({"kind": "abmil"}).config == networks.get("abmil")()
 
 

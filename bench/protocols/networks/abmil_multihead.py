@@ -51,8 +51,8 @@ class Settings(AnyTarget):
 class MultiheadABMIL(nn.Module):
     """A layer for each tile, attention of several heads, a layer that joins them, one for the bag, and the logits.
 
-    Every head pools the same embedded tiles with its own weights, as in `bench.protocols.networks.pooling`. The reported
-    attention is the mean over heads.
+    Every head pools the same embedded tiles with its own weights, as in `bench.protocols.networks.pooling`. The
+    reported attention is the mean over heads.
     """
 
     def __init__(

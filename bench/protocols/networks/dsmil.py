@@ -1,4 +1,4 @@
-"""DSMIL (Li, Li, Eliceiri 2021, arXiv:2011.08939) as its authors' code has it today, not as the paper's first code had."""
+"""DSMIL (Li, Li, Eliceiri 2021, arXiv:2011.08939) as its authors' code has it today."""
 
 from __future__ import annotations
 
@@ -36,8 +36,8 @@ class DSMIL(nn.Module):
     """Two streams of logits, which share the loss: the highest of a tile, and those of the pooled bag, which predict.
 
     For class c with the critical tile m = argmax_n of its tile logits: a_n proportional to exp(q_n' q_m / sqrt(128)),
-    b_c = sum_n a_n x_n, and the bag's logits are a linear map of all b_c together. Queries are of two layers with a tanh
-    at their end. Weights start orthogonal, biases at 0.
+    b_c = sum_n a_n x_n, and the bag's logits are a linear map of all b_c together. Queries are of two layers with a
+    tanh at their end. Weights start orthogonal, biases at 0.
     """
 
     def __init__(self, features: int, logits: int) -> None:
