@@ -13,7 +13,7 @@ from benchmarks import knn, simpleshot
 def main() -> None:
     """Print the ratios of both."""
     for metric in ("cosine", "l2"):
-        knn.main(["--float32", "--queries", "2000", "--rounds", "5", "--metric", metric])
+        knn.main(["--float32", "--queries", "1000", "--rounds", "5", "--metric", metric])
     simpleshot.main(["--episodes", "200", "--rounds", "3", "--shots", "1", "16"])
 
 

@@ -7,10 +7,10 @@ maximum a posteriori under a log-normal prior about 1, whose weight does not gro
 `python -m benchmarks.temperature` compares it with other rules; the figures are in `benchmarks/README.md`.
 
 Some scores are not scaled: those of `simpleshot` and `retrieval`, which are shares of episodes and of neighbours and
-whose results are their own metrics; those of `label_efficiency`, whose subject is the course over shares of the labels
-(`linear` at one C is its last point); those of `abmil` without a validation side and with keep=last, which would have
-to train once more; and those of `knn` at one k, and of `linear`, `linear_uni`, `prototype` and `ridge` at one strength,
-where no folds can be made.
+whose results are their own metrics; those of `prototype_topk`, whose distances UNI gives as they are; those of
+`label_efficiency`, whose subject is the course over shares of the labels (`linear` at one C is its last point); those
+of `abmil` without a validation side and with keep=last, which would have to train once more; and those of `knn` at one
+k, and of `linear`, `linear_uni`, `prototype` and `ridge` at one strength, where no folds can be made.
 """
 
 from __future__ import annotations
