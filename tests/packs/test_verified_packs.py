@@ -55,11 +55,7 @@ def test_honest_rows_of_every_kind_of_target_pass_and_forged_ones_do_not(tmp_pat
         "regression": (values, values + rng.normal(size=(40, 2)), ["a", "b"]),
         "survival": (np.stack([values[:, 0], events], axis=1), rng.normal(size=(40, 1)), ["risk"]),
         "multilabel": (rng.integers(0, 2, (40, 2)), rng.random((40, 2)), ["a", "b"]),
-        "feature_similarity": (
-            np.empty((40, 0)),
-            rng.random((40, 4)),
-            ["cosine", "top1", "top10", "cosine_unrestored"],
-        ),
+        "feature_similarity": (np.empty((40, 0)), rng.random((40, 4)), similar),
     }
     for kind, (y_true, scores, classes) in of_kinds.items():
         groups = np.array([f"p{i % 10}" for i in range(40)])
