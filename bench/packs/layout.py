@@ -26,6 +26,7 @@ LARGEST_ROW = 2**22  # bytes of a row; those of runs have some thousands
 LARGEST_PREDICTIONS = 2**29  # bytes of the predictions of a run
 MOST_FILES = 60_000  # below the 65,535 from which on a zip needs the fields of ZIP64
 MOST_NUMBERS = 2**27  # samples times columns of the predictions of a run
+MOST_COLUMNS = 2**14  # of the predictions of a run
 LONGEST_ID = 4096  # characters of an id or a group
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from bench.packs.layout import LARGEST_PREDICTIONS, LONGEST_ID, MOST_NUMBERS
+from bench.packs.layout import LARGEST_PREDICTIONS, LONGEST_ID, MOST_COLUMNS, MOST_NUMBERS
 
 COLUMN = re.compile(r"id|group|y_true(_\d+)?|(score|scaled)_\d+")
 NAMES = ("id", "group")
@@ -28,6 +28,8 @@ def too_much(path: Path) -> str:
     import pyarrow.parquet as pq
 
     found = pq.read_metadata(path)
+    if found.num_columns > MOST_COLUMNS:
+        return f"has {found.num_columns:,} columns, more than {MOST_COLUMNS:,}"
     columns = [found.schema.column(place) for place in range(found.num_columns)]
     for column in columns:
         expected = ("BYTE_ARRAY",) if column.path in NAMES else TYPES

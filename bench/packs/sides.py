@@ -16,7 +16,6 @@ from bench.packs.content import Finding, PackedRun
 from bench.packs.pseudonyms import Pseudonyms
 from bench.rows import RowInfo
 from bench.targets import Measurements
-from registry.errors import UserError
 
 SWAPPED, OTHER_SIDE, OTHER_TASK = "swapped labels", "another test side", "another task"
 
@@ -115,7 +114,7 @@ def other_definition(run: PackedRun, record: FrozenTask) -> Iterator[Finding]:
     row = run.row
     try:
         stated = runs.stated_task(row)
-    except UserError as error:
+    except Exception as error:  # of settings that anybody may have written
         yield Finding(OTHER_TASK, f"the settings of the task in {run.name} cannot be used ({str(error).rstrip('.')}).")
         return
     if stated is None:

@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from bench.frozen import frozen_tasks
 from bench.packs.pseudonyms import Pseudonyms
 from bench.rows import Row, RowInfo
 
@@ -46,7 +47,9 @@ def stripped(row: Row, results: Path, names: Collection[str], pseudonyms: Pseudo
     info = {name: value for name, value in row.info.items() if name not in OF_MACHINE}
     known = _known_paths(row, results)
     info["config"] = _without_paths(RowInfo(row).config)
-    text = _Texts(known, names if pseudonyms else (), pseudonyms)
+    published = frozen_tasks().get(row.task)
+    public = _strings(published.definition) if published else ()
+    text = _Texts(known, names if pseudonyms else (), pseudonyms, public)
     notes, errors = text.of(row.notes), [text.of(row.error), text.of(row.stale_error)]
     if pseudonyms:  # they may name training samples, which no predictions tell
         own = {row.task, row.model, row.frontend, row.protocol, *row.metrics, *row.classes, PATH, NAME}
@@ -98,16 +101,21 @@ def _known_paths(row: Row, results: Path) -> list[str]:
 def _strings(value: Any) -> Sequence[str]:
     if isinstance(value, str):
         return [value]
-    if isinstance(value, dict):
+    if isinstance(value, Mapping):
         value = list(value.values())
     return [text for one in value for text in _strings(one)] if isinstance(value, list) else []
 
 
 class _Texts:
-    """Values of JSON whose texts have no paths and, of hashed ids, no names."""
+    """Values of JSON whose texts have no paths and, of hashed ids, no names.
 
-    def __init__(self, paths: Sequence[str], names: Collection[str], pseudonyms: Pseudonyms | None) -> None:
-        self._paths, self._names, self._pseudonyms = paths, set(names), pseudonyms
+    Texts of the definition of a published task stand as they are: its patterns of file names look like paths.
+    """
+
+    def __init__(
+        self, paths: Sequence[str], names: Collection[str], pseudonyms: Pseudonyms | None, public: Collection[str]
+    ) -> None:
+        self._paths, self._names, self._pseudonyms, self._public = paths, set(names), pseudonyms, set(public)
         # a name with blanks is no word of a text, so such names are looked for one by one
         self._long = sorted((name for name in self._names if not WORD.fullmatch(name)), key=lambda name: -len(name))
 
@@ -120,6 +128,8 @@ class _Texts:
         return [self.of(one) for one in value] if isinstance(value, list) else value
 
     def _text(self, text: str) -> str:
+        if text in self._public:
+            return text
         if text in self._names and self._pseudonyms:
             return self._pseudonyms.of(text)
         for path in self._paths:

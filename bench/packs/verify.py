@@ -10,6 +10,7 @@ import sys
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from importlib.metadata import version
 from pathlib import Path
 
 from bench import frozen, rows
@@ -147,11 +148,13 @@ def _notes(
 ) -> list[str]:
     """What could not be checked."""
     notes = []
+    if record.version != (own_version := version("pfmbench")):
+        notes.append(f"The pack is of pfmbench {record.version[:40]} and this is {own_version}: presets may differ.")
     if by_heads:
         names = first_few(dict.fromkeys(by_heads))
         notes.append(f"{len(by_heads)} scores are not told by predictions, so they were not computed again ({names}).")
-    if own := sorted({run.row.protocol for run in content if not is_published(run)}):
-        notes.append(f"No published preset has the name {first_few(own)}.")
+    if others := sorted({run.row.protocol for run in content if not is_published(run)}):
+        notes.append(f"No published preset has the name {first_few(others)}.")
     if unknown := sorted({run.row.task for run in content if not has_samples(run.row.task)}):
         notes.append(
             f"The samples of {first_few(unknown)} are not frozen: data=DIR compares the test sides with your own copy."

@@ -36,10 +36,11 @@ def add_run(
     results: Path, predicted: Predictions, model: str, task: str = "mine", protocol: str = "linear", **changes: object
 ) -> Row:
     """Score predictions as a run does and write row and predictions."""
-    found = runs.scored(predicted, None, targets.get("classes"), 20)
+    found = runs.scored(predicted, None, targets.get(predicted.kind), 20)
     row = Row(
         **{"task": task, "model": model, "frontend": "", "protocol": protocol, "seed": 0, "status": "ok"},
-        primary_metric="balanced_accuracy",
+        kind=predicted.kind,
+        primary_metric=targets.get(predicted.kind).metrics.primary,
         cohort_hash=COHORT,
         head_config_hash=head_digest(protocol),
         metrics=found.metrics,

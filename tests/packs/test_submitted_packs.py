@@ -6,7 +6,7 @@ import zipfile
 import pytest
 from packed_runs import add_run, fill, predictions, rewrite, row_of
 
-from bench import config, rows
+from bench import config, frozen, rows, runs, tasks
 from bench.packs import submit_command
 from bench.packs.pseudonyms import Pseudonyms
 from bench.packs.stripping import PATH_SETTINGS, stripped
@@ -171,6 +171,16 @@ def test_a_row_without_its_predictions_is_left_out_and_named(tmp_path):
 
     assert found.rows == 2
     assert "uni/linear" in found.left_out[0]
+
+
+def test_the_settings_of_published_tasks_stand_as_they_are_though_their_patterns_look_like_paths(tmp_path):
+    for name, published in frozen.frozen_tasks().items():
+        settings = {**published.definition, "own_options": runs.published_task(name).own_options}
+        row = Row(name, "uni", "", "linear", 0, "ok", "auroc", info={"config": {"tasks": {name: settings}}})
+
+        stated = runs.stated_task(stripped(row, tmp_path, ["40X"], Pseudonyms(SALT)))
+
+        assert tasks.definition(stated) == published.definition
 
 
 def test_an_error_without_names_stays_as_it_is(tmp_path):

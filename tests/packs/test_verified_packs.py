@@ -7,11 +7,12 @@ import pytest
 from packed_runs import CLASSES, COHORT, add_run, fill, predictions, rewrite, row_of
 from PIL import Image
 
-from bench import frozen, runs, tasks
+from bench import frozen, rows, runs, tasks
 from bench.frozen import FrozenTask
 from bench.packs import sides, verify_command
 from bench.packs.submit import submit
 from bench.packs.verify import verify
+from bench.protocols import Predictions
 
 SALT = "correct horse battery"
 
@@ -44,6 +45,27 @@ def test_an_honest_pack_passes_with_every_score_computed_again(tmp_path, results
         assert found.n_same == sum(len(row_of(results, m).metrics) for m in ("uni", "gpfm", "colour", "uni"))
     assert verify_command([str(tmp_path / "a.zip")]) == 0
     assert "Nothing is found" in capsys.readouterr().out
+
+
+def test_honest_rows_of_every_kind_of_target_pass_and_forged_ones_do_not(tmp_path, found_in):
+    rng = np.random.default_rng(0)
+    values, events = rng.exponential(size=(40, 2)), rng.integers(0, 2, 40)
+    similar = ["cosine", "top1", "top10", "cosine_unrestored"]
+    of_kinds = {
+        "regression": (values, values + rng.normal(size=(40, 2)), ["a", "b"]),
+        "survival": (np.stack([values[:, 0], events], axis=1), rng.normal(size=(40, 1)), ["risk"]),
+        "multilabel": (rng.integers(0, 2, (40, 2)), rng.random((40, 2)), ["a", "b"]),
+        "feature_similarity": (np.empty((40, 0)), rng.random((40, 4)), similar),
+    }
+    for kind, (y_true, scores, classes) in of_kinds.items():
+        groups = np.array([f"p{i % 10}" for i in range(40)])
+        predicted = Predictions(np.array([f"t{i}" for i in range(40)]), groups, y_true, scores, kind=kind)
+        row = add_run(tmp_path / "results", predicted, "uni", kind, protocol="mine", classes=classes)
+        forged = {name: {**of, "value": of["value"] + 0.01} for name, of in row.metrics.items()}
+        rows.write(tmp_path / "forged", dataclasses.replace(row, metrics=forged), predicted)
+
+    assert found_in(tmp_path / "results") == []
+    assert [text.split(":")[0] for text in found_in(tmp_path / "forged")] == ["forged value"] * len(of_kinds)
 
 
 @pytest.mark.parametrize("end", ["value", "ci_low"])

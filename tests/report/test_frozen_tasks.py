@@ -48,13 +48,13 @@ def test_of_two_tasks_with_one_name_the_published_one_is_shown_and_the_other_nam
     digests(results, add_run("seen_otherwise", seed=0), "d1")
     digests(results, add_run("seen_otherwise_too", seed=0), "d1")
     add_run("of_an_earlier_version")
-    said = []
+    warned = []
 
-    data = read_leaderboard(results, warn=said.append)
+    data = read_leaderboard(results, warn=warned.append)
 
     assert {entry.key.model for entry in data.entries} == {"uni", "of_an_earlier_version"}
-    assert "are 2 rows of demo with the task digest d1 (seen_otherwise, seen_otherwise_too)" in said[0]
-    assert data.other_tasks == said
+    assert "are 2 rows of demo with the task digest d1 (seen_otherwise, seen_otherwise_too)" in warned[0]
+    assert data.other_tasks == warned
 
 
 def test_of_tasks_that_are_not_published_the_one_of_most_rows_is_shown(add_run, results):
