@@ -28,7 +28,7 @@ from bench.demo import make_tiles
 from bench.protocols import Head, Samples, configured
 
 PLANTED = ("nothing", "case number", "centre")
-HEADS = {"linear": {"kind": "linear", "n_strengths": 9}, "knn": {"kind": "knn"}}
+HEADS: dict[str, dict[str, Any]] = {"linear": {"kind": "linear", "n_strengths": 9}, "knn": {"kind": "knn"}}
 CONFOUNDED = 0.9
 
 

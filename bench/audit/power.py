@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
+from typing import NamedTuple
 
 import numpy as np
 
 from bench.audit.audited_task import AuditedTask
 from bench.audit.compared import best_models
-from bench.audit.nulls import mean_over_seeds
 from bench.audit.numbers import plain
 from bench.audit.rule import Rule
 from bench.metrics import Replicates, degrees_of_freedom, standard_error
@@ -48,7 +48,7 @@ def findings(task: AuditedTask) -> Iterator[Finding]:
                 head=head,
             )
         else:
-            yield _finding(n_groups, head, *pair)
+            yield _finding(n_groups, head, pair)
 
 
 def too_small(n_groups: int) -> Finding | None:
@@ -77,29 +77,35 @@ def groups_needed(difference: Studentised, n_groups: int) -> float:
     return n_groups * (difference.detectable / abs(difference.difference)) ** 2
 
 
-def _pair(task: AuditedTask, head: str) -> tuple[str, str, Replicates] | None:
+class _Pair(NamedTuple):
+    """Two results and their difference; `stand_ins` says whether they are no models but nulls of this audit."""
+
+    a: str
+    b: str
+    difference: Replicates
+    stand_ins: bool = False
+
+
+def _pair(task: AuditedTask, head: str) -> _Pair | None:
     """The two best models of the results folder; else colour and a random network of this audit."""
     ranked = best_models(task, head)
     if len(ranked) > 1:
         (a, of_a), (b, of_b) = ranked[:2]
-        return a.model, b.model, of_a - of_b
+        return _Pair(a.model, b.model, of_a - of_b)
     found = []
     for name, features in task.nulls.items():
         try:
-            found.append((name, _mean(task, head, features)))
+            found.append((name, task.score(head, features[0])))
         except Exception:  # the nulls have said so
             continue
     if len(found) < 2:
         return None
     (a_name, of_a), (b_name, of_b) = sorted(found, key=lambda one: -one[1].value)[:2]
-    return a_name, b_name, of_a - of_b
+    return _Pair(a_name, b_name, of_a - of_b, stand_ins=True)
 
 
-def _mean(task: AuditedTask, head: str, features: Sequence[object]) -> Replicates:
-    return mean_over_seeds([task.score(head, features[0], 0)])
-
-
-def _finding(n_groups: int, head: str, a: str, b: str, difference: Replicates) -> Finding:
+def _finding(n_groups: int, head: str, pair: _Pair) -> Finding:
+    a, b, difference = pair.a, pair.b, pair.difference
     error = standard_error(difference.influence)
     of = Studentised(difference.value, error, degrees_of_freedom(difference.influence, difference.n_added))
     numbers = {"a": a, "b": b, "difference": plain(of.difference), "n_groups": n_groups}
@@ -115,6 +121,8 @@ def _finding(n_groups: int, head: str, a: str, b: str, difference: Replicates) -
         f"With {head}, {n_groups} test groups find a true difference of {of.detectable:.3f} with 80 % power; {a} and "
         f"{b} differ by {abs(of.difference):.3f}"
     )
+    if pair.stand_ins:
+        text += " (there are no two models with rows, so these stand for them)"
     if abs(of.difference) >= of.detectable:
         return Finding(CHECK, "two best models", "clear", f"{text}.", "", "", head, numbers)
     words = f"about {math.ceil(needed):,}" if needed < MOST_GROUPS else "more than a billion"

@@ -143,6 +143,8 @@ def _audit_task(context: RunContext, plan: TaskPlan, networks: Sequence[str], op
         task = audited_task(context, plan, embeddings, networks)
         seconds["files"] = round(time.monotonic() - read, 1)
         fitted = time.monotonic()
+        n_fits = len(task.heads) * (len(task.controls) + len(task.nulls) * len(networks) + 1)
+        context.say(f"{name}: about {n_fits} fits of {', '.join(task.heads)}")
         findings = run_checks(task)
         seconds["heads"] = round(time.monotonic() - fitted, 1)
         info = {

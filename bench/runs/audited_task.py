@@ -122,9 +122,8 @@ def _fit(manifest: Manifest, first: Samples | Bags, heads: Mapping[str, Head], n
             if predictions.averages_draws:
                 raise UserError(f"{name} averages over draws of training samples and gives no predictions to audit")
             found.append(predictions)
-        parts = (np.concatenate([getattr(one, of) for one in found]) for of in PREDICTED)
         folds = np.repeat(np.arange(len(found)), [len(one.ids) for one in found])
-        return Predicted(*parts, folds)
+        return dataclasses.replace(_together(found), folds=folds)
 
     return fit
 
@@ -176,9 +175,14 @@ def _models(results: Path, task: str, cohort: str, heads: Mapping[str, Head], n_
             saved = [rows.read_predictions(results / row.predictions) for row in own]
         except UserError:
             continue
-        parts = (np.concatenate([getattr(one, of) for one in saved]) for of in PREDICTED)
-        found[model, head] = RowsOfModel(model, head, Predicted(*parts))
+        found[model, head] = RowsOfModel(model, head, _together(saved))
     return list(found.values())
+
+
+def _together(found: Sequence[Any]) -> Predicted:
+    """The predictions of all folds, one after another."""
+    ids, groups, y_true, scores = (np.concatenate([getattr(one, of) for one in found]) for of in PREDICTED)
+    return Predicted(ids, groups, y_true, scores)
 
 
 def _tiles(frame: Any, max_px: int) -> Callable[[Sequence[int]], list[np.ndarray]]:

@@ -81,3 +81,29 @@ def test_what_an_audit_cannot_use_is_refused(tmp_path):
     refused(bench(tmp_path, "audit", "task=tiles", "random=0"), "random=0 must be a number of seeds")
     refused(bench(tmp_path, "audit", "task=tiles", "network=colour"), "network=colour has no weights")
     assert "Usage: python -m bench audit" in bench(tmp_path, "audit", "--help").stdout
+
+
+@pytest.mark.slow
+def test_slides_are_audited_over_folds_with_heads_for_vectors_and_for_bags(table, tmp_path):
+    table.drop(columns="split").to_csv(tmp_path / "slides.csv", index=False)
+
+    done = bench(
+        tmp_path,
+        "audit",
+        "task=slides",
+        "data=slides.csv",
+        "tasks.slides.split.folds=2",
+        USUAL[0],
+        "network=scaled",
+        "random=2",
+        "protocol=[pooled,abmil]",
+        "protocols.abmil.epochs=1",
+    )
+
+    assert done.returncode == 0, done.stderr
+    (path,) = (tmp_path / "results" / "audits" / "slides").glob("*.json")
+    found = {(one.subject, one.head): one for one in read_audit(path).findings}
+    assert found["tile count", "pooled"].numbers["value"] is not None
+    assert found["random network", "abmil"].numbers["n_seeds"] == 2
+    assert found["slide count", ""].verdict == found["JPEG quality", ""].verdict == "absent"
+    assert found["stain", "abmil"].verdict == "clear"
