@@ -20,7 +20,8 @@ RULES = (
     Rule(
         "null reaches the models",
         "The best model is not better than the mean of the random networks, or than colour, with the same head "
-        f"(one-sided p of the paired difference above {LEVEL:g}), or one of the seeds scores as much as it: this task does not show what pretraining adds, or has too few groups to show it.",
+        f"(one-sided p of the paired difference above {LEVEL:g}), or one of the seeds scores as much as it: this "
+        "task does not show what pretraining adds, or has too few groups to show it.",
     ),
 )
 CHECK = "nulls"
