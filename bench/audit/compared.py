@@ -10,7 +10,7 @@ import numpy as np
 
 from bench.audit.audited_task import AuditedTask, RowsOfModel
 from bench.audit.chance import p_of_difference
-from bench.audit.numbers import plain
+from bench.audit.numbers import p_in_words, plain
 from bench.metrics import Replicates
 from bench.verdicts import LEVEL, Number
 
@@ -64,4 +64,4 @@ def against_models(task: AuditedTask, head: str, score: Replicates) -> Against:
         "difference": plain(difference.value),
         "p_model_better": plain(p),
     }
-    return Against(reached, f"{words} (p={p:.3f})" if not math.isnan(p) else words, numbers)
+    return Against(reached, f"{words} ({p_in_words(p)})" if not math.isnan(p) else words, numbers)

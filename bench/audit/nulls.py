@@ -20,8 +20,8 @@ RULES = (
     Rule(
         "null reaches the models",
         "The best model is not better than the mean of the random networks, or than colour, with the same head "
-        f"(one-sided p of the paired difference above {LEVEL:g}), or a random network of one of the seeds scores as "
-        "much as it: this task does not show what pretraining adds, or has too few groups to show it.",
+        f"(one-sided p of the paired difference above {LEVEL:g}), or one of the seeds scores as much as it: this "
+        "task does not show what pretraining adds, or has too few groups to show it.",
     ),
 )
 CHECK = "nulls"
@@ -80,7 +80,7 @@ def _finding(task: AuditedTask, name: str, of_seeds: Sequence[object], head: str
     reaching = sum(value >= ranked[0][1].value for value in values)
     more: dict[str, Number] = {**numbers, **against.numbers, "seeds_that_reach": reaching}
     if against.reached or reaching:
-        seeds = f", which {reaching} of {len(values)} seeds reach" if reaching and len(values) > 1 else ""
+        seeds = f"; {reaching} of {len(values)} seeds score as much as it" if reaching and len(values) > 1 else ""
         sentence = f"{text}, and the best model {against.words}{seeds}: {_consequence(name)}"
         return Finding(CHECK, name, "warning", sentence, RULES[0].name, f"{name} reaches models", head, more)
     return Finding(CHECK, name, "clear", f"{text}, and the best model {against.words}.", "", "", head, more)

@@ -32,6 +32,11 @@ def in_words(interval: Interval) -> str:
     return f"{interval.value:.3f}{bounds}"
 
 
+def p_in_words(p: float) -> str:
+    """As "p=0.031" or "p<0.001"."""
+    return "p<0.001" if p < 0.001 else f"p={p:.3f}"
+
+
 def plain(value: float) -> Number:
     """A number for JSON; None for one that is not known."""
     return None if math.isnan(value) or math.isinf(value) else round(float(value), DIGITS)

@@ -54,6 +54,8 @@ def write_page(results: Path, audit: Audit, page: Page) -> tuple[Path, Path]:
 
 def _blocks(audit: Audit, task: AuditedTask | None) -> Iterator[Block]:
     yield Paragraph(f"Verdict: {audit.badge}. {_tested(audit)}")
+    if audit.info.get("notes"):
+        yield Paragraph(f"Notes on the data: {'; '.join(audit.info['notes'])}.")
     if audit.sentences:
         yield Bullets([(sentence, "") for sentence in audit.sentences])
     yield Paragraph(INTRODUCTION)
@@ -67,7 +69,8 @@ def _blocks(audit: Audit, task: AuditedTask | None) -> Iterator[Block]:
     yield Bullets([(f"{rule.name}: {rule.definition}", "") for rule in rules])
     yield Heading("How it was made")
     yield Paragraph(
-        "; ".join(f"{name}: {_text(value)}" for name, value in audit.info.items()) + f"; pfmbench {audit.version}."
+        "; ".join(f"{name}: {_text(value)}" for name, value in audit.info.items() if name != "notes")
+        + f"; pfmbench {audit.version}."
     )
 
 

@@ -155,6 +155,7 @@ def _audit_task(context: RunContext, plan: TaskPlan, networks: Sequence[str], op
             "models compared with": sorted({one.model for one in task.models}),
         }
     record = {"test samples": int(tested.sum()), "test groups": n_groups, **info, "seconds": seconds}
+    record |= {"notes": list(manifest.notes)} if manifest.notes else {}
     verdict = Audit(name, manifest.cohort_hash, tuple(findings), version("pfmbench"), record)
     write_audit(context.results, verdict)
     page = write_page(context.results, verdict, page_of(verdict, task))[1]
