@@ -81,6 +81,7 @@ def test_protocols_that_turn_the_order_around_are_found_and_named(three: Path) -
     words = paragraph(found, ["Not run: cox."])
     assert "The ranking of the models mostly depends on the protocol" in words
     assert "lowest between knn and odd, -1.00" in words
+    assert "Of 9 orders of two models under a protocol, 9 are beyond chance by themselves. It is lowest" in words
     assert "the best model is a under 2, c under 1" in words
     assert "Of 3 pairs of models, 3 change places between protocols" in words
     assert "a is better than c under knn and linear and worse under odd" in words
@@ -175,3 +176,13 @@ def test_equal_scores_leave_tau_undefined_in_words(results: Path, add_run: AddRu
 
     assert "All models are tied under some protocol of every two, so that tau is not defined." in words
     assert "No two models change places" in words
+
+
+def test_models_that_are_close_leave_open_how_far_the_ranking_depends(results: Path, add_run: AddRun) -> None:
+    for number, protocol in enumerate(("linear", "knn")):
+        for place, model in enumerate("ab"):
+            add_run(model, predicted(1.0, seed=10 * number + place), protocol=protocol)
+    found = of(results)
+
+    assert found.mean_tau[1:] == (-1.0, 1.0)
+    assert "0 are beyond chance by themselves, too few to tell how far it depends." in paragraph(found)
