@@ -92,7 +92,8 @@ def _winners(found: Multiverse) -> Iterator[str]:
         return
     more = f", and {len(ranked) - MOST_NAMED} more models under some" if len(ranked) > MOST_NAMED else ""
     named = ", ".join(f"{model} under {times}" for model, times in ranked[:MOST_NAMED])
-    yield f"Of {n} protocols, the best model is {named}{more}."
+    ties = " (ties count for each)" if sum(count.values()) > n else ""
+    yield f"Of {n} protocols, the best model is {named}{more}{ties}."
 
 
 def _reversals(found: Multiverse) -> Iterator[str]:

@@ -175,6 +175,7 @@ def test_equal_scores_leave_tau_undefined_in_words(results: Path, add_run: AddRu
     words = paragraph(of(results))
 
     assert "All models are tied under some protocol of every two, so that tau is not defined." in words
+    assert "Of 2 protocols, the best model is a under 2, b under 2 (ties count for each)." in words
     assert "No two models change places" in words
 
 
