@@ -6,6 +6,8 @@ import math
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
+import numpy as np
+
 from bench.multiverse.analysis import Multiverse
 from bench.statistics import LEVEL
 
@@ -55,10 +57,11 @@ def _agreement(found: Multiverse) -> Iterator[str]:
     if math.isnan(tau):
         yield "All models are tied under some protocol of every two, so that tau is not defined."
         return
-    words = next(words for least, words in DEPENDS if tau >= least)
+    unclear = ", too few to tell how far it depends" if len({_depends(one) for one in (tau, low, high)}) > 1 else ""
     yield (
-        f"The ranking of the models {words} on the protocol: Kendall's tau between two protocols is {tau:.2f} on "
-        f"average ({low:.2f} to {high:.2f} by the orders that are beyond chance)."
+        f"The ranking of the models {_depends(tau)} on the protocol: Kendall's tau between two protocols is {tau:.2f} "
+        f"on average (95 % interval {low:.2f} to {high:.2f}). Of {found.p.size:,} orders of two models under a "
+        f"protocol, {int((np.nan_to_num(found.p, nan=1.0) < LEVEL).sum()):,} are beyond chance by themselves{unclear}."
     )
     (a, b), worst = min(
         ((names, one) for names, one in found.agreements.items() if not math.isnan(one.tau)),
@@ -76,16 +79,21 @@ def _agreement(found: Multiverse) -> Iterator[str]:
         )
 
 
+def _depends(tau: float) -> str:
+    return next(words for least, words in DEPENDS if tau >= least)
+
+
 def _winners(found: Multiverse) -> Iterator[str]:
     count = Counter(model for winners in found.winners.values() for model in winners)
     n = len(found.scores.protocols)
     ranked = sorted(count.items(), key=lambda item: (-item[1], item[0]))
     if len(ranked) == 1:
-        yield f"{ranked[0][0]} is best under all {n} protocols."
+        yield f"{ranked[0][0]} is best under {'both' if n == 2 else f'all {n}'} protocols."
         return
     more = f", and {len(ranked) - MOST_NAMED} more models under some" if len(ranked) > MOST_NAMED else ""
     named = ", ".join(f"{model} under {times}" for model, times in ranked[:MOST_NAMED])
-    yield f"Of {n} protocols, the best model is {named}{more}."
+    ties = " (ties count for each)" if sum(count.values()) > n else ""
+    yield f"Of {n} protocols, the best model is {named}{more}{ties}."
 
 
 def _reversals(found: Multiverse) -> Iterator[str]:

@@ -1,6 +1,7 @@
 """Scores of models under several protocols: the comparison follows from rows and predictions alone."""
 
 import csv
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -21,13 +22,26 @@ SKILLS = {
 """Of each model under each protocol; `odd` turns the order of the others around."""
 
 
-@pytest.fixture
-def three(results: Path, add_run: AddRun) -> Path:
+def fill(add: AddRun, seeds: tuple[int, ...]) -> None:
     for place, (protocol, skills) in enumerate(SKILLS.items()):
         for number, (model, skill) in enumerate(skills.items()):
-            for seed in (0, 1):
+            for seed in seeds:
                 made = predicted(skill, seed=100 * place + 10 * number + seed)
-                add_run(model, made, protocol=protocol, seed=seed, info={"seconds": {"fit": 2.0 + place}})
+                add(model, made, protocol=protocol, seed=seed, info={"seconds": {"fit": 2.0 + place}})
+
+
+@pytest.fixture(scope="module")
+def three(tmp_path_factory: pytest.TempPathFactory, add_run_to: Callable[[Path], AddRun]) -> Path:
+    """Three models under three protocols with two seeds, which the tests only read."""
+    results = tmp_path_factory.mktemp("results")
+    fill(add_run_to(results), (0, 1))
+    return results
+
+
+@pytest.fixture
+def more(results: Path, add_run: AddRun) -> Path:
+    """The same with one seed, for tests that add runs."""
+    fill(add_run, (0,))
     return results
 
 
@@ -67,6 +81,7 @@ def test_protocols_that_turn_the_order_around_are_found_and_named(three: Path) -
     words = paragraph(found, ["Not run: cox."])
     assert "The ranking of the models mostly depends on the protocol" in words
     assert "lowest between knn and odd, -1.00" in words
+    assert "Of 9 orders of two models under a protocol, 9 are beyond chance by themselves. It is lowest" in words
     assert "the best model is a under 2, c under 1" in words
     assert "Of 3 pairs of models, 3 change places between protocols" in words
     assert "a is better than c under knn and linear and worse under odd" in words
@@ -74,6 +89,7 @@ def test_protocols_that_turn_the_order_around_are_found_and_named(three: Path) -
     assert words.endswith("Not run: cox.")
 
 
+@pytest.mark.slow  # draws the figure twice
 def test_the_files_are_the_same_each_time_and_hold_the_numbers(three: Path) -> None:
     paths, text = write_multiverse(three, of(three))
     before = {path: path.read_bytes() for path in paths}
@@ -95,14 +111,14 @@ def test_the_files_are_the_same_each_time_and_hold_the_numbers(three: Path) -> N
     assert "Kendall's tau is lowest between knn and odd -1.00" not in text
 
 
-def test_one_model_is_named_and_no_comparison_of_an_earlier_run_is_left(three: Path) -> None:
-    folder = three / "multiverse" / "demo" / "demo"
+def test_one_model_is_named_and_no_comparison_of_an_earlier_run_is_left(more: Path) -> None:
+    folder = more / "multiverse" / "demo" / "demo"
     folder.mkdir(parents=True)
     for name in ("tau.csv", "variance.csv", "pairs.csv", "multiverse.svg", "multiverse.png"):
         (folder / name).touch()
-    one_model = {row.key for row in read_rows(three)[0] if row.model == "a"}
-    (scores,) = across_protocols(rows_of(three), one_model)
-    again, text = write_multiverse(three, analysed(scores))
+    one_model = {row.key for row in read_rows(more)[0] if row.model == "a"}
+    (scores,) = across_protocols(rows_of(more), one_model)
+    again, text = write_multiverse(more, analysed(scores))
 
     assert "needs two models and two protocols, and this run has 1 model under 3 protocols" in " ".join(text.split())
     assert "tau" not in text
@@ -110,12 +126,12 @@ def test_one_model_is_named_and_no_comparison_of_an_earlier_run_is_left(three: P
     assert {path.name for path in again} == {"multiverse.csv", "multiverse.md"}
 
 
-def test_what_lacks_a_score_is_left_out_by_name_and_the_rest_compared(three: Path, add_run: AddRun) -> None:
+def test_what_lacks_a_score_is_left_out_by_name_and_the_rest_compared(more: Path, add_run: AddRun) -> None:
     add_run("a", None, protocol="broken", status="failed", error="no")
     add_run("b", None, protocol="broken", status="failed", error="no")
     for model in ("a", "b"):
         add_run(model, predicted(1.0), protocol="partial")
-    scores = scores_of(three)
+    scores = scores_of(more)
 
     assert scores.protocols == ("knn", "linear", "odd")
     assert scores.left_out == {"broken": "failed in all its runs", "partial": "has no score of c"}
@@ -124,7 +140,7 @@ def test_what_lacks_a_score_is_left_out_by_name_and_the_rest_compared(three: Pat
     )
 
 
-def test_means_over_episodes_are_resampled_where_the_saved_shares_tell_them(three: Path, add_run: AddRun) -> None:
+def test_means_over_episodes_are_resampled_where_the_saved_shares_tell_them(more: Path, add_run: AddRun) -> None:
     for model, skill in SKILLS["linear"].items():
         shares = predicted(skill, seed=7)
         hit = shares.scores[np.arange(60), shares.y_true]
@@ -132,7 +148,7 @@ def test_means_over_episodes_are_resampled_where_the_saved_shares_tell_them(thre
         for protocol, value in (("simpleshot-4shot", mean), ("label_efficiency", mean + 0.1)):
             metrics = {"balanced_accuracy": {"value": value, "ci_low": 0.0, "ci_high": 1.0, "interval": "episodes"}}
             add_run(model, shares, protocol=protocol, metrics=metrics)
-    scores = scores_of(three)
+    scores = scores_of(more)
 
     assert scores.protocols == ("knn", "linear", "odd", "simpleshot-4shot")
     assert scores.left_out == {"label_efficiency": NOT_KNOWN}
@@ -141,11 +157,11 @@ def test_means_over_episodes_are_resampled_where_the_saved_shares_tell_them(thre
     assert scores.draws[3].mean(axis=1) == pytest.approx(scores.values[3], abs=0.02)
 
 
-def test_a_protocol_on_other_samples_is_left_out(three: Path, add_run: AddRun) -> None:
+def test_a_protocol_on_other_samples_is_left_out(more: Path, add_run: AddRun) -> None:
     for model in "abc":
         made = predicted(1.0, n=40)
         add_run(model, replace(made, ids=np.char.add("x", made.ids)), protocol="other")
-    scores = scores_of(three)
+    scores = scores_of(more)
 
     assert scores.left_out == {"other": "was tested on other samples than most protocols"}
     assert "other" not in scores.protocols
@@ -159,4 +175,15 @@ def test_equal_scores_leave_tau_undefined_in_words(results: Path, add_run: AddRu
     words = paragraph(of(results))
 
     assert "All models are tied under some protocol of every two, so that tau is not defined." in words
+    assert "Of 2 protocols, the best model is a under 2, b under 2 (ties count for each)." in words
     assert "No two models change places" in words
+
+
+def test_models_that_are_close_leave_open_how_far_the_ranking_depends(results: Path, add_run: AddRun) -> None:
+    for number, protocol in enumerate(("linear", "knn")):
+        for place, model in enumerate("ab"):
+            add_run(model, predicted(1.0, seed=10 * number + place), protocol=protocol)
+    found = of(results)
+
+    assert found.mean_tau[1:] == (-1.0, 1.0)
+    assert "0 are beyond chance by themselves, too few to tell how far it depends." in paragraph(found)
