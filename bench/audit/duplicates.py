@@ -2,8 +2,8 @@
 
 The hash of a tile is the signs of the 63 lowest frequencies of its cosine transform at 32 x 32 grey levels (Zauner
 2010, Implementation and benchmarking of perceptual image hash functions). A tile is compared with another in its eight
-orientations, and a pair of near hashes counts where the grey levels agree too, so that hashes of nearly empty tiles,
-which say little, make no pair.
+orientations, and a pair of near hashes counts where the grey levels correlate too, so that hashes of nearly empty
+tiles, which say little, make no pair.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ MOST_TILES = 10_000
 """Samples that are compared at most; of larger tasks as many are drawn."""
 SIDE, LOW = 32, 8
 MOST_BITS = 6
-MOST_GREY = 8.0
-"""Mean absolute difference of the grey levels of near-duplicates at 32 x 32, of 255, at most."""
+ALIKE = 0.9
+"""Correlation of the grey levels of near-duplicates at 32 x 32 at least: nearly empty tiles have hashes by chance."""
 LEAST_DETAIL = 3.0
 """Standard deviation of the grey levels at 32 x 32 below which a tile is too empty to be compared."""
 NEAR = 0.1
@@ -38,9 +38,9 @@ RULES = (
     Rule(
         "near-duplicates across sides",
         f"A test tile and a training or validation tile have hashes that differ in at most {MOST_BITS} of 63 bits and "
-        f"grey levels that differ by at most {MOST_GREY:g} of 255 on average at {SIDE} x {SIDE}, in any of the eight "
-        f"orientations; or, by features, a test sample is nearer to one of them than {NEAR:g} of the median distance "
-        "of a sample to its nearest one. Within a side it is a note.",
+        f"grey levels at {SIDE} x {SIDE} with a correlation of at least {ALIKE:g}, in any of the eight orientations; "
+        f"or, by features, a test sample is nearer to one of them than {NEAR:g} of the median distance of a sample to "
+        "its nearest one. Within a side it is a note.",
     ),
 )
 CHECK = "duplicates"
@@ -99,10 +99,12 @@ def by_tiles(task: AuditedTask) -> Pairs:
     for turned in _orientations(small):
         for first, second in _near_hashes(_signs(turned), signs):
             a, b = min(first, second), max(first, second)
-            difference = float(np.abs(turned[first] - small[second]).mean()) if a != b else np.inf
-            if difference <= MOST_GREY:
-                found[a, b] = min(difference, found.get((a, b), np.inf))
-    order = sorted(found, key=lambda pair: (found[pair], pair))
+            if a == b:
+                continue
+            correlation = float(np.corrcoef(turned[first].ravel(), small[second].ravel())[0, 1])
+            if correlation >= ALIKE:
+                found[a, b] = max(correlation, found.get((a, b), -1.0))
+    order = sorted(found, key=lambda pair: (-found[pair], pair))
     return _sorted(task, [(int(chosen[a]), int(chosen[b])) for a, b in order], len(chosen))
 
 

@@ -70,7 +70,7 @@ def write_audit(results: Path, audit: Audit) -> Path:
     text = json.dumps(record, indent=1, sort_keys=True, ensure_ascii=True, allow_nan=False) + "\n"
     try:
         with atomic_write(path) as temporary:
-            temporary.write_text(with_checksum(text))
+            temporary.write_text(with_checksum(text), "utf-8")
     except OSError as error:
         raise unwritable(path, error, "results=DIR") from error
     return path
@@ -86,7 +86,7 @@ def read_audit(path: Path) -> Audit:
     OSError
         If it cannot be read.
     """
-    record = json.loads(without_checksum(path.read_text()))
+    record = json.loads(without_checksum(path.read_text("utf-8")))
     if not isinstance(record, dict) or record.get("schema") != SCHEMA:
         raise ValueError(f"its schema is not {SCHEMA}")
     names = {one.name for one in fields(Finding)}
