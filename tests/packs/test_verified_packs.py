@@ -22,15 +22,21 @@ def results(tmp_path):
     return fill(tmp_path / "results")
 
 
-@pytest.fixture(params=["", SALT], ids=["plain", "hashed"])
-def found_in(request, tmp_path):
+def _found(results, folder, salt):
     """Packs a results folder and verifies it; gives the findings as text."""
+    submit(results, folder / "a.zip", salt)
+    return [finding.text for finding in verify(folder / "a.zip").findings]
 
-    def found(results):
-        submit(results, tmp_path / "a.zip", request.param)
-        return [finding.text for finding in verify(tmp_path / "a.zip").findings]
 
-    return found
+@pytest.fixture
+def found_in(tmp_path):
+    return lambda results: _found(results, tmp_path, "")
+
+
+@pytest.fixture(params=["", SALT], ids=["plain", "hashed"])
+def found_in_both(request, tmp_path):
+    """The same, with ids as they are and hashed."""
+    return lambda results: _found(results, tmp_path, request.param)
 
 
 def test_an_honest_pack_passes_with_every_score_computed_again(tmp_path, results, capsys):
@@ -92,24 +98,24 @@ def test_a_value_that_claims_to_be_of_draws_is_not_believed_of_a_head_that_draws
     assert "means over draws" in finding
 
 
-def test_labels_that_were_swapped_in_one_row_are_named_though_its_scores_fit_them(results, found_in):
+def test_labels_that_were_swapped_in_one_row_are_named_though_its_scores_fit_them(results, found_in_both):
     of_uni = predictions("mine", "uni")
     y_true = of_uni.y_true.copy()
     wrong = of_uni.scores.argmax(axis=1) != y_true
     y_true[wrong] = of_uni.scores.argmax(axis=1)[wrong]
     add_run(results, dataclasses.replace(of_uni, y_true=y_true), "uni")
 
-    (finding,) = found_in(results)
+    (finding,) = found_in_both(results)
 
     assert finding.startswith(f"swapped labels: {wrong.sum()} of 60 labels of mine/c0ffee00/uni/")
 
 
 @pytest.mark.parametrize("disguise", [lambda s: s, lambda s: s**2 / (s**2).sum(axis=1, keepdims=True)[:1]])
-def test_predictions_under_the_name_of_another_model_are_named(results, found_in, disguise):
+def test_predictions_under_the_name_of_another_model_are_named(results, found_in_both, disguise):
     of_uni = predictions("mine", "uni")
     add_run(results, dataclasses.replace(of_uni, scores=disguise(of_uni.scores)), "ours")
 
-    (finding,) = found_in(results)
+    (finding,) = found_in_both(results)
 
     assert finding.startswith("reused predictions: ")
     assert "/ours/" in finding
@@ -173,19 +179,19 @@ def published(monkeypatch):
 
 
 @pytest.mark.usefixtures("published")
-def test_labels_that_were_swapped_in_every_row_are_those_of_no_frozen_task(tmp_path, found_in):
+def test_labels_that_were_swapped_in_every_row_are_those_of_no_frozen_task(tmp_path, found_in_both):
     results = tmp_path / "results"
     for model in ("uni", "gpfm"):
         own = predictions("mine", model)
         add_run(results, dataclasses.replace(own, y_true=(own.y_true + 1) % 3), model)
 
-    assert [text.split(":")[0].split(" or ")[0] for text in found_in(results)] == ["swapped labels"] * 2
+    assert [text.split(":")[0].split(" or ")[0] for text in found_in_both(results)] == ["swapped labels"] * 2
     fill(results, ("uni", "gpfm"))
-    assert found_in(results) == []
+    assert found_in_both(results) == []
 
 
 @pytest.mark.usefixtures("published")
-def test_another_split_of_a_frozen_task_is_named(tmp_path, found_in):
+def test_another_split_of_a_frozen_task_is_named(tmp_path, found_in_both):
     other = {}
     drawn = predictions("mine", "uni", n=80)
     for name in ("ids", "groups", "y_true", "scores"):
@@ -193,8 +199,8 @@ def test_another_split_of_a_frozen_task_is_named(tmp_path, found_in):
     add_run(tmp_path / "one", dataclasses.replace(drawn, **other), "uni")
     add_run(tmp_path / "two", predictions("mine", "uni"), "uni", cohort_hash="0ther000")
 
-    assert [text.split(":")[0].split(" or ")[-1] for text in found_in(tmp_path / "one")] == ["another test side"]
-    assert [text.split(":")[0] for text in found_in(tmp_path / "two")] == ["another task"]
+    assert [text.split(":")[0].split(" or ")[-1] for text in found_in_both(tmp_path / "one")] == ["another test side"]
+    assert [text.split(":")[0] for text in found_in_both(tmp_path / "two")] == ["another task"]
 
 
 @pytest.mark.usefixtures("published")
