@@ -10,6 +10,8 @@ import pytest
 from make_eva import ABMIL, LINEAR, SEED, SIDES
 from official_helpers import bags, made_again, preset, read, samples, slides, vectors
 
+from bench.protocols.selection import balanced_accuracy
+
 TOLERANCE = 2e-5  # of probabilities: float32 gradients are summed in another order
 
 
@@ -39,6 +41,21 @@ def test_the_eva_presets_predict_as_eva_does(name: str) -> None:
         scores = -np.array(predictions.info["validation"])
         same = ~official[f"{name}_misread"]
         np.testing.assert_array_equal(scores[same], official[f"{name}_validation"][same])
+
+
+@pytest.mark.parametrize(
+    ("hits", "score"),
+    [((0, 15, 20), 0.5833333730697632), ((0, 17, 18), 0.5833333134651184), ((12, 12, 12), 0.6000000238418579)],
+)
+def test_balanced_accuracy_is_rounded_as_in_torchmetrics(hits: tuple[int, ...], score: float) -> None:
+    """The scores are those of MulticlassAccuracy of torchmetrics 1; the first two are 35/60 before rounding."""
+    labels = np.repeat(np.arange(3), 20)
+    predicted = (labels + (np.tile(np.arange(20), 3) >= np.repeat(hits, 20))) % 3
+    assert balanced_accuracy(labels, predicted[None])[0] == score
+
+
+def test_a_class_that_is_predicted_and_does_not_occur_has_no_recall() -> None:
+    assert balanced_accuracy(np.array([0, 0, 1]), np.array([[0, 2, 1]]))[0] == 0.5  # as in torchmetrics
 
 
 @pytest.mark.slow
