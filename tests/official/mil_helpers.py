@@ -51,8 +51,8 @@ def fill_official(network: torch.nn.Module, names: Names, seed: int = 0) -> None
     for own, others in names.items():
         theirs = [parameters[other] for other in ([others] if isinstance(others, str) else others)]
         rows = [len(p) for p in theirs]
-        whole = values(own, (sum(rows), *theirs[0].shape[1:]), seed)
-        for parameter, part in zip(theirs, whole.split(rows), strict=True):
+        all_rows = values(own, (sum(rows), *theirs[0].shape[1:]), seed)
+        for parameter, part in zip(theirs, all_rows.split(rows), strict=True):
             parameter.data.copy_(part)
 
 

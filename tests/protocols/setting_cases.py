@@ -145,7 +145,7 @@ TRAINING: dict[str, Case] = {
     "bag_size_test": (SMALL, 4),
     "keep": ({**SMALL, "learning_rate": 0.1, "epochs": 12}, "last"),
     "monitor": ({**SMALL, "epochs": 12}, "balanced_accuracy"),
-    "ties": ({**SMALL, "learning_rate": 1e-4, "monitor": "balanced_accuracy"}, "last"),
+    "ties": ({**SMALL, "learning_rate": 1e-6, "monitor": "balanced_accuracy"}, "last"),
     "refit": (SMALL, False),
     "patience": ({**ALWAYS, "learning_rate": 0.1, "epochs": 14, "patience": 6, "dropout": 0.5}, 1),
     "min_epochs": ({**SMALL, "learning_rate": 0.1, "epochs": 14, "patience": 1, "dropout": 0.5, "min_epochs": 14}, 0),

@@ -45,9 +45,10 @@ class DSMIL(nn.Module):
         self.instance = nn.Linear(features, logits)
         self.query = nn.Sequential(nn.Linear(features, QUERY), nn.ReLU(), nn.Linear(QUERY, QUERY), nn.Tanh())
         self.bag = nn.Linear(logits * features, logits)
-        for layer in (self.instance, self.query[0], self.query[2], self.bag):
-            nn.init.orthogonal_(layer.weight)
-            nn.init.zeros_(layer.bias)
+        for layer in self.modules():
+            if isinstance(layer, nn.Linear):
+                nn.init.orthogonal_(layer.weight)
+                nn.init.zeros_(layer.bias)
 
     def forward(self, tiles: Tensor, bag: Tensor, bags: int, labels: Tensor | None = None) -> Output:
         outputs = [self._one(tiles[bag == b]) for b in range(bags)]
