@@ -189,13 +189,13 @@ def _export(arguments: list[str], folders: Folders) -> int:
 
 def _audit(arguments: list[str], folders: Folders) -> int:
     """Audit tasks; gives the exit code."""
-    from bench.runs import AUDIT_USAGE, audit, audit_arguments
+    from bench.runs import AUDIT_USAGE, audit_arguments, audit_tasks
 
     if {"--help", "-h"} & set(arguments):
         print(AUDIT_USAGE)
         return 0
     options, settings = audit_arguments(arguments)
-    return _one_run(["null=none", *settings], folders, lambda config: audit(config, options))
+    return _one_run(["null=none", *settings], folders, lambda config: audit_tasks(config, options))
 
 
 def _of_a_sweep(arguments: list[str]) -> list[str] | None:

@@ -1,7 +1,7 @@
 """Runs: what is to be done, the doing of it, and what each row needs."""
 
 from bench.runs.audit import USAGE as AUDIT_USAGE
-from bench.runs.audit import AuditOptions, audit, audit_arguments
+from bench.runs.audit import AuditOptions, audit_arguments, audit_tasks
 from bench.runs.checks import check_settings, check_writable
 from bench.runs.configuration import Settings, make_config
 from bench.runs.context import RunContext, to_stderr
@@ -34,8 +34,8 @@ __all__ = [
     "Settings",
     "TaskPlan",
     "Todo",
-    "audit",
     "audit_arguments",
+    "audit_tasks",
     "blocks_of",
     "check_settings",
     "check_writable",
