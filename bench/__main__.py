@@ -201,13 +201,13 @@ def _export(arguments: list[str], folders: Folders) -> int:
 
 def _audit(arguments: list[str], folders: Folders) -> int:
     """Audit tasks; gives the exit code."""
-    from bench.runs import AUDIT_USAGE, audit_arguments, run_audit
+    from bench.runs import AUDIT_USAGE, audit_arguments, audit_tasks
 
     if {"--help", "-h"} & set(arguments):
         print(AUDIT_USAGE)
         return 0
     options, settings = audit_arguments(arguments)
-    return _one_run(["null=none", *settings], folders, lambda config: run_audit(config, options))
+    return _one_run(["null=none", *settings], folders, lambda config: audit_tasks(config, options))
 
 
 def _multiverse(arguments: list[str], folders: Folders) -> int:

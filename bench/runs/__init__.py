@@ -1,7 +1,7 @@
 """Runs: what is to be done, the doing of it, and what each row needs."""
 
 from bench.runs.audit import USAGE as AUDIT_USAGE
-from bench.runs.audit import AuditOptions, audit_arguments, run_audit
+from bench.runs.audit import AuditOptions, audit_arguments, audit_tasks
 from bench.runs.checks import check_settings, check_writable
 from bench.runs.configuration import Settings, make_config
 from bench.runs.context import RunContext, to_stderr
@@ -42,6 +42,7 @@ __all__ = [
     "TaskPlan",
     "Todo",
     "audit_arguments",
+    "audit_tasks",
     "blocks_of",
     "check_settings",
     "check_writable",
@@ -69,7 +70,6 @@ __all__ = [
     "reproduce_command",
     "rows_to_make",
     "run",
-    "run_audit",
     "run_multiverse",
     "scored",
     "sentence_of",

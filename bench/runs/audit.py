@@ -80,7 +80,7 @@ def audit_arguments(arguments: Sequence[str]) -> tuple[AuditOptions, list[str]]:
     return AuditOptions(int(number), found.get("network", AuditOptions.network)), settings
 
 
-def run_audit(config: BenchConfig, options: AuditOptions) -> list[Path]:
+def audit_tasks(config: BenchConfig, options: AuditOptions) -> list[Path]:
     """Audit each task of the configuration; gives the HTML pages.
 
     Raises
