@@ -10,6 +10,7 @@ from typing import Any
 from bench.config import BenchConfig, Null, Step, WeightsChoice
 from bench.files import digest
 from bench.runs import BASELINES, PRECOMPUTED, concerns
+from bench.settings import check_fields
 from bench.sweeps.compose import Combination
 from registry.errors import UserError
 
@@ -85,8 +86,10 @@ def units_of(combinations: Sequence[Combination], device: str | None = None) -> 
     Raises
     ------
     UserError
-        If no task is named.
+        If no task is named, or a setting has a value of another kind.
     """
+    for combination in combinations:
+        check_fields(combination.config)
     combinations = _concerned(combinations)
     found: list[Unit] = []
     baselines: dict[str, tuple[Combination, str, list[str]]] = {}

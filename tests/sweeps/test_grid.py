@@ -171,3 +171,9 @@ def test_without_submitit_its_sites_say_what_to_install(tmp_path, monkeypatch):
 
     monkeypatch.setattr("hydra._internal.hydra.Hydra.compose_config", missing)
     refused(bench(tmp_path, "sweep", "task=demo", "site=slurm"), "submitit, which is not installed", "make sweep")
+
+
+@pytest.mark.parametrize("setting", ["tasks", "protocols"])
+def test_a_setting_that_becomes_a_list_by_interpolation_is_refused(setting):
+    with pytest.raises(UserError, match=rf"^{setting}=\[0\] must be settings by name\.$"):
+        units("model=uni", f"{setting}=${{seeds}}")

@@ -49,3 +49,20 @@ def test_a_damaged_table_of_panda(read: Read, data: Path) -> None:
 def test_tcga_needs_names_for_its_classes(read: Read, data: Path) -> None:
     with pytest.raises(UserError, match=r"tasks\.tcga_nsclc\.options\.names must give the class"):
         read("tcga_nsclc", data, options={})
+
+
+@pytest.mark.parametrize(
+    ("option", "table"), [("group='^(.)'", True), ("columns.label=diagnosis", False), ("images=pixels", False)]
+)
+def test_an_option_that_the_data_have_no_use_for_is_refused(read: Read, data: Path, option: str, table: bool) -> None:
+    for number, name in enumerate(["normal", "tumour"] * 6):
+        tile(data / name / f"{number}.png", number)
+    if table:
+        written(data, label=["normal", "tumour"] * 6)
+    said = sentence(read, "tiles", data, f"++tasks.tiles.options.{option}")
+    assert f"tasks.tiles.options.{option.partition('=')[0].partition('.')[0]} is for" in said
+
+
+def test_a_table_of_another_name_is_read_from_its_folder(read: Read, data: Path) -> None:
+    written(data, label=["normal", "tumour"] * 6).rename(data / "mine.csv")
+    assert len(read("tiles", data, "tasks.tiles.options.table=mine.csv").frame) == 12
