@@ -154,8 +154,8 @@ def _finding(task: AuditedTask, subject: str, words: str, pairs: Pairs) -> Findi
     if len(pairs.within):
         first, second = (task.ids[index] for index in pairs.within[0])
         sentence = (
-            f"By {words} {len(pairs.within)} pairs within a side are near-duplicates, the nearest being {first} and "
-            f"{second}, and none is across sides."
+            f"By {words} {len(pairs.within)} {'pair' if len(pairs.within) == 1 else 'pairs'} of near-duplicates lie "
+            f"within a side, the nearest being {first} and {second}, and none is across sides."
         )
         return Finding(CHECK, subject, "note", sentence, RULES[0].name, numbers=numbers)
     sentence = f"By {words} none of {pairs.n_looked_at:,} samples is a near-duplicate of another."

@@ -19,9 +19,11 @@ PATTERNS = {
     "GTEx donor ids": re.compile(r"(?<![A-Za-z0-9])GTEX[-_][A-Z0-9]{4,5}(?![A-Z0-9])"),
     "BreakHis slide ids": re.compile(r"(?<![A-Za-z])SOB_[BM]_[A-Z]+[-_]\d+[-_][0-9A-Z]+(?=-)"),
     "words for a patient": re.compile(
-        r"(?<![A-Za-z])(?:patient|pat|case|subject|donor|pid)[-_ ]?[A-Za-z]{0,3}\d+(?![A-Za-z0-9])", re.IGNORECASE
+        r"(?<![A-Za-z])(?:patient|case|subject|donor|pid)(?:[-_ ]?[A-Za-z]?)[-_ ]?\d+(?![A-Za-z0-9])", re.IGNORECASE
     ),
-    "words for a slide": re.compile(r"(?<![A-Za-z])(?:slide|wsi)[-_ ]?[A-Za-z]{0,3}\d+(?![A-Za-z0-9])", re.IGNORECASE),
+    "words for a slide": re.compile(
+        r"(?<![A-Za-z])(?:slide|wsi)(?:[-_ ]?[A-Za-z]?)[-_ ]?\d+(?![A-Za-z0-9])", re.IGNORECASE
+    ),
 }
 """What in a name is a patient: where all have a source it is the numbering of that archive or dataset."""
 FEWEST_NAMED = 0.5

@@ -36,7 +36,7 @@ def test_sides_that_follow_the_patients_are_clear():
     assert "none of 10" in one.sentence
 
 
-@pytest.mark.parametrize("name", ["{n}", "tumour_{n}", "img-{n}", "slideshow{n}", "XTCGA-AB-0001"])
+@pytest.mark.parametrize("name", ["{n}", "tumour_{n}", "patch{n:07d}", "casein{n}", "slideshow{n}", "XTCGA-AB-0001"])
 def test_names_that_tell_of_no_patient_are_absent(name):
     (one,) = patients.findings(named([name.format(n=n) for n in range(40)], ["test", "train"] * 20))
     assert one.verdict == "absent"
