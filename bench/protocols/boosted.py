@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import sys
 from dataclasses import dataclass
 
@@ -56,6 +57,12 @@ class Config:
         )
 
 
+def check(samples: Samples, config: Config) -> None:
+    """Raise UserError where XGBoost is not installed."""
+    if importlib.util.find_spec("xgboost") is None:
+        raise UserError(f"The boosted head needs XGBoost: '{sys.executable}' -m pip install xgboost-cpu.")
+
+
 def fit_predict(train: Samples, val: Samples | None, test: Samples, config: Config, seed: int) -> Predictions:
     """Fit train and validation; nothing is chosen. Seed 0 draws rows and columns with HEST's seed, 1.
 
@@ -65,10 +72,9 @@ def fit_predict(train: Samples, val: Samples | None, test: Samples, config: Conf
         Features or targets that are not finite or constant, or XGBoost not installed.
     """
     check_targets(train, val, test)
-    try:
-        from xgboost import XGBRegressor
-    except ImportError as error:
-        raise UserError(f"The boosted head needs XGBoost: '{sys.executable}' -m pip install xgboost-cpu.") from error
+    check(train, config)
+    from xgboost import XGBRegressor
+
     samples = pool(train, val)
     x, queries = prepared(samples.features, test.features, config.pca, standardise=config.standardise)
     model = XGBRegressor(

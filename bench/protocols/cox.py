@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import sys
 import warnings
 from collections.abc import Callable
@@ -50,6 +51,15 @@ class Config:
         check_settings("cox", self, alphas=POSITIVE, l1_ratio=SHARE, max_iter=FROM_ONE)
 
 
+def check(samples: Samples, config: Config) -> None:
+    """Raise UserError where scikit-survival is needed and not installed."""
+    if config.l1_ratio and importlib.util.find_spec("sksurv") is None:
+        raise UserError(
+            f"The cox head needs scikit-survival: '{sys.executable}' -m pip install scikit-survival. With l1_ratio=0, "
+            "as in the preset cox_l2, it does not."
+        )
+
+
 def fit_predict(train: Samples, val: Samples | None, test: Samples, config: Config, seed: int) -> Predictions:
     """Choose alpha by the C-index, averaged over inner folds (of equals, the largest), refit, predict log risks.
 
@@ -61,6 +71,7 @@ def fit_predict(train: Samples, val: Samples | None, test: Samples, config: Conf
     UserError
         Features or labels that cannot be used, folds without events, or scikit-survival not installed.
     """
+    check(train, config)
     check_features(train, val, test)
     check_survival(train, val, test)
     alphas = np.unique(config.alphas)[::-1]
@@ -120,14 +131,9 @@ def _fit(x: np.ndarray, y: np.ndarray, alpha: float, config: Config) -> tuple[Ca
         if not np.isfinite(weights).all():
             raise _failed(alpha, ArithmeticError("the weights are not finite"))
         return lambda queries: np.asarray((queries / scale) @ weights), converged
-    try:
-        from sklearn.exceptions import ConvergenceWarning
-        from sksurv.linear_model import CoxnetSurvivalAnalysis
-    except ImportError as error:
-        raise UserError(
-            f"The cox head needs scikit-survival: '{sys.executable}' -m pip install scikit-survival. With l1_ratio=0, "
-            "as in the preset cox_l2, it does not."
-        ) from error
+    from sklearn.exceptions import ConvergenceWarning
+    from sksurv.linear_model import CoxnetSurvivalAnalysis
+
     outcome = np.array([(e > 0, t) for t, e in y], dtype=[("event", bool), ("time", float)])
     model = CoxnetSurvivalAnalysis(alphas=[alpha], l1_ratio=config.l1_ratio, max_iter=config.max_iter)
     try:

@@ -10,7 +10,7 @@ import pytest
 import torch
 from protocol_helpers import cohort
 
-from bench.protocols import Samples, cox
+from bench.protocols import Samples, configured, cox
 from bench.protocols.abmil_losses import Cox, DiscreteTime
 from bench.protocols.cox_newton import fit_squared_penalty
 from bench.protocols.selection import inner_cv
@@ -119,9 +119,10 @@ def test_a_choice_at_the_end_of_the_alphas_is_noted() -> None:
 
 
 def test_without_scikit_survival_it_says_how_to_install_it_here(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "sksurv.linear_model", None)
+    monkeypatch.setitem(sys.modules, "sksurv", None)
     with pytest.raises(UserError) as raised:
         cox.fit_predict(survivors(40), None, survivors(20, seed=1), cox.Config(), 0)
+    assert configured({"kind": "cox"}).unfit(survivors(40)) == str(raised.value)
     assert f"'{sys.executable}' -m pip install scikit-survival" in str(raised.value)
 
 
@@ -186,7 +187,7 @@ def test_the_squared_penalty_alone_is_at_its_minimum(dim: int) -> None:
 
 
 def test_the_squared_penalty_alone_needs_no_scikit_survival(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "sksurv.linear_model", None)
+    monkeypatch.setitem(sys.modules, "sksurv", None)
     train, test = survivors(150), survivors(60, seed=1)
     config = cox.Config(alphas=[0.1, 10.0, 1e5], l1_ratio=0.0)
     predictions = cox.fit_predict(train, None, test, config, 0)
