@@ -76,7 +76,7 @@ models: $(VENV)/.installed  ## list the models of the registry
 test: $(VENV)/.installed-dev  ## run the fast tests (under five minutes on two cores)
 	@OMP_NUM_THREADS=1 $(PY) -m pytest -n auto --maxprocesses 8 --dist loadfile --no-loadscope-reorder $(ARGS)
 
-test-slow: $(VENV)/.installed-dev  ## run the tests that take over ten seconds each
+test-slow: $(VENV)/.installed-dev  ## run the tests that take over a second or two each (20 minutes)
 	@OMP_NUM_THREADS=1 $(PY) -m pytest -n auto --maxprocesses 2 --dist loadfile -m slow $(ARGS)
 
 mutants: $(VENV)/.installed-dev  ## plant faults in code and count those its tests catch (hours): ROOM=bench/embed N=40 SEED=0

@@ -31,6 +31,7 @@ def child(code, *arguments, **environment):
     return done.stdout.strip()
 
 
+@pytest.mark.slow
 def test_locking_is_off_before_h5py_is_imported_by_any_room():
     code = (
         "import sys, importlib, os, importlib.abc\n"

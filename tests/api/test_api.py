@@ -66,6 +66,7 @@ def content(file):
     return {**row, "info": {name: value for name, value in row["info"].items() if name not in TIMES}}
 
 
+@pytest.mark.slow
 def test_rows_and_predictions_are_those_of_the_command_line_bit_for_bit(places, tmp_path, monkeypatch):
     by_hand = tmp_path / "by_hand"
     common = [f"data={places['data']}", f"cache={places['cache']}", f"results={by_hand}", "bootstrap=20", "null=none"]

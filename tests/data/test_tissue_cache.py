@@ -36,6 +36,7 @@ def grids(folder):
     return {p.relative_to(folder): p.read_bytes() for p in (folder / "cache/grids").glob("**/*.h5")}
 
 
+@pytest.mark.slow
 def test_once_for_all_specs_and_the_grids_are_those_of_tissue_found_anew(table, tmp_path, found):
     for spec in SPECS:
         make(table, spec, tmp_path)

@@ -42,6 +42,7 @@ def _pixels(file: Path) -> np.ndarray:
         return np.asarray(slide.read_region((0, 0), 0, slide.dimensions).convert("RGB"))
 
 
+@pytest.mark.slow
 def test_same_seed_same_bytes(tmp_path: Path) -> None:
     one, two = (make_slides(tmp_path / name, patients=12, sides=(600, 650)).parent for name in ("one", "two"))
     assert _digests(one) == _digests(two)

@@ -91,6 +91,7 @@ def _nearest_centroid(features: np.ndarray, table: pd.DataFrame) -> float:
     return float(np.mean([(guess[test & (labels == c)] == c).mean() for c in classes]))
 
 
+@pytest.mark.slow
 def test_structure_tells_the_classes_and_colour_does_not(cohort: pd.DataFrame) -> None:
     means, texture = [], []
     for file in cohort.file:
@@ -164,6 +165,7 @@ def test_a_killed_build_is_not_taken_for_whole(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == [root]
 
 
+@pytest.mark.slow
 def test_two_builders_at_once_agree(tmp_path: Path) -> None:
     code = "import sys; from pathlib import Path; from bench.demo import tiles; tiles.SIZE = 56\n"
     code += "tiles.make_tiles(Path(sys.argv[1]), patients=6, tiles_per_patient=6)"

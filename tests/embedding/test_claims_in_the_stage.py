@@ -68,6 +68,7 @@ def test_features_that_stand_need_no_claim(tmp_path, source, monkeypatch):
     assert {path: path.stat().st_mtime_ns for path in (job.folder, *job.folder.iterdir())} == before
 
 
+@pytest.mark.slow
 def test_a_large_shard_is_not_claimed_long_before_it_is_read(tmp_path, source):
     """Each takes minutes, and the last ones are for who is ready for them."""
     most = []
@@ -84,6 +85,7 @@ def test_a_large_shard_is_not_claimed_long_before_it_is_read(tmp_path, source):
     assert max(most) == 3, "16 tiles wait for the device at most, and the shard after them is not begun"
 
 
+@pytest.mark.slow
 @settings(max_examples=25)
 @given(keep=st.floats(0, 0.999), noise=st.integers(0, 2**32))
 def test_a_file_that_was_truncated_by_hand_is_made_again(tmp_path_factory, keep, noise):

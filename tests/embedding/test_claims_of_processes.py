@@ -128,6 +128,7 @@ class TestThatIsWaitedFor:
         assert len(found) == 1
         assert f"tiles: {held} feature files are being made by the process {first.pid} on " in found[0]
 
+    @pytest.mark.slow
     @pytest.mark.parametrize("error", [RuntimeError("boom"), UserError("bad"), KeyboardInterrupt(), SystemExit(3)])
     def test_and_fails(self, tmp_path, work, alone, error):
         """Its error is its own, and the other makes what it has not made."""

@@ -182,6 +182,7 @@ def test_whatever_ends_it_ends_all_threads_within_seconds(tmp_path, source, erro
     assert len(contents(job.folder)) == 3, "what was computed before is written"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("full", ["features", "timing"])
 def test_a_disk_that_fills_while_the_writer_is_behind(tmp_path, source, monkeypatch, full):
     from bench.embedding import store, times_log

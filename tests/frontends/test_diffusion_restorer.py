@@ -40,6 +40,7 @@ def some_tiles(height=48, width=40):
     return tiles, torch.tensor([11, 2**62 + 1, 5])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
 def test_a_tile_becomes_the_same_bytes_whatever_is_beside_it(folder, name):
     tiles, seeds = some_tiles()
@@ -109,6 +110,7 @@ def test_a_prompt_and_guidance_change_the_sample(folder, monkeypatch):
     assert not torch.equal(of(prompt="nuclei", strength=0), plain)
 
 
+@pytest.mark.slow
 def test_the_identity_names_settings_and_the_weights(folder, tmp_path):
     own = small("lpfm2", folder)
     other_weights = write(tmp_path / "other")
@@ -193,6 +195,7 @@ def test_a_prompt_without_its_vocabulary_is_refused_before_loading(folder, monke
         own.check(64, 64)
 
 
+@pytest.mark.slow
 def test_the_first_stage_is_the_model_lpfm(tmp_path):
     from bench.frontends.restorers.stable_diffusion.first_stages import restormer
 

@@ -32,6 +32,7 @@ def test_the_names_are_all_there():
         assert front_end.memory_bytes == 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", OWN)
 def test_a_tile_gets_the_same_bytes_alone_in_a_batch_and_in_another_order(name, shared):
     some = torch.cat([real_tiles(shared, side=41), real_tiles(shared, ("NORM", "BACK"), side=41)])

@@ -35,6 +35,7 @@ def crops(parity, count=4):
     return torch.cat([parity.tile(name)[..., 48:176, 48:176] for name in names])
 
 
+@pytest.mark.slow
 def test_lpfm_restores_the_image_of_the_parity_vector(parity, weight_file):
     front_end = restorer("lpfm", weights=WeightSources(checkpoints={"lpfm": str(weight_file)}))
     tiles = crops(parity, 1)
@@ -49,6 +50,7 @@ def test_lpfm_restores_the_image_of_the_parity_vector(parity, weight_file):
     assert torch.equal(restored(odd, torch.ones(1, dtype=torch.int64)), model.restore(odd))
 
 
+@pytest.mark.slow
 def test_lpfm_gives_a_tile_the_same_bytes_alone_and_among_others(parity, weight_file):
     front_end = restorer("lpfm", weights=WeightSources(checkpoints={"lpfm": str(weight_file)}))
     tiles, restored = crops(parity)[..., :21, :35], front_end.load(torch.device("cpu"))

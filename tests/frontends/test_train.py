@@ -170,6 +170,7 @@ def test_steps_lower_the_loss_of_their_batch(clean):
     assert losses[-1] < losses[0] - 0.3
 
 
+@pytest.mark.slow
 def test_a_run_by_the_clock_is_that_of_as_many_steps(clean, tmp_path):
     timed = Training(OPTIONS, clean, torch.device("cpu"))
     train(timed, tmp_path / "timed.pt", 0, 0.01, 1e9)

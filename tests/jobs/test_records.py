@@ -42,6 +42,7 @@ RECORDS = st.builds(
 )
 
 
+@pytest.mark.slow
 @given(record=RECORDS)
 def test_any_record_comes_back_as_it_was_written(tmp_path_factory: pytest.TempPathFactory, record: JobRecord) -> None:
     results = tmp_path_factory.mktemp("results")

@@ -40,6 +40,7 @@ def cases(draw: st.DrawFn) -> tuple[np.ndarray, np.ndarray]:
     return y, (votes[:, :, None] == np.arange(n_classes)).sum(axis=1) / 4
 
 
+@pytest.mark.slow
 @settings(max_examples=200)
 @given(cases())
 def test_equal_to_sklearn(case: tuple[np.ndarray, np.ndarray]) -> None:

@@ -182,6 +182,7 @@ def test_packing_trains_the_same_network() -> None:
     assert alone.calibrated is None
 
 
+@pytest.mark.slow
 def test_bags_of_one_tile_and_on_disk(tmp_path: Path) -> None:
     (bags, _) = needles(20, 0)
     for slide, features in zip(bags.ids, bags.features, strict=True):

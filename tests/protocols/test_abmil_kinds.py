@@ -103,6 +103,7 @@ def pairs() -> list[object]:
 RATES = {"dsmil": {"learning_rate": 2e-2}}  # without layers before its attention, it starts from smaller gradients
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("network", "kind"), pairs())
 def test_every_network_learns_the_kinds_that_it_takes(network: str, kind: str) -> None:
     config = mil(**{**vars(SETTINGS), "network": network, **RATES.get(network, {})})

@@ -81,6 +81,7 @@ def test_training_ends_when_patience_does_with_the_weights_of_the_best_epoch(
 SMALL = {"kind": "abmil", "dim": 8, "attention_dim": 4, "batch": 4, "learning_rate": 0.02, "precision": "float32"}
 
 
+@pytest.mark.slow
 def test_the_best_epoch_predicts_as_a_training_of_that_length() -> None:
     train_bags, val, test = slides(24, 0), slides(16, 1), slides(10, 2)
     settings = {**SMALL, "schedule": "constant"}
@@ -95,6 +96,7 @@ def test_the_best_epoch_predicts_as_a_training_of_that_length() -> None:
     assert at_the_end.info["best_epoch"] == 19
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("schedule", ["constant", "cosine"])
 def test_without_a_validation_side_all_bags_are_trained_for_as_many_epochs_as_the_best_has(schedule: str) -> None:
     train_bags, test = slides(30, 3), slides(10, 2)

@@ -142,6 +142,7 @@ def test_a_setting_changes_the_predictions(head: dict[str, Any], field: str, cas
         assert not same(plain.fit_predict(*sides, 3), changed.fit_predict(*sides, 3)), sides[0].kind
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("network", [name for name in networks.names() if name != "abmil"])
 def test_each_network_predicts_otherwise(network: str) -> None:
     assert not same(predicted_by("abmil"), predicted_by(network))
@@ -195,6 +196,7 @@ BY_SEED: dict[str, dict[str, Any]] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", protocols.head_types())
 def test_the_seed_alone_decides_what_is_drawn(kind: str) -> None:
     pytest.importorskip(PACKAGES.get(kind, "numpy"))
@@ -232,6 +234,7 @@ WHERE_MEMORY_IS_BOUND: dict[str, tuple[str, str]] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", [k for k in protocols.head_types() if hasattr(protocols.get(k).Config(), MEMORY)])
 def test_the_bound_of_memory_arrives_where_it_binds(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
     module, name = WHERE_MEMORY_IS_BOUND[kind]

@@ -66,6 +66,7 @@ def test_problems_solved_in_turns_are_the_same() -> None:
     np.testing.assert_allclose(in_turns.objective, together.objective, rtol=1e-7)
 
 
+@pytest.mark.slow
 def test_inner_folds_choose_what_sklearn_would_choose() -> None:
     train, test = cohort(240, separation=0.7), cohort(400, seed=1, separation=0.7)
     config = linear.Config(c_min=1e-5, c_max=1e3, n_strengths=5)
@@ -227,6 +228,7 @@ def test_config_that_is_no_range_is_refused() -> None:
         linear.Config(c_min=10.0, c_max=1.0)
 
 
+@pytest.mark.slow
 def test_separated_classes_are_solved_at_weak_penalties() -> None:
     """Saturated probabilities leave no curvature, and a step without bound along the bias gave NaN weights."""
     train = synthetic(110).train

@@ -29,6 +29,7 @@ def labelled(n: int, seed: int = 0) -> Samples:
     return replace(samples, labels=labels, classes=NAMES, kind="multilabel")
 
 
+@pytest.mark.slow
 def test_each_labelling_reaches_sklearns_objective_in_every_fold() -> None:
     data = labelled(240)
     strengths = np.logspace(-6, 5, 12)
@@ -62,6 +63,7 @@ def test_each_labelling_reaches_sklearns_objective_in_every_fold() -> None:
             assert solution.objective[p] == pytest.approx(own, rel=1e-6)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("class_weight", [None, "balanced"])
 def test_c_of_each_label_is_the_one_sklearn_would_choose(class_weight: str | None) -> None:
     train, test = labelled(240), labelled(400, seed=1)

@@ -27,6 +27,7 @@ def nll(scores: np.ndarray, y: np.ndarray) -> float:
     return float(-np.log(np.maximum(scores, 1e-12)[np.arange(len(y)), y]).mean())
 
 
+@pytest.mark.slow
 def test_overconfidence_by_hand() -> None:
     # Nine tenths certain, right in three of four: the best probability is 3/4, so of many T = log 9 / log 3 = 2.
     scores = np.tile([0.9, 0.1], (4, 1))

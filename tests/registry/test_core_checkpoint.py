@@ -89,6 +89,7 @@ def test_a_file_that_is_not_the_published_one_is_noted(tmp_path):
     assert registry.load("efficientnet_lite0").weights.notes == ()
 
 
+@pytest.mark.slow
 def test_missing_unexpected_and_reshaped_keys_are_named(tmp_path, published):
     broken = {k: v for k, v in published.items() if not k.startswith("layer4.2.")}
     broken["extra.weight"] = torch.zeros(1)

@@ -92,6 +92,7 @@ def test_as_a_program():
     assert "Traceback" not in wrong.stderr
 
 
+@pytest.mark.slow
 def test_the_document_is_fresh():
     path = Path(__file__).parents[2] / "docs" / "MODELS.md"
     fresh = table.document(map(registry.card, registry.names()))

@@ -193,6 +193,7 @@ def test_a_web_page_in_place_of_the_file(hub):
     assert "is a web page" in refusal(f"hf-hub:{OPEN}")
 
 
+@pytest.mark.slow
 def test_timm_repository_outside_the_registry(hub):
     card = registry.card(f"hf-hub:{OPEN}")
     assert (card.dim, card.params, card.licence) == (512, 11_176_512, "mit")

@@ -75,6 +75,7 @@ def test_conch_down_and_up_sampled(rows, conch_file):
     assert difference(registry.load("conch", checkpoint=conch_file), "conch_v1", rows) <= 1e-5
 
 
+@pytest.mark.slow
 def test_conch_projected_is_the_zero_shot_vector(conch_file):
     model = registry.load("conch", checkpoint=conch_file, options={"projected": True})
     assert difference(model, "conch_v1", (1,), "proj_contrast_normalized") <= 1e-5
@@ -203,6 +204,7 @@ def test_patch_tokens_have_the_mean_and_deviation_of_the_official_ones(name, fil
     np.testing.assert_allclose(tokens.std(), official["token_std"][row], atol=2e-5)
 
 
+@pytest.mark.slow
 def test_patch_tokens_of_regions_have_the_mean_and_deviation_of_the_official_ones(hipt_folder):
     model, official = registry.load("hipt", checkpoint=hipt_folder), parity.official("hipt_4k")
     found = model.tokens(parity.tile(parity.read("hipt_4k")["inputs"][1]))

@@ -224,6 +224,7 @@ def test_attention_is_that_of_the_last_block(name, choice, monkeypatch):
     assert maps.std() > 1e-6
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", [name for name in registry.names() if name not in NO_TOKENS])
 def test_tokens_are_row_by_row(name):
     """What is changed in one patch of the input changes the token of that place most."""

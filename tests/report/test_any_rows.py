@@ -38,6 +38,7 @@ FEW = {"model": st.sampled_from(["a", "b", "a@random"]), "primary_metric": st.ju
 ALIKE = {**dict.fromkeys(("frontend", "protocol", "cohort_hash", "head_config_hash"), st.just("x")), **FEW}
 
 
+@pytest.mark.slow
 @settings(max_examples=60)  # an example is a results folder and its tables
 @given(
     rows=st.lists(st.fixed_dictionaries(FIELDS) | st.fixed_dictionaries({**FIELDS, **ALIKE}), min_size=1, max_size=6)

@@ -59,6 +59,7 @@ def test_the_page_for_a_forge_marks_them_with_the_evidence(saw: Path) -> None:
     assert "**earlier** |" in text
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("choice", "left"),
     [

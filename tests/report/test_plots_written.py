@@ -40,6 +40,7 @@ def drawings(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return names
 
 
+@pytest.mark.slow
 def test_plots_are_written_with_words_and_drawn_again_only_where_something_changed(
     results: Path, add_run: AddRun, drawings: list[str]
 ) -> None:

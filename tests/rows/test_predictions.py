@@ -42,6 +42,7 @@ def any_predictions(draw: st.DrawFn, kind: str) -> tuple[Predicted, list[str]]:
     return Predicted(ids, groups, draw(labels), draw(scores), calibrated, kind), names
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", METRICS)
 @settings(max_examples=50)  # of each kind: an example is a row and a table on the disk
 @given(data=st.data())

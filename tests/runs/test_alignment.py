@@ -163,6 +163,7 @@ def test_folds_of_patients(tmp_path, named):
         compare(tmp_path, one, frame, vectors, fold)
 
 
+@pytest.mark.slow
 def test_the_order_of_the_manifest_changes_no_prediction(tmp_path):
     frame, vectors = cohort(tmp_path, write_hdf5, spoiled=(5,))
     drawn = ("on_corrupt=skip", "tasks.tiles.split.val=0.2")
@@ -258,6 +259,7 @@ def run_slides(folder, frame, *arguments):
     assert done.returncode == 0, done.stderr
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "left_out",
     [{0: "truncated"}, {5: "no tissue", 6: "truncated"}, {SLIDES - 1: "no tile"}],

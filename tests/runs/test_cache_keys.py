@@ -200,6 +200,7 @@ def test_new_features_of_tiles(tiles, tmp_path, change):
     assert {model for model, _ in features} == rows == {"scaled"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("change", NEW_ROWS.values(), ids=NEW_ROWS)
 def test_new_rows_of_the_same_features(tiles, tmp_path, change):
     assert rerun(tiles, tmp_path, "tiles", change) == (set(), {"scaled"})
@@ -300,11 +301,13 @@ def test_new_vectors_of_the_same_features(slides, tmp_path, change):
     assert rerun(slides, tmp_path, "slides", change) == (every("slide_scaled"), {"slide_scaled"})
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("change", OF_NOTHING.values(), ids=OF_NOTHING)
 def test_new_rows_of_the_same_slides(slides, tmp_path, change):
     assert rerun(slides, tmp_path, "slides", change) == (set(), {"scaled", "slide_scaled"})
 
 
+@pytest.mark.slow
 def test_what_is_computed_anew_is_what_a_run_from_nothing_computes(slides, tmp_path):
     """Some changes one after the other, against the last of them alone."""
     shutil.copytree(slides, tmp_path, dirs_exist_ok=True)

@@ -54,6 +54,7 @@ def test_other_rows_are_the_same_without_it(finished, phantom, tmp_path):
     assert beside["cohort_hash"] == row(finished, protocol="centre_robustness")["cohort_hash"]
 
 
+@pytest.mark.slow
 def test_other_centres_are_another_row(finished, phantom, tmp_path):
     frame, manifest = tables(phantom, tmp_path)
     patients = {name: number for number, name in enumerate(frame["group"].unique())}
@@ -79,6 +80,7 @@ def test_without_comparable_centres_it_is_one_sentence(phantom, tmp_path, centre
     assert not [found for found in rows(tmp_path).values() if found["status"] == "ok"]
 
 
+@pytest.mark.slow
 def test_slides_have_centres_too(phantom_slides, tmp_path):
     done = bench(
         tmp_path, "task=slides", f"data={phantom_slides}", "protocol=centre_robustness", "tasks.slides.min_groups=1",

@@ -79,6 +79,7 @@ def test_every_score_is_that_of_the_saved_predictions(finished):
         assert one["metrics"]["balanced_accuracy"]["value"] == pytest.approx(expected, abs=1e-9)
 
 
+@pytest.mark.slow
 def test_a_second_run_does_nothing_again(finished, cohort):
     folder, _ = finished
     before = files(folder, "cache/features/**/*.h5"), files(folder, "results/rows/**/*.json")
@@ -149,6 +150,7 @@ def test_a_sweep_is_a_job_a_model(cohort, tmp_path):
     assert {model for model, *_ in rows(tmp_path)} == {"efficientnet_lite0", "colour"}
 
 
+@pytest.mark.slow
 def test_a_task_is_one_yaml_and_a_model_is_one_card(cohort, tmp_path):
     (tmp_path / "conf/task").mkdir(parents=True)
     (tmp_path / "conf/task/mine.yaml").write_text(
@@ -172,6 +174,7 @@ def test_a_task_is_one_yaml_and_a_model_is_one_card(cohort, tmp_path):
     assert one["feature_dim"] == 192
 
 
+@pytest.mark.slow
 def test_one_failing_model_is_a_row_and_the_others_finish(cohort, tmp_path, monkeypatch):
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "hub"))
     (tmp_path / "broken.pth").write_bytes(b"not a checkpoint")
@@ -187,6 +190,7 @@ def test_one_failing_model_is_a_row_and_the_others_finish(cohort, tmp_path, monk
     refused(bench(tmp_path, *arguments), "uni", "checkpoint")
 
 
+@pytest.mark.slow
 def test_bad_words_are_refused_in_a_sentence(cohort, tmp_path):
     data = f"data={cohort}"
     refused(bench(tmp_path, "model=unni", "task=tiles", data), "unni", "uni")

@@ -23,6 +23,7 @@ def own_slides(phantom_slides, tmp_path):
     return frame
 
 
+@pytest.mark.slow
 def test_a_slide_that_is_deleted_halfway(own_slides, tmp_path, monkeypatch):
     last = own_slides["slide"].iloc[-1]
     plain, gone = Forward.__call__, tmp_path / "gone.tif"

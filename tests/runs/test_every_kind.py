@@ -215,6 +215,7 @@ def test_only_runs_of_the_same_samples_and_settings_are_averaged(cohort, tmp_pat
     assert bench(tmp_path, "report").stdout.count("  colour (baseline)") == 3
 
 
+@pytest.mark.slow
 def test_a_baseline_of_other_samples_is_no_baseline_value(cohort, tmp_path):
     def values():
         table = pd.read_csv(tmp_path / "results/leaderboard.csv", dtype={"cohort_hash": str})
@@ -298,6 +299,7 @@ def test_what_cannot_be_is_a_sentence(cohort, tmp_path, arguments, parts):
     refused(run(tmp_path, cohort, "classes", "protocol=knn", *arguments), *parts)
 
 
+@pytest.mark.slow
 def test_as_many_folds_as_patients(cohort, tmp_path):
     done = run(tmp_path, cohort, "regression", "protocol=ridge", f"tasks.tiles.split.folds={PATIENTS}")
     assert done.returncode == 0, done.stderr

@@ -62,6 +62,7 @@ def test_a_full_disk_is_named_by_the_folder_that_is_full(cohort, tmp_path, monke
     assert not row_files(tmp_path)
 
 
+@pytest.mark.slow
 def test_what_cannot_be_saved_is_a_row_and_the_other_heads_finish(cohort, tmp_path, monkeypatch):
     write = rows.write
 

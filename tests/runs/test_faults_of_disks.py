@@ -127,6 +127,7 @@ def test_tables_that_cannot_be_written_do_not_hide_what_failed_before(tiles, tmp
     assert row(tmp_path, model="means")["status"] == "ok"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("setting", ["", "scratch=scratch"])
 def test_a_slide_that_is_deleted_halfway_is_one_sentence(few_slides, tmp_path, monkeypatch, setting):
     (tmp_path / "slides").mkdir()

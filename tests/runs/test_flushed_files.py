@@ -41,6 +41,7 @@ def assert_flushed_and_named(events):
     return names
 
 
+@pytest.mark.slow
 def test_every_file_of_a_run_is_flushed_before_it_is_named(table, tmp_path, recorded):
     """Features, grids, tissue, rows, predictions, attention, pictures and tables."""
     arguments = ("model=colour", "protocol=[linear,abmil]", "protocols.abmil.epochs=1")

@@ -88,6 +88,7 @@ def test_features_of_clam_and_trident_without_the_slides(finished, table, tmp_pa
     refused(on_slides(tmp_path, "cohort.csv", "model=colour"), "13 of 13 slide files", "nowhere")
 
 
+@pytest.mark.slow
 def test_coordinates_of_trident(finished, cohort, tmp_path):
     """Laid where our own grid lies, they give the same features."""
     folder, _ = finished

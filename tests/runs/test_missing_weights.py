@@ -101,6 +101,7 @@ def test_a_slide_encoder_whose_tile_encoder_has_no_weights(folder, tmp_path, dec
     assert one.startswith("slide_scaled: scaled has no public weights")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("task", ["tiles", "slides"])
 def test_one_model_of_two_is_refused_before_the_first_tile_and_the_other_finishes(folder, tmp_path, decoded, task):
     done = run(tmp_path, folder, task, "unpublished,means", "null=baselines")

@@ -26,6 +26,7 @@ def tiles(tmp_path):
     return tmp_path / "data"
 
 
+@pytest.mark.slow
 def test_a_run_draws_its_results_and_projects_the_test_samples_of_models(tiles, tmp_path):
     arguments = ("task=tiles", f"data={tiles}", "model=[means,colour]", *USUAL)
     done = bench(tmp_path, *arguments, "plots=best", "projection=tsne")

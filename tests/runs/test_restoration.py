@@ -93,6 +93,7 @@ def test_a_second_run_computes_nothing_and_leaves_the_same_tables(
     assert {path.name: path.read_bytes() for path in (folder / "results").glob("*.csv")} == tables
 
 
+@pytest.mark.slow
 def test_a_run_that_was_stopped_loses_the_corruption_that_it_was_at(
     folder: Path, stands: collections.Counter[str]
 ) -> None:
@@ -130,6 +131,7 @@ def test_tiles_beyond_the_memory_limit_are_decoded_again_for_each_corruption(
     assert [line | rate for line in table(folder)] == [line | rate for line in table(folder, "other")]
 
 
+@pytest.mark.slow
 def test_only_what_changed_is_computed_again(folder: Path, stands: collections.Counter[str]) -> None:
     restore(folder)
     stands.clear()

@@ -39,6 +39,7 @@ def key_of(values):
     return RunKey(**{name: values[names.get(name, name)] for name in RunKey.__dataclass_fields__})
 
 
+@pytest.mark.slow
 def test_a_row_names_its_job_and_is_the_same_otherwise(cohort, tmp_path, monkeypatch):
     for folder in ("job", "alone"):
         (tmp_path / folder).mkdir()

@@ -56,6 +56,7 @@ def stored(folder, model):
     return found
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("models", ["means,slide_means", "slide_means,means"])
 def test_each_has_its_own_features(tmp_path, data, revised, models):
     done = bench(tmp_path, *data, f"model=[{models}]", "revision=new")

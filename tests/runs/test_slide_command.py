@@ -70,6 +70,7 @@ def test_previews_and_contact_sheets(finished):
             assert sheet.width == 5 * 320
 
 
+@pytest.mark.slow
 def test_the_contact_sheet_shows_the_cohort_of_the_run(finished, table, tmp_path):
     folder, _ = finished
 

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import openslide
 import pandas as pd
+import pytest
 import tifffile
 from command_helpers import last_row, refused, row_files
 from PIL import Image
@@ -15,6 +16,7 @@ from bench.embedding import read_features
 from bench.slides import read_bag
 
 
+@pytest.mark.slow
 def test_what_is_no_slide_stops_it_or_is_left_out(table, tmp_path, quickly):
     whole = Path(table.slide[1]).read_bytes()
     tissue = np.asarray(openslide.OpenSlide(table.slide[0]).read_region((0, 0), 0, (768, 768)).convert("RGB"))
@@ -46,6 +48,7 @@ def test_what_is_no_slide_stops_it_or_is_left_out(table, tmp_path, quickly):
     assert last_row(tmp_path)["n_skipped"] == 0
 
 
+@pytest.mark.slow
 def test_a_corrupt_tile_stops_it_or_is_counted(table, tmp_path, quickly):
     path = tmp_path / "spoiled.tif"
     shutil.copy(table.slide[0], path)
@@ -80,6 +83,7 @@ def test_a_corrupt_tile_stops_it_or_is_counted(table, tmp_path, quickly):
     )
 
 
+@pytest.mark.slow
 def test_slides_of_which_no_tile_can_be_read(table, tmp_path, quickly):
     path = tmp_path / "ruined.tif"
     shutil.copy(table.slide[0], path)
@@ -107,6 +111,7 @@ def test_a_wrong_setting_is_said_once(cohort, tmp_path):
     assert sum(line.count("overlap") for line in done.stderr.splitlines() if line.startswith("pfmbench:")) == 1
 
 
+@pytest.mark.slow
 def test_slides_without_tissue(table, tmp_path, quickly):
     glass = np.full((1024, 1024, 3), 244, np.uint8)
     data = with_slide(table, write_slide(tmp_path / "empty.tif", glass), tmp_path)
@@ -121,6 +126,7 @@ def test_slides_without_tissue(table, tmp_path, quickly):
     refused(on_slides(tmp_path, "glass.csv", *quickly), "None of the 8 slides", "8 without tissue")
 
 
+@pytest.mark.slow
 def test_a_mask_is_taken_instead(table, tmp_path, quickly):
     """The left half of a slide, as a picture."""
     width, height = openslide.OpenSlide(table.slide[0]).dimensions

@@ -23,6 +23,7 @@ def plain(few_slides, tmp_path_factory):
     return folder
 
 
+@pytest.mark.slow
 def test_features_are_bit_identical_with_a_scratch_folder(plain, few_slides, tmp_path, monkeypatch):
     copied = []
     copy = Scratch.copy
@@ -53,6 +54,7 @@ def test_slides_above_the_scratch_limit_are_reported_once(plain, few_slides, tmp
     assert bytes_of(tmp_path) == bytes_of(plain)
 
 
+@pytest.mark.slow
 def test_a_scratch_that_cannot_be_used_is_one_sentence(few_slides, tmp_path):
     (tmp_path / "file").write_text("")
     refused(on_slides(tmp_path, few_slides, *QUICK, "scratch=file"), "file cannot be written", "scratch=DIR")

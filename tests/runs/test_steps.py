@@ -109,6 +109,7 @@ def test_a_plan_says_what_stands_and_what_cannot_be_made(tiles, tmp_path):
     assert re.search(r"^  means +embedded; 1 of 2 rows to fit$", done.stdout, re.MULTILINE)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("data", "model"), [("tiles", "[means,colour]"), ("slides", "[means,slide_means]")])
 def test_embed_fit_and_report_leave_what_one_command_leaves(data, model, request, tmp_path, monkeypatch):
     arguments = request.getfixturevalue(data)
@@ -172,6 +173,7 @@ def test_each_model_without_features_is_named_and_a_report_beside_it_has_no_fail
     assert not list(tmp_path.glob("results/**/*.*"))
 
 
+@pytest.mark.slow
 def test_a_good_row_without_its_features_stays_with_a_note(tiles, tmp_path):
     """Its head is fitted anew, with other intervals, for which the features are needed."""
     assert run(tmp_path, tiles, model="means").returncode == 0
@@ -236,6 +238,7 @@ def opened(monkeypatch):
     return names
 
 
+@pytest.mark.slow
 def test_parts_of_slides_together_leave_the_cache_of_one_run(slides, tmp_path, opened):
     """Slides 0 to 4 of which 4 is truncated; each part opens its own only."""
     models = "[means,slide_means]"

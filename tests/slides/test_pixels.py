@@ -75,6 +75,7 @@ def test_real_svs_window_by_window(shared: Path) -> None:
             np.testing.assert_array_equal(slide.read_region(x, y, 0, w, h), expected)
 
 
+@pytest.mark.slow
 def test_real_jpeg_2000(shared: Path) -> None:
     assert_same_pixels(shared / "data/slides/tcga-cr-7395-01a-01-ts1.svs", 256, mpp=0.5, random=25)
 

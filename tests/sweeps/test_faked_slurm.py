@@ -140,6 +140,7 @@ def test_a_job_that_ends_without_a_word_names_the_file_system(slurm, common, tmp
         assert f"does not see {tmp_path / 'results'}" in sentence
 
 
+@pytest.mark.slow
 def test_the_device_of_the_plan_is_that_of_the_jobs(slurm, common, tmp_path, quickly):
     accepting(slurm, tmp_path / "sent")
     without = ("device=", "hydra.launcher.gpus_per_node=")

@@ -89,6 +89,7 @@ def test_the_baselines_take_nothing_of_a_models_weights():
     assert not {text.partition("=")[0] for text in alone.overrides} & {"checkpoint", "revision", "weights"}
 
 
+@pytest.mark.slow
 def test_the_settings_of_jobs_differ_where_rows_can():
     def digest(*more):
         [unit] = units("model=uni", "task=demo", "null=none", *more)

@@ -123,6 +123,7 @@ def test_a_new_feature_file_or_row_is_progress(tmp_path, monkeypatch):
     assert progress.made()
 
 
+@pytest.mark.slow
 def test_the_output_of_a_process_goes_to_the_log_of_its_job(work, tmp_path):
     write_record(tmp_path / "results", work.record)
     (tmp_path / "work.pkl").write_bytes(pickle.dumps(Work(work.record, work.config, work.folder)))

@@ -40,6 +40,7 @@ def launcher(monkeypatch):
     Plugins.instance().class_name_to_class.pop(NAME)
 
 
+@pytest.mark.slow
 def test_any_launcher_of_hydra_runs_the_jobs_by_their_command_lines(launcher, common, tmp_path):
     grid = (*common, "model=tiny_a,tiny_faulty", "task=one", "null=none")
     done = bench(tmp_path, "sweep", *grid, "hydra/launcher=of_a_test", "shards=2", "results=ours", "cache=a")

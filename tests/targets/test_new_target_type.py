@@ -97,6 +97,7 @@ def inside(folder: Path) -> Iterator[io.StringIO]:
         os.chdir(before)
 
 
+@pytest.mark.slow
 def test_a_new_target_type_goes_from_table_to_leaderboard(
     counts: TargetType, table: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -245,6 +245,7 @@ def test_breakhis_by_type_at_another_magnification(read: Callable[..., Manifest]
     assert shared["split"].nunique() == 1
 
 
+@pytest.mark.slow
 def test_demo(read: Callable[..., Manifest], tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     """The built-in cohort is made in the cache, by its own package."""
     demo = pytest.importorskip("bench.demo")

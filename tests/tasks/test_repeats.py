@@ -25,6 +25,7 @@ def cohort(tmp_path: Path) -> Path:
     return file
 
 
+@pytest.mark.slow
 def test_repeats_train_on_other_parts_and_test_the_same(read: Callable[..., Manifest], cohort: Path) -> None:
     once = read("tiles", cohort)
     found = read("tiles", cohort, "tasks.tiles.split.repeats=6")

@@ -31,6 +31,7 @@ def table(data: Path) -> Callable[..., Path]:
     return write
 
 
+@pytest.mark.slow
 def test_grades_are_in_the_order_of_their_numbers_or_as_named(
     read: Callable[..., Manifest], table: Callable[..., Path]
 ):

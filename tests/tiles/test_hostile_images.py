@@ -195,6 +195,7 @@ print(int(peak) // 1024)
 """
 
 
+@pytest.mark.slow
 def test_a_large_picture_takes_no_memory(tmp_path) -> None:
     """30,000 x 30,000 px were 12 GB in memory."""
     (tmp_path / "a.png").write_bytes(png_of_size(30_000, 30_000))

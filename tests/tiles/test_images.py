@@ -131,6 +131,7 @@ def test_changed_bytes_give_the_pixels_or_the_error_of_pillow(tmp_path_factory, 
     assert same(in_place(path, (61, 83)), by_pillow(path))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dataset", ["pcam_sample", "nct_crc_sample"])
 def test_every_real_tile_has_the_pixels_of_pillow(shared, dataset):
     paths = sorted(str(path) for path in (shared / "data" / dataset).rglob("*.*"))
