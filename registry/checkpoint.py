@@ -141,9 +141,9 @@ def _refuse_unusual_archive(path: Path) -> None:
     ------
     UserError
     """
-    if not zipfile.is_zipfile(path):
-        raise UserError(f"{path} is cut off: it starts as a torch file and lacks its end; download it again")
     try:
+        if not zipfile.is_zipfile(path):
+            raise UserError(f"{path} is cut off: it starts as a torch file and lacks its end; download it again")
         with zipfile.ZipFile(path) as records:
             packed = [one for one in records.infolist() if one.compress_type != zipfile.ZIP_STORED]
     except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError) as problem:

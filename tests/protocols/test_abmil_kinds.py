@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -100,13 +101,16 @@ def pairs() -> list[object]:
     return found
 
 
-RATES = {"dsmil": {"learning_rate": 2e-2}}  # without layers before its attention, it starts from smaller gradients
+OF_NETWORKS: dict[str, dict[str, Any]] = {
+    "dsmil": {"learning_rate": 2e-2},  # without layers before its attention, it starts from smaller gradients
+    "transmil": {"epochs": 5},  # each takes three times as long, and the labels are learned by then
+}
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("network", "kind"), pairs())
 def test_every_network_learns_the_kinds_that_it_takes(network: str, kind: str) -> None:
-    config = mil(**{**vars(SETTINGS), "network": network, **RATES.get(network, {})})
+    config = mil(**{**vars(SETTINGS), "network": network, **OF_NETWORKS.get(network, {})})
     if kind not in abmil.kinds_of(config):
         (train, _), (test, _) = slides(kind, 20, 0), slides(kind, 20, 1)
         with pytest.raises(UserError, match=f"kind classes, ordinal, but the task's are of the kind {kind}"):

@@ -114,7 +114,7 @@ models = st.lists(st.sampled_from(NAMES), min_size=1, max_size=3, unique=True)
 
 
 @pytest.mark.slow
-@settings(max_examples=15)
+@settings(max_examples=6)
 @given(
     st.lists(models, min_size=1, max_size=3, unique_by=tuple),
     st.lists(st.sampled_from(["demo", "demo_slides"]), min_size=1, unique=True),
