@@ -111,6 +111,15 @@ def _totals(plan: Plan, every: list[Todo]) -> str:
     )
 
 
-@cache
 def _rate(of_model: Path) -> float | None:
+    """Tiles a second of earlier embedding by a model, from the folder of its features; None where there was none."""
+    try:
+        changed = of_model.stat().st_mtime_ns
+    except OSError:
+        return None
+    return _rate_measured(of_model.absolute(), changed)
+
+
+@cache
+def _rate_measured(of_model: Path, changed: int) -> float | None:
     return times_of(itertools.islice(of_model.glob("*/*.h5"), TIMINGS)).tiles_per_s

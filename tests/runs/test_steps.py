@@ -109,6 +109,16 @@ def test_a_plan_says_what_stands_and_what_cannot_be_made(tiles, tmp_path):
     assert re.search(r"^  means +embedded; 1 of 2 rows to fit$", done.stdout, re.MULTILINE)
 
 
+def test_a_plan_takes_no_rate_from_another_cache_of_the_same_name(tiles, tmp_path):
+    for name in ("first", "second"):
+        (tmp_path / name).mkdir()
+    assert run(tmp_path / "first", tiles, model="colour").returncode == 0
+    assert run(tmp_path / "first", tiles, "shard_tiles=4", step=["plan"], model="colour").returncode == 0
+    done = run(tmp_path / "second", tiles, step=["plan"], model="colour")
+    assert "at a rate that is not known yet" not in done.stdout
+    assert "rates measured here" not in done.stdout
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(("data", "model"), [("tiles", "[means,colour]"), ("slides", "[means,slide_means]")])
 def test_embed_fit_and_report_leave_what_one_command_leaves(data, model, request, tmp_path, monkeypatch):
