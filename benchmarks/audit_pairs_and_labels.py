@@ -20,7 +20,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import timm
 import torch
 from PIL import Image
 
@@ -145,12 +144,14 @@ def _copied(tile: np.ndarray) -> np.ndarray:
 
 def _network() -> Any:
     """What makes the features of a tile: a network with random weights."""
+    import timm  # after `registry`, which mends a torchvision of another build
+
     torch.manual_seed(0)
     network = timm.create_model(NETWORK, pretrained=False, num_classes=0).eval()
 
     @torch.inference_mode()
     def of(tile: np.ndarray) -> np.ndarray:
-        x = torch.from_numpy(np.ascontiguousarray(tile)).permute(2, 0, 1)[None].float() / 255
+        x = torch.from_numpy(np.array(tile)).permute(2, 0, 1)[None].float() / 255
         return np.asarray(network(torch.nn.functional.interpolate(x, size=(96, 96), mode="area"))[0].numpy())
 
     return of
