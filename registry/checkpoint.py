@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import errno
 import functools
 import hashlib
 import pickle
@@ -146,7 +147,11 @@ def _refuse_unusual_archive(path: Path) -> None:
             raise UserError(f"{path} is cut off: it starts as a torch file and lacks its end; download it again")
         with zipfile.ZipFile(path) as records:
             packed = [one for one in records.infolist() if one.compress_type != zipfile.ZIP_STORED]
-    except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError) as problem:
+    except OSError as problem:
+        if problem.errno == errno.EINVAL:  # its list of records leads to a place before its first byte
+            raise UserError(_unreadable(path, b"PK")) from problem
+        raise UserError(f"{path} cannot be read ({problem.strerror or problem})") from problem
+    except (zipfile.BadZipFile, ValueError, NotImplementedError) as problem:
         # torch's own reader may inflate what this one cannot list
         raise UserError(_unreadable(path, b"PK")) from problem
     if packed:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
 import stat
 import zipfile
 import zlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
@@ -67,29 +68,42 @@ def read_pack(path: Path, folder: Path) -> tuple[PackRecord, list[str]]:
         If it is no pack, is of a newer schema, is larger than a pack may be, or holds what no pack holds: a name that
         leads out of it, a link, a folder, an encrypted or a repeated file.
     """
-    try:
+    with _errors_of_reading(path):
         if not stat.S_ISREG(os.stat(path).st_mode):
             raise UserError(f"{path} is no file: name the zip that python -m bench submit wrote.")
         _check_size(path)
-        with zipfile.ZipFile(path) as archive:
-            entries = {entry.filename: entry for entry in _checked(path, archive.infolist())}
-            record = _record(path, _bytes(path, archive, entries.pop(RECORD)))
-            faults = [f"{name} is in the pack's record and not in the pack" for name in record.files.keys() - entries]
-            for name, entry in entries.items():
-                data = _bytes(path, archive, entry)
-                if record.files.get(name) != hashlib.sha256(data).hexdigest():
-                    why = "has other bytes than" if name in record.files else "is not listed in"
-                    faults.append(f"{name} {why} the record of the pack")
-                    continue
-                target = folder / name
-                target.parent.mkdir(parents=True, exist_ok=True)
-                target.write_bytes(data)
+        opened = zipfile.ZipFile(path)
+    with opened as archive:
+        entries = {entry.filename: entry for entry in _checked(path, archive.infolist())}
+        record = _record(path, _bytes(path, archive, entries.pop(RECORD)))
+        faults = [f"{name} is in the pack's record and not in the pack" for name in record.files.keys() - entries]
+        for name, entry in entries.items():
+            data = _bytes(path, archive, entry)
+            if record.files.get(name) != hashlib.sha256(data).hexdigest():
+                why = "has other bytes than" if name in record.files else "is not listed in"
+                faults.append(f"{name} {why} the record of the pack")
+                continue
+            try:
+                (folder / name).parent.mkdir(parents=True, exist_ok=True)
+                (folder / name).write_bytes(data)
+            except OSError as error:
+                raise UserError(
+                    f"The pack {path} cannot be unpacked in {folder} ({error.strerror or error}): make room there, or "
+                    "set TMPDIR to another folder."
+                ) from error
+    return record, sorted(faults)
+
+
+@contextlib.contextmanager
+def _errors_of_reading(path: Path) -> Iterator[None]:
+    """What is raised while bytes of the zip are read, and nothing else, as one sentence."""
+    try:
+        yield
     except OSError as error:
         raise UserError(f"The pack {path} cannot be read ({error.strerror or error}).") from error
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, ValueError) as error:
+    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, ValueError) as error:
         why = printable_text(" ".join(str(error).split()))[:200]
         raise UserError(f"The pack {path} is damaged or no zip ({why}): get it anew from whoever made it.") from error
-    return record, sorted(faults)
 
 
 def _check_size(path: Path) -> None:
@@ -154,7 +168,7 @@ def _largest(name: str) -> int:
 
 def _bytes(path: Path, archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> bytes:
     """The content of a file, of which no more is unpacked than it says to have."""
-    with archive.open(entry) as file:
+    with _errors_of_reading(path), archive.open(entry) as file:
         data = file.read(entry.file_size + 1)
     if len(data) != entry.file_size:
         name = printable_text(entry.filename)

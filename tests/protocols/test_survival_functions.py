@@ -63,7 +63,7 @@ def test_integrated_brier_equals_scikit_survival() -> None:
         assert (found >= 0).all()
 
 
-def test_it_is_undefined_where_nobody_can_be_judged() -> None:
+def test_the_integrated_brier_score_is_undefined_outside_the_observed_times() -> None:
     train, test = patients(100, 0).labels, patients(50, 1).labels
     survival = np.full((50, 100), 0.5)
     assert np.isfinite(integrated_brier(train, test, survival)).all()
