@@ -1,5 +1,6 @@
 """A pack is read within limits, and what no pack holds is refused before anything of it is used."""
 
+import errno
 import json
 import stat
 import zipfile
@@ -188,3 +189,12 @@ def test_predictions_that_would_fill_the_memory_are_not_decoded(tmp_path, monkey
     assert "a column that predictions have not" in why({"id": [1], "group": ["b"]})
     monkeypatch.setattr(parquet_limits, "MOST_NUMBERS", 10)
     assert "more than 10 numbers" in why({"id": ["a"] * 6, "group": ["b"] * 6})
+
+
+def test_a_full_disk_is_the_folders_fault_and_not_the_packs(honest, tmp_path, monkeypatch):
+    def full(path, data):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("pathlib.Path.write_bytes", full)
+    with pytest.raises(UserError, match=r"cannot be unpacked in .* \(No space left on device\): make room there"):
+        read_pack(honest, tmp_path)

@@ -1,6 +1,7 @@
 """Weight files: strict loading, and the sentence that each kind of bad file gets."""
 
 import argparse
+import errno
 import os
 import re
 
@@ -264,3 +265,15 @@ def test_dinov2_positions_are_resampled_as_timm_does_it():
     by_timm = timm.models.vision_transformer.checkpoint_filter_fn(whole.state_dict(), small)
     assert torch.equal(ours["pos_embed"], by_timm["pos_embed"])
     assert ours["pos_embed"].shape == (1, 257, 384)
+
+
+def test_a_disk_that_fails_is_not_called_a_damaged_checkpoint(tmp_path, monkeypatch):
+    path = tmp_path / "whole.pth"
+    torch.save({"a": torch.zeros(1)}, path)
+
+    def failing(*arguments, **settings):
+        raise OSError(errno.EIO, "Input/output error")
+
+    monkeypatch.setattr("zipfile.ZipFile", failing)
+    with pytest.raises(registry.UserError, match=r"whole\.pth cannot be read \(Input/output error\)"):
+        checkpoint.read(path)
