@@ -10,7 +10,7 @@ import numpy as np
 
 from bench.protocols.base import Predictions, Samples
 from bench.protocols.checks import check_targets
-from bench.protocols.hest_features import SEED, prepared
+from bench.protocols.hest_features import SEED, Preparation, prepared
 from bench.protocols.ridge import targets
 from bench.protocols.scaling import finite
 from bench.protocols.selection import pool
@@ -21,19 +21,9 @@ KINDS = ("regression",)
 
 
 @dataclass
-class Config:
-    """Settings of boosted trees, under the names that XGBoost gives them where it has them.
+class Config(Preparation):
+    """Settings of boosted trees, under the names that XGBoost gives them where it has them."""
 
-    Attributes
-    ----------
-    pca
-        Principal components to keep (as many as there are, if fewer); null projects nothing.
-    standardise
-        Subtract each feature's mean and divide by its deviation before the projection.
-    """
-
-    pca: int | None = 256
-    standardise: bool = True
     n_estimators: int = 100
     learning_rate: float = 0.1
     max_depth: int = 3

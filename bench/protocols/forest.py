@@ -8,7 +8,7 @@ import numpy as np
 
 from bench.protocols.base import Predictions, Samples
 from bench.protocols.checks import check_targets
-from bench.protocols.hest_features import prepared
+from bench.protocols.hest_features import Preparation, prepared
 from bench.protocols.ridge import targets
 from bench.protocols.scaling import finite
 from bench.protocols.selection import pool
@@ -19,15 +19,11 @@ SEED = 42  # of HEST's forests
 
 
 @dataclass
-class Config:
+class Config(Preparation):
     """Settings of the forests.
 
     Attributes
     ----------
-    pca
-        Principal components to keep (as many as there are, if fewer); null projects nothing.
-    standardise
-        Subtract each feature's mean and divide by its deviation before the projection.
     trees
         Trees of each forest.
     max_depth
@@ -38,8 +34,6 @@ class Config:
         Fewest samples of a leaf.
     """
 
-    pca: int | None = 256
-    standardise: bool = True
     trees: int = 70
     max_depth: int | None = 16
     max_features: float = 1.0

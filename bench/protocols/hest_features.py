@@ -2,10 +2,28 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 from jaxtyping import Float
 
 SEED = 1  # of HEST's randomised components, whatever the seed of a run
+
+
+@dataclass
+class Preparation:
+    """What the heads of HEST-bench do with features first.
+
+    Attributes
+    ----------
+    pca
+        Principal components to keep (as many as there are, if fewer); null projects nothing.
+    standardise
+        Subtract each feature's mean and divide by its deviation before the projection.
+    """
+
+    pca: int | None = 256
+    standardise: bool = True
 
 
 def prepared(

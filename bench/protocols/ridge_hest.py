@@ -8,7 +8,7 @@ import numpy as np
 
 from bench.protocols.base import Predictions, Samples
 from bench.protocols.checks import check_targets
-from bench.protocols.hest_features import prepared
+from bench.protocols.hest_features import Preparation, prepared
 from bench.protocols.ridge import targets
 from bench.protocols.scaling import OVERFLOW, finite
 from bench.protocols.selection import pool
@@ -20,22 +20,16 @@ MAX_ITER = 1000
 
 
 @dataclass
-class Config:
+class Config(Preparation):
     """Settings of the HEST recipe.
 
     Attributes
     ----------
-    pca
-        Principal components to keep (as many as there are, if fewer); null projects nothing.
-    standardise
-        Subtract each feature's mean and divide by its deviation before the projection.
     intercept
         HEST has none (false). True adds to the predictions of each target what makes their mean over the fitted samples
         that of the target; Pearson's correlation does not see it, and errors do.
     """
 
-    pca: int | None = 256
-    standardise: bool = True
     intercept: bool = True
 
     def __post_init__(self) -> None:
