@@ -1,5 +1,6 @@
 """Copies of slides on a node's own disk: the same tiles, never more than the bound, and nothing left behind."""
 
+import contextlib
 import itertools
 import os
 import subprocess
@@ -63,7 +64,13 @@ class Watched(Scratch):
 
 
 def bytes_in(folder):
-    return sum(file.stat().st_size for file in Path(folder).rglob("*") if file.is_file())
+    """Bytes of the files in a folder from which other threads remove some; a file that has just gone counts as none."""
+    found = 0
+    for place, _, names in os.walk(folder):
+        for name in names:
+            with contextlib.suppress(FileNotFoundError):
+                found += os.path.getsize(os.path.join(place, name))
+    return found
 
 
 def tiles_of(path, scratch=None):
