@@ -109,18 +109,22 @@ OWNER := import json, sys, importlib.metadata as m, os.path as p, urllib.request
 OF_THIS_CHECKOUT = @! $(PY) -I -c 'import importlib.metadata as m; m.distribution("pfmbench")' 2>/dev/null \
   || $(PY) -I -c '$(OWNER)' '$(CURDIR)' '$(VENV)'
 
+# with the extra that is named, or with none
+install = $(PY) -m pip install --quiet --disable-pip-version-check --constraint constraints.txt $(PIP_ARGS) --editable '.$(1)' || \
+  { echo "pip could not install into $(VENV), for the reason above; if an earlier installation was interrupted, remove that folder and try again" >&2; exit 2; }
+
 $(VENV)/.installed: pyproject.toml constraints.txt | $(PY)
 	$(OF_THIS_CHECKOUT)
 	@echo 'Installing into $(VENV) (once) ...' >&2
-	@$(PY) -m pip install --quiet --disable-pip-version-check --constraint constraints.txt $(PIP_ARGS) --editable .
+	@$(call install,)
 	@touch $@
 
 $(VENV)/.installed-sweep: $(VENV)/.installed
 	$(OF_THIS_CHECKOUT)
-	@$(PY) -m pip install --quiet --disable-pip-version-check --constraint constraints.txt $(PIP_ARGS) --editable '.[sweep]'
+	@$(call install,[sweep])
 	@touch $@
 
 $(VENV)/.installed-dev: $(VENV)/.installed
 	$(OF_THIS_CHECKOUT)
-	@$(PY) -m pip install --quiet --disable-pip-version-check --constraint constraints.txt $(PIP_ARGS) --editable '.[dev]'
+	@$(call install,[dev])
 	@touch $@

@@ -123,3 +123,17 @@ def test_the_install_of_another_checkout_is_not_repointed(tmp_path, target):
     assert f"is that of the checkout {tmp_path}/another one, which this would repoint" in done.stderr
     assert own.is_dir()
     assert not list(environment.glob(".installed*"))
+
+
+def test_an_installation_that_fails_says_what_to_do_and_is_tried_again(tmp_path):
+    """An interrupted one leaves packages in the environment that pip itself cannot read."""
+    python = tmp_path / "venv" / "bin" / "python"
+    python.parent.mkdir(parents=True)
+    python.write_text("#!/bin/sh\necho 'ERROR: of pip' >&2\nexit 1\n")
+    python.chmod(0o755)
+    done = started("setup", f"VENV={tmp_path / 'venv'}")
+    assert done.returncode != 0
+    assert "ERROR: of pip" in done.stderr
+    assert f"pip could not install into {tmp_path / 'venv'}" in done.stderr
+    assert "remove that folder and try again" in done.stderr
+    assert not (tmp_path / "venv" / ".installed").exists()
