@@ -129,7 +129,8 @@ def _one_run(arguments: list[str], folders: Folders, work: Callable[[BenchConfig
     tasks.register()
     sys.argv[1:] = _overrides(arguments)
     os.environ["HYDRA_FULL_ERROR"] = "1"  # errors come here, to become one sentence
-    job()
+    with config.mode_known(sys.argv[1:]):
+        job()
     if unforeseen:
         raise unforeseen[0]
     return max(complaints, default=0)
