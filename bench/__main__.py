@@ -105,6 +105,7 @@ def _one_run(arguments: list[str], folders: Folders, work: Callable[[BenchConfig
     from omegaconf import DictConfig, OmegaConf
 
     from bench import config, tasks
+    from bench.starting import collected_later
     from registry.errors import UserError
 
     complaints: list[int] = []
@@ -117,6 +118,7 @@ def _one_run(arguments: list[str], folders: Folders, work: Callable[[BenchConfig
         try:
             settings: BenchConfig = OmegaConf.to_object(composed)  # type: ignore[assignment]
             folders.results, folders.cache = settings.results, settings.cache
+            collect()
             (work or run)(settings)
         except UserError as error:  # here, so that Hydra adds no words
             if _is_debug():
@@ -129,7 +131,8 @@ def _one_run(arguments: list[str], folders: Folders, work: Callable[[BenchConfig
     tasks.register()
     sys.argv[1:] = _overrides(arguments)
     os.environ["HYDRA_FULL_ERROR"] = "1"  # errors come here, to become one sentence
-    job()
+    with config.mode_known(sys.argv[1:]), collected_later() as collect:
+        job()
     if unforeseen:
         raise unforeseen[0]
     return max(complaints, default=0)

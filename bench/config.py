@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
-from dataclasses import dataclass, field
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, fields
 from enum import Enum
 from pathlib import Path
 from typing import Any
@@ -229,6 +232,40 @@ def _check_data_files() -> None:
         return found
 
     ConfigRepository.load_config = load_and_check  # type: ignore[assignment,method-assign]
+
+
+@contextlib.contextmanager
+def mode_known(arguments: Sequence[str]) -> Iterator[None]:
+    """Spare Hydra the composition by which it finds out whether a command is one run or several, while the block lasts.
+
+    Hydra composes all settings for ``hydra.mode`` alone, and then once more for the run. The mode can be set by what
+    names Hydra, a site, a file other than ``bench.yaml`` or a group of the user's own; by nothing else, as files of
+    tasks, protocols and suites cannot (`bench.settings.check_data_file`). Where the command line has nothing of the
+    former, it is one run. Hydra has no public setting for this: its method is replaced.
+
+    Parameters
+    ----------
+    arguments : sequence of str
+        Of the command line, in Hydra's grammar.
+    """
+    from hydra._internal.hydra import Hydra
+
+    if not is_one_run(arguments) or not hasattr(Hydra, "get_mode"):
+        yield
+        return
+    get_mode = Hydra.get_mode
+    Hydra.get_mode = lambda *_, **__: None  # type: ignore[method-assign]  # which is what bench.yaml says
+    try:
+        yield
+    finally:
+        Hydra.get_mode = get_mode  # type: ignore[method-assign]
+
+
+def is_one_run(arguments: Sequence[str]) -> bool:
+    """Whether each argument is a setting or a group of data files, or names a folder of such files."""
+    known = {one.name for one in fields(BenchConfig)} | {"task", "protocol", "suite"}
+    settings = [one for one in arguments if not one.startswith("--config-dir=")]
+    return all(re.split("[=.]", one.lstrip("+~"), maxsplit=1)[0] in known for one in settings)
 
 
 def conf_folder() -> Path:

@@ -1,5 +1,6 @@
 """Fixtures shared by all tests."""
 
+import gc
 import os
 import sys
 from collections.abc import Iterator
@@ -24,6 +25,12 @@ REPO = Path(__file__).resolve().parents[1]
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Files of whole runs go first: processes that take a file each then end at about the same time."""
     items.sort(key=lambda item: item.path.parent.name not in ("runs", "api"))
+
+
+def pytest_collection_finish() -> None:
+    """The modules of all tests are in memory for good: a collection of garbage no longer looks at them."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(scope="session")

@@ -107,6 +107,7 @@ def test_beside_the_public_functions_only_the_command_line_the_settings_and_file
         "hdf5.py",
         "leaving.py",
         "progress.py",
+        "starting.py",
     }
 
 

@@ -44,6 +44,9 @@ def check_data_file(
     if not isinstance(content, Mapping):
         raise UserError(f"{what} is no mapping: give its file fields by name, NAME: VALUE, one a line.")
     _refuse_code(what, content)
+    for into in (package, *(into for _, into in defaults)):
+        if (into or "").removeprefix("_global_.").split(".")[0] == "hydra":
+            raise UserError(f"{what} sets {into}, which is of the command and not of a {group}: leave it out.")
     for other, _ in defaults:
         if (other or "").strip("/").split("/")[0] in ("hydra", "site"):
             raise UserError(f"{what} chooses {other}, which is of the command and not of a {group}: leave it out.")
