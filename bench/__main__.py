@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import functools
+import importlib
 import os
-import re
 import sys
 import time
-import traceback
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from bench.leaving import Folders, exit_code, terminable, what_stands
 
@@ -20,9 +20,6 @@ OPEN_MAPS = ("checkpoints.", "frontends.", "options.", "tasks.", "protocols.")
 SWEEPS = ("-m", "--multirun")
 QUESTIONS = ("-h", "--help", "--hydra-help", "--cfg", "-c", "--info", "-i", "--version", "--shell-completion", "-sc")
 OF_SWEEPS = ("site=", "shards=", "jobs_at_once=")
-GROUPS = ("task=", "protocol=", "suite=", "site=")
-NO_NAME = re.compile(r"=\[?(null|~|true|false|[-+.0-9e]*)\b.*$", re.IGNORECASE)
-PACKS = ("submit", "verify", "freeze")
 STEPS = ("plan", "embed", "fit")  # `python -m bench STEP ...` is short for steps=[STEP]
 
 
@@ -54,42 +51,10 @@ def main() -> None:
 
 
 def _run(arguments: list[str], folders: Folders) -> int:
-    """Dispatch a command; gives the exit code."""
-    if arguments[:1] == ["report"]:
-        from bench.report.__main__ import main as report
-
-        return report(arguments[1:])
-    if arguments[:1] == ["remove"]:
-        from bench.rows.__main__ import main as remove
-
-        return remove(arguments[1:])
-    if arguments[:1] == ["passport"]:
-        from bench.passport import passport
-
-        return passport(arguments[1:], _drawing)
-    if arguments[:1] == ["published"]:
-        from bench.runs import published_command
-
-        return published_command(arguments[1:])
-    if arguments[:1] == ["reproduce"]:
-        from bench.runs import reproduce_board_command, reproduce_command
-
-        of_a_board = any(argument.startswith("board=") for argument in arguments)
-        return (reproduce_board_command if of_a_board else reproduce_command)(arguments[1:])
-    if arguments[:1] == ["status"]:
-        from bench.jobs import status_command
-
-        return status_command(arguments[1:])
-    if arguments[:1] and arguments[0] in PACKS:
-        from bench import packs
-
-        return int(getattr(packs, f"{arguments[0]}_command")(arguments[1:]))
-    if arguments[:1] == ["export"]:
-        return _in_sentences(lambda: _export(arguments[1:], folders), arguments)
-    if arguments[:1] == ["audit"]:
-        return _in_sentences(lambda: _audit(arguments[1:], folders), arguments)
-    if arguments[:1] == ["multiverse"]:
-        return _in_sentences(lambda: _multiverse(arguments[1:], folders), arguments[1:])
+    """Dispatch a command, a sweep or a run; gives the exit code."""
+    command = COMMANDS.get(arguments[0]) if arguments else None
+    if command is not None:
+        return command.run(arguments[1:], folders)
     swept = _of_a_sweep(arguments)
     if swept is not None:
         return _in_sentences(lambda: _sweep(swept), swept)
@@ -144,6 +109,7 @@ def _in_sentences(work: Callable[[], int], arguments: Sequence[str]) -> int:
     from hydra.errors import HydraException
     from omegaconf.errors import OmegaConfBaseException
 
+    from bench import hydra_errors
     from registry.errors import UserError
 
     try:
@@ -155,32 +121,52 @@ def _in_sentences(work: Callable[[], int], arguments: Sequence[str]) -> int:
     except (HydraException, OmegaConfBaseException, yaml.YAMLError) as error:
         if _is_debug():
             raise
-        return _complain(_plain(error))
+        return _complain(hydra_errors.sentence_of(error, _names_of_settings()))
     except (ValueError, TypeError) as error:
-        if _is_debug() or not _is_of_hydra(error):
+        if _is_debug() or not hydra_errors.is_of_hydra(error):
             raise
-        return _complain(_no_name_of_a_group(arguments, error))
+        return _complain(hydra_errors.no_name_of_a_group(arguments, error))
 
 
-def _is_of_hydra(error: Exception) -> bool:
-    """Whether Hydra raised it while it read the command line, and not what it called."""
-    frames = traceback.extract_tb(error.__traceback__)
-    return bool(frames) and f"{os.sep}hydra{os.sep}" in frames[-1].filename
+def _sentences_for_errors(command: Callable[[list[str], Folders], int]) -> Callable[[list[str], Folders], int]:
+    """The same command by `_in_sentences`."""
+
+    @functools.wraps(command)
+    def in_sentences(arguments: list[str], folders: Folders) -> int:
+        return _in_sentences(lambda: command(arguments, folders), arguments)
+
+    return in_sentences
 
 
-def _no_name_of_a_group(arguments: Sequence[str], error: Exception) -> str:
-    """The sentence for ``task=null`` and the like."""
-    wrong = next((a for a in arguments if a.lstrip("+").startswith(GROUPS) and NO_NAME.search(a)), "")
-    if not wrong:
-        return f"The settings cannot be put together ({error}): python -m bench --help shows what can be set."
-    group = wrong.lstrip("+").partition("=")[0]
-    return f"{wrong} is no name: choose one or several, {group}=NAME or {group}=[NAME,NAME], or leave it out."
+def _names_of_settings() -> list[str]:
+    """Those that a name on the command line may be meant for."""
+    from dataclasses import fields
+
+    from bench.config import BenchConfig
+
+    return [*(one.name for one in fields(BenchConfig)), "task", "protocol", "suite", "site"]
 
 
 def _is_debug() -> bool:
     return bool(os.environ.get("PFMBENCH_DEBUG"))
 
 
+def _passport(arguments: list[str], folders: Folders) -> int:
+    """Write the page of an encoder; gives the exit code."""
+    from bench.passport import passport
+
+    return passport(arguments, _drawing)
+
+
+def _reproduce(arguments: list[str], folders: Folders) -> int:
+    """Make a row or the rows of a board again; gives the exit code."""
+    from bench.runs import reproduce_board_command, reproduce_command
+
+    of_a_board = any(argument.startswith("board=") for argument in arguments)
+    return (reproduce_board_command if of_a_board else reproduce_command)(arguments)
+
+
+@_sentences_for_errors
 def _export(arguments: list[str], folders: Folders) -> int:
     """Write the files of other programs; gives the exit code."""
     from bench.exports import USAGE, attention_command, check_arguments
@@ -202,6 +188,7 @@ def _export(arguments: list[str], folders: Folders) -> int:
     return _one_run(["null=none", *settings], folders, work)
 
 
+@_sentences_for_errors
 def _audit(arguments: list[str], folders: Folders) -> int:
     """Audit tasks; gives the exit code."""
     from bench.runs import AUDIT_USAGE, audit_arguments, audit_tasks
@@ -213,6 +200,7 @@ def _audit(arguments: list[str], folders: Folders) -> int:
     return _one_run(["null=none", *settings], folders, lambda config: audit_tasks(config, options))
 
 
+@_sentences_for_errors
 def _multiverse(arguments: list[str], folders: Folders) -> int:
     """Compare the rankings of models under all published protocols; gives the exit code."""
     from bench.runs import multiverse_overrides, run_multiverse
@@ -266,44 +254,43 @@ def _complain(message: str) -> int:
     return 2
 
 
-def _plain(error: Exception) -> str:
-    """Hydra's message and its cause in one sentence."""
-    import yaml
-    from hydra.errors import MissingConfigException
+class Command(NamedTuple):
+    """A command beside runs and sweeps.
 
-    from registry.errors import near_match
+    Attributes
+    ----------
+    summary : str
+        What it is for, in a line.
+    place : str or callable
+        MODULE:FUNCTION, which is imported when the command is called and takes its arguments; or a function of this
+        module, which takes the folders too. Both give the exit code.
+    """
 
-    if isinstance(error, yaml.YAMLError):
-        return f"A YAML file of the configuration cannot be read, {' '.join(str(error).split())}."
-    if "submitit" in str(getattr(error, "missing_cfg_file", "")):
-        return (
-            "The sites local and slurm start jobs by submitit, which is not installed: `make sweep` installs it, and "
-            "so does pip install 'pfmbench[sweep]'."
-        )
-    if isinstance(error, MissingConfigException) and error.options:
-        kind, _, name = str(error.missing_cfg_file).rpartition("/")
-        known = [option for option in error.options if option != "schema"]
-        return f"There is no {kind} '{name}': choose one of {', '.join(known)}.{near_match(name, known)}"
-    if "Ambiguous value for argument" in str(error):
-        name, value = str(error).split("'")[1].split("=", 1)
-        return (
-            f"{name}={value} is not plain: several names need brackets, {name}=[{value}] (or -m for a job each), and a "
-            f"value that holds a comma needs quotes, \"{name}='{value}'\"."
-        )
-    if "Could not override '" in str(error):
-        from dataclasses import fields
+    summary: str
+    place: str | Callable[[list[str], Folders], int]
 
-        from bench.config import BenchConfig
+    def run(self, arguments: list[str], folders: Folders) -> int:
+        """Call it with its arguments, without its name; gives the exit code."""
+        if not isinstance(self.place, str):
+            return self.place(arguments, folders)
+        module, _, function = self.place.partition(":")
+        return int(getattr(importlib.import_module(module), function)(arguments))
 
-        key = str(error).split("Could not override '")[1].split("'")[0]
-        known = [*(one.name for one in fields(BenchConfig)), "task", "protocol", "suite", "site"]
-        return (
-            f"There is no setting {key}: python -m bench --help shows what can be set."
-            f"{near_match(key, known) if '.' not in key else ''}"
-        )
-    cause = str(error.__cause__).splitlines()[0] if error.__cause__ else ""
-    message = " ".join([str(error).splitlines()[0].rstrip("."), *([f"({cause})"] if cause else [])])
-    return f"{message}: python -m bench --help shows what can be set."
+
+COMMANDS = {
+    "report": Command("make the tables again from the rows of results folders", "bench.report.__main__:main"),
+    "remove": Command("take rows out of a results folder, or put them back", "bench.rows.__main__:main"),
+    "status": Command("what has become of the jobs of sweeps", "bench.jobs:status_command"),
+    "passport": Command("the page of one encoder", _passport),
+    "published": Command("rows beside published figures", "bench.runs:published_command"),
+    "reproduce": Command("make a row, or the rows of a published board, again and compare", _reproduce),
+    "submit": Command("rows and predictions as one zip, a pack", "bench.packs:submit_command"),
+    "verify": Command("check a pack", "bench.packs:verify_command"),
+    "freeze": Command("add published tasks to the file of frozen tasks", "bench.packs:freeze_command"),
+    "export": Command("features, tiles and attention as files of other programs", _export),
+    "audit": Command("whether tasks can tell models apart", _audit),
+    "multiverse": Command("how far the ranking of models depends on the protocol", _multiverse),
+}
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""New HDF5 files that appear when they are complete."""
+"""New HDF5 files that appear when they are complete, and what of a user's file lies in the file itself."""
 
 from __future__ import annotations
 
@@ -14,7 +14,6 @@ import h5py
 
 from bench.files import atomic_write
 from bench.integrity import append_footer, footer_of
-from registry.errors import UserError
 
 CHUNK = 4 << 20  # bytes that are copied at once
 MOST_STEPS = 64  # of a path through groups and links in a file, which may lead in a circle
@@ -71,16 +70,38 @@ def layout_of(*datasets: h5py.Dataset) -> dict[str, list[Any]]:
     }
 
 
-def own_dataset(file: h5py.File, name: str) -> h5py.Dataset | h5py.Group | None:
+class OtherFile(ValueError):
+    """Raised where a name in a file leads to another file, or to a link that is not followed.
+
+    Attributes
+    ----------
+    name : str
+        The name in the file.
+    is_link : bool
+        Whether it is a link; False for a dataset whose numbers lie in other files.
+    """
+
+    def __init__(self, name: str, *, is_link: bool):
+        reason = f"the data of `{name}` lie in other files, which are not read"
+        super().__init__(f"`{name}` in it is a link, which is not followed" if is_link else reason)
+        self.name, self.is_link = name, is_link
+
+
+def own_dataset(file: h5py.File, name: str, *, follow_links: bool = True) -> h5py.Dataset | h5py.Group | None:
     """What lies under a name in a file that a user gives, as far as it is in this file; None where there is nothing.
 
     HDF5 can refer to other files: links, datasets whose numbers lie in raw files, and virtual datasets. A file that
     comes from elsewhere could so show any file that its reader may open.
 
+    Parameters
+    ----------
+    follow_links : bool
+        Whether links to other names of the same file are followed; False refuses them too.
+
     Raises
     ------
-    UserError
-        If another file would be read.
+    OtherFile
+        If another file would be read, or a link is not followed.
     """
     parts, found, steps = [part for part in name.split("/") if part], file["/"], 0
     place: list[str] = []
@@ -90,8 +111,8 @@ def own_dataset(file: h5py.File, name: str) -> h5py.Dataset | h5py.Group | None:
         steps += 1
         if link is None or steps > MOST_STEPS:
             return None
-        if isinstance(link, h5py.ExternalLink):
-            raise UserError(f"`{name}` in {file.filename} is a link to another file: copy the data into one file.")
+        if isinstance(link, h5py.ExternalLink) or (isinstance(link, h5py.SoftLink) and not follow_links):
+            raise OtherFile(name, is_link=True)
         if isinstance(link, h5py.SoftLink):
             own = [*(() if link.path.startswith("/") else place), *link.path.split("/")]
             parts, found, place = [one for one in own if one not in ("", ".")] + parts, file["/"], []
@@ -99,8 +120,38 @@ def own_dataset(file: h5py.File, name: str) -> h5py.Dataset | h5py.Group | None:
         found = found[part]
         place.append(part)
     if isinstance(found, h5py.Dataset) and (found.is_virtual or found.external):
-        raise UserError(f"The numbers of `{name}` in {file.filename} lie in other files: copy the data into one file.")
+        raise OtherFile(name, is_link=False)
     return found
+
+
+def own_array(file: h5py.File, name: str) -> h5py.Dataset:
+    """The dataset of this name; no link is followed.
+
+    Raises
+    ------
+    KeyError
+        If there is none.
+    OtherFile
+        If it is a link, or lies in other files.
+    """
+    found = own_dataset(file, name, follow_links=False)
+    if not isinstance(found, h5py.Dataset):
+        raise KeyError(f"{name} is no dataset")
+    return found
+
+
+def own_arrays(file: h5py.File) -> Iterator[h5py.Dataset]:
+    """The datasets at the root of a file; no link is followed.
+
+    Raises
+    ------
+    OtherFile
+        If a name there is a link, or a dataset lies in other files.
+    """
+    for name in file:
+        found = own_dataset(file, name, follow_links=False)
+        if isinstance(found, h5py.Dataset):
+            yield found
 
 
 def _file_in_memory() -> io.FileIO | None:

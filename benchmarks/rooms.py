@@ -3,8 +3,9 @@
     python -m benchmarks.rooms
 
 A room is a package of `bench`, a loose module of it, or `registry`. The imports are read from the source with `ast`,
-those in functions too, and nothing is imported; those that only a type checker sees (`TYPE_CHECKING`) are apart, and
-those by `importlib` are not seen. `tests/test_architecture.py` holds the rules that these arrows must keep.
+those in functions too, and nothing is imported. A string "MODULE:NAME" of a module of these counts as an import, as
+tables of what is imported later have them; other imports by `importlib` are not seen. Those that only a type checker
+sees (`TYPE_CHECKING`) are apart. `tests/test_architecture.py` holds the rules that these arrows must keep.
 """
 
 from __future__ import annotations
@@ -81,6 +82,10 @@ def _imports_of(module: str, file: Path, known: Mapping[str, Path]) -> Iterator[
                 submodule = f"{target}.{alias.name}"
                 found = (submodule, "") if submodule in known else (target, alias.name)
                 yield Import(module, *found, node.lineno, id(node) in guarded)
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+            target, colon, name = node.value.partition(":")
+            if colon and target in known and name.isidentifier():
+                yield Import(module, target, name, node.lineno, False)
 
 
 def room_of(module: str) -> str:

@@ -4,7 +4,7 @@ import h5py
 import numpy as np
 import pytest
 
-from bench.hdf5 import own_dataset
+from bench.hdf5 import OtherFile, own_array, own_arrays, own_dataset
 from bench.slides import read_bag
 from registry.errors import UserError
 
@@ -54,9 +54,9 @@ def test_another_file_is_never_read(tmp_path, secret, make):
         make(file, secret)
     with h5py.File(tmp_path / "s.h5") as file:
         np.testing.assert_array_equal(file["features"][:], VALUES, "HDF5 itself reads the other file")
-        with pytest.raises(UserError, match=r"`features` in .*s\.h5"):
+        with pytest.raises(OtherFile, match="`features`"):
             own_dataset(file, "features")
-    with pytest.raises(UserError, match="copy the data into one file"):
+    with pytest.raises(UserError, match=r"`features` in .*s\.h5 .*other file.*: copy the data into one file"):
         read_bag(tmp_path, "s")
 
 
@@ -72,6 +72,13 @@ def test_links_within_the_file_are_followed(tmp_path):
         assert isinstance(own_dataset(file, "a"), h5py.Group)
         for name in ("circle", "nowhere", "a/none", "features/below"):
             assert own_dataset(file, name) is None
+        with pytest.raises(OtherFile, match="`features` in it is a link"):
+            own_array(file, "features")
+        with pytest.raises(OtherFile, match="is a link"):
+            list(own_arrays(file))
+        for name in ("a", "a/none"):
+            with pytest.raises(KeyError):
+                own_array(file, name)
     np.testing.assert_array_equal(read_bag(tmp_path, "s")[0], VALUES)
 
 

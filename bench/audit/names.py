@@ -12,7 +12,7 @@ from bench.audit.control_values import Control
 FEWEST_NUMBERED = 0.5
 """The share of names from which on numbers in them count as a control."""
 SPELLED = 0.9
-"""The share of names from which on they are said to spell the class."""
+"""The share of names from which on names count as spelling the class."""
 LONGEST_NUMBER = 15
 ENDING = re.compile(r"\.[A-Za-z][A-Za-z0-9]{1,4}$")
 DIGITS = re.compile(r"\d+")

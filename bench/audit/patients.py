@@ -60,7 +60,7 @@ def _by_pattern(task: AuditedTask, name: str, pattern: re.Pattern[str]) -> Itera
     shared: set[str] = set()
     n_samples = 0
     for side in task.sides:
-        tested, learned = (set(found[chosen].tolist()) - {""} for chosen in (side == "test", _learned(side)))
+        tested, learned = (set(found[chosen].tolist()) - {""} for chosen in (side == "test", _is_for_training(side)))
         n_samples += int(np.isin(found[side == "test"], sorted(tested & learned)).sum())
         shared |= tested & learned
     n_tested = sum(int((side == "test").sum()) for side in task.sides)
@@ -79,5 +79,5 @@ def _by_pattern(task: AuditedTask, name: str, pattern: re.Pattern[str]) -> Itera
     yield Finding(CHECK, name, "clear", sentence, numbers=numbers)
 
 
-def _learned(side: np.ndarray) -> np.ndarray:
+def _is_for_training(side: np.ndarray) -> np.ndarray:
     return (side == "train") | (side == "val")

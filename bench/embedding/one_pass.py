@@ -17,7 +17,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from bench.embedding.batch_size import BatchKey, BatchSizes, find_batch_size
 from bench.embedding.claims import Claims
 from bench.embedding.embedding import Embedding
 from bench.embedding.errors import explained
@@ -25,6 +24,7 @@ from bench.embedding.feature_key import FeatureKey
 from bench.embedding.forward import Copier, Forward
 from bench.embedding.host_memory import reuse_freed_memory
 from bench.embedding.job import EmbeddingJob, Shard, Shards
+from bench.embedding.networks import FEWER_MODELS, SMALLER_BATCH, Networks, shape_of
 from bench.embedding.odd_tiles import SEVERAL
 from bench.embedding.settings import EmbeddingSettings
 from bench.embedding.store import sweep
@@ -34,16 +34,12 @@ from bench.embedding.writer import Piece, Target, Writer
 from bench.frontends import Loaded
 from bench.progress import Bar, progress_bar
 from bench.tiles import Ahead, Batch, ReadingTime, Tiles, read_batches
-from registry.errors import UserError
 
 if TYPE_CHECKING:
     import torch
 
     from registry.extractor import FeatureExtractor
 
-FEWER_MODELS = "when it is loaded: set memory_gib lower, so that fewer models are loaded at once, or device=cpu"
-SMALLER_BATCH = "on a batch: set a smaller batch_size, or device=cpu"
-LARGEST_BATCH = 1024  # that is tried
 SHARDS_AHEAD = 16  # that are known before they are opened
 BATCHES_CLAIMED = 16  # of tiles that wait for the device: no more shards are kept from other processes
 
@@ -63,7 +59,7 @@ class Pass:
         self._shards, self._wave, self._how, self._label, self._results = shards, wave, how, label, results
         self._claims, self._turns = claims, Turns(claims)
         self._models: dict[EmbeddingJob[FeatureExtractor], Forward] = {}
-        self._networks: dict[tuple[FeatureKey, bool], Forward | Exception] = {}
+        self._networks = Networks(how)
         self._frontends: Loaded | None = None
         self._frontend_seconds = 0.0
         self._seeds: list[torch.Tensor | None] = []  # of the tiles of each source of the stream
@@ -104,37 +100,15 @@ class Pass:
     def _load(self, job: EmbeddingJob[FeatureExtractor], shard: Shard) -> None:
         sweep(job.folder)
         try:
-            if job.frontend.parts and (shape := _shape_of(shard)):
+            if job.frontend.parts and (shape := shape_of(shard)):
                 job.frontend.check(*shape)
-            if job.network not in self._networks:
-                self._networks[job.network] = self._network_of(job, shard)
-            if isinstance(forward := self._networks[job.network], Exception):
-                raise forward
+            forward = self._networks.of(job, shard)
             if job.frontend.parts:
                 self._frontends = self._frontends or Loaded(forward.extractor.device)
                 self._frontends.load(job.frontend)
             self._models[job] = forward
         except Exception as error:
             self._fail(job, explained(job.key.model, error, FEWER_MODELS))
-
-    def _network_of(self, job: EmbeddingJob[FeatureExtractor], shard: Shard) -> Forward | Exception:
-        mend = FEWER_MODELS
-        try:
-            extractor = job.load()
-            mend = SMALLER_BATCH
-            return self._forward_of(job, extractor, shard)
-        except Exception as error:
-            return explained(job.key.model, error, mend)
-
-    def _forward_of(self, job: EmbeddingJob[FeatureExtractor], extractor: FeatureExtractor, shard: Shard) -> Forward:
-        name, size = job.key.model, self._how.batch_size
-        halved = partial(_say_halved, self._how.say, name)
-        if extractor.device.type == "cuda" and self._how.find_batch_size and (shape := _shape_of(shard)):
-            sizes, (height, width) = BatchSizes(job.cache), shape
-            size = find_batch_size(extractor, height, width, sizes, size, LARGEST_BATCH)
-            key = BatchKey.of(extractor, height, width)
-            halved = partial(_say_halved, self._how.say, name, remember=partial(sizes.put, key))
-        return Forward(name, extractor, size, halved, tokens=job.tokens)
 
     def _embed(self, shards: Iterable[tuple[int, Shard]]) -> PassTimes:
         device = next(iter(self._models.values())).extractor.device
@@ -298,23 +272,7 @@ class Pass:
         return progress_bar(self._label, "tiles", 0, shown=self._how.progress)
 
 
-def _shape_of(shard: Shard) -> tuple[int, int] | None:
-    """Height and width of the tiles; None where they cannot be opened, of which the stream tells in its place."""
-    try:
-        with shard.tiles.open() as opened:
-            return opened.shape
-    except UserError:
-        return None
-
-
 def _seeds_of(shard: Shard) -> torch.Tensor:
     import torch
 
     return torch.from_numpy(shard.seeds())
-
-
-def _say_halved(
-    say: Callable[[str], None], model: str, size: int, *, remember: Callable[[int], None] = lambda size: None
-) -> None:
-    remember(size)
-    say(f"{model} runs out of GPU memory: it goes on with {size} tile{'' if size == 1 else 's'} a forward pass")

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 import re
-import sys
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from bench.commands import complain, read_arguments, run_command
 from bench.jobs.lost import why_lost
 from bench.jobs.record import JobRecord, read_sweep, record_path, sweep_folder, sweep_names
 from bench.jobs.state import age_of, clock_of, states
@@ -18,6 +18,7 @@ from bench.progress import duration
 from registry.errors import UserError, near_match
 from registry.text_table import aligned
 
+OPTIONS = {"results": "results", "sweep": ""}
 USAGE = """Usage: python -m bench status [results=DIR] [sweep=NAME]
 
 Says which jobs of the sweeps in DIR (results) are done, running, queued, failed or lost, why, and with which command
@@ -41,22 +42,14 @@ class Job:
 
 def status_command(arguments: Sequence[str]) -> int:
     """The command; exit code 0, or 2 with one sentence on stderr."""
-    if {"--help", "-h"} & set(arguments):
-        print(USAGE)
-        return 0
-    options = {"results": "results", "sweep": ""}
-    try:
-        for argument in arguments:
-            name, _, value = argument.partition("=")
-            if name not in options or not value:
-                raise UserError(f"{argument!r} is not an option here: those are results=DIR and sweep=NAME.")
-            options[name] = value
-        text, sentences = status_text(Path(options["results"]), options["sweep"] or None)
-    except UserError as error:
-        print(f"pfmbench: {error}", file=sys.stderr)
-        return 2
+    return run_command(arguments, USAGE, _show_status)
+
+
+def _show_status(arguments: Sequence[str]) -> int:
+    options = read_arguments(arguments, OPTIONS, "those are results=DIR and sweep=NAME", near=False).options
+    text, sentences = status_text(Path(options["results"]), options["sweep"] or None)
     for sentence in sentences:
-        print(f"pfmbench: {_plain(sentence)}", file=sys.stderr)
+        complain(_plain(sentence))
     print(text)
     return 0
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,10 +9,11 @@ from pathlib import Path
 import numpy as np
 
 from bench import frozen, runs, tasks
+from bench.commands import read_arguments, run_command
 from bench.files import unwritable
 from bench.frozen import FrozenTask
 from bench.tasks import TaskConfig
-from registry.errors import UserError, near_match
+from registry.errors import UserError
 
 OF_OWN_DATA = ("tiles", "slides", "restoration", "robustness")
 """Tasks of conf/ for whatever data their user has: they are no published task, and none of them is frozen."""
@@ -27,31 +27,23 @@ another task, so give it another name. Tasks for your own data are not frozen ({
 
 def freeze_command(arguments: Sequence[str]) -> int:
     """The command; gives its exit code: 0, or 2 with a sentence on stderr."""
-    if {"--help", "-h"} & set(arguments):
-        print(USAGE)
-        return 0
+    return run_command(arguments, USAGE, _freeze)
+
+
+def _freeze(arguments: Sequence[str]) -> int:
+    options = read_arguments(arguments, OPTIONS, "task=, data=, out=").options
+    out = Path(options["out"])
+    records = frozen.read_records(out)
+    for name in [options["task"]] if options["task"] else published():
+        found = freeze(name, options["data"]) if options["task"] else freeze(name)
+        _check(records.get(name), found)
+        if name not in records or found.cohort:
+            records[name] = found
+            print(f"{name}: {found.digest or found.settings}{' (settings alone)' if not found.cohort else ''}")
     try:
-        options = dict(OPTIONS)
-        for argument in arguments:
-            name, _, value = argument.partition("=")
-            if name not in OPTIONS or not value:
-                raise UserError(f"{argument!r} is not an option here: task=, data=, out=.{near_match(name, OPTIONS)}")
-            options[name] = value
-        out = Path(options["out"])
-        records = frozen.read_records(out)
-        for name in [options["task"]] if options["task"] else published():
-            found = freeze(name, options["data"]) if options["task"] else freeze(name)
-            _check(records.get(name), found)
-            if name not in records or found.cohort:
-                records[name] = found
-                print(f"{name}: {found.digest or found.settings}{' (settings alone)' if not found.cohort else ''}")
-        try:
-            frozen.written(out, records)
-        except OSError as error:
-            raise unwritable(out, error, "out=FILE") from error
-    except UserError as error:
-        print(f"pfmbench: {error}", file=sys.stderr)
-        return 2
+        frozen.written(out, records)
+    except OSError as error:
+        raise unwritable(out, error, "out=FILE") from error
     return 0
 
 

@@ -47,9 +47,9 @@ def recompute(run: PackedRun) -> Recomputed:
     if drawn:
         return Recomputed(0, list(row.metrics), [])
     found = _scores(run)
-    told = {metric: value for metric, value in row.metrics.items() if metric in found}
-    wrong = [text for metric, value in told.items() for text in _differences(metric, value, found[metric])]
-    if row.primary_metric in found and row.primary_metric not in told:
+    repeated = {metric: value for metric, value in row.metrics.items() if metric in found}
+    wrong = [text for metric, value in repeated.items() for text in _differences(metric, value, found[metric])]
+    if row.primary_metric in found and row.primary_metric not in repeated:
         wrong.append(f"it lacks its primary metric {row.primary_metric}")
     wrong += _differing_info(run, found)
     findings = []
@@ -58,7 +58,7 @@ def recompute(run: PackedRun) -> Recomputed:
         findings.append(Finding("forged value", f"of {name} {'; '.join(wrong[:MOST_NAMED])}{more}."))
     differing = {text.split(" ", 1)[0] for text in wrong}
     by_heads = [metric for metric in row.metrics if metric not in found]
-    return Recomputed(len(told.keys() - differing), by_heads, findings)
+    return Recomputed(len(repeated.keys() - differing), by_heads, findings)
 
 
 def _averages_draws(run: PackedRun) -> bool:

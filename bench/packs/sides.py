@@ -125,10 +125,10 @@ def other_definition(run: PackedRun, record: FrozenTask) -> Iterator[Finding]:
     if other := [name for name in names if own[name] != record.definition.get(name)]:
         text = ", ".join(f"{name} {own[name]!r} and not {record.definition.get(name)!r}" for name in other[:3])
         yield Finding(OTHER_TASK, f"{run.name} has of the task {row.task} {text}: give the task another name.")
-    told = RowInfo(row).task_digest
-    if told and told != tasks.task_digest(stated, row.cohort_hash):
+    digest = RowInfo(row).task_digest
+    if digest and digest != tasks.task_digest(stated, row.cohort_hash):
         yield Finding(
-            OTHER_TASK, f"the task digest {told} of {run.name} does not follow from the settings that it has."
+            OTHER_TASK, f"the task digest {digest} of {run.name} does not follow from the settings that it has."
         )
 
 

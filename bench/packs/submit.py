@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import sys
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -11,13 +10,14 @@ from importlib.metadata import version
 from pathlib import Path, PureWindowsPath
 
 from bench import rows
+from bench.commands import complain, read_arguments, run_command
 from bench.files import unwritable
 from bench.packs.archive import write_pack
 from bench.packs.layout import HASHED, LARGEST_PACK, MOST_FILES, PLAIN, PackRecord
 from bench.packs.pseudonyms import Pseudonyms, hashed
 from bench.packs.stripping import stripped
 from bench.rows import ROW_FIELDS, Row
-from registry.errors import UserError, first_few, near_match
+from registry.errors import UserError, first_few
 
 OPTIONS = {"results": "results", "out": "", "salt": ""}
 USAGE = f"""Usage: python -m bench submit results=DIR out=FILE.zip [salt=TEXT] [FIELD=VALUE[,VALUE...] ...]
@@ -42,18 +42,15 @@ class Packed:
 
 def submit_command(arguments: Sequence[str]) -> int:
     """The command; gives its exit code: 0, or 2 with a sentence on stderr."""
-    if {"--help", "-h"} & set(arguments):
-        print(USAGE)
-        return 0
-    try:
-        options, wanted = _parsed(arguments)
-        out = Path(options["out"]).expanduser()
-        found = submit(Path(options["results"]).expanduser(), out, options["salt"], wanted)
-    except UserError as error:
-        print(f"pfmbench: {error}", file=sys.stderr)
-        return 2
+    return run_command(arguments, USAGE, _submit)
+
+
+def _submit(arguments: Sequence[str]) -> int:
+    options, wanted = _parsed(arguments)
+    out = Path(options["out"]).expanduser()
+    found = submit(Path(options["results"]).expanduser(), out, options["salt"], wanted)
     for sentence in found.left_out:
-        print(f"pfmbench: {sentence}", file=sys.stderr)
+        complain(sentence)
     ids = "ids and groups are hashes" if options["salt"] else "ids and groups stand as they are (salt=TEXT hashes them)"
     print(
         f"{out}: {found.rows} rows, {found.failed} of them failed or lost, {found.bytes:,} bytes; {ids}.\n"
@@ -118,22 +115,11 @@ def submit(results: Path, out: Path, salt: str = "", wanted: Mapping[str, str] |
 
 def _parsed(arguments: Sequence[str]) -> tuple[dict[str, str], dict[str, str]]:
     """The options, and the values of the fields."""
-    options, wanted = dict(OPTIONS), {}
-    for argument in arguments:
-        name, equals, value = argument.partition("=")
-        if name in ROW_FIELDS and equals:
-            wanted[name] = value
-        elif name in OPTIONS and value:
-            options[name] = value
-        else:
-            near = near_match(name, [*OPTIONS, *ROW_FIELDS])
-            raise UserError(
-                f"{argument!r} is not an option here: those are results=DIR, out=FILE.zip, salt=TEXT and FIELD=VALUE "
-                f"with {', '.join(ROW_FIELDS)}.{near}"
-            )
-    if not options["out"].endswith(".zip"):
+    takes = f"those are results=DIR, out=FILE.zip, salt=TEXT and FIELD=VALUE with {', '.join(ROW_FIELDS)}"
+    found = read_arguments(arguments, OPTIONS, takes, fields=ROW_FIELDS)
+    if not found.options["out"].endswith(".zip"):
         raise UserError("Name the file of the pack, as in python -m bench submit results=results out=mine.zip.")
-    return options, wanted
+    return found.options, found.fields
 
 
 def _written(folder: Path, row: Row, results: Path, pseudonyms: Pseudonyms | None, left_out: list[str]) -> bool:

@@ -6,7 +6,6 @@ state are read as data and never acted on. Data are read by the settings of this
 
 from __future__ import annotations
 
-import sys
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from bench import frozen, rows
+from bench.commands import read_arguments, run_command
 from bench.packs.archive import read_pack
 from bench.packs.content import Finding, PackedRun, by_side, read_content
 from bench.packs.layout import PackRecord
@@ -21,7 +21,7 @@ from bench.packs.presets import is_published, other_protocol
 from bench.packs.reuse import reused_predictions
 from bench.packs.scores import recompute
 from bench.packs.sides import OwnData, against_frozen, within_pack
-from registry.errors import UserError, first_few, near_match
+from registry.errors import UserError, first_few
 
 OPTIONS = {"data": "", "salt": "", "cache": ""}
 USAGE = """Usage: python -m bench verify PACK.zip [data=DIR] [salt=TEXT] [cache=DIR] [tasks.NAME.FIELD=VALUE ...]
@@ -61,16 +61,17 @@ class Verified:
 
 def verify_command(arguments: Sequence[str]) -> int:
     """The command; gives its exit code."""
-    if {"--help", "-h"} & set(arguments):
-        print(USAGE)
-        return 0
-    try:
-        pack, options, changes = _parsed(arguments)
-        found = verify(pack, options["data"], options["salt"], options["cache"], changes)
-    except UserError as error:
-        for line in str(error).splitlines():
-            print(f"pfmbench: {rows.printable_text(line)}", file=sys.stderr)
-        return 2
+    return run_command(
+        arguments,
+        USAGE,
+        _verify,
+        lambda text: [rows.printable_text(line) for line in text.splitlines()],
+    )
+
+
+def _verify(arguments: Sequence[str]) -> int:
+    pack, options, changes = _parsed(arguments)
+    found = verify(pack, options["data"], options["salt"], options["cache"], changes)
     for finding in found.findings:
         print(finding.text)
     for note in found.notes:
@@ -166,22 +167,17 @@ def _notes(
 
 def _parsed(arguments: Sequence[str]) -> tuple[Path, dict[str, str], dict[str, list[str]]]:
     """The pack, the options, and by task the settings that are changed."""
-    packs, options = [], dict(OPTIONS)
+    own: list[str] = []
     changes: dict[str, list[str]] = {}
     for argument in arguments:
         name, equals, value = argument.partition("=")
-        if name in OPTIONS and value:
-            options[name] = value
-        elif equals and name.startswith("tasks.") and name.count(".") >= 2:
+        if equals and name.startswith("tasks.") and name.count(".") >= 2:
             _, task, field = name.split(".", 2)
             changes.setdefault(task, []).append(f"{field}={value}")
-        elif equals and not Path(argument).exists():
-            raise UserError(
-                f"{argument!r} is not an option here: those are {'=, '.join(OPTIONS)}= and tasks.NAME.FIELD=."
-                f"{near_match(name, OPTIONS)}"
-            )
         else:
-            packs.append(argument)
-    if len(packs) != 1:
-        raise UserError(f"{len(packs)} packs are named and one is verified: python -m bench verify PACK.zip.")
-    return Path(packs[0]).expanduser(), options, changes
+            own.append(argument)
+    takes = f"those are {'=, '.join(OPTIONS)}= and tasks.NAME.FIELD="
+    found = read_arguments(own, OPTIONS, takes, words=True)
+    if len(found.words) != 1:
+        raise UserError(f"{len(found.words)} packs are named and one is verified: python -m bench verify PACK.zip.")
+    return Path(found.words[0]).expanduser(), found.options, changes

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
+from bench.commands import run_command
 from bench.passport.evidence import Encoder
 from bench.passport.page import page_of
 from bench.passport.reading import read_encoder
@@ -42,21 +42,18 @@ def passport(arguments: Sequence[str], drawing: MakeDraw) -> int:
     drawing : MakeDraw
         Called where ``data=`` is given.
     """
-    if {"--help", "-h"} & set(arguments):
-        print(USAGE)
-        return 0
-    try:
-        settings = [argument for argument in arguments if argument.startswith(OF_RUNS)]
-        own = _options([argument for argument in arguments if argument not in settings])
-        draw = drawing(own["data"], own["cache"], settings) if own["data"] else None
-        if settings and draw is None:
-            raise UserError(f"{settings[0].split('=')[0]} is for the pictures, which need data=DIR: add it.")
-        for model in own["model"].strip("[]").split(","):
-            for path in make_passport(Path(own["results"]), model.strip(), draw):
-                print(path)
-    except UserError as error:
-        print(f"pfmbench: {error}", file=sys.stderr)
-        return 2
+    return run_command(arguments, USAGE, lambda own: _make_passports(own, drawing))
+
+
+def _make_passports(arguments: Sequence[str], drawing: MakeDraw) -> int:
+    settings = [argument for argument in arguments if argument.startswith(OF_RUNS)]
+    own = _options([argument for argument in arguments if argument not in settings])
+    draw = drawing(own["data"], own["cache"], settings) if own["data"] else None
+    if settings and draw is None:
+        raise UserError(f"{settings[0].split('=')[0]} is for the pictures, which need data=DIR: add it.")
+    for model in own["model"].strip("[]").split(","):
+        for path in make_passport(Path(own["results"]), model.strip(), draw):
+            print(path)
     return 0
 
 

@@ -132,7 +132,7 @@ def compare(
         if result.successful and not result.successful[0].baseline
         for group in groups.values()
         if group[0].task == result.key.task
-        for comparison in _beside(result, group, boards[group[0].board], expected, measure, option)
+        for comparison in _comparisons_of(result, group, boards[group[0].board], expected, measure, option)
     ]
 
 
@@ -171,7 +171,7 @@ def _group(figure: Figure) -> Group:
     return figure.board, figure.dataset, figure.metric, figure.protocol, figure.split, figure.version
 
 
-def _beside(
+def _comparisons_of(
     result: AggregatedResult,
     group: Sequence[Figure],
     board: Board,

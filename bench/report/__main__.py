@@ -7,6 +7,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from bench.commands import read_arguments, run_command
 from bench.jobs import lost_rows
 from bench.plots import CHOICES, Choice
 from bench.report.places import files_text
@@ -18,6 +19,18 @@ from bench.rows import merged_rows, rows_of, warn_once
 from registry.errors import UserError
 
 MERGED = "results-merged"
+OPTIONS = {
+    "results": "results",
+    "out": "",
+    "margin": str(MARGIN),
+    "contaminated": "keep",
+    "plots": CHOICES[0],
+    "all": "false",
+}
+TAKES = (
+    f"those are results=DIR, out=DIR, margin=M, all=true, contaminated={'|'.join(LEAVE_OUT)} and "
+    f"plots={'|'.join(CHOICES)}"
+)
 USAGE = f"""Usage: python -m bench report [results=DIR[,DIR...]] [out=DIR] [margin=M] [contaminated=leave_out] [plots=P]
                                 [all=true]
 
@@ -52,35 +65,17 @@ The exit code is 2, after all tables are made, where a folder that is named has 
 
 def main(arguments: list[str]) -> int:
     """Exit code: 0, or 2 with one sentence on stderr."""
-    if {"--help", "-h"} & set(arguments):
-        print(USAGE)
-        return 0
-    settings = {
-        "results": "results",
-        "out": "",
-        "margin": str(MARGIN),
-        "contaminated": "keep",
-        "plots": CHOICES[0],
-        "all": "false",
-    }
-    try:
-        for argument in arguments:
-            name, _, value = argument.partition("=")
-            if name not in settings or not value:
-                raise UserError(
-                    f"{argument!r} is not an option here: those are results=DIR, out=DIR, margin=M, all=true, "
-                    f"contaminated={'|'.join(LEAVE_OUT)} and plots={'|'.join(CHOICES)}."
-                )
-            settings[name] = value
-        margin = _number(settings["margin"])
-        check_contaminated(settings["contaminated"])
-        plots = _choice(settings["plots"])
-        everything = _yes(settings["all"])
-        folders = _folders(settings["results"])
-        return _report(folders, settings["out"], margin, settings["contaminated"], plots, everything=everything)
-    except UserError as error:
-        print(f"pfmbench: {error}", file=sys.stderr)
-        return 2
+    return run_command(arguments, USAGE, _make_tables)
+
+
+def _make_tables(arguments: Sequence[str]) -> int:
+    settings = read_arguments(arguments, OPTIONS, TAKES, near=False).options
+    margin = _number(settings["margin"])
+    check_contaminated(settings["contaminated"])
+    plots = _choice(settings["plots"])
+    everything = _yes(settings["all"])
+    folders = _folders(settings["results"])
+    return _report(folders, settings["out"], margin, settings["contaminated"], plots, everything=everything)
 
 
 def _report(

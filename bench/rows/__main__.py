@@ -7,13 +7,15 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from bench.commands import is_true, read_arguments, run_command
 from bench.rows.merging import why_no_rows
 from bench.rows.removal import FIELDS, REMOVED, fields_of, put_back, selected, take_out
 from bench.rows.row import Row
 from bench.rows.rows import listed, read_rows, row_path, warn_once
-from registry.errors import UserError, near_match
+from registry.errors import UserError
 from registry.text_table import aligned
 
+OPTIONS = {"results": "results", "yes": "false", "back": ""}
 COMMAND = "python -m bench remove"
 USAGE = f"""Usage: {COMMAND} [results=DIR] FIELD=VALUE[,VALUE...] ... [yes=true]
        {COMMAND} [results=DIR] back=N
@@ -28,47 +30,33 @@ are named. frontend= is no front-end. leaderboard.csv has the values of all rows
 
 def main(arguments: list[str]) -> int:
     """Exit code: 0, or 2 with one sentence on stderr."""
-    if {"--help", "-h"} & set(arguments):
-        print(USAGE)
-        return 0
+    return run_command(arguments, USAGE, _move_rows)
+
+
+def _move_rows(arguments: Sequence[str]) -> int:
+    settings, wanted, really = _parsed(arguments)
+    results = Path(settings["results"]).expanduser()
     try:
-        settings, wanted = _parsed(arguments)
-        results = Path(settings["results"]).expanduser()
-        try:
-            if settings["back"]:
-                _put_back(results, settings["back"])
-            else:
-                _remove(results, wanted, really=settings["yes"] == "true")
-        except OSError as error:
-            raise UserError(
-                f"Files of rows cannot be moved in {results} ({error.strerror or error}: {error.filename}); what was "
-                f"moved is in {results / REMOVED}, and the same command goes on when it can be written."
-            ) from error
-    except UserError as error:
-        print(f"pfmbench: {error}", file=sys.stderr)
-        return 2
+        if settings["back"]:
+            _put_back(results, settings["back"])
+        else:
+            _remove(results, wanted, really=really)
+    except OSError as error:
+        raise UserError(
+            f"Files of rows cannot be moved in {results} ({error.strerror or error}: {error.filename}); what was "
+            f"moved is in {results / REMOVED}, and the same command goes on when it can be written."
+        ) from error
     return 0
 
 
-def _parsed(arguments: Sequence[str]) -> tuple[dict[str, str], dict[str, str]]:
-    """The settings, and the values of the fields."""
-    settings, wanted = {"results": "results", "yes": "false", "back": ""}, {}
-    for argument in arguments:
-        name, equals, value = argument.partition("=")
-        if name in FIELDS and equals:
-            wanted[name] = value
-        elif name in settings and value:
-            settings[name] = value
-        else:
-            raise UserError(
-                f"{argument!r} is not an option here: those are results=DIR, yes=true, back=N and FIELD=VALUE with "
-                f"{', '.join(FIELDS)}.{near_match(name, [*FIELDS, *settings])}"
-            )
-    if settings["yes"] not in ("true", "false"):
-        raise UserError(f"yes={settings['yes']} must be true or false.")
-    if bool(wanted) == bool(settings["back"]):
+def _parsed(arguments: Sequence[str]) -> tuple[dict[str, str], dict[str, str], bool]:
+    """The options, the values of the fields, and whether rows are to be moved."""
+    takes = f"those are results=DIR, yes=true, back=N and FIELD=VALUE with {', '.join(FIELDS)}"
+    found = read_arguments(arguments, OPTIONS, takes, fields=FIELDS)
+    really = is_true(found.options, "yes")
+    if bool(found.fields) == bool(found.options["back"]):
         raise UserError(f"Name rows by one field or more, as in {COMMAND} model=NAME status=failed, or back=N alone.")
-    return settings, wanted
+    return found.options, found.fields, really
 
 
 def _remove(results: Path, wanted: dict[str, str], *, really: bool) -> None:

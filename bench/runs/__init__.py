@@ -15,7 +15,8 @@ from bench.runs.evaluate import (
     run,
 )
 from bench.runs.fit import Run, sentence_of
-from bench.runs.models import BASELINES, PRECOMPUTED, concerns, names_of_models
+from bench.runs.model import PRECOMPUTED
+from bench.runs.models import BASELINES, concerns, names_of_models
 from bench.runs.multiverse import multiverse_overrides, run_multiverse
 from bench.runs.plan import Plan, TaskPlan, blocks_of, keys_of, rows_to_make
 from bench.runs.plan_text import Todo, plan_text, todos_of

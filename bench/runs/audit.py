@@ -19,7 +19,8 @@ from bench.runs.audited_task import audited_task
 from bench.runs.checks import check_settings, check_writable
 from bench.runs.context import RunContext
 from bench.runs.devices import devices_of
-from bench.runs.evaluate import embed_models, prepare
+from bench.runs.evaluate import prepare
+from bench.runs.passes import embed_models
 from bench.runs.plan import TaskPlan
 from bench.verdicts import Audit, write_audit
 from registry import RANDOM

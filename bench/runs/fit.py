@@ -24,8 +24,8 @@ from bench.rows import Row, RunKey
 from bench.runs.attention import has_attention, write_attention
 from bench.runs.context import RunContext, of_this_job
 from bench.runs.heatmap import draw_heatmap
+from bench.runs.model import Model
 from bench.runs.model_cautions import cautions
-from bench.runs.models import Model
 from bench.runs.provenance import digests_of, finished, made_by
 from bench.runs.scoring import scored
 from bench.tasks import Manifest, TaskConfig

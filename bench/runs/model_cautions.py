@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from bench.data import MPP_TOLERANCE
-from bench.runs.models import Model
+from bench.runs.model import Model
 from bench.tasks import SampleLevel, TaskConfig
 from registry.card import Preprocessing
 

@@ -12,7 +12,7 @@ from bench.data import Cohort, EmbeddingPlan
 from bench.embedding import EmbeddingJob
 from bench.rows import Row, RunKey
 from bench.runs.fit import Run, sentence_of
-from bench.runs.models import Model
+from bench.runs.model import Model
 from bench.runs.tracks import TrackPlan
 from bench.tasks import TaskConfig
 

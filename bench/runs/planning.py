@@ -14,7 +14,8 @@ from bench.embedding import EmbeddingJob
 from bench.runs.checks import check_named, fitting_heads, heads_for_data, named_unfit, scratch_of
 from bench.runs.context import RunContext
 from bench.runs.fit import Run, fault, sentence_of
-from bench.runs.models import Model, features_folder
+from bench.runs.model import Model
+from bench.runs.models import features_folder
 from bench.runs.plan import ModelWork, Plan, TaskPlan
 from bench.runs.tracks import track_plans
 from bench.tasks import SampleLevel, TaskConfig

@@ -14,7 +14,7 @@ import registry
 from bench.rows import RunKey
 from bench.runs.contamination import contamination
 from bench.runs.context import RunContext, of_this_job
-from bench.runs.models import Model
+from bench.runs.model import Model
 from bench.runs.row_command import command_of
 from bench.runs.row_settings import settings_of
 from bench.tasks import TaskConfig, settings_digest, task_digest

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import functools
 import math
-import sys
 from collections.abc import Collection, Sequence
 from pathlib import Path
-from typing import Any
 
+from bench.commands import is_true, read_arguments, run_command
 from bench.config import conf_folder
 from bench.published import (
     Board,
@@ -32,7 +31,16 @@ from bench.runs.row_settings import plain, task_settings
 from registry.errors import UserError, near_match
 
 FILE = "published_comparison.csv"
-OPTIONS = {"results": "results", "board": "", "model": "", "task": "", "out": "", "tolerance": "", "all": "false"}
+OPTIONS = {
+    "results": "results",
+    "board": "",
+    "model": "",
+    "task": "",
+    "out": "",
+    "tolerance": "",
+    "all": "false",
+    "figures": "",
+}
 USAGE = f"""Usage: python -m bench published [results=DIR] [board=NAME] [model=NAME] [task=NAME] [tolerance=T]
                                  [out=FILE] [all=true] [figures=DIR]
        python -m bench published list [board=NAME]
@@ -52,30 +60,29 @@ The exit code is 0, or 2 where nothing can be compared. To run a board: python -
 
 def published_command(arguments: Sequence[str]) -> int:
     """The command; exit code 0, or 2 with one sentence on stderr."""
-    if {"--help", "-h"} & set(arguments):
-        print(USAGE)
+    return run_command(arguments, USAGE, _compare_published)
+
+
+def _compare_published(arguments: Sequence[str]) -> int:
+    listed = arguments[:1] == ["list"]
+    options = read_arguments(arguments[1:] if listed else arguments, OPTIONS).options
+    everything = is_true(options, "all")
+    boards, figures = read_published(options["figures"])
+    names = chosen(options["board"], boards, "board") or list(boards)
+    if listed:
+        print(listing_text(figures, {name: boards[name] for name in names}))
         return 0
-    try:
-        options = _parsed(arguments[1:] if arguments[:1] == ["list"] else arguments)
-        boards, figures = read_published(options["figures"])
-        names = chosen(options["board"], boards, "board") or list(boards)
-        if arguments[:1] == ["list"]:
-            print(listing_text(figures, {name: boards[name] for name in names}))
-            return 0
-        results = Path(options["results"]).expanduser()
-        found = compare_rows(
-            results,
-            [figure for figure in figures if figure.board in names],
-            boards,
-            models=_names(options["model"]),
-            tasks=_names(options["task"]),
-            option=tolerance_of(options["tolerance"]),
-        )
-        out = Path(options["out"]).expanduser() if options["out"] else results / FILE
-        show(found, boards, out, everything=options["all"] == "true")
-    except UserError as error:
-        print(f"pfmbench: {error}", file=sys.stderr)
-        return 2
+    results = Path(options["results"]).expanduser()
+    found = compare_rows(
+        results,
+        [figure for figure in figures if figure.board in names],
+        boards,
+        models=names_in(options["model"]),
+        tasks=names_in(options["task"]),
+        option=tolerance_of(options["tolerance"]),
+    )
+    out = Path(options["out"]).expanduser() if options["out"] else results / FILE
+    show(found, boards, out, everything=everything)
     return 0
 
 
@@ -202,7 +209,7 @@ def chosen(text: str, known: Collection[str], what: str) -> list[str]:
     UserError
         If one is not known.
     """
-    names = _names(text)
+    names = names_in(text)
     for name in names:
         if name not in known:
             raise UserError(f"There is no {what} '{name}': choose of {', '.join(known)}.{near_match(name, known)}")
@@ -219,19 +226,6 @@ def _measured(data: LeaderboardData, entry: AggregatedResult, metric: str) -> Me
     return Measured(entry, metric, data.value(entry, metric), entry.sd(metric), low, high)
 
 
-def _names(text: str) -> list[str]:
+def names_in(text: str) -> list[str]:
+    """The names of ``a,b`` or ``[a,b]``, none where the text is empty."""
     return [name.strip() for name in text.strip("[]").split(",") if name.strip()]
-
-
-def _parsed(arguments: Sequence[str]) -> dict[str, Any]:
-    options = {**OPTIONS, "figures": ""}
-    for argument in arguments:
-        name, _, value = argument.partition("=")
-        if name not in options or not value:
-            raise UserError(
-                f"{argument!r} is not an option here: those are {'=, '.join(options)}=.{near_match(name, options)}"
-            )
-        options[name] = value
-    if options["all"] not in ("true", "false"):
-        raise UserError(f"all={options['all']} must be true or false.")
-    return options

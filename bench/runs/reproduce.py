@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
@@ -10,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from bench import rows
+from bench.commands import is_true, read_arguments, run_command
 from bench.config import BenchConfig
 from bench.rows import Row, RowInfo, RunKey, SavedPredictions
 from bench.runs.configuration import DEFAULT_HEADS, load_settings
@@ -19,7 +19,7 @@ from bench.runs.differences import differences, sentences
 from bench.runs.evaluate import evaluate_plan
 from bench.runs.plan import Plan, keys_of, restrict_to
 from bench.runs.row_settings import config_of
-from registry.errors import UserError, near_match
+from registry.errors import UserError
 
 TOLERANCE = 1e-3
 OPTIONS = {
@@ -45,18 +45,14 @@ The exit code is 0 where the row is identical or equal, 1 where it differs, 2 wh
 
 def reproduce_command(arguments: Sequence[str]) -> int:
     """The command; gives its exit code."""
-    if {"--help", "-h"} & set(arguments):
-        print(USAGE)
-        return 0
-    try:
-        name, options = _parsed(arguments)
-        tolerance = _tolerance(options["tolerance"])
-        row, results = rows.find_row(name, Path(options["results"]).expanduser())
-        return _reproduce(row, results, options, tolerance)
-    except UserError as error:
-        for line in str(error).splitlines():
-            print(f"pfmbench: {line}", file=sys.stderr)
-        return 2
+    return run_command(arguments, USAGE, _reproduce_named, str.splitlines)
+
+
+def _reproduce_named(arguments: Sequence[str]) -> int:
+    name, options = _parsed(arguments)
+    tolerance = _tolerance(options["tolerance"])
+    row, results = rows.find_row(name, Path(options["results"]).expanduser())
+    return _reproduce(row, results, options, tolerance)
 
 
 def _reproduce(row: Row, results: Path, options: Mapping[str, str], tolerance: float) -> int:
@@ -77,25 +73,15 @@ def _reproduce(row: Row, results: Path, options: Mapping[str, str], tolerance: f
 
 def _parsed(arguments: Sequence[str]) -> tuple[str, dict[str, str]]:
     """What names the row, and the options."""
-    names, options = [], dict(OPTIONS)
-    for argument in arguments:
-        name, equals, value = argument.partition("=")
-        if name in OPTIONS and value:
-            options[name] = value
-        elif equals and not Path(argument).exists():
-            near = near_match(name, OPTIONS)
-            raise UserError(f"{argument!r} is not an option here: those are {'=, '.join(OPTIONS)}=.{near}")
-        else:
-            names.append(argument)
-    if len(names) != 1:
+    found = read_arguments(arguments, OPTIONS, words=True)
+    if len(found.words) != 1:
         raise UserError(
-            f"{len(names)} rows are named and one is made again: name the file of a row, "
+            f"{len(found.words)} rows are named and one is made again: name the file of a row, "
             "python -m bench reproduce RESULTS/rows/TASK/COHORT/MODEL/FILE.json."
         )
     for option in ("fresh", "trust"):
-        if options[option] not in ("true", "false"):
-            raise UserError(f"{option}={options[option]} must be true or false.")
-    return names[0], options
+        is_true(found.options, option)
+    return found.words[0], found.options
 
 
 def _tolerance(text: str) -> float:

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import yaml
 
+from bench.commands import complain, run_command
 from bench.published import Board, BoardRun, Figure, open_first
 from bench.runs.configuration import make_config
 from bench.runs.context import to_stderr
 from bench.runs.evaluate import run as run_steps
-from bench.runs.published_figures import FILE, chosen, compare_rows, read_published, show, tolerance_of
+from bench.runs.published_figures import FILE, chosen, compare_rows, names_in, read_published, show, tolerance_of
 from registry.errors import UserError
 
 OPTIONS = {"board": "", "model": "", "task": "", "data": "", "results": "results", "cache": "cache", "tolerance": ""}
@@ -30,34 +30,30 @@ The exit code is 0 where every like-for-like row is within tolerance, 1 where on
 
 def reproduce_board_command(arguments: Sequence[str]) -> int:
     """The command; gives its exit code."""
-    if {"--help", "-h"} & set(arguments):
-        print(USAGE)
-        return 0
-    try:
-        options, settings = _parsed(arguments)
-        option = tolerance_of(options["tolerance"])
-        boards, figures = read_published()
-        name = (chosen(options["board"], boards, "board") or [""])[0]
-        board = boards[name]
-        own = [figure for figure in figures if figure.board == name]
-        models = _models(options["model"], board, own)
-        runs = _runs(board, chosen(options["task"], [run.task for run in board.runs], f"task of the board {name}"))
-        results = Path(options["results"]).expanduser()
-        failures = list(dict.fromkeys(one for run in runs for one in _made(run, models, options, settings)))
-        for failure in failures:
-            print(f"pfmbench: {failure}", file=sys.stderr)
-        found = compare_rows(results, own, boards, models=models, tasks={run.task for run in runs}, option=option)
-        show(found, boards, results / FILE)
-    except UserError as error:
-        for line in str(error).splitlines():
-            print(f"pfmbench: {line}", file=sys.stderr)
-        return 2
+    return run_command(arguments, USAGE, _reproduce_board, str.splitlines)
+
+
+def _reproduce_board(arguments: Sequence[str]) -> int:
+    options, settings = _parsed(arguments)
+    option = tolerance_of(options["tolerance"])
+    boards, figures = read_published()
+    name = (chosen(options["board"], boards, "board") or [""])[0]
+    board = boards[name]
+    own = [figure for figure in figures if figure.board == name]
+    models = _models(options["model"], board, own)
+    runs = _runs(board, chosen(options["task"], [run.task for run in board.runs], f"task of the board {name}"))
+    results = Path(options["results"]).expanduser()
+    failures = list(dict.fromkeys(one for run in runs for one in _made(run, models, options, settings)))
+    for failure in failures:
+        complain(failure)
+    found = compare_rows(results, own, boards, models=models, tasks={run.task for run in runs}, option=option)
+    show(found, boards, results / FILE)
     return 2 if failures else 1 if any(one.within is False for one in found) else 0
 
 
 def _models(text: str, board: Board, figures: Sequence[Figure]) -> list[str]:
     """The models to run."""
-    names = [name.strip() for name in text.strip("[]").split(",") if name.strip()]
+    names = names_in(text)
     if names:
         return names
     published = open_first(sorted({figure.model for figure in figures if figure.model}))

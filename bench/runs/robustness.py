@@ -21,7 +21,8 @@ from bench.runs.checks import fitting_heads, named_unfit
 from bench.runs.context import RunContext
 from bench.runs.fit import head_config_hash, sentence_of
 from bench.runs.frontends import weight_sources
-from bench.runs.models import Model, models_of
+from bench.runs.model import Model
+from bench.runs.models import models_of
 from bench.runs.robustness_rows import SIMILARITY, Measuring
 from bench.targets import UNTOUCHED
 from bench.tasks import Manifest, TaskConfig, draw_tiles

@@ -20,7 +20,7 @@ from bench.rows import Row
 from bench.runs.clean_thresholds import CleanThreshold, clean_thresholds, threshold_shift
 from bench.runs.devices import memory_for_weights, n_processors, usual_batch_size
 from bench.runs.fit import sentence_of
-from bench.runs.models import Model
+from bench.runs.model import Model
 from bench.runs.provenance import digests_of, finished, made_by
 from bench.runs.scoring import notes_on_groups, scored
 from registry.errors import UserError

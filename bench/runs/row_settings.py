@@ -10,7 +10,7 @@ from typing import Any
 
 from bench.config import BenchConfig, Null, Precision, WeightsChoice
 from bench.runs.frontends import restorers_of_tracks
-from bench.runs.models import Model
+from bench.runs.model import Model
 from bench.tasks import TaskConfig
 from registry.errors import UserError
 

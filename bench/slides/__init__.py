@@ -3,6 +3,7 @@
 from bench.slides.cohort import read_cohort
 from bench.slides.interop import coords_attributes, find_bag, find_coords, read_bag, read_coords
 from bench.slides.masks import read_mask
+from bench.slides.opening import open_slide
 from bench.slides.pixels import UnreadableRegion
 from bench.slides.preview import write_contact_sheet, write_preview
 from bench.slides.reader import SlideFileTiles, SlideTiles
@@ -10,7 +11,7 @@ from bench.slides.refusals import unreadable_slide
 from bench.slides.resampling import Resample, block_of
 from bench.slides.resolution import PLAUSIBLE, NoResolution
 from bench.slides.scratch import Scratch
-from bench.slides.slide import Slide, open_slide
+from bench.slides.slide import Slide
 from bench.slides.tiling import FINER_TOLERANCE, Grid, from_coords, plan
 from bench.slides.tissue import Tissue
 from bench.slides.tissue import find as find_tissue

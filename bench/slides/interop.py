@@ -12,7 +12,7 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from bench.files import path_below
-from bench.hdf5 import own_dataset
+from bench.hdf5 import OtherFile, own_dataset
 from bench.slides.slide import Slide
 from bench.slides.tiling import Grid, from_coords
 from registry.errors import UserError
@@ -190,6 +190,11 @@ def _read(path: Path, needed: str, *others: str) -> tuple[dict[str, np.ndarray],
                     )
             attributes = {**dict(file.attrs), **(dict(found["coords"].attrs) if "coords" in found else {})}
             return {name: node[()] for name, node in found.items()}, attributes
+    except OtherFile as error:
+        what = f"`{error.name}` in {path} is a link to another file"
+        if not error.is_link:
+            what = f"The numbers of `{error.name}` in {path} lie in other files"
+        raise UserError(f"{what}: copy the data into one file.") from error
     except (OSError, RuntimeError, KeyError) as error:
         raise UserError(f"The file {path} is not a complete HDF5 file ({error}): make it again.") from error
 

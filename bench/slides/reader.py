@@ -10,10 +10,11 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import UInt8
 
+from bench.slides.opening import open_slide
 from bench.slides.pixels import UnreadableRegion
 from bench.slides.resampling import Resample, Resampler
 from bench.slides.scratch import Copy, Scratch
-from bench.slides.slide import Slide, open_slide
+from bench.slides.slide import Slide
 from bench.slides.tiling import Grid
 from bench.tiles import Exceptions, OpenTiles
 from registry.errors import UserError

@@ -8,9 +8,9 @@ import h5py
 import numpy as np
 import pandas as pd
 
+from bench.hdf5 import own_arrays
 from bench.tasks.config import SampleLevel, TaskConfig
 from bench.tasks.readers import HDF5_SUFFIXES, IMAGE_SUFFIXES
-from bench.tiles import own_datasets
 from registry.errors import UserError, first_few
 
 MOST_ROWS = 2**53  # from which numbers of tables are no longer exact
@@ -130,7 +130,7 @@ def _missing(paths: list[str]) -> list[str]:
 def _holds(path: str, last: int, origin: str) -> None:
     try:
         with h5py.File(path, "r") as opened:
-            lengths = [len(array) for array in own_datasets(opened) if array.ndim == 4]
+            lengths = [len(array) for array in own_arrays(opened) if array.ndim == 4]
     except ValueError as error:
         raise UserError(f"The file {path} of {origin} cannot be read ({error}): copy the data into it.") from error
     except (OSError, RuntimeError, KeyError) as error:

@@ -4,7 +4,6 @@ from bench.tiles.ahead import Ahead, in_order
 from bench.tiles.batch import Batch, Exceptions, OpenTiles, Tiles
 from bench.tiles.decode import MAX_TILE_PX, Look, decode_tile, reason_of
 from bench.tiles.limits import check_tile, check_tiling
-from bench.tiles.own_data import own_dataset, own_datasets
 from bench.tiles.source import TileSource
 from bench.tiles.stream import ReadingTime, read_batches
 
@@ -22,8 +21,6 @@ __all__ = [
     "check_tiling",
     "decode_tile",
     "in_order",
-    "own_dataset",
-    "own_datasets",
     "read_batches",
     "reason_of",
 ]

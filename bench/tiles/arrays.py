@@ -14,7 +14,7 @@ import h5py
 import numpy as np
 from jaxtyping import UInt8
 
-from bench.tiles.own_data import own_datasets
+from bench.hdf5 import own_arrays
 
 CHUNK_CACHE = 64 << 20  # bytes of decompressed chunks a file; HDF5's own 1 MB is less than one chunk of 64 tiles
 CHUNK_SLOTS = 10_007  # a prime, as HDF5's manual advises
@@ -156,7 +156,7 @@ class OpenArrays:
 
 
 def _image_array(file: h5py.File) -> h5py.Dataset:
-    found = [d for d in own_datasets(file) if d.ndim == 4]
+    found = [d for d in own_arrays(file) if d.ndim == 4]
     if len(found) != 1 or found[0].dtype != np.uint8 or 3 not in (found[0].shape[1], found[0].shape[-1]):
         raise ValueError("not one uint8 array of shape [N, H, W, 3]")
     return found[0]

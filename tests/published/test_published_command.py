@@ -39,9 +39,9 @@ def test_rows_are_compared_and_left_as_they_are(tmp_path, capsys):
 )
 def test_what_cannot_be_compared_is_one_sentence(tmp_path, capsys, arguments, sentence):
     assert published_command([argument.format(tmp_path) for argument in arguments]) == 2
-    said = capsys.readouterr().err
-    assert sentence in said
-    assert said.count("\n") == 1
+    printed = capsys.readouterr().err
+    assert sentence in printed
+    assert printed.count("\n") == 1
 
 
 def test_a_published_file_is_never_a_row(tmp_path):
@@ -61,10 +61,10 @@ def test_rows_of_a_task_without_figures(tmp_path, capsys):
 
 def test_the_list_names_models_without_a_gate_first(capsys):
     assert published_command(["list", "board=thunder"]) == 0
-    said = " ".join(capsys.readouterr().out.split())
+    printed = " ".join(capsys.readouterr().out.split())
 
-    assert "without a gate: dinov2_vitb14, dinov2_vitl14, vit_b16_in21k, vit_l16_in21k," in said
-    assert "make reproduce BOARD=thunder MODEL=" in said
+    assert "without a gate: dinov2_vitb14, dinov2_vitl14, vit_b16_in21k, vit_l16_in21k," in printed
+    assert "make reproduce BOARD=thunder MODEL=" in printed
 
 
 @pytest.mark.parametrize(
@@ -78,9 +78,9 @@ def test_the_list_names_models_without_a_gate_first(capsys):
 )
 def test_a_board_that_cannot_be_run_is_one_sentence(capsys, arguments, sentence):
     assert reproduce_board_command(arguments) == 2
-    said = capsys.readouterr().err
-    assert sentence in said
-    assert said.count("\n") == 1
+    printed = capsys.readouterr().err
+    assert sentence in printed
+    assert printed.count("\n") == 1
 
 
 def test_a_board_is_run_with_its_own_protocol_and_seeds_and_then_compared(tmp_path, capsys, monkeypatch):
@@ -111,6 +111,6 @@ def test_what_fails_is_named_and_the_rows_there_are_still_compared(tmp_path, cap
     save(tmp_path, row_like(figure_of("eva", "mhist", "uni"), 0.843))
 
     assert reproduce_board_command(["board=eva", "model=uni", "task=mhist", f"results={tmp_path}"]) == 2
-    said = capsys.readouterr()
-    assert "pfmbench: The data of mhist are not in the folder." in said.err
-    assert "eva, mhist: balanced_accuracy" in said.out
+    printed = capsys.readouterr()
+    assert "pfmbench: The data of mhist are not in the folder." in printed.err
+    assert "eva, mhist: balanced_accuracy" in printed.out

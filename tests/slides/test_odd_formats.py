@@ -11,8 +11,7 @@ import tifffile
 from dicom_file import write_dicom
 from PIL import Image
 
-from bench.slides import Slide, SlideTiles, find_tissue, open_slide, plan
-from bench.slides import slide as slide_module
+from bench.slides import Slide, SlideTiles, find_tissue, open_slide, opening, plan
 from bench.tiles import read_batches
 from registry.errors import UserError
 
@@ -137,7 +136,7 @@ def test_a_czi_that_openslide_cannot_open(tmp_path, monkeypatch, reason, words) 
         raise openslide.OpenSlideError(reason)
 
     monkeypatch.setattr(openslide.OpenSlide, "detect_format", lambda path: "zeiss")
-    monkeypatch.setattr(slide_module, "OpenSlidePixels", fails)
+    monkeypatch.setattr(opening, "OpenSlidePixels", fails)
     with pytest.raises(UserError, match=rf"a.czi .*{words}.*") as caught:
         open_slide(tmp_path / "a.czi")
     assert "label" not in str(caught.value)
@@ -152,7 +151,7 @@ def test_any_error_of_a_slide_names_it(tmp_path, tissue, write_pyramid, monkeypa
         raise error
 
     *modules, name = where.split(".")
-    monkeypatch.setattr(getattr(slide_module, modules[0]) if modules else slide_module, name, fails)
+    monkeypatch.setattr(getattr(opening, modules[0]) if modules else opening, name, fails)
     with pytest.raises(UserError, match=r"The slide .*a.tif cannot be read"):
         open_slide(path)
 

@@ -18,11 +18,11 @@ import numpy as np
 import pandas as pd
 
 from bench.files import atomic_write, unwritable
+from bench.hdf5 import own_array
 from bench.progress import progress_bar
 from bench.tasks.config import TaskConfig
 from bench.tasks.locate import locate
 from bench.tasks.readers import Table
-from bench.tiles import own_dataset
 from registry.errors import UserError
 
 OPTIONS: tuple[str, ...] = ()
@@ -114,7 +114,7 @@ def _read(file: Path, name: str) -> tuple[int, np.ndarray]:
     """Length of an HDF5 array and, for labels, its values."""
     try:
         with h5py.File(file, "r") as opened:
-            array = own_dataset(opened, name)
+            array = own_array(opened, name)
             if not array.ndim or len(array) > MOST_TILES:
                 raise UserError(f"{file} says that `{name}` has the shape {array.shape}: download it again.")
             if name == "y" and array.size != len(array):

@@ -25,11 +25,12 @@ import numpy as np
 import pandas as pd
 
 from bench.files import atomic_write, unwritable
+from bench.hdf5 import own_array
 from bench.tasks.config import TaskConfig
 from bench.tasks.locate import locate
 from bench.tasks.readers import Table
 from bench.tasks.unpacked import folder_of
-from bench.tiles import MAX_TILE_PX, own_dataset
+from bench.tiles import MAX_TILE_PX
 from registry.errors import UserError
 
 OPTIONS = ("tiles", "subset", "label")
@@ -109,13 +110,13 @@ def _unpacked(file: Path, chosen: Sequence[str], cache: Path) -> Path:
         return target
     try:
         with h5py.File(file, "r") as opened, atomic_write(target) as temporary:
-            first = own_dataset(opened, chosen[0])
+            first = own_array(opened, chosen[0])
             if first.size > 3 * MAX_TILE_PX or first.ndim != 3 or first.shape[2] != 3 or first.dtype != np.uint8:
                 raise UserError(f"The tile {chosen[0]} of {file} is no array uint8 [H, W, 3]: download it again.")
             with h5py.File(temporary, "w") as writer:
                 tiles = writer.create_dataset("tiles", (len(chosen), *first.shape), np.uint8)
                 for row, name in enumerate(chosen):
-                    tiles[row] = own_dataset(opened, name)[:]
+                    tiles[row] = own_array(opened, name)[:]
             time = file.stat().st_mtime_ns
             os.utime(temporary, ns=(time, time))
     except (TypeError, KeyError, ValueError, RuntimeError, MemoryError) as error:
