@@ -63,7 +63,8 @@ def main() -> None:
     for case, (probabilities, labels) in (cases | edge_cases()).items():
         found |= {f"{case}_probabilities": probabilities, f"{case}_labels": labels.astype(np.int8)}
         found |= {f"{case}_{name}": value for name, value in errors(probabilities, labels).items()}
-        with patch("numpy.argsort", lambda values: ARGSORT(values, kind="stable")):  # theirs leaves ties to the processor
+        # their sort leaves equal confidences to the processor
+        with patch("numpy.argsort", lambda values: ARGSORT(values, kind="stable")):
             found |= {f"{case}_{name}_stable": value for name, value in errors(probabilities, labels).items()}
     official_helpers.write(args.to, "thunder_calibration", f"thunder-bench {version('thunder-bench')}", found)
 
