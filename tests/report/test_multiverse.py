@@ -186,4 +186,17 @@ def test_models_that_are_close_leave_open_how_far_the_ranking_depends(results: P
     found = of(results)
 
     assert found.mean_tau[1:] == (-1.0, 1.0)
-    assert "0 are beyond chance by themselves, too few to tell how far it depends." in paragraph(found)
+    words = paragraph(found)
+    assert "How far the ranking of the models depends on the protocol is open: Kendall's tau" in words
+    assert "0 are beyond chance by themselves." in words
+    assert "models tie" not in words
+
+
+def test_protocols_under_which_all_models_tie_are_counted(more: Path, add_run: AddRun) -> None:
+    same = predicted(1.0, seed=3)
+    for protocol in ("even", "level"):
+        for model in "abc":
+            add_run(model, same, protocol=protocol)
+    words = paragraph(of(more))
+
+    assert "Under 2 protocols all models tie, so that tau is defined of 3 of 10 pairs of protocols." in words
