@@ -107,9 +107,15 @@ class FurtherMetric(Enum):
     ----------
     ece_5bins
         The expected calibration error over 5 equally wide bins, as THUNDER has it.
+    mce_5bins, sce_5bins, ace_5bins, tace_5bins
+        Its four other calibration errors (`bench.metrics.top_label_calibration`).
     """
 
     ece_5bins = "ece_5bins"
+    mce_5bins = "mce_5bins"
+    sce_5bins = "sce_5bins"
+    ace_5bins = "ace_5bins"
+    tace_5bins = "tace_5bins"
 
 
 class PlotChoice(Enum):
@@ -193,7 +199,7 @@ class BenchConfig:
     )  # pixels of one tile; larger ones, 8,000 px a side, count as unreadable
     # how scores are reported
     bootstrap: int = of(Range(20, 1_000_000), 1000)  # resamples of a row's intervals; means and differences have 1,000
-    further_metrics: list[FurtherMetric] = field(default_factory=list)  # of the rows and CSV tables: ece_5bins
+    further_metrics: list[FurtherMetric] = field(default_factory=list)  # of the rows and CSV tables: ece_5bins, ...
     plots: PlotChoice = PlotChoice.best  # confusion matrices and the like: of the best models, of all, or no plot
     projection: Projection = Projection.tsne  # a map of each model's features, not of baselines; none makes none
     all: bool = False  # print all rows of the results folder in full: every column, model, note and head

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from bench.metrics import calibration, multilabel, smoothing
+from bench.metrics import calibration, multilabel, smoothing, top_label_calibration
 from bench.metrics.bootstrap import Statistic, undefined
 from bench.metrics.checks import check_classes, check_labels, check_survival, check_values
 from bench.metrics.confusion import accuracy, balanced_accuracy, f1_macro, mcc
@@ -172,7 +172,11 @@ _REPORTED_OF_CLASSES = {
     "mcc": Metric(mcc, scale=CORRELATION, smoothed=True),
 }
 _ON_REQUEST_OF_CLASSES = {
-    "ece_5bins": Metric(partial(calibration.ece, bins=5), lower_is_better=True, scale=None),  # THUNDER's
+    "ece_5bins": Metric(partial(calibration.ece, bins=5), lower_is_better=True, scale=None),  # THUNDER's, all of them
+    "mce_5bins": Metric(top_label_calibration.mce, lower_is_better=True, scale=None),
+    "sce_5bins": Metric(top_label_calibration.sce, lower_is_better=True, scale=None),
+    "ace_5bins": Metric(top_label_calibration.ace, lower_is_better=True, scale=None),
+    "tace_5bins": Metric(top_label_calibration.tace, lower_is_better=True, scale=None),
 }
 _AT_THRESHOLDS = {
     "sensitivity_at_95_specificity": FittedMetric(sensitivity_at, smoothed=True),

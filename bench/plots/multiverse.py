@@ -13,6 +13,8 @@ from bench.plots.style import DIVERGING, drawn, entitle, new_figure, style_of, s
 
 MOST_NUMBERS = 16
 """Protocols up to which the values stand in the cells of the matrix."""
+UNDEFINED = "0.8"
+"""The grey of a pair of protocols without a tau: white is a tau of 0."""
 
 
 @styled
@@ -48,21 +50,27 @@ def multiverse_figure(
         if not np.isnan(tau[a, b]):
             colour = "white" if abs(tau[a, b]) > 0.7 else "black"
             matrix.text(b, a, f"{tau[a, b]:.2f}", ha="center", va="center", fontsize=6.5, color=colour)
-    figure.colorbar(image, ax=matrix, shrink=0.8, label="Kendall's tau")
+    undefined = int(np.isnan(tau[np.triu_indices(n, 1)]).sum())
+    matrix.set_facecolor(UNDEFINED)
+    grey = " (grey: not defined)" if undefined else ""
+    figure.colorbar(image, ax=matrix, shrink=0.8, label=f"Kendall's tau{grey}")
     for place, name in enumerate(lines):
         style = style_of(place)
         places.plot(range(n), ranks[:, place], markersize=4.5, linewidth=1.2, label=name, **style)
     places.set_xticks(range(n), names, rotation=60, ha="right", rotation_mode="anchor")
     places.set_yticks(range(1, len(models) + 1))
     places.invert_yaxis()
-    places.set_ylabel(f"rank by {metric_name(metric)}, 1 is best")
+    places.set_ylabel(f"rank by {metric_name(metric)}\n(1 is best)")
     figure.legend(loc="outside lower center", ncols=min(4, len(models)))
     title = f"{task}: how far the ranking of {len(models)} models depends on the protocol"
     entitle(figure, title)
-    best = [
-        f"{protocols[p]}: {models[m]} {number(values[p, m])}" for p, m in enumerate(np.argmin(ranks, axis=1).tolist())
-    ]
+    best = []
+    for protocol, own, scores in zip(protocols, ranks, values, strict=True):
+        first = np.flatnonzero(own == np.nanmin(own))
+        best.append(f"{protocol}: {' = '.join(models[m] for m in first)} {number(scores[first[0]])}")
     apart = sorted((float(tau[a, b]), protocols[a], protocols[b]) for a in range(n) for b in range(a + 1, n))
     low = [f"{a} and {b} {value:.2f}" for value, a, b in apart if not np.isnan(value)][:3]
-    words = f"Kendall's tau is lowest between {listed(low)}." if low else ""
-    return Drawing(title, f"{title}. The best model under {listed(best, 20)}. {words}".strip(), drawn(figure))
+    words = [f"Kendall's tau is lowest between {listed(low)}."] if low else []
+    words += [f"Tau is not defined of {undefined} of the pairs of protocols."] if undefined else []
+    alt = " ".join([f"{title}. The best model under {listed(best, 20)}.", *words])
+    return Drawing(title, alt, drawn(figure))

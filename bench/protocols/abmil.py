@@ -111,7 +111,14 @@ def fit_predict(train_bags: Bags, val: Bags | None, test: Bags, config: NetworkS
 
 def build(config: NetworkSettings, features: int, logits: int) -> nn.Module:
     """The network of the settings, with fresh weights."""
-    return config.build(features, logits)
+    network = config.build(features, logits)
+    if config.initial_weights == "xavier_normal":
+        for layer in network.modules():
+            if isinstance(layer, nn.Linear):
+                nn.init.xavier_normal_(layer.weight)
+                if layer.bias is not None:
+                    nn.init.zeros_(layer.bias)
+    return network
 
 
 def _predict_all(

@@ -38,13 +38,16 @@ class LookaheadRAdam(torch.optim.RAdam):
         return loss
 
 
+def _matrices_decayed(network: nn.Module, decay: float) -> list[dict[str, Any]]:
+    plain = [p for p in network.parameters() if p.ndim == 1]
+    decayed = [p for p in network.parameters() if p.ndim != 1]
+    return [{"params": plain, "weight_decay": 0.0}, {"params": decayed, "weight_decay": decay}]
+
+
 def _lookahead_radam(
     network: nn.Module, rate: float, decay: float, betas: tuple[float, float]
 ) -> torch.optim.Optimizer:
-    plain = [p for p in network.parameters() if p.ndim == 1]
-    decayed = [p for p in network.parameters() if p.ndim != 1]
-    groups = [{"params": plain, "weight_decay": 0.0}, {"params": decayed, "weight_decay": decay}]
-    return LookaheadRAdam(groups, lr=rate, betas=betas, decoupled_weight_decay=True)
+    return LookaheadRAdam(_matrices_decayed(network, decay), lr=rate, betas=betas, decoupled_weight_decay=True)
 
 
 def _adam(network: nn.Module, rate: float, decay: float, betas: tuple[float, float]) -> torch.optim.Optimizer:
@@ -55,12 +58,18 @@ def _adamw(network: nn.Module, rate: float, decay: float, betas: tuple[float, fl
     return torch.optim.AdamW(network.parameters(), lr=rate, weight_decay=decay, betas=betas)
 
 
+def _adamw_matrices(network: nn.Module, rate: float, decay: float, betas: tuple[float, float]) -> torch.optim.Optimizer:
+    return torch.optim.AdamW(_matrices_decayed(network, decay), lr=rate, betas=betas)
+
+
 OPTIMISERS: dict[str, Callable[[nn.Module, float, float, tuple[float, float]], torch.optim.Optimizer]] = {
     "adam": _adam,
     "adamw": _adamw,
+    "adamw_matrices": _adamw_matrices,
     "lookahead_radam": _lookahead_radam,
 }
 """A network, the learning rate, the weight decay and Adam's two betas in; the optimiser out.
 
-`lookahead_radam` decays matrices and kernels alone, no biases and no scales of norms, as the code of TransMIL does.
+`lookahead_radam` decays matrices and kernels alone, no biases and no scales of norms, as the code of TransMIL does, and
+`adamw_matrices` as that of PANTHER does.
 """

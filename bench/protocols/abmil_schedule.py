@@ -19,10 +19,15 @@ class Schedule:
     ----------
     optimiser : "adam", "adamw" or "lookahead_radam", as in `bench.protocols.abmil_optimisers`
     beta1, beta2 : of the optimiser's running means of the gradient and of its square
+    gradient_factor : factor of the gradient of a step, which with Adam matters beside `weight_decay` and tiny gradients
     schedule : "constant"; after `warmup_epochs` of linear rise half a cosine to `final_rate`: "cosine" step by step,
-        "cosine_by_epoch" with the same rate in all steps of an epoch; or "reduced_start", a third of the rate in the
-        first five epochs
+        "cosine_by_epoch" with the same rate in all steps of an epoch, "cosine_from_zero" with a rise that starts at 0;
+        or "reduced_start", a third of the rate in the first five epochs
     batch : bags a step
+    rest : what the bags after the last full step of an epoch do: a "step" of their own, or "carry" their gradient, with
+        the weight of bags of a full step, over to the first step of the next epoch. Fewer bags than `batch` are a step
+    sampling : "shuffled", each bag once an epoch; or of classes and grades "balanced", as many draws with replacement
+        as there are bags, every class as probable as another
     bag_size : tiles drawn anew from a larger bag each time; null takes all
     bag_size_test : tiles drawn from a larger bag that is predicted, the same ones each time; null takes all
     keep : "best" epoch on validation, or the "last" one
@@ -42,11 +47,14 @@ class Schedule:
     beta2: float = 0.999
     learning_rate: float = 1e-4
     weight_decay: float = 1e-5
+    gradient_factor: float = 1.0
     schedule: str = "cosine"
     warmup_epochs: int = 1
     final_rate: float = 0.0
     epochs: int = 20
     batch: int = 1
+    rest: str = "step"
+    sampling: str = "shuffled"
     bag_size: int | None = None
     bag_size_test: int | None = None
     keep: str = "best"
@@ -65,12 +73,15 @@ class Schedule:
             optimiser=tuple(OPTIMISERS),
             beta1=DROPOUT,
             beta2=DROPOUT,
-            schedule=("constant", "cosine", "cosine_by_epoch", "reduced_start"),
+            schedule=("constant", "cosine", "cosine_by_epoch", "cosine_from_zero", "reduced_start"),
+            rest=("step", "carry"),
+            sampling=("shuffled", "balanced"),
             keep=("best", "last"),
             monitor=("loss", "balanced_accuracy", "auroc_and_accuracy"),
             ties=("first", "last"),
             precision=("auto", "float32", "bfloat16"),
             learning_rate=POSITIVE,
+            gradient_factor=POSITIVE,
             weight_decay=FROM_ZERO,
             final_rate=FROM_ZERO,
             warmup_epochs=FROM_ZERO,
@@ -84,6 +95,11 @@ class Schedule:
         )
 
 
+def steps_an_epoch(how: Schedule, bags: int) -> int:
+    """Steps of an epoch of so many bags."""
+    return max(1, bags // how.batch) if how.rest == "carry" else math.ceil(bags / how.batch)
+
+
 def learning_rate(how: Schedule, step: int, steps_an_epoch: int) -> float:
     """Rate at a step: linear rise over the warm-up, then by the schedule, whose epochs count from the first step.
 
@@ -91,7 +107,7 @@ def learning_rate(how: Schedule, step: int, steps_an_epoch: int) -> float:
     """
     warmup, total = how.warmup_epochs * steps_an_epoch, how.epochs * steps_an_epoch
     if step < warmup:
-        return how.learning_rate * (step + 1) / warmup
+        return how.learning_rate * (step + (how.schedule != "cosine_from_zero")) / warmup
     if how.schedule == "constant":
         return how.learning_rate
     if how.schedule == "reduced_start":

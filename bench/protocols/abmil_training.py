@@ -19,7 +19,7 @@ import registry
 from bench.protocols.abmil_losses import Objective
 from bench.protocols.abmil_monitors import monitored
 from bench.protocols.abmil_optimisers import OPTIMISERS
-from bench.protocols.abmil_schedule import Schedule, learning_rate
+from bench.protocols.abmil_schedule import Schedule, learning_rate, steps_an_epoch
 from bench.protocols.abmil_stopping import BestEpoch
 from bench.protocols.bags import Bags
 from bench.protocols.base import CLASSIFIED
@@ -61,18 +61,23 @@ def train(
     """
     rng = np.random.default_rng(seed)
     optimiser = OPTIMISERS[how.optimiser](network, how.learning_rate, how.weight_decay, (how.beta1, how.beta2))
-    steps_an_epoch = math.ceil(len(bags) / how.batch)
+    steps = steps_an_epoch(how, len(bags))
+    carried = how.rest == "carry" and len(bags) >= how.batch
+    optimiser.zero_grad()
     history, best, state = History(), BestEpoch(how.patience, how.min_epochs, how.ties), None
     for epoch in range(stop_after or how.epochs):
         network.train()
         losses = []
-        order = rng.permutation(len(bags))
+        order = _order(bags, objective, how, rng)
         for step, rows in enumerate(np.split(order, range(how.batch, len(order), how.batch))):
+            factor = how.gradient_factor * (len(rows) / how.batch if carried else 1)
+            losses.append(_step(network, bags, rows, objective, how, rng, device, factor))
+            if carried and len(rows) < how.batch:
+                continue
             for settings in optimiser.param_groups:
-                settings["lr"] = learning_rate(how, epoch * steps_an_epoch + step, steps_an_epoch)
-            optimiser.zero_grad()
-            losses.append(_step(network, bags, rows, objective, how, rng, device))
+                settings["lr"] = learning_rate(how, epoch * steps + step, steps)
             optimiser.step()
+            optimiser.zero_grad()
         history.training_loss.append(float(np.mean(losses)))
         if not math.isfinite(history.training_loss[-1]):
             raise UserError(f"The loss is not finite in epoch {epoch + 1}: lower learning_rate of the protocol.")
@@ -119,9 +124,11 @@ def _step(
     how: Schedule,
     rng: np.random.Generator,
     device: torch.device,
+    factor: float,
 ) -> float:
-    """Gradients of one step; the loss is a mean over its bags, or joint where the objective is not separable.
+    """Add the gradients of one step, times the factor, and give its loss.
 
+    The loss is a mean over the bags of the step, or joint where the objective is not separable.
     A network with a second stream of logits has the mean of the losses of both.
 
     With a joint loss, each bag is computed twice, with the same dropout: once for its logits, and again when their
@@ -141,14 +148,22 @@ def _step(
         if out.own_loss is not None:
             loss = (1 - out.own_share) * loss + out.own_share * out.own_loss
         loss = loss * (len(part) / len(rows))
-        loss.backward()
+        (loss * factor).backward()
         total += float(loss.detach())
     if streams:
         joined = [torch.cat(parts) for parts in zip(*streams, strict=True)]
         loss = _mean_loss(objective, joined, objective.target(bags.labels[rows], device))
-        loss.backward()
+        (loss * factor).backward()
         total = float(loss.detach())
     return total
+
+
+def _order(bags: Bags, objective: Objective, how: Schedule, rng: np.random.Generator) -> np.ndarray:
+    """The bags of an epoch in their order."""
+    if how.sampling == "shuffled" or objective.kind not in CLASSIFIED:
+        return rng.permutation(len(bags))
+    weights = 1 / np.bincount(bags.labels)[bags.labels]
+    return rng.choice(len(bags), len(bags), p=weights / weights.sum())
 
 
 def _mean_loss(objective: Objective, streams: list[Tensor], target: Tensor) -> Tensor:

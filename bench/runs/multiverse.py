@@ -11,6 +11,7 @@ import json
 from collections.abc import Sequence
 
 from bench.config import BenchConfig, Step
+from bench.data import table_of
 from bench.multiverse import analysed, write_multiverse
 from bench.results import AcrossProtocols, across_protocols
 from bench.rows import rows_of
@@ -19,6 +20,7 @@ from bench.runs.devices import devices_of
 from bench.runs.evaluate import evaluate_plan, run
 from bench.runs.plan import Plan, TaskPlan, keys_of
 from bench.runs.published_protocols import Published, published_protocols
+from bench.tasks import SampleLevel
 from registry.errors import UserError
 
 
@@ -63,7 +65,12 @@ def run_multiverse(config: BenchConfig) -> None:
     def planned(plan: Plan) -> None:
         _without_tracks(plan)
         for task in plan.tasks:
-            left_out[task.task.name] = [*_unfit(task), *_without_validation(task, published.validation)]
+            left_out[task.task.name] = [
+                *_unfit(task),
+                *_without_patients(task, published.patients),
+                *_without_validation(task, published.validation),
+                *_without_packages(task, context),
+            ]
 
     outcome = evaluate_plan(context, planned)
     failures = list(outcome.failures)
@@ -110,14 +117,48 @@ def _unfit(task: TaskPlan) -> list[str]:
     return [f"Not run, as they do not fit the task: {names}."] if names else []
 
 
+def _without_patients(task: TaskPlan, needing: frozenset[str]) -> list[str]:
+    """Take the protocols that are about a patient's slides out of the plan of another task; gives the sentence."""
+    if task.task.unit is SampleLevel.patient:
+        return []
+    found = _drop(task, [name for name in task.heads if name in needing])
+    if not found:
+        return []
+    return [
+        f"Not run, as they are about the several slides of a patient and {task.task.name} has "
+        f"unit={task.task.unit.value}: {found}."
+    ]
+
+
 def _without_validation(task: TaskPlan, needing: frozenset[str]) -> list[str]:
     """Take the protocols that need a validation side out of the plan of a task without one; gives the sentence."""
     manifest = task.cohort.manifest
     if any((manifest.split_labels_of(fold) == "val").any() for fold in manifest.folds):
         return []
-    unfit = [name for name in task.heads if name in needing or name.rpartition("-")[0] in needing]
-    if not unfit:
+    found = _drop(task, [name for name in task.heads if name in needing or name.rpartition("-")[0] in needing])
+    if not found:
         return []
+    return [
+        f"Not run, as they choose by a validation side and {task.task.name} has none "
+        f"(tasks.{task.task.name}.split.val=0.1 draws one): {found}."
+    ]
+
+
+def _without_packages(task: TaskPlan, context: RunContext) -> list[str]:
+    """Take the protocols whose optional package is not installed out of the plan; gives the sentence.
+
+    How to install it is printed, and is not in the sentence: it names this machine's interpreter.
+    """
+    samples = table_of(task.cohort.manifest)
+    reasons = {name: head.unfit(samples) for name, head in task.heads.items() if not head.needs}
+    for sentence in dict.fromkeys(filter(None, reasons.values())):
+        context.say(f"pfmbench: {sentence}")
+    found = _drop(task, [name for name, reason in reasons.items() if reason])
+    return [f"Not run, as a package that they need is not installed: {found}."] if found else []
+
+
+def _drop(task: TaskPlan, unfit: Sequence[str]) -> str:
+    """Take these rows of heads out of the plan of a task; gives their names."""
     for name in unfit:
         del task.heads[name]
     for i, (part, work) in enumerate(task.passes):
@@ -127,7 +168,4 @@ def _without_validation(task: TaskPlan, needing: frozenset[str]) -> list[str]:
         ]
         task.passes[i] = part, own
     task.failed[:] = [(one_run, error) for one_run, error in task.failed if one_run.protocol not in unfit]
-    return [
-        f"Not run, as they choose by a validation side and {task.task.name} has none "
-        f"(tasks.{task.task.name}.split.val=0.1 draws one): {', '.join(unfit)}."
-    ]
+    return ", ".join(unfit)

@@ -12,7 +12,7 @@ from bench.config import conf_folder
 from registry.errors import UserError
 
 FILE = "published_protocols.yaml"
-FIELDS = ("protocols", "validation", "settings")
+FIELDS = ("protocols", "validation", "patients", "settings")
 
 
 @dataclass(frozen=True)
@@ -25,6 +25,8 @@ class Published:
         In the order of the list, each protocol once: by the first authors who have it.
     validation : set of str
         The protocols that choose something on a validation side.
+    patients : set of str
+        The protocols that are about the several slides of a patient.
     settings : dict of protocol -> dict of field -> value
     missing : tuple of str
         A sentence for each name of the list that no file has; a pattern stands for whatever there is.
@@ -32,6 +34,7 @@ class Published:
 
     authors: Mapping[str, str]
     validation: frozenset[str]
+    patients: frozenset[str] = frozenset()
     settings: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     missing: tuple[str, ...] = ()
 
@@ -53,7 +56,7 @@ def published_protocols(conf: Path | None = None) -> Published:
     path = conf / FILE
     known = sorted(file.stem for file in (conf / "protocol").glob("*.yaml"))
     authors: dict[str, str] = {}
-    validation: set[str] = set()
+    marked: dict[str, set[str]] = {"validation": set(), "patients": set()}
     settings: dict[str, Mapping[str, Any]] = {}
     missing = []
     for name, entry in _entries(path).items():
@@ -63,12 +66,13 @@ def published_protocols(conf: Path | None = None) -> Published:
                 missing.append(f"{path.name} names {pattern} of {name}, and there is no such protocol: it is left out.")
             for protocol in own:
                 authors[protocol] = name
-                if any(fnmatch.fnmatch(protocol, one) for one in entry.get("validation", ())):
-                    validation.add(protocol)
+                for key, names in marked.items():
+                    if any(fnmatch.fnmatch(protocol, one) for one in entry.get(key, ())):
+                        names.add(protocol)
                 for one, fields in entry.get("settings", {}).items():
                     if fnmatch.fnmatch(protocol, one):
                         settings[protocol] = {**settings.get(protocol, {}), **fields}
-    return Published(authors, frozenset(validation), settings, tuple(missing))
+    return Published(authors, frozenset(marked["validation"]), frozenset(marked["patients"]), settings, tuple(missing))
 
 
 def _entries(path: Path) -> dict[str, dict[str, Any]]:
@@ -85,13 +89,13 @@ def _entries(path: Path) -> dict[str, dict[str, Any]]:
     for name, entry in found.items():
         if not isinstance(entry, dict) or not entry.get("protocols") or set(entry) - set(FIELDS):
             raise UserError(
-                f"The entry {name} of {path} needs protocols: [NAME, ...], and may have validation and settings."
+                f"The entry {name} of {path} needs protocols: [NAME, ...], and may have validation, patients, settings."
             )
-        for key in ("protocols", "validation"):
+        for key in ("protocols", "validation", "patients"):
             names = entry.get(key, [])
             if not isinstance(names, list) or not all(isinstance(one, str) for one in names):
                 raise UserError(f"{key} of the entry {name} of {path} must be a list of names of protocols.")
-        of = entry.get("settings", {})
-        if not isinstance(of, dict) or not all(isinstance(fields, dict) for fields in of.values()):
+        settings = entry.get("settings", {})
+        if not isinstance(settings, dict) or not all(isinstance(fields, dict) for fields in settings.values()):
             raise UserError(f"settings of the entry {name} of {path} must be fields by name of a protocol.")
     return {str(name): entry for name, entry in found.items()}

@@ -78,6 +78,13 @@ def orders(seed: int, epochs: int, bags: int) -> list[np.ndarray]:
     return [rng.permutation(bags) for _ in range(epochs)]
 
 
+def balanced_orders(seed: int, epochs: int, labels: list[int]) -> list[np.ndarray]:
+    """The bags of each epoch of our training where they are drawn by class."""
+    rng, classes = np.random.default_rng(seed), np.array(labels)
+    weights = 1 / np.bincount(classes)[classes]
+    return [rng.choice(len(labels), len(labels), p=weights / weights.sum()) for _ in range(epochs)]
+
+
 def checkout(*without: str) -> tuple[Path, str]:
     """The folder named by `--official` and its commit; modules `without` count as installed and are empty."""
     parser = argparse.ArgumentParser()

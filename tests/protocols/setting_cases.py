@@ -136,11 +136,14 @@ TRAINING: dict[str, Case] = {
     "beta2": (SMALL, 0.5),
     "learning_rate": (SMALL, 1e-3),
     "weight_decay": (SMALL, 1.0),
+    "gradient_factor": ({**SMALL, "optimiser": "adam", "weight_decay": 0.1}, 0.01),
     "schedule": (SMALL, "constant"),
     "warmup_epochs": (SMALL, 3),
     "final_rate": (LAST, 1e-3),
     "epochs": (SMALL, 2),
     "batch": (SMALL, 3),
+    "rest": ({**SMALL, "batch": 7}, "carry"),
+    "sampling": (SMALL, "balanced"),
     "bag_size": (SMALL, 4),
     "bag_size_test": (SMALL, 4),
     "keep": ({**SMALL, "learning_rate": 0.1, "epochs": 12}, "last"),
@@ -150,6 +153,7 @@ TRAINING: dict[str, Case] = {
     "patience": ({**ALWAYS, "learning_rate": 0.1, "epochs": 14, "patience": 6, "dropout": 0.5}, 1),
     "min_epochs": ({**SMALL, "learning_rate": 0.1, "epochs": 14, "patience": 1, "dropout": 0.5, "min_epochs": 14}, 0),
     "class_weight": (SMALL, "balanced"),
+    "initial_weights": (SMALL, "xavier_normal"),
 }
 TARGETS: dict[str, Case] = {
     "binary_logits": (SMALL, 1),

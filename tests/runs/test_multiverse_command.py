@@ -1,6 +1,7 @@
 """The command `multiverse`: which protocols run, which are named and left out, and that nothing is computed twice."""
 
 import shutil
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -10,9 +11,10 @@ from PIL import Image
 from stand_in_models import PATH
 
 from bench.config import conf_folder
-from bench.protocols import configured
-from bench.runs import multiverse_overrides, published_protocols
+from bench.protocols import boosted, configured
+from bench.runs import multiverse, multiverse_overrides, published_protocols
 from bench.runs.configuration import load_settings
+from bench.tasks import SampleLevel
 from registry.errors import UserError
 
 
@@ -37,6 +39,10 @@ def test_every_name_of_the_list_is_a_protocol_and_every_setting_is_one_of_its_ow
     assert {"linear_eva", "linear_uni", "linear_thunder", "linear_pathobench", "ridge_hest", "linear"} <= set(
         found.authors
     )
+    assert {"forest_hest", "xgboost_hest", "mean_of_slides", "abmil_by_slide"} <= set(found.authors)
+    assert "fewshot" not in found.authors
+    assert found.patients == {"mean_of_slides", "abmil_by_slide"}
+    assert found.settings["mean_of_slides"] == {"head": "linear_sklearn"}
     assert {"linear_eva", "linear_thunder"} <= found.validation
     assert "linear_uni" not in found.validation
     for name, settings in load_settings("protocol", dict(found.settings)).items():
@@ -48,14 +54,15 @@ def test_a_new_preset_of_the_same_authors_is_found_and_a_name_without_a_file_is_
     for name in ("linear_eva", "knn_eva", "ridge"):
         shutil.copy(conf_folder() / "protocol" / "knn.yaml", tmp_path / "protocol" / f"{name}.yaml")
     listed = [
-        'eva: {protocols: ["*_eva"], validation: ["linear_*"], settings: {"knn*": {k: [1]}}}',
+        'eva: {protocols: ["*_eva"], validation: ["linear_*"], patients: ["knn_*"], settings: {"knn*": {k: [1]}}}',
         "X: {protocols: [gone, knn_eva, '*_x']}",
     ]
     (tmp_path / "published_protocols.yaml").write_text("\n".join(listed))
     found = published_protocols(tmp_path)
 
     assert found.authors == {"knn_eva": "eva", "linear_eva": "eva"}
-    assert (found.validation, found.settings) == ({"linear_eva"}, {"knn_eva": {"k": [1]}})
+    assert (found.validation, found.patients) == ({"linear_eva"}, {"knn_eva"})
+    assert found.settings == {"knn_eva": {"k": [1]}}
     assert found.missing == (
         "published_protocols.yaml names gone of X, and there is no such protocol: it is left out.",
     )
@@ -112,3 +119,43 @@ def test_where_nothing_can_run_it_says_why(tiles, tmp_path):
 
     assert done.returncode == 2
     assert "tiles: no protocol was run. Not run, as they choose by a validation side" in done.stderr
+
+
+@pytest.mark.parametrize(("unit", "left"), [("slide", ["linear"]), ("patient", ["linear", "mean_of_slides"])])
+def test_protocols_of_a_patients_slides_are_for_tasks_of_patients(unit, left):
+    plan = SimpleNamespace(
+        task=SimpleNamespace(name="own", unit=SampleLevel(unit)),
+        heads={"linear": None, "mean_of_slides": None},
+        passes=[],
+        failed=[(SimpleNamespace(protocol="mean_of_slides"), None)],
+    )
+    found = multiverse._without_patients(plan, frozenset({"mean_of_slides", "abmil_by_slide"}))
+
+    assert list(plan.heads) == left
+    assert bool(found) == (unit == "slide") == (not plan.failed)
+    if found:
+        (sentence,) = found
+        assert sentence.endswith("about the several slides of a patient and own has unit=slide: mean_of_slides.")
+
+
+@pytest.mark.slow
+def test_a_head_whose_package_is_not_installed_is_named_and_the_rest_runs(tmp_path, monkeypatch):
+    monkeypatch.setattr(boosted.importlib.util, "find_spec", lambda name: None)
+    rng = np.random.default_rng(0)
+    lines = ["id,path,label,group,split"]
+    for i in range(24):
+        level = rng.uniform(60, 180)
+        pixels = np.full((32, 32, 3), level) + rng.normal(0, 25, (32, 32, 3))
+        Image.fromarray(pixels.clip(0, 255).astype(np.uint8)).save(tmp_path / f"{i}.png")
+        lines.append(f"{i},{i}.png,{level + rng.normal(0, 20):.1f},{i},{'test' if i % 3 == 0 else 'train'}")
+    (tmp_path / "genes.csv").write_text("\n".join(lines))
+    arguments = ("task=tiles", f"data={tmp_path / 'genes.csv'}", "tasks.tiles.kind=regression", "model=[means,colour]")
+    presets = "protocol=[ridge_hest_a2,forest_hest,xgboost_hest]"
+    done = bench(tmp_path, "multiverse", *arguments, f"plugins=[{PATH}]", presets, "protocols.forest_hest.trees=3")
+
+    assert done.returncode == 0, done.stderr
+    text = " ".join(done.stdout.split())
+    assert "tiles: 2 models under 2 protocols, pearson on 8 test samples of 8 patients." in text
+    assert "Not run, as a package that they need is not installed: xgboost_hest." in text
+    assert "pfmbench: The boosted head needs XGBoost" in done.stderr
+    assert "pip install" not in done.stdout

@@ -54,15 +54,18 @@ class NetworkSettings(Schedule, ABC):
         The name of the network, which is that of its file; it is the default of a derived class.
     class_weight
         "balanced" or null; of classes and grades, or of the presence of each label. Regression and survival have none.
+    initial_weights : "own" or "xavier_normal"
+        The network's own first weights; or those of Glorot and Bengio 2010 in all linear layers, with biases of 0.
     """
 
     network: str = ""
     class_weight: str | None = None
+    initial_weights: str = "own"
     device: str = "auto"
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        check_settings("abmil", self, class_weight=(None, "balanced"))
+        check_settings("abmil", self, class_weight=(None, "balanced"), initial_weights=("own", "xavier_normal"))
         own = type(self).network
         if self.network != own:
             raise UserError(
