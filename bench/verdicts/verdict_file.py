@@ -40,16 +40,20 @@ class Audit:
     info: Mapping[str, Any] = field(default_factory=dict)
 
     @property
+    def alarms(self) -> list[Finding]:
+        """The findings that are alarms, the gravest first."""
+        alarms = [one for one in self.findings if one.is_alarm]
+        return sorted(alarms, key=lambda one: -VERDICTS.index(one.verdict))
+
+    @property
     def badge(self) -> str:
         """What stands beside the task in tables: the alarms, the gravest first, or "clear"."""
-        alarms = sorted((one for one in self.findings if one.is_alarm), key=lambda one: -VERDICTS.index(one.verdict))
-        return ", ".join(dict.fromkeys(one.badge or one.check for one in alarms)) or CLEAR
+        return ", ".join(dict.fromkeys(one.badge or one.check for one in self.alarms)) or CLEAR
 
     @property
     def sentences(self) -> list[str]:
         """One for each alarm, the gravest first."""
-        alarms = [one for one in self.findings if one.is_alarm]
-        return [one.sentence for one in sorted(alarms, key=lambda one: -VERDICTS.index(one.verdict))]
+        return [one.sentence for one in self.alarms]
 
 
 def audit_path(results: Path, task: str, cohort: str, ending: str = "json") -> Path:
