@@ -16,11 +16,22 @@ function badges(entry) {
   ].map((badge) => badge && [" ", badge]);
 }
 
-// What an audit of the task found, with a link to its page beside this file.
+// What an audit of the task found: the gravest alarm and how many more there are. It is a link where the page of the audit
+// lies beside this file.
 function audited(task) {
   if (!task.audit) return null;
   const [badge, page] = task.audit;
-  return [" ", element("a", { class: badge === "clear" ? "badge" : "badge warn", href: page }, `audit: ${badge}`)];
+  const [first, ...more] = badge.split(", ");
+  const text = `audit: ${first}${more.length ? `, ${more.length} more` : ""}`;
+  const look = { class: badge === "clear" ? "badge audit" : "badge audit warn", title: badge };
+  return [" ", page ? element("a", { ...look, href: page }, text) : element("span", look, text)];
+}
+
+// All that audits of the task found, with links to their pages.
+function auditLinks(task) {
+  const [badge, ...pages] = task.audit;
+  const links = pages.map((page, place) => [place ? ", " : " (", element("a", { href: page }, place ? `page ${place + 1}` : "page of the audit")]);
+  return [badge, ...links, pages.length ? ")" : ""];
 }
 
 function score(line) {
@@ -93,10 +104,15 @@ function notesOf(tasks) {
   for (const task of tasks) {
     for (const [note, models] of task.notes) notes.set(note, [...(notes.get(note) || []), [task.name, models]]);
   }
-  return [...notes].map(([note, of]) => {
-    const names = unique(of.map(([task]) => task));
-    return element("p", { class: "note" }, element("strong", {}, "Note "), `(${names.join(", ")}) ${note}`);
-  });
+  const alarms = new Map();
+  for (const task of tasks.filter((one) => one.audit && one.audit[0] !== "clear")) {
+    alarms.set(task.audit[0], [...(alarms.get(task.audit[0]) || []), task.name]);
+  }
+  const line = (title, names, text) => element("p", { class: "note" }, element("strong", {}, `${title} `), `(${names.join(", ")}) ${text}`);
+  return [
+    ...[...alarms].map(([badge, names]) => line("Audit", names, `raised an alarm: ${badge}`)),
+    ...[...notes].map(([note, of]) => line("Note", unique(of.map(([task]) => task)), note)),
+  ];
 }
 
 function tableView(parameters) {

@@ -50,7 +50,8 @@ _PAGE = """<!DOCTYPE html>
 
 def html(page: Page) -> str:
     """The whole file, well-formed as XML too; text is escaped, and pictures are data URIs."""
-    lines, heading = [], page.title
+    lines: list[str] = []
+    heading = page.title
     for block in page.blocks:
         heading = block.text if isinstance(block, Heading) else heading
         lines += _lines(block, heading)
