@@ -89,12 +89,17 @@ def test_a_folder_whose_rows_another_has_too_still_warns(two: tuple[Path, Path],
     assert badge_of_page(tmp_path / "out") == ["shortcut", "audits/demo/demo.html"]
 
 
-def test_an_audit_in_the_folder_of_the_rows_is_linked_where_it_is(two: tuple[Path, Path]) -> None:
+def test_an_audit_in_the_folder_of_the_rows_is_linked_where_it_is(
+    two: tuple[Path, Path], capsys: pytest.CaptureFixture[str]
+) -> None:
     a, _ = two
     audited(a, SHORTCUT)
 
     assert report(f"results={a}") == 0
 
+    printed = " ".join(capsys.readouterr().out.split())
+    assert "demo, balanced_accuracy, 60 test samples, 10 groups, audit: shortcut " in printed
+    assert "audit: the alarms of python -m bench audit on the task" in printed
     assert badge_of_page(a) == ["shortcut", "audits/demo/demo.html"]
     assert not (a / "audits/copied.txt").exists()
     assert '"rows":true' in (a / "leaderboard.html").read_text()
