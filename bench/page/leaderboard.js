@@ -98,6 +98,14 @@ function matching(filters) {
     && !hidden(entry));
 }
 
+// A task, and the models of it that a note is about where it is not about all of them.
+function aboutOf(task, models) {
+  const all = unique(entries.filter((entry) => entry.task.name === task).map((entry) => entry.name));
+  if (models.length >= all.length) return task;
+  const more = models.length - 3;
+  return `${task}: ${models.slice(0, 3).join(", ")}${more > 0 ? ` and ${counted(more, "more model")}` : ""}`;
+}
+
 // The notes of the tasks that are shown: what every reader of their scores must know.
 function notesOf(tasks) {
   const notes = new Map();
@@ -111,7 +119,7 @@ function notesOf(tasks) {
   const line = (title, names, text) => element("p", { class: "note" }, element("strong", {}, `${title} `), `(${names.join(", ")}) ${text}`);
   return [
     ...[...alarms].map(([badge, names]) => line("Audit", names, `raised an alarm: ${badge}`)),
-    ...[...notes].map(([note, of]) => line("Note", unique(of.map(([task]) => task)), note)),
+    ...[...notes].map(([note, of]) => line("Note", of.map(([task, models]) => aboutOf(task, models)), note)),
   ];
 }
 

@@ -24,7 +24,7 @@ img { max-width: 100%; background: #fff; } .gallery { overflow-wrap: anywhere; }
 .gallery tbody th { font-weight: 400; padding-top: .8rem; border: 0; }
 .tile { width: min(192px, calc((100vw - 6rem) / var(--columns))); image-rendering: pixelated; }
 @media (max-width: 720px) { body { font-size: 16px; margin: 1rem auto; } ul { padding-left: 1.3rem; }
-  th, td { padding: .2rem .35rem; } }
+  th, td { padding: .2rem .35rem; } tbody td:first-child { min-width: 6rem; } }
 @media print {
   :root { color-scheme: light; } body { font-size: 9.5pt; max-width: none; margin: 0; padding: 0; }
   table { font-size: 8pt; } .scroll { overflow: visible; } tr, li, img { break-inside: avoid; }
