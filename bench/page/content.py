@@ -24,7 +24,7 @@ from bench.results import (
     task_digest_of,
     task_names,
 )
-from bench.rows import Row, file_name
+from bench.rows import CardInfo, Row, RowInfo, file_name
 from bench.verdicts import page_links
 
 MOST_LINES = 60_000
@@ -147,21 +147,27 @@ def _task(
 def _model(name: str, own: Sequence[AggregatedResult], pool: Pool, passports: Collection[str]) -> Json:
     """What is known of a model, whatever it was measured on."""
     rows = [row for entry in own for row in entry.rows]
-    first = next((row for row in rows if row.info.get("model_card")), rows[0])
-    card = first.info.get("model_card")
+    told = next((info for row in rows if (info := RowInfo(row)).has_card), None)
     page = f"{file_name(name)}.html"
     rates = [row.tiles_per_s for row in rows if row.tiles_per_s is not None]
-    memory = [found for row in rows if isinstance(found := row.info.get("peak_memory_mib"), int | float)]
+    memory = [found for row in rows if (found := RowInfo(row).peak_memory_mib) is not None]
     return {
         "name": name,
         "baseline": rows[0].baseline,
-        "card": pool.add(card) if isinstance(card, dict) else None,
+        "card": pool.add(_card(told.card)) if told else None,
         "passport": f"passports/{page}" if page in passports else "",
         "params_m": next((row.params_m for row in rows if row.params_m is not None), None),
         "dim": next((row.feature_dim for row in rows if row.feature_dim is not None), None),
         "tiles_per_s": rounded(max(rates)) if rates else None,
         "peak_memory_mib": rounded(max(memory)) if memory else None,
     }
+
+
+def _card(card: CardInfo) -> Json:
+    """What a row says of the model's card; fields that it does not say are left out."""
+    cohorts = [{"name": name, "evidence": evidence} for name, evidence in card.cohorts.items()]
+    fields = {name: value for name, value in vars(card).items() if value not in ("", None)}
+    return fields | {"cohorts": cohorts}
 
 
 def _values(
