@@ -106,7 +106,7 @@ def _voters(task: AuditedTask) -> tuple[list[Predicted], str]:
     if heads:
         head = max(dict.fromkeys(heads), key=heads.count)
         own = [one for one in task.models if one.head == head]
-        names = "the model" if len(own) == 1 else f"all {len(own)} models"
+        names = {1: "the model", 2: "both models"}.get(len(own), f"all {len(own)} models")
         return [one.predicted for one in own], f"{names} with {head}"
     for name, of_seeds in task.nulls.items():
         for head in task.heads:
