@@ -27,12 +27,13 @@ from bench.audit.control_values import Control
 from bench.audit.every import checks, run_checks
 from bench.audit.file_facts import file_controls
 from bench.audit.names import name_controls
-from bench.audit.page import page_of, write_page
+from bench.audit.page import NO_ALARM, page_of, write_page
 from bench.audit.power import too_small
 from bench.audit.predicted import Predicted
 from bench.audit.rule import Rule
 
 __all__ = [
+    "NO_ALARM",
     "AuditedTask",
     "Control",
     "Predicted",

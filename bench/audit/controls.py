@@ -58,7 +58,7 @@ def _finding(task: AuditedTask, control: Control, head: str) -> Finding:
         )
     words, numbers = scored(task, found)
     text = f"The {control.name} alone scores {words} with {head}"
-    otherwise = f"{text}, not above the {task.chance:.3f} of chance beyond what {LEVEL:g} of clean audits would show."
+    otherwise = f"{text}, which is not above chance ({task.chance:.3f}) after all tests of the audit are adjusted for."
     if math.isnan(found.value):
         return Finding(CHECK, control.name, "clear", f"{text}: it predicts nothing.", head=head, numbers=numbers)
     against = against_models(task, head, found)

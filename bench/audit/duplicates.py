@@ -148,7 +148,8 @@ def _finding(task: AuditedTask, subject: str, words: str, pairs: Pairs) -> Findi
             other = f"; {unlike} of the {len(pairs.across)} pairs have different labels" if unlike else ""
         sentence = (
             f"By {words} {tested} of {int(task.test.sum())} test samples have a near-duplicate in training or "
-            f"validation, the nearest being {first} and {second}{other}: what was learned by heart counts as right."
+            f"validation, the nearest being {first} and {second}{other}: a head that remembers the other one "
+            "needs no tissue to be right."
         )
         return Finding(CHECK, subject, "warning", sentence, RULES[0].name, "duplicates across sides", "", numbers)
     if len(pairs.within):

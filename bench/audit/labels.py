@@ -53,7 +53,7 @@ def findings(task: AuditedTask) -> Iterator[Finding]:
         "n_models": len(voters),
     }
     if not agreed.any():
-        sentence = f"No label of {len(agreed)} test samples is suspect by {words}."
+        sentence = f"No label of {len(agreed)} test samples is contradicted by {words}."
         yield Finding(CHECK, "labels", "clear", sentence, numbers=numbers)
         return
     rows = np.arange(len(agreed))
@@ -65,8 +65,8 @@ def findings(task: AuditedTask) -> Iterator[Finding]:
         label, other = task.classes[int(first.y_true[row])], task.classes[int(classes[0, row])]
         numbers |= {f"sample {number}": str(first.ids[row]), f"reading {number}": f"label {label}, predicted {other}"}
     sentence = (
-        f"{int(agreed.sum())} of {len(agreed)} labels of test samples ({share:.1%}) are suspect by {words}: look at "
-        "them before a difference of that size is believed."
+        f"{int(agreed.sum())} of {len(agreed)} labels of test samples ({share:.1%}) are contradicted by {words}: look "
+        "at these samples, as wrong labels can make a difference of that size between models."
     )
     yield Finding(CHECK, "labels", "note", sentence, RULES[0].name, numbers=numbers)
 
@@ -106,7 +106,7 @@ def _voters(task: AuditedTask) -> tuple[list[Predicted], str]:
     if heads:
         head = max(dict.fromkeys(heads), key=heads.count)
         own = [one for one in task.models if one.head == head]
-        names = "the model" if len(own) == 1 else f"all {len(own)} models"
+        names = {1: "the model", 2: "both models"}.get(len(own), f"all {len(own)} models")
         return [one.predicted for one in own], f"{names} with {head}"
     for name, of_seeds in task.nulls.items():
         for head in task.heads:
@@ -114,5 +114,5 @@ def _voters(task: AuditedTask) -> tuple[list[Predicted], str]:
                 found = [task.fit(head, of_seeds[seed], seed) for seed in range(min(2, len(of_seeds)))]
             except Exception:  # the check of the nulls says what a head refuses
                 continue
-            return found, f"{name} with {head}, which no model's rows are there to replace"
+            return found, f"{name} with {head}, as there are no rows of models"
     return [], ""

@@ -118,13 +118,15 @@ def _finding(n_groups: int, head: str, pair: _Pair) -> Finding:
         "groups_needed": plain(min(float(math.ceil(min(needed, MOST_GROUPS))), MOST_GROUPS)),
     }
     text = (
-        f"With {head}, {n_groups} test groups find a true difference of {of.detectable:.3f} with 80 % power; {a} and "
-        f"{b} differ by {abs(of.difference):.3f}"
+        f"With {head}, the {n_groups} test groups find a true difference of {of.detectable:.3f} or more with 80 % "
+        f"power; {a} and {b} differ by {abs(of.difference):.3f}"
     )
     if pair.stand_ins:
         text += " (there are no two models with rows, so these stand for them)"
     if abs(of.difference) >= of.detectable:
         return Finding(CHECK, "two best models", "clear", f"{text}.", "", "", head, numbers)
-    words = f"about {math.ceil(needed):,}" if needed < MOST_GROUPS else "more than a billion"
-    sentence = f"{text}: {words} groups would be needed to tell these two apart."
+    if needed < MOST_GROUPS:
+        sentence = f"{text}: about {math.ceil(needed):,} groups would be needed to tell these two apart."
+    else:
+        sentence = f"{text}: they score alike, and no number of groups is known that would tell them apart."
     return Finding(CHECK, "two best models", "note", sentence, RULES[1].name, "", head, numbers)

@@ -28,24 +28,31 @@ REFERENCE = "linear"
 
 
 def paragraph(found: Multiverse, left_out: Sequence[str] = ()) -> str:
-    """The paragraph of one task.
+    """What is to say of one task: paragraphs with an empty line between them.
+
+    They are on the agreement of the protocols, on the models, on variance and cost, and on what is left out.
 
     Parameters
     ----------
     left_out : sequence of str
         Full sentences about what was not run at all.
     """
-    parts = [*_what(found)]
-    if found.compares:
-        parts += [*_agreement(found), *_winners(found), *_reversals(found), *_variance(found)]
-    return " ".join([*parts, *_cost(found), *_left_out(found), *left_out])
+    compares = found.compares
+    parts = [
+        [*_what(found), *(_agreement(found) if compares else ())],
+        [*_winners(found), *_reversals(found)] if compares else [],
+        [*(_variance(found) if compares else ()), *_cost(found)],
+        [*_left_out(found), *left_out],
+    ]
+    return "\n\n".join(" ".join(part) for part in parts if part)
 
 
 def _what(found: Multiverse) -> Iterator[str]:
     scores = found.scores
     yield (
         f"{scores.task}: {_count(len(scores.models), 'model')} under {_count(len(scores.protocols), 'protocol')}, "
-        f"{scores.metric.replace('_', ' ')} on {scores.n_test:,} test samples of {_count(scores.n_groups, 'patient')}."
+        f"{scores.metric.replace('_', ' ')} on {scores.n_test:,} test samples of "
+        f"{_count(scores.n_groups, 'group')} (patients)."
     )
     if not found.compares:
         few = f"{_count(len(scores.models), 'model')} under {_count(len(scores.protocols), 'protocol')}"
@@ -62,8 +69,8 @@ def _agreement(found: Multiverse) -> Iterator[str]:
     if {_depends(low), _depends(high)} == {DEPENDS[0][1], DEPENDS[-1][1]}:
         subject, unclear = "How far the ranking of the models depends on the protocol is open", ""
     yield (
-        f"{subject}: Kendall's tau between two protocols is {tau:.2f} on average (95 % interval {low:.2f} to "
-        f"{high:.2f}). Of {found.p.size:,} orders of two models under a protocol, "
+        f"{subject}: Kendall's tau between two protocols (1: the same order, -1: the opposite one) is {tau:.2f} on "
+        f"average (95 % interval {low:.2f} to {high:.2f}). Of {found.p.size:,} orders of two models under a protocol, "
         f"{int((np.nan_to_num(found.p, nan=1.0) < LEVEL).sum()):,} are beyond chance by themselves{unclear}."
     )
     tied = sum(math.isnan(found.mean_tau_of(protocol)) for protocol in found.scores.protocols)
@@ -83,7 +90,7 @@ def _agreement(found: Multiverse) -> Iterator[str]:
         same = sum(redrawn) / len(redrawn)
         word = "about as much as" if abs(tau - same) <= ALIKE else "less than" if tau > same else "more than"
         yield (
-            f"One protocol agrees with itself on another draw of as many patients by {same:.2f}: the protocol moves "
+            f"Between two draws of as many patients tau of one protocol with itself is {same:.2f}: the protocol moves "
             f"the ranking {word} the draw of the patients does."
         )
 
@@ -129,10 +136,8 @@ def _variance(found: Multiverse) -> Iterator[str]:
     shares = found.parts.shares if found.parts else {}
     known = {name: share for name, share in shares.items() if not math.isnan(share)}
     if known:
-        named = ", ".join(
-            f"{100 * known[name]:.0f} % by {words}" for name, words in COMPONENTS.items() if name in known
-        )
-        yield f"One score varies {named}."
+        named = [f"{100 * known[name]:.0f} % is due to {words}" for name, words in COMPONENTS.items() if name in known]
+        yield f"Of the variance of one score {', '.join(named)}."
     if known and "seed" not in known:
         yield "What the seed adds is not known, as not every protocol was run with two: seeds=[0,1] runs them."
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
@@ -12,6 +12,8 @@ from bench.multiverse.paragraph import REFERENCE
 from registry.text_table import aligned
 
 Record = dict[str, str]
+WIDTH = 120
+"""Columns of the terminal."""
 
 
 def score_records(found: Multiverse) -> Iterator[Record]:
@@ -93,19 +95,24 @@ def pair_records(found: Multiverse) -> Iterator[Record]:
 def matrix_text(found: Multiverse) -> Iterator[str]:
     """Tau of any two protocols as a table for a terminal, the columns numbered as the lines are."""
     protocols = found.scores.protocols
-    head = ["tau", *(f"[{number}]" for number in range(1, len(protocols) + 1)), "s"]
-    lines = [head]
+    yield "Kendall's tau of the rankings under two protocols: 1 is the same order of all models, -1 the opposite one."
+    yield "seconds: what fitting and scoring all runs of the protocol took."
+    lines = [["protocol", "seconds", *(f"[{number}]" for number in range(1, len(protocols) + 1))]]
     for number, a in enumerate(protocols, start=1):
         seconds = found.scores.seconds[a]
         cells = [_short(found.tau(a, b)) for b in protocols]
-        lines.append([f"[{number}] {a}", *cells, f"{sum(seconds):.1f}" if seconds else "-"])
-    yield from aligned(lines, left=1)
+        lines.append([f"[{number}] {a}", f"{sum(seconds):.1f}" if seconds else "-", *cells])
+    yield from _within(lines)
 
 
 def scores_text(found: Multiverse) -> Iterator[str]:
     """Scores by protocol and model as a table for a terminal, with ranks in brackets."""
     scores = found.scores
-    lines = [[scores.metric, *scores.models]]
+    yield (
+        f"{scores.metric} on {scores.n_test:,} test samples, and in brackets the rank of the model under the protocol, "
+        "1 for the best."
+    )
+    lines = [["protocol", *scores.models]]
     for row, protocol in enumerate(scores.protocols):
         ranks = found.ranks[row].ranks
         cells = [
@@ -113,7 +120,21 @@ def scores_text(found: Multiverse) -> Iterator[str]:
             for column, model in enumerate(scores.models)
         ]
         lines.append([protocol, *cells])
-    yield from aligned(lines, left=1)
+    yield from _within(lines)
+
+
+def _within(lines: Sequence[Sequence[str]]) -> Iterator[str]:
+    """A table of `WIDTH` columns of the terminal at most: of a wider one the columns that do not fit are put below."""
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    start, count = 1, len(widths)
+    while start < count:
+        end = start + 1
+        while end < count and widths[0] + sum(2 + width for width in widths[start : end + 1]) <= WIDTH:
+            end += 1
+        if start > 1:
+            yield ""
+        yield from aligned([[line[0], *line[start:end]] for line in lines], left=1)
+        start = end
 
 
 def _pair(models: tuple[str, ...], first: str, second: str) -> int:

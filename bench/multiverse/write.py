@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 import textwrap
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -14,6 +15,7 @@ from bench.files import atomic_write, unwritable
 from bench.multiverse.analysis import Multiverse
 from bench.multiverse.paragraph import paragraph
 from bench.multiverse.tables import (
+    WIDTH,
     matrix_text,
     pair_records,
     score_records,
@@ -26,8 +28,8 @@ from bench.report import safe_cell
 from bench.rows import file_name
 
 FOLDER = "multiverse"
-WIDTH = 120
 FIGURE = ("multiverse.svg", "multiverse.png")
+BRACKETS = re.compile(r"[\[\]]")
 COMPARISONS = ("tau.csv", "variance.csv", "pairs.csv")
 
 
@@ -48,14 +50,17 @@ def write_multiverse(results: Path, found: Multiverse, left_out: Sequence[str] =
     folder = results / FOLDER / file_name(scores.task) / file_name(scores.cohort)
     words = paragraph(found, left_out)
     blocks = [list(scores_text(found)), *([list(matrix_text(found))] if found.compares else [])]
+    picture = ""
     files: dict[str, bytes] = {"multiverse.csv": _csv(score_records(found))}
     if found.compares:
         tables = (tau_records(found), variance_records(found), pair_records(found))
         files |= dict(zip(COMPARISONS, map(_csv, tables), strict=True))
         drawing = _figure(found)
         files |= {f"multiverse.{ending}": content for ending, content in drawing.forms.items()}
+        picture = f"![{BRACKETS.sub('', drawing.alt)}](multiverse.svg)\n\n"
     code = "\n\n".join("```\n" + "\n".join(block) + "\n```" for block in blocks)
-    files["multiverse.md"] = f"# {scores.task} under {len(scores.protocols)} protocols\n\n{words}\n\n{code}\n".encode()
+    title = f"# {scores.task} under {len(scores.protocols)} protocols"
+    files["multiverse.md"] = f"{title}\n\n{words}\n\n{picture}{code}\n".encode()
     place = folder
     try:
         for name, content in files.items():
@@ -67,8 +72,11 @@ def write_multiverse(results: Path, found: Multiverse, left_out: Sequence[str] =
             place.unlink(missing_ok=True)
     except OSError as error:
         raise unwritable(place, error, "results=DIR") from error
-    wrapped = "\n".join(textwrap.wrap(words, WIDTH, break_on_hyphens=False, break_long_words=False))
-    text = "\n\n".join([wrapped, *("\n".join(block) for block in blocks)])
+    wrapped = [
+        "\n".join(textwrap.wrap(part, WIDTH, break_on_hyphens=False, break_long_words=False))
+        for part in words.split("\n\n")
+    ]
+    text = "\n\n".join([*wrapped, *("\n".join(block) for block in blocks)])
     return [folder / name for name in sorted(files)], text
 
 
@@ -76,7 +84,15 @@ def _figure(found: Multiverse) -> Drawing:
     scores = found.scores
     tau = np.array([[found.tau(a, b) for b in scores.protocols] for a in scores.protocols])
     ranks = np.array([one.ranks for one in found.ranks])
-    return multiverse_figure(scores.task, scores.metric, scores.protocols, scores.models, tau, scores.values, ranks)
+    return multiverse_figure(
+        f"{scores.task}, {scores.n_test:,} test samples",
+        scores.metric,
+        scores.protocols,
+        scores.models,
+        tau,
+        scores.values,
+        ranks,
+    )
 
 
 def _csv(records: Iterable[Mapping[str, str]]) -> bytes:

@@ -8,7 +8,6 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
 
 from bench import targets
 from bench.page.figures import figures
@@ -25,8 +24,8 @@ from bench.results import (
     task_digest_of,
     task_names,
 )
-from bench.rows import Row, file_name
-from bench.verdicts import audit_path
+from bench.rows import CardInfo, Row, RowInfo, file_name
+from bench.verdicts import page_links
 
 MOST_LINES = 60_000
 """Values in the table; where there are more, those of further metrics are left to the CSV tables."""
@@ -44,18 +43,23 @@ class Numbers:
         return self.of.setdefault(name, len(self.of))
 
 
-def content(data: LeaderboardData, plots: Iterable[Plot], passports: Collection[str]) -> Json:
+def content(
+    data: LeaderboardData, plots: Iterable[Plot], passports: Collection[str], results: Path | None = None
+) -> Json:
     """Everything that the script of the page reads; numbers in lists stand for names in other lists.
 
     Parameters
     ----------
     passports : collection of str
         File names in ``passports/`` beside the page.
+    results : Path or None
+        The folder where the page will lie: it links the pages of audits and the files of rows there.
     """
     tasks, heads, models, metrics = Numbers(), Numbers(), Numbers(), Numbers()
     pool, sentences = Pool(), [*data.left_out.sentences, *data.other_tasks]
     names, protocols = task_names(data.entries), protocol_names(data.entries)
     shown, left_out = _metrics_shown(data.entries)
+    audits = page_links(results, data.audit_folders, "html") if results else {}
     ranks = _ranks(data)
     by_task: dict[tuple[str, str], list[AggregatedResult]] = defaultdict(list)
     by_model: dict[str, list[AggregatedResult]] = defaultdict(list)
@@ -96,18 +100,26 @@ def content(data: LeaderboardData, plots: Iterable[Plot], passports: Collection[
         sentences.append("Of some runs the page has the command and the row's file only, which has the other records.")
     found: Json = {
         "schema": 1,
-        "tasks": [_task(data, names[task], own, heads, metrics) for task, own in by_task.items()],
+        "tasks": [_task(data, names[task], own, heads, metrics, audits.get(task, [])) for task, own in by_task.items()],
         "heads": [protocols[head] for head in heads.of],
         "models": [_model(name, by_model[name], pool, passports) for name in models.of],
         "entries": entries,
         "differences": pairs,
         "plots": drawn,
+        "rows": results is None or (results / "rows").is_dir(),
         "sentences": sentences,
     }
     return found | {"metrics": list(metrics.of), "pool": pool.values}
 
 
-def _task(data: LeaderboardData, name: str, own: Sequence[AggregatedResult], heads: Numbers, metrics: Numbers) -> Json:
+def _task(
+    data: LeaderboardData,
+    name: str,
+    own: Sequence[AggregatedResult],
+    heads: Numbers,
+    metrics: Numbers,
+    audits: Sequence[str],
+) -> Json:
     """What the results of one task on one cohort have in common."""
     rows = [row for entry in own for row in entry.rows]
     first = next((row for row in rows if row.ok), rows[0])
@@ -128,34 +140,34 @@ def _task(data: LeaderboardData, name: str, own: Sequence[AggregatedResult], hea
         "lower": [number for metric, number in metrics.of.items() if of_kind.lower_is_better(metric)],
         "notes": list(by_note.items()),
         "detectable": {str(head): rounded(value) for head, value in detectable.items() if value is not None},
-        "audit": _audit(data, own[0].key),
+        "audit": [badge, *audits] if (badge := data.audits.get(own[0].key.block[:2], "")) else None,
     }
-
-
-def _audit(data: LeaderboardData, key: ResultKey) -> list[str] | None:
-    """The badge of the task's audit and its page, from the folder of the leaderboard; None where there was none."""
-    badge = data.audits.get((key.task, key.cohort), "")
-    return [badge, quote(audit_path(Path(), key.task, key.cohort, "html").as_posix())] if badge else None
 
 
 def _model(name: str, own: Sequence[AggregatedResult], pool: Pool, passports: Collection[str]) -> Json:
     """What is known of a model, whatever it was measured on."""
     rows = [row for entry in own for row in entry.rows]
-    first = next((row for row in rows if row.info.get("model_card")), rows[0])
-    card = first.info.get("model_card")
+    told = next((info for row in rows if (info := RowInfo(row)).has_card), None)
     page = f"{file_name(name)}.html"
     rates = [row.tiles_per_s for row in rows if row.tiles_per_s is not None]
-    memory = [found for row in rows if isinstance(found := row.info.get("peak_memory_mib"), int | float)]
+    memory = [found for row in rows if (found := RowInfo(row).peak_memory_mib) is not None]
     return {
         "name": name,
         "baseline": rows[0].baseline,
-        "card": pool.add(card) if isinstance(card, dict) else None,
+        "card": pool.add(_card(told.card)) if told else None,
         "passport": f"passports/{page}" if page in passports else "",
         "params_m": next((row.params_m for row in rows if row.params_m is not None), None),
         "dim": next((row.feature_dim for row in rows if row.feature_dim is not None), None),
         "tiles_per_s": rounded(max(rates)) if rates else None,
         "peak_memory_mib": rounded(max(memory)) if memory else None,
     }
+
+
+def _card(card: CardInfo) -> Json:
+    """What a row says of the model's card; fields that it does not say are left out."""
+    cohorts = [{"name": name, "evidence": evidence} for name, evidence in card.cohorts.items()]
+    fields = {name: value for name, value in vars(card).items() if value not in ("", None)}
+    return fields | {"cohorts": cohorts}
 
 
 def _values(

@@ -34,7 +34,7 @@ def leaderboard_page(data: LeaderboardData, plots: Iterable[Plot] = (), results:
         In the order in which they are shown. The first ones are part of the page, as many as its size allows; of the
         others it links the files in ``plots/`` beside it.
     results : Path or None
-        The folder where the page will lie: it links the passports there.
+        The folder where the page will lie: it links the passports, audits and rows there.
     """
     passports = sorted(path.name for path in (results / PASSPORTS).glob("*.html")) if results else []
     style = _source("page.css")
@@ -44,7 +44,7 @@ def leaderboard_page(data: LeaderboardData, plots: Iterable[Plot] = (), results:
         "base-uri 'none'; form-action 'none'",
         "style": style,
         "script": script,
-        "data": as_json(content(data, plots, passports)),
+        "data": as_json(content(data, plots, passports, results)),
     }
     return PLACEHOLDER.sub(lambda found: parts[found[1]], _source("page.html"))
 

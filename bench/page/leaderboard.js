@@ -16,11 +16,22 @@ function badges(entry) {
   ].map((badge) => badge && [" ", badge]);
 }
 
-// What an audit of the task found, with a link to its page beside this file.
+// What an audit of the task found: the gravest alarm and how many more there are. It is a link where the page of the audit
+// lies beside this file.
 function audited(task) {
   if (!task.audit) return null;
   const [badge, page] = task.audit;
-  return [" ", element("a", { class: badge === "clear" ? "badge" : "badge warn", href: page }, `audit: ${badge}`)];
+  const [first, ...more] = badge.split(", ");
+  const text = `audit: ${first}${more.length ? `, ${more.length} more` : ""}`;
+  const look = { class: badge === "clear" ? "badge audit" : "badge audit warn", title: badge };
+  return [" ", page ? element("a", { ...look, href: page }, text) : element("span", look, text)];
+}
+
+// All that audits of the task found, with links to their pages.
+function auditLinks(task) {
+  const [badge, ...pages] = task.audit;
+  const links = pages.map((page, place) => [place ? ", " : " (", element("a", { href: page }, place ? `page ${place + 1}` : "page of the audit")]);
+  return [badge, ...links, pages.length ? ")" : ""];
 }
 
 function score(line) {
@@ -87,16 +98,29 @@ function matching(filters) {
     && !hidden(entry));
 }
 
+// A task, and the models of it that a note is about where it is not about all of them.
+function aboutOf(task, models) {
+  const all = unique(entries.filter((entry) => entry.task.name === task).map((entry) => entry.name));
+  if (models.length >= all.length) return task;
+  const more = models.length - 3;
+  return `${task}: ${models.slice(0, 3).join(", ")}${more > 0 ? ` and ${counted(more, "more model")}` : ""}`;
+}
+
 // The notes of the tasks that are shown: what every reader of their scores must know.
 function notesOf(tasks) {
   const notes = new Map();
   for (const task of tasks) {
     for (const [note, models] of task.notes) notes.set(note, [...(notes.get(note) || []), [task.name, models]]);
   }
-  return [...notes].map(([note, of]) => {
-    const names = unique(of.map(([task]) => task));
-    return element("p", { class: "note" }, element("strong", {}, "Note "), `(${names.join(", ")}) ${note}`);
-  });
+  const alarms = new Map();
+  for (const task of tasks.filter((one) => one.audit && one.audit[0] !== "clear")) {
+    alarms.set(task.audit[0], [...(alarms.get(task.audit[0]) || []), task.name]);
+  }
+  const line = (title, names, text) => element("p", { class: "note" }, element("strong", {}, `${title} `), `(${names.join(", ")}) ${text}`);
+  return [
+    ...[...alarms].map(([badge, names]) => line("Audit", names, `raised an alarm: ${badge}`)),
+    ...[...notes].map(([note, of]) => line("Note", of.map(([task, models]) => aboutOf(task, models)), note)),
+  ];
 }
 
 function tableView(parameters) {

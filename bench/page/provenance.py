@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 from bench.results import AggregatedResult
-from bench.rows import Row
+from bench.rows import Row, RowInfo
 
 MOST_TEXT = 6 * 2**20
 """Characters of all records of runs; beyond, the page has the commands and names the files of the rows."""
@@ -48,7 +48,6 @@ def runs(entry: AggregatedResult, pool: Pool) -> list[dict[str, Any]]:
 
 
 def _run(row: Row, pool: Pool) -> dict[str, Any]:
-    command = row.info.get("command")
     found = {
         "seed": row.seed,
         "fold": row.fold,
@@ -58,7 +57,7 @@ def _run(row: Row, pool: Pool) -> dict[str, Any]:
         "hash": row.run_hash,
         "version": pool.add(row.version),
         "file": row.key.name("rows", "json"),
-        "command": command if isinstance(command, str) else "",
+        "command": RowInfo(row).command,
     }
     if pool.size > MOST_TEXT:
         pool.n_left_out += 1

@@ -57,6 +57,7 @@ function taskView(name) {
       ["Test", sizes.length ? `${spread(2)} samples of ${spread(3)} groups${own.some((entry) => entry.s[1] > 0) ? " in a fold" : ""}` : ""],
       ["Training", sizes.length ? `${spread(0)} samples` : ""],
       ["Smallest difference found with 80 % power", detectable.join(", ")],
+      ["Audit", task.audit ? auditLinks(task) : ""],
       ["Target", task.kind],
       ["Cohort", element("code", {}, task.cohort)],
       ["Digest of the task", task.digest ? element("code", {}, task.digest) : ""],
@@ -140,7 +141,7 @@ function runDetails(entry, run, place) {
     element("h3", {}, "Make this row again"),
     run.command ? copied(run.command) : element("p", { class: "soft" }, "The row was written before commands were recorded."),
     definitions([
-      ["Row", beside(run.file, element("code", {}, run.file))],
+      ["Row", data.rows ? beside(run.file, element("code", {}, run.file)) : element("code", {}, run.file)],
       ["Run hash", element("code", {}, run.hash)], ["Version", data.pool[run.version]],
     ]),
     records(run));

@@ -11,7 +11,7 @@ from pathlib import Path
 from bench.plots.plot import Drawing, Sketch
 from bench.plots.source import Source, label_of, place_of, shortened
 from bench.results import AggregatedResult
-from bench.rows import Row, file_name
+from bench.rows import Row, RowInfo, file_name
 
 ORDER = 10
 KINDS = ("attention",)
@@ -54,7 +54,7 @@ def _pictures(source: Source, entry: AggregatedResult) -> Iterator[Path]:
 
 
 def _of_row(folder: Path, row: Row) -> list[Path]:
-    if not isinstance(row.info.get("attention"), str):
+    if not RowInfo(row).attention:
         return []
     run = "/".join(row.key.path(Path(), "attention", "jpg").with_suffix("").parts[-3:])  # cohort, model, head and seed
     return sorted((folder / "previews" / file_name(row.task)).glob(f"*/attention/{run}/*.jpg"))

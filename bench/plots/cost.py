@@ -21,6 +21,7 @@ from bench.plots.source import (
 )
 from bench.plots.style import COLOURS, GREY, Margins, drawn, panels_of, styled
 from bench.results import AggregatedResult, Block
+from bench.rows import RowInfo
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -82,10 +83,10 @@ def cost_field(entries: Sequence[AggregatedResult]) -> str:
 def cost_of(entry: AggregatedResult, field: str) -> float | None:
     """The cost that the row tells, above 0; None where it tells none."""
     for row in entry.successful:
-        card = row.info.get("model_card")
-        value = card.get(field) if isinstance(card, dict) else None
-        value = row.params_m if value is None and field == "params_m" else value
-        if isinstance(value, int | float) and math.isfinite(value) and value > 0:
+        card = RowInfo(row).card
+        amounts = {"gmacs": card.gmacs, "params_m": row.params_m if card.params_m is None else card.params_m}
+        value = amounts[field]
+        if value is not None and math.isfinite(value) and value > 0:
             return float(value)
     return None
 

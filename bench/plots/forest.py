@@ -20,6 +20,7 @@ from bench.plots.source import (
 )
 from bench.plots.style import CHARACTER, COLOURS, GREY, Margins, drawn, panels_of, styled
 from bench.results import AggregatedResult, Block, ResultKey
+from bench.rows import RowInfo
 
 ORDER = 1
 KINDS = ("forest",)
@@ -57,8 +58,7 @@ def _inputs(source: Source, entry: AggregatedResult) -> list[object]:
 
 def contaminated(entry: AggregatedResult) -> bool:
     """Whether the model saw the task's cohorts in pretraining, by its authors' word or by what follows from it."""
-    found = [row.info.get("contamination") for row in entry.rows]
-    return any(isinstance(one, dict) and one.get("level") in CONTAMINATED for one in found)
+    return any(RowInfo(row).contamination.level in CONTAMINATED for row in entry.rows)
 
 
 @styled

@@ -31,6 +31,8 @@ def multiverse_figure(
 
     Parameters
     ----------
+    task : str
+        Its name, and how many samples were tested, for the title.
     tau : float [protocol, protocol]
         -1 to 1; NaN where it is not defined.
     values : float [protocol, model]
@@ -39,7 +41,7 @@ def multiverse_figure(
         1 for the best.
     """
     n = len(protocols)
-    names, lines = [shortened(name, 24) for name in protocols], [shortened(name, 24) for name in models]
+    names, lines = [shortened(name, 32) for name in protocols], [shortened(name, 32) for name in models]
     figure = new_figure(max(8.0, 0.62 * n + 4.6), max(3.6, 0.3 * n + 2.0))
     matrix, places = figure.subplots(1, 2, width_ratios=(1, 1.15))
     image = matrix.imshow(tau, cmap=DIVERGING, vmin=-1, vmax=1, aspect="auto")

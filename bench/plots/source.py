@@ -16,7 +16,7 @@ import numpy as np
 from bench import targets
 from bench.metrics import Interval
 from bench.results import AggregatedResult, LeaderboardData, protocol_names, robustness_tasks, task_names
-from bench.rows import Row, SavedPredictions, file_name, read_predictions
+from bench.rows import Row, RowInfo, SavedPredictions, file_name, read_predictions
 from registry.errors import UserError
 
 Choice = Literal["best", "all", "none"]
@@ -200,11 +200,9 @@ def amount_of(entry: AggregatedResult) -> tuple[str, float] | None:
     """What of the labels a head was given, ("shots", n a class) or ("percent", share); None for all of them."""
     for name, suffix in (("shots", "shot"), ("percent", "pct")):
         for row in entry.successful:
-            value = row.info.get(name)
-            if not isinstance(value, int | float) or not math.isfinite(value) or value <= 0:
-                continue
-            if row.protocol.endswith(f"-{value:g}{suffix}"):
-                return name, float(value)
+            value = RowInfo(row).number(name)
+            if value is not None and value > 0 and row.protocol.endswith(f"-{value:g}{suffix}"):
+                return name, value
     return None
 
 

@@ -17,6 +17,11 @@ from registry.text_table import aligned
 
 WIDTH = 120
 TITLES = ("model", "head", "published", "here", "95 %", "differ", "tol.", "within", "like", "why")
+LEGEND = (
+    "here: the score of the row, beside it its 95 % interval over test patients; differ: here less published; tol.: "
+    "the largest difference that is within tolerance; like: whether the row is the run that the figure is of (yes, "
+    "nearly, no); why: the reasons by their numbers below the table; -: not known, or nothing to judge."
+)
 CSV_COLUMNS = (
     *(
         "board",
@@ -46,7 +51,7 @@ def comparison_text(comparisons: Sequence[Comparison], boards: Mapping[str, Boar
     """
     shown = sorted(comparisons if everything else of_figures(comparisons), key=_order)
     parts = [_table(list(own), boards) for _, own in itertools.groupby(shown, key=lambda one: _order(one)[:6])]
-    parts.append("\n".join(_wrapped(RULE)))
+    parts += ["\n".join(_wrapped(LEGEND)), "\n".join(_wrapped(RULE))]
     parts.append("\n".join(_wrapped(_counts(shown))))
     return "\n\n".join(parts)
 

@@ -58,7 +58,7 @@ known, too; keep (the default) marks them in the tables and leaves out none.
   robustness.csv          encoders by corruption, severity and restorer; robustness_summary.csv their means over cases
   leaderboard.html        the page: all of this in a browser, one file that needs no other and no network
   plots/                  figures as SVG and PNG; of predictions those of the best models, of all with plots=all
-  critical_difference-PROTOCOL[-HEAD].svg  the diagram of these, for five tasks or more
+                          plots=none: only critical_difference-PROTOCOL.svg of mean ranks, for five tasks or more
 
 The exit code is 2, after all tables are made, where a folder that is named has no rows."""
 

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from bench.report.layout import wrapped
 from bench.report.tables import number
 from bench.results import AggregatedResult, LeaderboardData, ResultKey, Rival, Standing
-from bench.rows import Row
+from bench.rows import Row, RowInfo
 from bench.statistics import LEVEL
 
 DIGITS = 3
@@ -157,9 +157,8 @@ def _of_baselines(data: LeaderboardData, standing: Standing, names: Mapping[str,
         )
     else:
         yield _over(standing, over.comparison.b, names)
-    seen = best.rows[0].info.get("contamination")
-    level = seen.get("level") if isinstance(seen, dict) else None
-    if isinstance(level, str) and level in SEEN:
+    level = RowInfo(best.rows[0]).contamination.level
+    if level in SEEN:
         yield f"Warning: {names[label_of(best)]} saw images of this task in its pretraining, {SEEN[level]}."
 
 

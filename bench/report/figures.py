@@ -15,7 +15,7 @@ def write_rank_diagrams(report: ReportFiles) -> dict[str, Path]:
     """A diagram ``critical_difference-PROTOCOL.svg`` for each head that was fitted on enough tasks.
 
     Its name has ``-HEAD`` where the protocol has several settings. An earlier one of a head that has none now is
-    removed.
+    removed. Where plots are drawn, they have the diagram, and there is none beside the tables.
     """
     protocols = [suite.protocol for suite in report.suites]
     written: dict[str, Path] = {}
@@ -24,7 +24,7 @@ def write_rank_diagrams(report: ReportFiles) -> dict[str, Path]:
         head = file_name(suite.head).replace("-", "+")
         alone, with_head = (_diagram_name(suite.protocol, *parts) for parts in ((), (head,)))
         stale |= {report.folder / alone, report.folder / with_head}
-        svg = suite_diagram(suite)
+        svg = suite_diagram(suite) if report.plots == "none" else None
         if svg is not None:
             several = protocols.count(suite.protocol) > 1
             what = f"ranks with {suite.protocol}" + (f" [{suite.head}]" if several else "")

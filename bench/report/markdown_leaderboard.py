@@ -5,7 +5,6 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from urllib.parse import quote
 
 from bench import targets
 from bench.report.markdown import markdown_table, plain
@@ -26,7 +25,7 @@ from bench.results import (
     robustness_tasks,
     task_names,
 )
-from bench.verdicts import audit_path
+from bench.verdicts import page_links
 
 FILE = "leaderboard.md"
 DIGITS = 3
@@ -49,18 +48,25 @@ LEGEND = (
 
 def write_markdown(report: ReportFiles) -> dict[str, Path]:
     """``leaderboard.md``."""
-    return {"leaderboard for a forge": report.write(FILE, markdown_text(report.data))}
+    return {"leaderboard for a forge": report.write(FILE, markdown_text(report.data, report.folder))}
 
 
-def markdown_text(data: LeaderboardData) -> str:
-    """The page: a section a task with a table a head, and the models at the end."""
+def markdown_text(data: LeaderboardData, folder: Path | None = None) -> str:
+    """The page: a section a task with a table a head, and the models at the end.
+
+    Parameters
+    ----------
+    folder : Path or None
+        Where the page will lie: it links the pages of audits there.
+    """
+    audits = page_links(folder, data.audit_folders, "md") if folder else {}
     names, heads = task_names(data.entries), protocol_names(data.entries)
     robust, settings = robustness_tasks(data.entries), differing_settings(data.entries)
     ranks = {_key(record): record for record in rank_records(data.ranked)}
     lines = ["# Leaderboard", "", LEGEND, *itertools.chain(*(("", plain(one)) for one in data.left_out.sentences))]
     for cohort, group in itertools.groupby(data.entries, key=lambda entry: (entry.key.task, entry.key.cohort)):
         own = list(group)
-        lines += ["", f"## {plain(names[cohort])}", *_audit(data, cohort)]
+        lines += ["", f"## {plain(names[cohort])}", *_audit(data, cohort, audits.get(cohort, []))]
         if cohort in robust:
             lines += ["", *_robustness(data, cohort)]
         elif is_restoration(own[0]):
@@ -74,11 +80,12 @@ def markdown_text(data: LeaderboardData) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _audit(data: LeaderboardData, cohort: tuple[str, str]) -> list[str]:
-    """What the audit of a task found, with its page; nothing where there was none."""
+def _audit(data: LeaderboardData, cohort: tuple[str, str], pages: Sequence[str]) -> list[str]:
+    """What the audits of a task found, with their pages where they are there; nothing where there was none."""
     badge = data.audits.get(cohort, "")
-    page = quote(audit_path(Path(), *cohort, "md").as_posix())
-    return ["", f"[Audit]({page}): {plain(badge)}."] if badge else []
+    names = ["Audit", *(f"audit {number}" for number in range(2, len(pages) + 1))]
+    links = ", ".join(f"[{name}]({page})" for name, page in zip(names, pages, strict=True)) if pages else "Audit"
+    return ["", f"{links}: {plain(badge)}."] if badge else []
 
 
 def _head(

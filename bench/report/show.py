@@ -44,6 +44,10 @@ LEGEND_OF_MEANS = (
     " Several runs make a line: it is their mean, sd is over them; 'only' where some failed or are missing."
 )
 LEGEND_OF_ALL = " Every metric, model and note: python -m bench report all=true, or leaderboard_mean.csv."
+LEGEND_OF_AUDITS = (
+    " audit: the alarms of python -m bench audit on the task, whose page in audits/ has the numbers; clear where there "
+    "is none."
+)
 SHOWS_ALL = "all=true shows all"
 MOST_TABLES = 24
 MOST_FAILURES, MOST_NOTES, LONGEST_NOTE = 5, 8, 230
@@ -99,7 +103,8 @@ def table_text(data: LeaderboardData, blocks: Collection[Block] | None = None, e
     if everything or n_tables <= MOST_TABLES:
         texts += [text for task in tasks if (text := "\n".join(_tables(data, task, names, everything)))]
         if any(task.others for task in tasks):
-            legend = LEGEND + (LEGEND_OF_MEANS if _of_several(entries) else "")
+            audited = any((task.task, task.cohort) in data.audits for task in tasks)
+            legend = LEGEND + (LEGEND_OF_MEANS if _of_several(entries) else "") + (LEGEND_OF_AUDITS if audited else "")
             texts.append("\n".join(wrapped(legend if everything else legend + LEGEND_OF_ALL)))
     else:
         texts += [text for task in tasks if (text := "\n".join(_tables_of_tracks(data, task)))]

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from bench.plots import Choice
+from bench.report.audit_pages import write_audit_pages
 from bench.report.csv_tables import write_csv_tables, write_restoration, write_robustness
 from bench.report.figures import write_plots, write_rank_diagrams
 from bench.report.markdown_leaderboard import write_markdown
@@ -22,6 +23,7 @@ STEPS: tuple[Callable[[ReportFiles], dict[str, Path]], ...] = (
     write_restoration,
     write_robustness,
     write_schema,
+    write_audit_pages,
     write_markdown,
     write_rank_diagrams,
     write_plots,

@@ -6,7 +6,7 @@ import itertools
 import math
 import statistics
 from collections import defaultdict
-from collections.abc import Callable, Collection, Hashable, Iterable, Mapping
+from collections.abc import Callable, Collection, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -23,7 +23,7 @@ from bench.results.frozen_tasks import without_other_tasks
 from bench.results.rank_blocks import RankedBlock
 from bench.results.saved_blocks import SavedBlocks
 from bench.rows import MOST_NAMED, RunKey, SavedRows, rows_of, warn_once
-from bench.verdicts import merged_badges
+from bench.verdicts import merged_audits
 
 Key = TypeVar("Key", bound=Hashable)
 Value = TypeVar("Value")
@@ -60,6 +60,8 @@ class LeaderboardData:
         A sentence for each task that has the name and samples of another and is left out.
     audits : mapping of (task, cohort hash) -> str
         The badge of each audited task: its alarms, or "clear" (`bench.verdicts`).
+    audit_folders : mapping of the same keys -> sequence of Path
+        The results folders that have an audit of it.
     """
 
     entries: list[AggregatedResult]
@@ -74,6 +76,7 @@ class LeaderboardData:
     folders: Mapping[RunKey, Path] = field(default_factory=dict)
     other_tasks: list[str] = field(default_factory=list)
     audits: Mapping[tuple[str, str], str] = field(default_factory=dict)
+    audit_folders: Mapping[tuple[str, str], Sequence[Path]] = field(default_factory=dict)
 
     @cached_property
     def contaminated(self) -> dict[ResultKey, Contamination]:
@@ -141,8 +144,8 @@ def read_leaderboard(
     if faulty:
         more = f" And {len(faulty) - MOST_NAMED} more." if len(faulty) > MOST_NAMED else ""
         sentences.append(f"Left out of means' intervals and paired differences: {' '.join(faulty[:MOST_NAMED])}{more}")
-    audits, unusable = merged_badges({*rows.folders.values(), *([rows.folder] if rows.folder else [])})
-    sentences += unusable
+    audits = merged_audits(rows.sources)
+    sentences += audits.sentences
     for sentence in sentences:
         warn(sentence)
     comparisons = [comparison for block in found for comparison in block.comparisons]
@@ -158,7 +161,8 @@ def read_leaderboard(
         left_out=left_out,
         folders=rows.folders,
         other_tasks=other_tasks,
-        audits=audits,
+        audits=audits.badges,
+        audit_folders=audits.folders,
     )
 
 

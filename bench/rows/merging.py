@@ -52,6 +52,8 @@ class SavedRows:
         A sentence for each folder that gave no row: it is not there, cannot be read, or has none.
     folder : Path or None
         The results folder where there is one.
+    sources : sequence of Path
+        The results folders that were read, with those of which no row is used.
     """
 
     rows: list[Row]
@@ -59,6 +61,7 @@ class SavedRows:
     sentences: list[str]
     unusable: list[str] = field(default_factory=list)
     folder: Path | None = None
+    sources: Sequence[Path] = ()
 
     def predictions_path(self, row: Row) -> Path:
         """Where the predictions that a row names lie."""
@@ -73,7 +76,7 @@ class _Copy(NamedTuple):
 def rows_of(results: Path) -> SavedRows:
     """The rows of one results folder; what is not there has none."""
     rows, sentences = read_rows(results)
-    return SavedRows(rows, {row.key: results for row in rows}, sentences, folder=results)
+    return SavedRows(rows, {row.key: results for row in rows}, sentences, folder=results, sources=[results])
 
 
 def merged_rows(folders: Sequence[Path]) -> SavedRows:
@@ -113,6 +116,7 @@ def merged_rows(folders: Sequence[Path]) -> SavedRows:
         folders={key: folder for key, (folder, _) in used.items()},
         sentences=sentences,
         unusable=unusable,
+        sources=usable,
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import textwrap
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,7 +14,7 @@ from typing import Any
 import numpy as np
 
 import registry
-from bench.audit import page_of, run_checks, too_small, write_page
+from bench.audit import NO_ALARM, page_of, run_checks, too_small, write_page
 from bench.config import BenchConfig, Null, Step
 from bench.runs.audited_task import audited_task
 from bench.runs.checks import check_settings, check_writable
@@ -38,6 +39,8 @@ and what difference the test side can show. Tables show a badge of the verdict b
   protocol=...   the heads, as in a run; rows of models in results=DIR with the same heads are compared with"""
 OPTIONS = ("random", "network")
 MOST_SEEDS = 1000
+WIDTH = 120
+"""Columns of the terminal."""
 
 
 @dataclass(frozen=True)
@@ -165,8 +168,18 @@ def _audit_task(context: RunContext, plan: TaskPlan, networks: Sequence[str], op
 
 
 def _printed(verdict: Audit, page: Path) -> list[str]:
-    lines = [f"{verdict.task}: {verdict.badge}"]
-    lines += [f"  {sentence}" for sentence in verdict.sentences]
-    if not verdict.sentences:
-        lines.append("  No check raises an alarm, which does not show that there is nothing to find.")
-    return [*lines, f"  {page}"]
+    lines = _wrapped(f"{verdict.task}: {verdict.badge}", "")
+    for sentence in verdict.sentences or [NO_ALARM]:
+        lines += _wrapped(sentence, "  ")
+    return [*lines, f"  All numbers: {page}"]
+
+
+def _wrapped(text: str, indent: str) -> list[str]:
+    return textwrap.wrap(
+        text,
+        WIDTH,
+        initial_indent=indent,
+        subsequent_indent=f"{indent}  ",
+        break_long_words=False,
+        break_on_hyphens=False,
+    )

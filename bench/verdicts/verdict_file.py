@@ -7,13 +7,14 @@ import math
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from bench.files import atomic_write, file_name, unwritable
 from bench.rows import with_checksum, without_checksum
 from bench.verdicts.finding import VERDICTS, Finding
 
-FOLDER = "audits"
+AUDITS = "audits"
+"""The folder of all audits in a results folder."""
 SCHEMA = 1
 CLEAR = "clear"
 
@@ -40,21 +41,25 @@ class Audit:
     info: Mapping[str, Any] = field(default_factory=dict)
 
     @property
+    def alarms(self) -> list[Finding]:
+        """The findings that are alarms, the gravest first."""
+        alarms = [one for one in self.findings if one.is_alarm]
+        return sorted(alarms, key=lambda one: -VERDICTS.index(one.verdict))
+
+    @property
     def badge(self) -> str:
         """What stands beside the task in tables: the alarms, the gravest first, or "clear"."""
-        alarms = sorted((one for one in self.findings if one.is_alarm), key=lambda one: -VERDICTS.index(one.verdict))
-        return ", ".join(dict.fromkeys(one.badge or one.check for one in alarms)) or CLEAR
+        return ", ".join(dict.fromkeys(one.badge or one.check for one in self.alarms)) or CLEAR
 
     @property
     def sentences(self) -> list[str]:
         """One for each alarm, the gravest first."""
-        alarms = [one for one in self.findings if one.is_alarm]
-        return [one.sentence for one in sorted(alarms, key=lambda one: -VERDICTS.index(one.verdict))]
+        return [one.sentence for one in self.alarms]
 
 
 def audit_path(results: Path, task: str, cohort: str, ending: str = "json") -> Path:
     """Where an audit of a cohort lies."""
-    return results / FOLDER / file_name(task) / f"{file_name(cohort)}.{ending}"
+    return results / AUDITS / file_name(task) / f"{file_name(cohort)}.{ending}"
 
 
 def write_audit(results: Path, audit: Audit) -> Path:
@@ -105,7 +110,7 @@ def read_audit(path: Path) -> Audit:
 
 def audits_of(results: Path) -> Iterator[tuple[Path, Audit | None, str]]:
     """Every verdict of a results folder: its file, the audit or None, and why it cannot be used."""
-    for path in sorted((results / FOLDER).glob("*/*.json")):
+    for path in sorted((results / AUDITS).glob("*/*.json")):
         try:
             audit = read_audit(path)
         except (OSError, ValueError) as error:
@@ -117,26 +122,40 @@ def audits_of(results: Path) -> Iterator[tuple[Path, Audit | None, str]]:
         yield path, audit, ""
 
 
-def merged_badges(folders: Iterable[Path]) -> tuple[dict[tuple[str, str], str], list[str]]:
-    """The badges of several results folders; of a task that several have audited, the alarms of all of them."""
-    found: dict[tuple[str, str], str] = {}
-    sentences: list[str] = []
-    for folder in sorted(folders):
-        badges, unusable = badges_of(folder)
-        sentences += unusable
-        for key, badge in badges.items():
-            alarms = [one for badge in (found.get(key, CLEAR), badge) for one in badge.split(", ") if one != CLEAR]
-            found[key] = ", ".join(dict.fromkeys(alarms)) or CLEAR
-    return found, sentences
+class MergedAudits(NamedTuple):
+    """What several results folders found of their tasks.
+
+    Attributes
+    ----------
+    badges : dict of (task, cohort hash) -> str
+        Of a task that several have audited, the alarms of all of them.
+    folders : dict of the same keys -> list of Path
+        The results folders with an audit of it, in the order of their names; of those with the same audit the first.
+    sentences : list of str
+        One for each file that cannot be used.
+    """
+
+    badges: dict[tuple[str, str], str]
+    folders: dict[tuple[str, str], list[Path]]
+    sentences: list[str]
 
 
-def badges_of(results: Path) -> tuple[dict[tuple[str, str], str], list[str]]:
-    """The badge of each task and cohort hash, and a sentence for each file that cannot be used."""
-    badges: dict[tuple[str, str], str] = {}
+def merged_audits(folders: Iterable[Path]) -> MergedAudits:
+    """The verdicts of several results folders."""
+    found: dict[tuple[str, str], dict[Path, Audit]] = {}
     sentences = []
-    for path, audit, why in audits_of(results):
-        if audit is None:
-            sentences.append(f"The audit {path} cannot be used ({why}): delete it or audit the task again.")
-        else:
-            badges[audit.task, audit.cohort] = audit.badge
-    return badges, sentences
+    for folder in sorted(folders):
+        for path, audit, why in audits_of(folder):
+            if audit is None:
+                sentences.append(f"The audit {path} cannot be used ({why}): delete it or audit the task again.")
+                continue
+            own = found.setdefault((audit.task, audit.cohort), {})
+            if audit not in own.values():
+                own[folder] = audit
+    badges = {key: _badge(own.values()) for key, own in found.items()}
+    return MergedAudits(badges, {key: list(own) for key, own in found.items()}, sentences)
+
+
+def _badge(audits: Iterable[Audit]) -> str:
+    alarms = [one for audit in audits for one in audit.badge.split(", ") if one != CLEAR]
+    return ", ".join(dict.fromkeys(alarms)) or CLEAR

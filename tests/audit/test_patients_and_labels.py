@@ -76,7 +76,7 @@ def test_labels_that_every_model_contradicts_are_named_and_shown_the_surest_firs
     (one,) = labels.findings(task)
     tested = np.flatnonzero(task.test)
     assert one.verdict == "note"
-    assert "all 2 models with linear" in one.sentence
+    assert "both models with linear" in one.sentence
     assert one.numbers["n_suspect"] == 2
     assert [one.numbers[f"sample {k}"] for k in (1, 2)] == task.ids[tested[[8, 3]]].tolist()
     shown = list(labels.pictures(task, [one]))

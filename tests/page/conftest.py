@@ -45,7 +45,7 @@ def page(results: Path, plot: Plot) -> Path:
     return path
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def browser() -> Iterator[Chromium]:
     if reason := why_not():
         pytest.skip(reason)

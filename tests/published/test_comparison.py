@@ -39,6 +39,7 @@ def test_two_rows_like_for_like_one_within_tolerance_and_one_not(tmp_path):
     assert lines["virchow2"][-4:] == ["-.033", ".015", "no", "yes"]
     assert max(map(len, text.splitlines())) <= 120
     assert "Like for like: 2 of 2 (0 of them nearly" in text
+    assert "differ: here less published" in " ".join(text.split())
 
 
 @pytest.mark.parametrize(

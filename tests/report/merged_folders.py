@@ -27,9 +27,12 @@ def shared_out(results: Path, folders: Sequence[Path], in_all: int = 5) -> None:
 
 
 def tables(folder: Path) -> dict[str, bytes]:
-    """The files of a report, by their paths; without the rows, the predictions and what was computed of them."""
+    """The files of a report, by their paths; without the rows, the predictions and what was computed of them.
+
+    Whether the page links rows beside it is left out, which only pages in a results folder do.
+    """
     return {
-        path.relative_to(folder).as_posix(): path.read_bytes()
+        path.relative_to(folder).as_posix(): path.read_bytes().replace(b'"rows":true', b'"rows":false')
         for path in sorted(folder.rglob("*"))
         if path.is_file() and path.relative_to(folder).parts[0] not in ("rows", "predictions", "computed")
     }

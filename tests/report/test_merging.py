@@ -57,7 +57,7 @@ def test_tables_of_two_folders_are_those_of_one_folder_with_all_rows(
     assert report(f"results={everything}", plots="best") == 0
     printed = capsys.readouterr()
     expected = tables(everything)
-    of_tracks = {"leaderboard.csv", "restoration.csv", "robustness_summary.csv", "critical_difference-linear.svg"}
+    of_tracks = {"leaderboard.csv", "restoration.csv", "robustness_summary.csv", "plots/critical_difference-linear.svg"}
     assert of_tracks < set(expected)
     assert any(name.startswith("plots/") for name in expected)
     a, b, out = tmp_path / "a", tmp_path / "b", tmp_path / "out"

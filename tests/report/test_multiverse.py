@@ -10,6 +10,7 @@ import pytest
 from leaderboard_runs import AddRun, Predicted, predicted
 
 from bench.multiverse import Multiverse, analysed, paragraph, write_multiverse
+from bench.multiverse.tables import scores_text
 from bench.plots import multiverse_figure
 from bench.results import AcrossProtocols, across_protocols
 from bench.results.protocol_scores import NOT_KNOWN
@@ -110,6 +111,7 @@ def test_the_files_are_the_same_each_time_and_hold_the_numbers(three: Path) -> N
     assert {one["tau"] for one in tables["tau"] if one["protocol_b"] == "odd"} == {"-1"}
     assert sum(float(one["share"]) for one in tables["variance"]) == pytest.approx(1, abs=1e-3)
     assert "Kendall's tau is lowest between knn and odd -1.00" not in text
+    assert "![demo, 60 test samples: how far the ranking of 3 models" in (folder / "multiverse.md").read_text()
 
 
 def test_one_model_is_named_and_no_comparison_of_an_earlier_run_is_left(more: Path) -> None:
@@ -211,3 +213,16 @@ def test_the_figure_names_all_models_that_tie_and_counts_what_has_no_tau() -> No
 
     assert "The best model under knn: a 0.700; level: a = b 0.500." in drawing.alt
     assert drawing.alt.endswith("Tau is not defined of 1 of the pairs of protocols.")
+
+
+def test_tables_of_many_models_fit_a_terminal_and_say_what_their_numbers_are(results: Path, add_run: AddRun) -> None:
+    models = [f"{'a' * 30}_{number}" for number in range(4)]
+    for protocol in ("linear", "knn"):
+        for model in models:
+            add_run(model, predicted(1.0), protocol=protocol)
+    lines = list(scores_text(of(results)))
+
+    assert lines[0].startswith("balanced_accuracy on 60 test samples, and in brackets the rank")
+    assert max(map(len, lines)) <= 120
+    assert [line.split()[1:] for line in lines if line.startswith("protocol")] == [models[:3], models[3:]]
+    assert sum(line.startswith("knn") for line in lines) == 2

@@ -11,6 +11,8 @@ from leaderboard_runs import AddRun, lines, predicted, rebuild
 from bench.config import BenchConfig
 from bench.report import write_tables
 from bench.report.__main__ import main
+from bench.report.figures import write_rank_diagrams
+from bench.report.report_files import ReportFiles
 from bench.report.tables import MARGIN
 from bench.results import read_leaderboard
 from registry.errors import UserError
@@ -59,6 +61,9 @@ def test_a_head_on_many_tasks_has_a_diagram(results: Path, add_run: AddRun) -> N
     before = path.read_bytes()
     rebuild(results)
     assert path.read_bytes() == before
+    with_plots = ReportFiles(results, read_leaderboard(results), MARGIN, plots="best")
+    assert write_rank_diagrams(with_plots) == {}, "the plots have the diagram"
+    assert diagrams(results) == []
 
 
 def test_settings_of_one_protocol_have_diagrams_of_their_own(results: Path, add_run: AddRun) -> None:

@@ -91,7 +91,7 @@ def test_what_fits_is_run_once_and_the_rest_is_named(tiles, tmp_path):
 
     text = " ".join(done.stdout.split())
     assert done.returncode == 0, done.stderr
-    assert "tiles: 2 models under 2 protocols, balanced accuracy on 12 test samples of 12 patients." in text
+    assert "tiles: 2 models under 2 protocols, balanced accuracy on 12 test samples of 12 groups (patients)." in text
     assert "Not run, as they do not fit the task: ridge (regression, ordinal)." in text
     assert (
         "Not run, as they choose by a validation side and tiles has none (tasks.tiles.split.val=0.1 draws one)" in text
