@@ -16,8 +16,9 @@ from bench.demo import make_slides
 from registry import catalogue
 
 # a timing is no test, and what fails fails again; `--hypothesis-profile=search` tries other inputs at each run
-hypothesis.settings.register_profile("repeatable", deadline=None, derandomize=True, max_examples=40)
-hypothesis.settings.register_profile("search", deadline=None)
+TIMELESS = {"deadline": None, "suppress_health_check": [hypothesis.HealthCheck.too_slow]}
+hypothesis.settings.register_profile("repeatable", **TIMELESS, derandomize=True, max_examples=40)
+hypothesis.settings.register_profile("search", **TIMELESS)
 hypothesis.settings.load_profile("repeatable")
 
 REPO = Path(__file__).resolve().parents[1]
