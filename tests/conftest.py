@@ -2,7 +2,9 @@
 
 import gc
 import os
+import signal
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,8 +17,9 @@ from bench.demo import make_slides
 from registry import catalogue
 
 # a timing is no test, and what fails fails again; `--hypothesis-profile=search` tries other inputs at each run
-hypothesis.settings.register_profile("repeatable", deadline=None, derandomize=True, max_examples=40)
-hypothesis.settings.register_profile("search", deadline=None)
+TIMELESS = {"deadline": None, "suppress_health_check": [hypothesis.HealthCheck.too_slow]}
+hypothesis.settings.register_profile("repeatable", **TIMELESS, derandomize=True, max_examples=40)
+hypothesis.settings.register_profile("search", **TIMELESS)
 hypothesis.settings.load_profile("repeatable")
 
 REPO = Path(__file__).resolve().parents[1]
@@ -31,6 +34,20 @@ def pytest_collection_finish() -> None:
     """The modules of all tests are in memory for good: a collection of garbage no longer looks at them."""
     gc.collect()
     gc.freeze()
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup() -> None:
+    """torch's numbers are those of the test, whichever tests its process has run before."""
+    if "torch" in sys.modules:
+        sys.modules["torch"].manual_seed(0)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _interrupts_arrive() -> None:
+    """A shell without job control starts what it runs in the background deaf to SIGINT, and processes inherit that."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN and threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")

@@ -47,7 +47,7 @@ def test_an_error_in_the_block_leaves_nothing_and_keeps_the_file_that_was_there(
         file.attrs["n"] = 1 / 0
     assert (tmp_path / "a.h5").read_bytes() == before
     assert [path.name for path in tmp_path.iterdir()] == ["a.h5"]
-    assert len(os.listdir("/proc/self/fd")) == descriptors
+    assert len(os.listdir("/proc/self/fd")) <= descriptors
 
 
 def test_where_a_system_has_no_files_in_memory_it_is_written_to_the_disk(tmp_path, monkeypatch):

@@ -161,6 +161,9 @@ class Pass:
                 return
             models = {job: model for job, model in list(self._models.items()) if self._results[job.key].error is None}
             begun = self._turns.begin((number, shard), models)
+            for job in begun:
+                if self._results[job.key].error is not None:  # it failed meanwhile: its claims were let go
+                    self._claims.give_up(job.folder)
             own = {job: Target(job, shard, models[job].extractor) for job in begun}
             if own and len(shard.tiles):
                 self._targets.append(own)

@@ -17,6 +17,7 @@ from bench.jobs.record import DEAD, JobRecord, alive_path, read_record, sweep_fo
 from bench.rows import Row, RowInfo, RunKey
 
 BEAT_S = 20.0  # between two heartbeats
+LONGEST_BEAT_S = 20.0  # for which a beat on its way is waited for at the end, as a file system may hang
 _working: list[JobRecord] = []  # of this process, the innermost last
 
 
@@ -46,7 +47,7 @@ class Heartbeat:
         """Touch it no more; `dead` sets its time to 1970, so that nobody waits until the last beat is old."""
         self._ended.set()
         if self._thread.is_alive():
-            self._thread.join(BEAT_S)
+            self._thread.join(LONGEST_BEAT_S)
         if dead:
             with contextlib.suppress(OSError):
                 os.utime(self._path, (DEAD, DEAD))

@@ -143,11 +143,11 @@ def test_a_build_that_fails_leaves_nothing(tmp_path: Path, monkeypatch: pytest.M
 def test_a_killed_build_is_not_taken_for_whole(tmp_path: Path) -> None:
     root = tmp_path / "tiles"
     code = (
-        "import sys; from pathlib import Path; from bench.demo import tiles\n"
+        "import sys, time; from pathlib import Path; from bench.demo import tiles\n"
         "real, count = tiles.write, [0]\n"
         "def write(path, content):\n"
         "    real(path, content); count[0] += 1\n"
-        "    if count[0] == 10: print('ten', flush=True)\n"
+        "    if count[0] == 10: print('ten', flush=True); time.sleep(600)\n"
         "tiles.write = write\n"
         "tiles.make_tiles(Path(sys.argv[1]), patients=30)\n"
     )

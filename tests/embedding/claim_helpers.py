@@ -13,7 +13,7 @@ from embedding_helpers import Means, N, make_job
 from bench.embedding import EmbeddingSettings, embed, shards_of
 
 FORK = multiprocessing.get_context("fork")
-PATIENCE_S = 60.0
+PATIENCE_S = 300.0  # for which a process is waited for, on a machine that is busy or stands still
 
 
 class Logged(Means):
@@ -120,5 +120,14 @@ def all_once(log, processes):
 
 
 def claims_in(folder, *, of_killed=False):
-    """Claims and files that are half written, of which a process that is killed leaves some."""
+    """Claims and files that are half written, of which a process that is killed or still at work leaves some."""
     return sorted(folder.rglob("*.claim")) + ([] if of_killed else sorted(folder.rglob(".*.tmp")))
+
+
+def claimed_and_made(folder):
+    """Names of the shards with a claim and, looked up after them, of those with features.
+
+    Of a shard that is finished between the two looks both are there, and so they are while its claim is removed.
+    """
+    claimed = {path.stem for path in claims_in(folder, of_killed=True)}
+    return claimed, {path.stem for path in folder.rglob("*.h5")}

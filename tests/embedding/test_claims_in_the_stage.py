@@ -2,12 +2,13 @@
 
 import os
 import random
+import threading
 import time
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from claim_helpers import claims_in, embedded
+from claim_helpers import PATIENCE_S, claims_in, embedded, until
 from embedding_helpers import Means, contents, expected, make_job
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -56,6 +57,39 @@ def test_a_model_that_failed_lets_its_shards_go_while_others_go_on(tmp_path, sou
     assert found[-1] == []
 
 
+def test_a_claim_that_is_made_while_its_model_fails_goes_too(tmp_path, source, monkeypatch):
+    """Shards are claimed in another thread than the one in which a model fails."""
+    claiming, failed = threading.Event(), threading.Event()
+    found, plain = [], (Claims.take, Claims.give_up)
+
+    class Fails(Means):
+        def __call__(self, tiles):
+            assert claiming.wait(PATIENCE_S)
+            raise UserError("now")
+
+    class Looks(Means):
+        def __call__(self, tiles):
+            found.append(claims_in(bad.folder))
+            return super().__call__(tiles)
+
+    def take(claims, path, stands):
+        if path == bad.path("000000010-000000012"):
+            claiming.set()
+            assert failed.wait(PATIENCE_S)
+        return plain[0](claims, path, stands)
+
+    def give_up(claims, folder):
+        plain[1](claims, folder)
+        failed.set()
+
+    monkeypatch.setattr(Claims, "take", take)
+    monkeypatch.setattr(Claims, "give_up", give_up)
+    bad, good = make_job(tmp_path, Fails(), "bad"), make_job(tmp_path, Looks(), "good")
+    made = embedded(source, [bad, good], lambda line: None)
+    assert made[good.key].error is None
+    assert found[-1] == []
+
+
 def test_features_that_stand_need_no_claim(tmp_path, source, monkeypatch):
     """As in a cache of others, which cannot be written."""
     job = make_job(tmp_path, Means())
@@ -73,10 +107,15 @@ def test_a_large_shard_is_not_claimed_long_before_it_is_read(tmp_path, source):
     """Each takes minutes, and the last ones are for who is ready for them."""
     most = []
 
+    def claims():
+        return len(claims_in(tmp_path, of_killed=True))
+
     class Looks(Means):
         def __call__(self, tiles):
-            time.sleep(0.05)  # in which threads could claim all that they are allowed to
-            most.append(len(claims_in(tmp_path)))
+            if self.calls == 7:
+                until(lambda: claims() == 3, "the third shard is never claimed")
+            time.sleep(0.05)  # in which threads could claim more than they may
+            most.append(claims())
             return super().__call__(tiles)
 
     job = make_job(tmp_path, Looks())

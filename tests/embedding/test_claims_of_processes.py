@@ -13,6 +13,7 @@ from claim_helpers import (
     Paused,
     all_once,
     child,
+    claimed_and_made,
     claims_in,
     embedded,
     ended,
@@ -20,7 +21,7 @@ from claim_helpers import (
     logged_job,
     until,
 )
-from embedding_helpers import Means, contents, expected, make_job
+from embedding_helpers import Means, N, contents, expected, make_job
 
 from bench.embedding import EmbeddingSettings, embed, shards_of
 from bench.embedding.claims import Claims
@@ -100,9 +101,23 @@ class TestThatIsWaitedFor:
             )
             assert began.wait(PATIENCE_S)
             job = logged_job(tmp_path / "cache", log)
+
+            def first_batch_is_written():
+                claimed, made = claimed_and_made(job.folder)
+                return made and not claimed & made
+
+            # another thread writes what the first batch gave, and the second process would wait for this shard too
+            until(first_batch_is_written, "the shard of the first batch is not finished")
             lines = tmp_path / "lines"
             second = child(embedded, source, [job], lines_to(lines))
             until(lambda: lines.exists() and "waiting" in lines.read_text(), "it is waited for and nobody says so")
+
+            def each_is_claimed_or_made():
+                claimed, made = claimed_and_made(job.folder)
+                return len(claimed) + len(made) == len(claimed | made) == N // 2
+
+            # the second says what it waits for while its own last file is written and its claim stands
+            until(each_is_claimed_or_made, "a shard is neither made nor claimed, or it is both")
             return first, second, job, word, lines
 
         return begin
@@ -110,12 +125,7 @@ class TestThatIsWaitedFor:
     def test_and_ends_well(self, tmp_path, work, alone):
         first, second, job, word, lines = work()
         with ended(first, second):
-            # the second names what it waits for while its own last file is written and its claim stands
-            until(
-                lambda: len(contents(job.folder)) + len(claims_in(tmp_path)) == len(alone),
-                "a shard is neither made nor claimed, or it is both",
-            )
-            held = len(claims_in(tmp_path))
+            held = len(claims_in(job.folder, of_killed=True))
             assert 1 < held < len(alone) - 1
             word.set()
             first.join(PATIENCE_S)

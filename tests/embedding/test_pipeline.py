@@ -10,6 +10,7 @@ import time
 import numpy as np
 import pytest
 import torch
+from claim_helpers import until
 from embedding_helpers import Means, N, contents, expected, make_job
 
 from bench.embedding import EmbeddingSettings, Shard, embed, shards_of
@@ -67,10 +68,7 @@ def test_a_file_is_there_before_the_next_shard_is_made(tmp_path, source):
     def laid():
         for position, shard in enumerate(shards):
             if position >= 3:
-                deadline = time.monotonic() + 10
-                while not job.path(shards[position - 3].name).is_file():
-                    assert time.monotonic() < deadline, "the files wait for what is made after them"
-                    time.sleep(0.001)
+                until(job.path(shards[position - 3].name).is_file, "the files wait for what is made after them")
             yield shard
 
     made = embed_one(laid(), job)
@@ -167,7 +165,7 @@ def test_slides_that_share_a_batch_with_a_failing_one_are_complete(tmp_path, sou
 
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt, SystemExit])
-def test_whatever_ends_it_ends_all_threads_within_seconds(tmp_path, source, error):
+def test_whatever_ends_it_ends_all_threads(tmp_path, source, error):
     class Interrupted(Means):
         def __call__(self, tiles):
             if self.calls == 3:
@@ -175,10 +173,8 @@ def test_whatever_ends_it_ends_all_threads_within_seconds(tmp_path, source, erro
             return super().__call__(tiles)
 
     job = make_job(tmp_path, Interrupted())
-    began = time.monotonic()
     with pytest.raises(error):
         embed_one(shards_of(source, 7), job)
-    assert time.monotonic() - began < 10
     assert len(contents(job.folder)) == 3, "what was computed before is written"
 
 

@@ -5,12 +5,11 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-import sys
 import time
 from pathlib import Path
 
 import pytest
-from command_helpers import REPO, bench
+from command_helpers import REPO, bench, halting
 
 from bench.leaving import Folders, Terminated, exit_code, terminable, what_stands
 
@@ -97,13 +96,13 @@ def test_a_run_that_is_stopped_goes_on_with_the_command_it_says(
     tmp_path: Path, tiles: Path, number: int, code: int, name: str
 ) -> None:
     arguments = ["task=tiles", f"data={tiles}", "null=none", "protocol=knn", "shard_tiles=1", "batch_size=1"]
-    command = [sys.executable, "-m", "bench", *arguments]
     environment = {**os.environ, "PYTHONPATH": str(REPO)}
+    command = [*halting(2), *arguments]
     child = subprocess.Popen(command, cwd=tmp_path, env=environment, stderr=subprocess.PIPE, text=True)
     while child.poll() is None and not list(tmp_path.glob("cache/features/**/*.h5")):
         time.sleep(0.01)
     child.send_signal(number)
-    _, stderr = child.communicate(timeout=120)
+    _, stderr = child.communicate(timeout=300)
     assert child.returncode == code, stderr
     made = len(list(tmp_path.glob("cache/features/**/*.h5")))
     assert 0 < made < 24

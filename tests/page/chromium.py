@@ -6,11 +6,10 @@ import base64
 import importlib.util
 import os
 import shutil
+import time
 from pathlib import Path
 from types import TracebackType
 from typing import Any
-
-DONE = "arguments[arguments.length - 1]"
 
 
 def why_not() -> str:
@@ -89,15 +88,12 @@ class Chromium:
             value,
         )
 
-    def seconds(self, script: str) -> float:
-        """How long a script and the layout and paint that follow it take."""
-        timed = (
-            "const began = performance.now();"
-            f"(() => {{ {script} }})(); document.body.offsetHeight;"
-            f"const done = {DONE};"
-            "requestAnimationFrame(() => setTimeout(() => done((performance.now() - began) / 1000)))"
-        )
-        return float(self.driver.execute_async_script(timed))
+    def until(self, condition: str, limit_s: float = 120.0) -> None:
+        """Wait until an expression holds that the browser makes true in its own time."""
+        began = time.monotonic()
+        while not self.run(f"return {condition}"):
+            assert time.monotonic() - began < limit_s, condition
+            time.sleep(0.02)
 
     def problems(self) -> list[str]:
         """What the browser has complained of since the page was opened."""

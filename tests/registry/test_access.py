@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib.metadata
 import socket
-import time
 
 import numpy as np
 import pytest
@@ -111,14 +110,13 @@ def test_a_hub_that_takes_no_connection_is_tried_once(monkeypatch: pytest.Monkey
         raise TimeoutError
 
     monkeypatch.setattr(hub.socket, "create_connection", connect)
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: pytest.fail("the client connects by itself"))
     monkeypatch.setattr("urllib.request.getproxies", dict)
     monkeypatch.setattr(constants, "ENDPOINT", "https://down.example")
     monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path))
-    start = time.monotonic()
     for name in ("sp85m", "uni", "hf-hub:owner/name"):
         with pytest.raises(registry.UserError, match="the hub cannot be reached"):
             registry.load(name)
-    assert time.monotonic() - start < 10
     assert asked == ["down.example"]
 
 

@@ -19,7 +19,7 @@ from bench.results import read_leaderboard
 from bench.rows import SCHEMA, predictions_path, row_path, warn_once
 from bench.rows.predictions import write_predictions
 
-SECONDS = 60  # after which a command that waits for ever has failed
+SECONDS = 300  # after which a command that waits for ever has failed
 Tables = dict[str, list[dict[str, str]]]
 Capture = pytest.CaptureFixture[str]
 DIGITS = "1" + "0" * 400

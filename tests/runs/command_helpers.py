@@ -16,6 +16,24 @@ import bench.__main__ as command
 
 REPO = Path(__file__).resolve().parents[2]
 
+HALTING = """
+import sys, time
+from pathlib import Path
+from bench.embedding.forward import Forward
+
+most, plain = int(sys.argv.pop(1)), Forward.__call__
+
+def halting(self, *arguments, **keywords):
+    began = time.monotonic()
+    while len(list(Path("cache/features").rglob("*.h5"))) >= most and time.monotonic() - began < 600:
+        time.sleep(0.05)
+    return plain(self, *arguments, **keywords)
+
+Forward.__call__ = halting
+from bench.__main__ import main
+main()
+"""
+
 
 @dataclass
 class Done:
@@ -50,10 +68,19 @@ def bench(folder, *arguments, entry=command.main):
     return Done(stop.value.code or 0, out.getvalue(), err.getvalue())
 
 
-def killed(folder, arguments, wait):
-    """The command in a process of its own, killed when `wait` of that process returns; gives its exit code."""
+def halting(most):
+    """The beginning of a command that stands still before the next batch once so many feature files are in its cache.
+
+    So it is not at its end when a signal is sent, however long the test that sends it stood still. A few files more
+    may come, of batches that are on their way to the disk.
+    """
+    return [sys.executable, "-c", HALTING, str(most)]
+
+
+def killed(folder, arguments, wait, most):
+    """The command in a process of its own, `halting`, killed when `wait` of it returns; gives its exit code."""
     child = subprocess.Popen(
-        [sys.executable, "-m", "bench", *arguments],
+        [*halting(most), *arguments],
         cwd=folder,
         env={**os.environ, "PYTHONPATH": str(REPO)},
         stderr=subprocess.DEVNULL,

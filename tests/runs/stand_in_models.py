@@ -21,7 +21,7 @@ from registry.tokens import NetworkTokens
 PATH = Path(__file__)
 DIM = 9
 MEETING = "PFMBENCH_TEST_MEETING"  # folder in which the processes that embed with `meeting` wait for one another
-PATIENCE_S = 90.0
+PATIENCE_S = 300.0
 PRECISIONS = {"half": {"precision": "bfloat16"}, "full": {"precision": "float32"}}  # the former is that of all cards
 
 

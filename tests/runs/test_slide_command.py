@@ -164,7 +164,7 @@ def kill_and_finish(cohort, folder, model, kills, seed):
                 time.sleep(0.001)
             time.sleep(rng.uniform(0, 0.02))
 
-        assert killed(folder, arguments, embedded) == -signal.SIGKILL
+        assert killed(folder, arguments, embedded, most=wanted + 2) == -signal.SIGKILL
         now = {p: p.stat().st_mtime_ns for p in features(folder, model).values()}
         assert now.items() >= done_at_kill.items()
         done_at_kill = now

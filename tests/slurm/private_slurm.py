@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import getpass
 import os
+import random
 import secrets
 import shutil
 import socket
@@ -34,8 +35,12 @@ SlurmdUser={user}
 SlurmctldPort={controller_port}
 SlurmdPort={node_port}
 AuthType=auth/munge
-# a requeued job is held back for about as long as a credential lives
-AuthInfo=socket={root}/run/munge.sock,cred_expire=5
+# a requeued job is held back for about as long as a credential lives, and a slow machine must start a step within it
+AuthInfo=socket={root}/run/munge.sock,cred_expire=10
+# of the daemons with each other and with commands, and until the script of a job runs, on a machine that stands still
+MessageTimeout=90
+TCPTimeout=30
+BatchStartTimeout=300
 SlurmctldPidFile={root}/run/slurmctld.pid
 SlurmdPidFile={root}/run/slurmd.pid
 SlurmctldLogFile={root}/log/slurmctld.log
@@ -167,7 +172,7 @@ class PrivateSlurm:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
-            timeout=60,
+            timeout=STARTUP_S,
             check=False,
         )
         assert done.returncode == 0 or not check, f"{command}: {done.stdout}"
@@ -217,12 +222,18 @@ class PrivateSlurm:
 
 
 def free_ports(n: int) -> list[int]:
-    """Ports that nobody listens on now, all different."""
+    """Ports that nobody listens on now, all different.
+
+    None of those that systems give to connections, so that none is taken before a daemon listens on it.
+    """
+    found: list[int] = []
     with contextlib.ExitStack() as stack:
-        sockets = [stack.enter_context(socket.socket()) for _ in range(n)]
-        for one in sockets:
-            one.bind(("127.0.0.1", 0))
-        return [one.getsockname()[1] for one in sockets]
+        while len(found) < n:
+            port, one = random.SystemRandom().randrange(20_000, 32_000), stack.enter_context(socket.socket())
+            with contextlib.suppress(OSError):
+                one.bind(("127.0.0.1", port))
+                found.append(port)
+    return found
 
 
 def _path() -> str:

@@ -18,11 +18,11 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-STARTUP_S = 30.0
+STARTUP_S = 180.0
 _BECOME_SUBREAPER = 36  # PR_SET_CHILD_SUBREAPER of prctl(2)
 
 
-def wait_for(condition: Callable[[], bool], what: str, limit_s: float = 120.0, every_s: float = 0.1) -> None:
+def wait_for(condition: Callable[[], bool], what: str, limit_s: float = 600.0, every_s: float = 0.1) -> None:
     """Return once the condition holds.
 
     Raises

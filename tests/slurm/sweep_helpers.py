@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import signal
 import subprocess
@@ -25,7 +24,7 @@ REPO = Path(__file__).resolve().parents[2]
 TASKS = ("one", "two")
 TILES = 64  # of each task
 SHARD = 16  # tiles of a shard and of a batch: four of each
-LIMIT_S = 240.0
+LIMIT_S = 1200.0
 SLURM = (
     "site=slurm",
     "hydra.launcher.partition=ci",
@@ -161,7 +160,10 @@ def repeated(folder: Path, names: Iterable[str], needed: int = TILES) -> dict[st
 
 
 def alive(pid: int) -> bool:
-    return os.path.exists(f"/proc/{pid}") and not re.search(r"\) Z ", Path(f"/proc/{pid}/stat").read_text())
+    try:
+        return not re.search(r"\) [ZX] ", Path(f"/proc/{pid}/stat").read_text())
+    except OSError:
+        return False
 
 
 def records(folder: Path, results: str = "results") -> list[JobRecord]:

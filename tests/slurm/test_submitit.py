@@ -11,7 +11,7 @@ submitit = pytest.importorskip("submitit", reason="submitit is not installed: pi
 
 def started_and_asleep(file: Path) -> None:
     file.touch()
-    time.sleep(60)
+    time.sleep(600)
 
 
 @pytest.fixture

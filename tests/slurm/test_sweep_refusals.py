@@ -31,7 +31,7 @@ def test_what_the_site_does_not_have(slurm, cohorts, tmp_path, setting, words):
 def test_a_controller_that_does_not_answer(slurm, cohorts, tmp_path, monkeypatch):
     [port] = free_ports(1)
     text = (slurm.root / "conf" / "slurm.conf").read_text()
-    lines = [line for line in text.splitlines() if not line.startswith("SlurmctldPort")]
+    lines = [line for line in text.splitlines() if not line.startswith(("SlurmctldPort", "MessageTimeout"))]
     (tmp_path / "slurm.conf").write_text("\n".join([*lines, f"SlurmctldPort={port}", "MessageTimeout=2", ""]))
     monkeypatch.setitem(slurm.environment, "SLURM_CONF", str(tmp_path / "slurm.conf"))
     [said] = refusal(bench(slurm, tmp_path, "sweep", *SLURM, *ONE, *cohorts))

@@ -10,7 +10,7 @@ import pytest
 
 from bench.tiles import Ahead, in_order
 
-SECONDS = 10  # that a thread may take to get somewhere on a busy machine
+SECONDS = 120  # that a thread may take to get somewhere on a busy machine
 
 
 def wait_until(condition):

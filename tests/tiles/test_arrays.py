@@ -172,7 +172,7 @@ def test_a_file_a_slide_leaves_few_open(tmp_path):
             assert unreadable == 0
             assert descriptors - before <= 2 * (IDLE_FILES + 4 + 1) + 4
     np.testing.assert_array_equal(out, [tiles_of(6)[row] + np.uint8(i) for i, row in order])
-    assert len(os.listdir("/proc/self/fd")) == before
+    assert len(os.listdir("/proc/self/fd")) <= before, "what others left open may be closed meanwhile"
 
 
 @pytest.mark.parametrize("layout", LAYOUTS)

@@ -222,4 +222,4 @@ def test_files_are_closed(tmp_path):
     finally:
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
     assert len(found.unreadable) == 40
-    assert before is None or len(os.listdir("/proc/self/fd")) == before
+    assert before is None or len(os.listdir("/proc/self/fd")) <= before

@@ -254,4 +254,4 @@ def test_packs_are_closed(tmp_path, source):
     contents(own)
     with pytest.raises(RuntimeError, match="a reader fails"), own.open():
         raise RuntimeError("a reader fails")
-    assert len(os.listdir("/proc/self/fd")) == before
+    assert len(os.listdir("/proc/self/fd")) <= before

@@ -138,7 +138,7 @@ def test_a_slow_iterator_does_not_hold_what_is_read():
 
     def sources():
         yield Made(0, 8)
-        assert go_on.wait(10)
+        assert go_on.wait(120)
         yield Made(1, 8)
 
     batches = read_batches(sources(), 4, workers=1)
@@ -153,6 +153,6 @@ def test_the_time_of_all_threads_is_counted():
             time.sleep(0.02)
             return super().read_into(out, rows)
 
-    clock = ReadingTime()
+    clock, began = ReadingTime(), time.perf_counter()
     list(read_batches([Slow(0, 64)], 16, workers=4, reading_time=clock))
-    assert 4 * 0.02 <= clock.seconds < 4 * 0.02 + 5
+    assert 4 * 0.02 <= clock.seconds <= 4 * (time.perf_counter() - began), "no thread works longer than that"
