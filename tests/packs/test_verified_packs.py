@@ -204,6 +204,28 @@ def test_another_split_of_a_frozen_task_is_named(tmp_path, found_in_both):
 
 
 @pytest.mark.usefixtures("published")
+def test_a_row_of_a_frozen_task_may_lack_as_many_samples_as_it_names_and_no_more(tmp_path, found_in):
+    drawn = predictions("mine", "uni")
+    fewer = {name: getattr(drawn, name)[5:] for name in ("ids", "groups", "y_true", "scores")}
+    for n_skipped in (1, 5):
+        add_run(tmp_path / str(n_skipped), dataclasses.replace(drawn, **fewer), "uni", n_skipped=n_skipped)
+
+    (finding,) = found_in(tmp_path / "1")
+    assert finding.startswith("another test side: ")
+    assert found_in(tmp_path / "5") == []
+
+
+@pytest.mark.usefixtures("published")
+def test_a_row_of_a_frozen_task_by_another_metric_is_named(tmp_path, found_in):
+    add_run(tmp_path / "results", predictions("mine", "uni"), "uni", primary_metric="accuracy")
+
+    (finding,) = found_in(tmp_path / "results")
+
+    assert finding.startswith("another task: ")
+    assert finding.endswith("the primary metric accuracy, and the published task balanced_accuracy.")
+
+
+@pytest.mark.usefixtures("published")
 def test_a_frozen_task_seen_in_other_tiles_is_another_task(results, found_in):
     def stating(tile_size):
         info = {"config": {"tasks": {"mine": {"name": "mine", "tile_size": tile_size}}}}
@@ -238,5 +260,9 @@ def test_a_users_own_data_show_a_split_that_is_not_theirs(tmp_path):
         assert verify(tmp_path / "a.zip", str(data), salt).findings == []
         (finding,) = verify(tmp_path / "b.zip", str(data), salt).findings
         assert finding.text.startswith("swapped labels: 24 of 24 labels of tiles/")
+    add_run(tmp_path / "other_fold", swapped, "uni", **classes, fold=3)
+    submit(tmp_path / "other_fold", tmp_path / "c.zip")
+    (finding,) = verify(tmp_path / "c.zip", str(data)).findings
+    assert finding.text.endswith("is of fold 3, which your data have not.")
     other_split = verify(tmp_path / "a.zip", str(data), SALT, changes={"tiles": ["split.folds=2"]}).findings
     assert {finding.kind for finding in other_split} == {sides.OTHER_SIDE}
