@@ -98,6 +98,7 @@ def _pair(task: AuditedTask, head: str) -> _Pair | None:
             found.append((name, task.score(head, features[0])))
         except Exception:  # the nulls have said so
             continue
+    found = [(name, of) for name, of in found if not math.isnan(of.value)]
     if len(found) < 2:
         return None
     (a_name, of_a), (b_name, of_b) = sorted(found, key=lambda one: -one[1].value)[:2]

@@ -79,3 +79,20 @@ def test_features_find_slides_that_are_the_same_and_say_whose_labels_differ():
     assert of_features.verdict == "warning"
     assert of_features.numbers["n_pairs_across"] == 1
     assert "1 of the 1 pairs have different labels" in of_features.sentence
+
+
+def test_a_copy_in_training_is_found_beside_copies_on_the_same_side_and_among_copies_alone():
+    rng = np.random.default_rng(4)
+    features = rng.normal(size=(80, 16))
+    task = audited(n_groups=20, nulls={"random network": [features]})
+    (side,) = task.sides
+    (a, b), (c, d) = (np.flatnonzero(side == name)[:2] for name in ("test", "train"))
+    features[b], features[c] = features[a], features[a] + 0.05
+    features[d] = features[c]
+    pairs = duplicates.by_features(task, features)
+    assert {tuple(pair) for pair in pairs.across.tolist()} == {(a, c), (b, c)}
+    assert {tuple(pair) for pair in pairs.within.tolist()} == {(a, b), tuple(sorted((c, d)))}
+
+    features[side == "train"] = features[side == "test"][0]
+    features[side == "test"] = features[side == "test"][0]
+    assert len(duplicates.by_features(task, features).across) == (side == "test").sum()

@@ -84,6 +84,19 @@ def test_labels_that_every_model_contradicts_are_named_and_shown_the_surest_firs
     assert "label class" in shown[0][0]
 
 
+def test_a_model_that_was_tested_on_other_samples_has_no_vote_and_votes_follow_the_ids():
+    plain = audited()
+    of = model(plain, "a", (3,))
+    fewer = [np.asarray(getattr(of.predicted, name))[1:] for name in ("ids", "groups", "y_true", "scores")]
+    turned = [np.asarray(getattr(of.predicted, name))[::-1] for name in ("ids", "groups", "y_true", "scores")]
+    task = audited(
+        models=[of, RowsOfModel("b", "linear", Predicted(*turned)), RowsOfModel("c", "knn", Predicted(*fewer))]
+    )
+    (one,) = labels.findings(task)
+    assert (one.numbers["n_suspect"], one.numbers["n_models"]) == (1, 2)
+    assert one.numbers["sample 1"] == plain.ids[plain.test][3]
+
+
 def test_models_that_agree_with_all_labels_suspect_none():
     task = audited(models=[model(audited(), "a")])
     (one,) = labels.findings(task)
