@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import scipy.fft
 from audited import audited
 from PIL import Image
 
@@ -64,6 +65,28 @@ def test_a_pair_within_a_side_is_a_note_and_empty_tiles_are_no_pair():
     assert one.verdict == "note"
     assert not one.is_alarm
     assert (one.numbers["n_pairs_within"], one.numbers["n_looked_at"]) == (1, 78)
+
+
+def test_tiles_with_one_hash_and_other_details_are_no_pair():
+    rng = np.random.default_rng(5)
+    low, found = rng.choice([-70.0, 70.0], (8, 8)), tiles_of(80)
+    task = with_tiles(found)
+    for place in of_sides(task):
+        waves = rng.normal(0, 35, (32, 32))
+        waves[:8, :8] = low
+        waves[0, 0] = 32 * 128
+        grey = np.clip(scipy.fft.idctn(waves, norm="ortho"), 0, 255).astype(np.uint8)
+        found[place] = np.repeat(grey[..., None], 3, axis=2)
+    signs = duplicates._signs(np.stack([duplicates._small(found[place]) for place in of_sides(task)]))
+    assert (signs[0] != signs[1]).sum() <= duplicates.MOST_BITS
+    assert next(iter(duplicates.findings(task))).verdict == "clear"
+
+
+def test_a_pair_across_sides_in_one_fold_is_no_pair_within_a_side():
+    folds = [np.array(["test", "test", "train", ""]), np.array(["train", "test", "train", "test"])]
+    pairs = duplicates._sorted(audited(sides=folds), [(0, 1), (2, 0), (2, 3), (0, 3)], 4)
+    assert pairs.across.tolist() == [[1, 0], [0, 2], [3, 2], [3, 0]]
+    assert len(pairs.within) == 0
 
 
 def test_features_find_slides_that_are_the_same_and_say_whose_labels_differ():
