@@ -7,13 +7,16 @@ import zipfile
 
 import numpy as np
 import pytest
+import sklearn.metrics
 from packed_runs import CLASSES, add_run, fill, predictions, rewrite, row_of
 
 from bench import frozen, rows
 from bench.packs.archive import write_pack
+from bench.packs.content import PackedRun
 from bench.packs.layout import PackRecord
 from bench.packs.pseudonyms import Pseudonyms, hashed
 from bench.packs.reuse import reused_predictions
+from bench.packs.scores import _scores
 from bench.packs.submit import submit
 from bench.packs.verify import verify, verify_command
 
@@ -164,3 +167,51 @@ def test_each_digest_of_a_test_side_holds_what_it_names_and_no_order():
     assert changed(groups=np.array(["p", "p", "p", "q"])) == {"samples", "labels", "group_sizes", "group_labels"}
     assert changed(labels=np.array([0, 1, 0, 1])) == {"labels", "group_labels"}
     assert changed(classes=("x", "z")) == {"labels", "group_labels"}
+
+
+def of_two_classes():
+    own = predictions("mine", "uni")
+    positive = own.scores[:, 2]
+    scores, sharper = np.stack([1 - positive, positive], 1), np.stack([1 - positive**0.5, positive**0.5], 1)
+    y_true = (own.y_true == 2).astype(int)
+    info = {"thresholds": {"sensitivity_at_95_specificity": 0.3}}
+    return dataclasses.replace(own, y_true=y_true, scores=scores, calibrated=sharper, info=info)
+
+
+def test_scores_that_are_computed_again_are_those_of_scikit_learn():
+    own = predictions("mine", "uni")
+    for of, classes in ((own, CLASSES), (of_two_classes(), ("other", "tumour"))):
+        saved = rows.SavedPredictions(of.ids, of.groups, of.y_true, of.scores, list(classes), "classes", of.calibrated)
+        row = rows.Row("mine", "uni", "", "linear", 0, "ok", kind="classes", primary_metric="accuracy")
+        found = {
+            name: value["value"]
+            for name, value in _scores(PackedRun(row, saved, of.groups)).items()
+            if "value" in value
+        }
+        chosen, one_hot = of.scores.argmax(axis=1), np.eye(len(classes))[of.y_true]
+        expected = {
+            "accuracy": sklearn.metrics.accuracy_score(of.y_true, chosen),
+            "balanced_accuracy": sklearn.metrics.balanced_accuracy_score(of.y_true, chosen),
+            "f1_macro": sklearn.metrics.f1_score(of.y_true, chosen, average="macro"),
+            "auroc": sklearn.metrics.roc_auc_score(one_hot, of.scores, average="macro"),
+            "brier": np.square(of.scores - one_hot).sum(axis=1).mean(),
+        }
+        assert {name: found[name] for name in expected} == pytest.approx(expected)
+
+
+def test_calibrated_scores_and_those_in_the_info_are_computed_again(tmp_path):
+    row = add_run(tmp_path / "honest", of_two_classes(), "uni", protocol="mine", classes=["other", "tumour"])
+    row = dataclasses.replace(row, info=row.info | of_two_classes().info)
+    of_info = row.info["auroc_obuchowski"]
+    forged = row.info | {"auroc_obuchowski": of_info | {"ci_low": of_info["ci_low"] + 0.01}}
+    found = []
+    for name, changed in (("honest", row), ("forged", dataclasses.replace(row, info=forged))):
+        rows.write(tmp_path / name, changed, of_two_classes())
+        submit(tmp_path / name, tmp_path / f"{name}.zip")
+        verified = verify(tmp_path / f"{name}.zip")
+        found.append([finding.text for finding in verified.findings])
+
+    assert "sensitivity_at_95_specificity" in row.metrics
+    assert verified.n_same == len(row.metrics)
+    assert found[0] == []
+    assert "auroc_obuchowski ci_low is" in found[1][0]

@@ -216,6 +216,19 @@ def test_a_row_of_a_frozen_task_may_lack_as_many_samples_as_it_names_and_no_more
 
 
 @pytest.mark.usefixtures("published")
+def test_a_fold_that_a_frozen_task_has_not_and_a_task_digest_of_other_settings_are_named(tmp_path, found_in):
+    add_run(tmp_path / "fold", predictions("mine", "uni"), "uni", fold=3)
+    info = {"config": {"tasks": {"mine": {"name": "mine", "tile_size": 96}}}, "task_digests": {"task": "00000000"}}
+    row = add_run(tmp_path / "digest", predictions("mine", "uni"), "uni")
+    rewrite(tmp_path / "digest", dataclasses.replace(row, info=row.info | info))
+
+    (of_fold,) = found_in(tmp_path / "fold")
+    assert of_fold.endswith("is of fold 3, which the published task mine has not.")
+    (of_digest,) = found_in(tmp_path / "digest")
+    assert of_digest.startswith("another task: the task digest 00000000 of mine/")
+
+
+@pytest.mark.usefixtures("published")
 def test_a_row_of_a_frozen_task_by_another_metric_is_named(tmp_path, found_in):
     add_run(tmp_path / "results", predictions("mine", "uni"), "uni", primary_metric="accuracy")
 
