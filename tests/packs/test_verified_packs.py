@@ -277,5 +277,15 @@ def test_a_users_own_data_show_a_split_that_is_not_theirs(tmp_path):
     submit(tmp_path / "other_fold", tmp_path / "c.zip")
     (finding,) = verify(tmp_path / "c.zip", str(data)).findings
     assert finding.text.endswith("is of fold 3, which your data have not.")
+    of_folds = tasks.read(runs.published_task("tiles", ["split.folds=2"]), data, tmp_path)
+    for fold in of_folds.folds:
+        test = np.array(of_folds.split_labels_of(fold)) == "test"
+        ids, groups = (of_folds.frame[column].to_numpy(str)[test] for column in ("id", "group"))
+        own = predictions("tiles", "uni", n=int(test.sum()))
+        of_data = {"ids": ids, "groups": groups, "y_true": of_folds.labels[test], "scores": own.scores[:, :2]}
+        of_task = classes | {"cohort_hash": of_folds.cohort_hash, "fold": fold}
+        add_run(tmp_path / "folds", dataclasses.replace(own, **of_data), "uni", **of_task)
+    submit(tmp_path / "folds", tmp_path / "d.zip")
+    assert verify(tmp_path / "d.zip", str(data), changes={"tiles": ["split.folds=2"]}).findings == []
     other_split = verify(tmp_path / "a.zip", str(data), SALT, changes={"tiles": ["split.folds=2"]}).findings
     assert {finding.kind for finding in other_split} == {sides.OTHER_SIDE}
