@@ -64,3 +64,12 @@ def test_folds_count_until_a_sample_is_tested_again():
 
     assert len(_first_pass([first, second, again, second])) == 2
     assert len(_first_pass([first])) == 1
+
+
+def test_the_digest_of_a_head_holds_its_kind_and_each_setting():
+    of = HEADS["linear"]
+    other = [{"c_max": 10.0}, {"n_strengths": 3}, {"class_weight": "balanced"}]
+
+    changed = [dataclasses.replace(of, config=dataclasses.replace(of.config, **one)) for one in other]
+
+    assert len({DIGEST, *map(head_config_hash, [dataclasses.replace(of, head_type="knn"), *changed])}) == 5
