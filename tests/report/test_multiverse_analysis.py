@@ -74,6 +74,7 @@ def test_p_values_are_two_sided_and_adjusted_over_all_pairs_and_protocols(found:
     assert [float(one["p_holm"]) for one in records] == pytest.approx(found.adjusted.ravel(), rel=1e-3)
     assert (records[-1]["model_a"], records[-1]["model_b"]) == ("b", "c")
     assert found.n_changing == 3
+    assert replace(found, order=found.order[:2]).n_changing == 1
     (reversal,) = found.reversed
     assert (reversal.first, reversal.second) == ("a", "c")
     assert (reversal.first_better, reversal.second_better) == (("linear",), ("q",))
