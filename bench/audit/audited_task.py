@@ -15,7 +15,7 @@ from bench.audit.control_values import Control
 from bench.audit.permutation import p_permuted
 from bench.audit.predicted import Predicted
 from bench.metrics import METRIC_SETS, Replicates, resample
-from bench.statistics import score_inflation
+from bench.statistics import difference_inflation, score_inflation
 
 Features = Any
 """Vectors, float32 [sample, feature], or of slides a sequence of bags [tile, feature], in the order of the samples."""
@@ -127,6 +127,14 @@ class AuditedTask:
     def score(self, head: str, features: Features, seed: int = 0) -> Replicates:
         """Fit a head to features and score its predictions for the test samples."""
         return self.replicates(self.fit(head, features, seed))
+
+    def difference(self, one: Replicates, other: Replicates) -> Replicates:
+        """One score of this task less another one on the same test samples, with the spread that folds add to it."""
+        found, n_folds = one - other, len(self.sides)
+        if n_folds < 2:
+            return found
+        more = np.sqrt(difference_inflation(n_folds) / score_inflation(n_folds))  # of scores, which have theirs
+        return replace(found, influence=found.influence * more)
 
     def _of_folds(self, of: Replicates) -> Replicates:
         """With the spread that folds add, whose heads share training samples (`bench.statistics.training`)."""

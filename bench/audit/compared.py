@@ -54,7 +54,7 @@ def against_models(task: AuditedTask, head: str, score: Replicates) -> Against:
     if not ranked:
         return Against()
     best, of_model = ranked[0]
-    difference = of_model - score
+    difference = task.difference(of_model, score)
     p = p_of_difference(difference)
     reached = difference.value <= 0 or (not math.isnan(p) and p > LEVEL)
     words = f"{best.model} scores {of_model.value:.3f} and is {'not better' if reached else 'better'}"

@@ -31,6 +31,8 @@ LEAST_DETAIL = 3.0
 """Standard deviation of the grey levels at 32 x 32 below which a tile is too empty to be compared."""
 NEAR = 0.1
 """Samples are near-duplicates by features if they are nearer than this share of the median nearest distance."""
+COPIED = 2e-3
+"""Standardised features that differ by less, by the root of the mean square, are those of copies."""
 FEWEST = 20
 SHOWN = 5
 ROWS_AT_ONCE = 512
@@ -40,7 +42,7 @@ RULES = (
         f"A test tile and a training or validation tile have hashes that differ in at most {MOST_BITS} of 63 bits and "
         f"grey levels at {SIDE} x {SIDE} with a correlation of at least {ALIKE:g}, in any of the eight orientations; "
         f"or, by features, a test sample is nearer to one of them than {NEAR:g} of the median distance of a sample to "
-        "its nearest one. Within a side it is a note.",
+        "its nearest one that is no copy. Within a side it is a note.",
     ),
 )
 CHECK = "duplicates"
@@ -115,18 +117,39 @@ def by_features(task: AuditedTask, features: Sequence[np.ndarray]) -> Pairs:
                         for index in chosen])  # fmt: skip
     spread = vectors.std(axis=0)
     vectors = ((vectors - vectors.mean(axis=0)) / np.where(spread > 0, spread, 1)).astype(np.float32)
-    squares = (vectors**2).sum(axis=1)
-    nearest, where = np.empty(len(chosen)), np.empty(len(chosen), np.int64)
-    for start in range(0, len(chosen), ROWS_AT_ONCE):
-        rows = slice(start, start + ROWS_AT_ONCE)
-        distances = squares[rows, None] + squares[None] - 2 * vectors[rows] @ vectors.T
-        distances[np.arange(len(distances)), np.arange(start, start + len(distances))] = np.inf
-        where[rows] = distances.argmin(axis=1)
-        nearest[rows] = np.sqrt(np.maximum(distances.min(axis=1), 0))
-    limit = NEAR * np.median(nearest)
-    pairs = {(min(a, b), max(a, b)): nearest[a] for a, b in enumerate(where.tolist()) if nearest[a] < limit}
+    every = np.arange(len(chosen))
+    nearest, where = _nearest(vectors, every, every)
+    copied = COPIED * np.sqrt(vectors.shape[1])
+    apart = nearest[nearest > copied]
+    limit = max(NEAR * np.median(apart), copied) if len(apart) else copied
+    found = [(every, where, nearest)]
+    for side in (side[chosen] for side in task.sides):  # a copy on its own side hides none on the other
+        tested, learned = np.flatnonzero(side == "test"), np.flatnonzero((side == "train") | (side == "val"))
+        if len(tested) and len(learned):
+            distance, other = _nearest(vectors, tested, learned)
+            found.append((tested, other, distance))
+    pairs = {
+        (min(a, b), max(a, b)): distance
+        for of, to, distances in found
+        for a, b, distance in zip(of.tolist(), to.tolist(), distances.tolist(), strict=True)
+        if distance < limit
+    }
     order = sorted(pairs, key=lambda pair: (pairs[pair], pair))
     return _sorted(task, [(int(chosen[a]), int(chosen[b])) for a, b in order], len(chosen))
+
+
+def _nearest(vectors: np.ndarray, of: np.ndarray, to: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """For each row of `of` the distance to the nearest other row of `to`, and which it is."""
+    squares = (vectors**2).sum(axis=1)
+    nearest, where = np.empty(len(of)), np.empty(len(of), np.int64)
+    for start in range(0, len(of), ROWS_AT_ONCE):
+        rows = of[start : start + ROWS_AT_ONCE]
+        distances = squares[rows, None] + squares[to] - 2 * vectors[rows] @ vectors[to].T
+        distances[rows[:, None] == to] = np.inf
+        place = slice(start, start + len(rows))
+        where[place] = to[distances.argmin(axis=1)]
+        nearest[place] = np.sqrt(np.maximum(distances.min(axis=1), 0))
+    return nearest, where
 
 
 def _finding(task: AuditedTask, subject: str, words: str, pairs: Pairs) -> Finding:

@@ -101,11 +101,16 @@ def suspect_class(scores: Float[np.ndarray, "sample class"], labels: Int[np.ndar
 
 
 def _voters(task: AuditedTask) -> tuple[list[Predicted], str]:
-    """The predictions of every model, with the head that most have; of stand-ins where there is none."""
-    heads = [one.head for one in task.models]
+    """The predictions of every model, with the head that most have; of stand-ins where there is none.
+
+    A model that was tested on other samples, such as one that could not read them all, has no vote.
+    """
+    ids = np.sort(task.ids[task.test])
+    models = [one for one in task.models if np.array_equal(np.sort(one.predicted.ids), ids)]
+    heads = [one.head for one in models]
     if heads:
         head = max(dict.fromkeys(heads), key=heads.count)
-        own = [one for one in task.models if one.head == head]
+        own = [one for one in models if one.head == head]
         names = {1: "the model", 2: "both models"}.get(len(own), f"all {len(own)} models")
         return [one.predicted for one in own], f"{names} with {head}"
     for name, of_seeds in task.nulls.items():

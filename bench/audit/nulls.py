@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import statistics
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -55,6 +56,10 @@ def _finding(task: AuditedTask, name: str, of_seeds: Sequence[object], head: str
     except Exception as error:  # a head may refuse what it cannot be fitted to
         reason = " ".join(str(error).split()).rstrip(".")
         return Finding(CHECK, name, "absent", f"{head} cannot be fitted to the {name}: {reason}.", head=head)
+    found = [one for one in found if not math.isnan(one.value)]
+    if not found:
+        sentence = f"{name.capitalize()} has no defined {task.scored_by} with {head}: it predicts nothing."
+        return Finding(CHECK, name, "clear", sentence, head=head)
     mean, values = mean_over_seeds(found), [one.value for one in found]
     words, numbers = scored(task, mean)
     numbers |= {"n_seeds": len(values), "lowest": plain(min(values)), "highest": plain(max(values))}

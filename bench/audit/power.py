@@ -91,17 +91,18 @@ def _pair(task: AuditedTask, head: str) -> _Pair | None:
     ranked = best_models(task, head)
     if len(ranked) > 1:
         (a, of_a), (b, of_b) = ranked[:2]
-        return _Pair(a.model, b.model, of_a - of_b)
+        return _Pair(a.model, b.model, task.difference(of_a, of_b))
     found = []
     for name, features in task.nulls.items():
         try:
             found.append((name, task.score(head, features[0])))
         except Exception:  # the nulls have said so
             continue
+    found = [(name, of) for name, of in found if not math.isnan(of.value)]
     if len(found) < 2:
         return None
     (a_name, of_a), (b_name, of_b) = sorted(found, key=lambda one: -one[1].value)[:2]
-    return _Pair(a_name, b_name, of_a - of_b, stand_ins=True)
+    return _Pair(a_name, b_name, task.difference(of_a, of_b), stand_ins=True)
 
 
 def _finding(n_groups: int, head: str, pair: _Pair) -> Finding:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 
 import numpy as np
@@ -39,7 +40,7 @@ def findings(task: AuditedTask) -> Iterator[Finding]:
 
 
 def mean_colour(features: Features) -> np.ndarray:
-    """The mean of each channel of each sample, standardised over the samples, float32 [sample, 3 + 3]."""
+    """The mean of each channel of each sample, encoded by its rank among the samples, float32 [sample, feature]."""
     means = np.stack(
         [np.asarray(bag, np.float64).reshape(-1, np.shape(bag)[-1]).mean(axis=0)[:CHANNELS] for bag in features]
     )
@@ -56,9 +57,11 @@ def _finding(task: AuditedTask, stain: np.ndarray, head: str) -> Finding:
         return Finding(CHECK, "stain", "absent", f"{head} cannot be fitted to the stain: {reason}.", head=head)
     words, numbers = scored(task, found)
     numbers["p_above_chance"] = plain(p)
+    text = f"Stain alone, the mean of each colour channel, scores {words} with {head}"
+    if math.isnan(found.value):
+        return Finding(CHECK, "stain", "clear", f"{text}: it predicts nothing.", head=head, numbers=numbers)
     against = against_models(task, head, found)
     numbers |= against.numbers
-    text = f"Stain alone, the mean of each colour channel, scores {words} with {head}"
     if against.reached and p <= LEVEL:
         sentence = f"{text}, and the best model {against.words}: this task may measure stain."
         return Finding(CHECK, "stain", "warning", sentence, RULES[0].name, "stain reaches models", head, numbers)

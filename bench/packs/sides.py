@@ -79,7 +79,11 @@ def differing(run: PackedRun, side: Side, reference: Side, whose: str) -> Iterat
 def against_frozen(run: PackedRun, record: FrozenTask, *, hashed: bool) -> Iterator[Finding]:
     """Findings on a run of a published task that is not as it is frozen."""
     yield from other_definition(run, record)
-    row = run.row
+    row, metric = run.row, record.definition.get("metric")
+    if metric and row.primary_metric != metric and not _is_measured(run):
+        yield Finding(
+            OTHER_TASK, f"{run.name} has the primary metric {row.primary_metric}, and the published task {metric}."
+        )
     if not record.cohort:
         return
     if row.cohort_hash != record.cohort:
@@ -96,7 +100,7 @@ def against_frozen(run: PackedRun, record: FrozenTask, *, hashed: bool) -> Itera
     saved = run.predictions
     own = frozen.side_of(saved.ids, saved.groups, saved.y_true, saved.classes)
     samples, labels = ("group_sizes", "group_labels") if hashed else ("samples", "labels")
-    if row.n_skipped and own.n_test < published.n_test:
+    if 0 < published.n_test - own.n_test <= (row.n_skipped or 0):
         return
     if getattr(own, samples) != getattr(published, samples):
         yield Finding(
@@ -161,7 +165,7 @@ class OwnData:
             If the task is none of conf/, or its data cannot be read.
         """
         row = run.row
-        if isinstance(targets.get(row.kind), Measurements) or RowInfo(row).track:
+        if _is_measured(run):
             return
         if row.task not in self._manifests:
             task = runs.published_task(row.task, self._changes.get(row.task, ()))
@@ -173,6 +177,8 @@ class OwnData:
                 f"{run.name} is of the cohort {row.cohort_hash}, and your data make {manifest.cohort_hash}: other "
                 "samples, labels, groups, split or metric.",
             )
+        elif row.fold not in manifest.folds:
+            yield Finding(OTHER_SIDE, f"{run.name} is of fold {row.fold}, which your data have not.")
         if row.fold not in manifest.folds:
             return
         ids, groups = (manifest.frame[column].to_numpy(str) for column in ("id", "group"))
@@ -182,6 +188,11 @@ class OwnData:
             ids, groups = self._pseudonyms.of_all(ids), self._pseudonyms.of_all(groups)
         reference = Side.of(ids, groups, manifest.labels[test], manifest.classes)
         yield from differing(run, Side.of_run(run), reference, "your data")
+
+
+def _is_measured(run: PackedRun) -> bool:
+    """Whether a row is of a track or of measurements, which predict no label."""
+    return isinstance(targets.get(run.row.kind), Measurements) or bool(RowInfo(run.row).track)
 
 
 def _content(side: Side) -> tuple[tuple[tuple[str, tuple[str, str]], ...], tuple[str, ...]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import scipy.fft
 from audited import audited
 from PIL import Image
 
@@ -66,6 +67,28 @@ def test_a_pair_within_a_side_is_a_note_and_empty_tiles_are_no_pair():
     assert (one.numbers["n_pairs_within"], one.numbers["n_looked_at"]) == (1, 78)
 
 
+def test_tiles_with_one_hash_and_other_details_are_no_pair():
+    rng = np.random.default_rng(5)
+    low, found = rng.choice([-70.0, 70.0], (8, 8)), tiles_of(80)
+    task = with_tiles(found)
+    for place in of_sides(task):
+        waves = rng.normal(0, 35, (32, 32))
+        waves[:8, :8] = low
+        waves[0, 0] = 32 * 128
+        grey = np.clip(scipy.fft.idctn(waves, norm="ortho"), 0, 255).astype(np.uint8)
+        found[place] = np.repeat(grey[..., None], 3, axis=2)
+    signs = duplicates._signs(np.stack([duplicates._small(found[place]) for place in of_sides(task)]))
+    assert (signs[0] != signs[1]).sum() <= duplicates.MOST_BITS
+    assert next(iter(duplicates.findings(task))).verdict == "clear"
+
+
+def test_a_pair_across_sides_in_one_fold_is_no_pair_within_a_side():
+    folds = [np.array(["test", "test", "train", ""]), np.array(["train", "test", "train", "test"])]
+    pairs = duplicates._sorted(audited(sides=folds), [(0, 1), (2, 0), (2, 3), (0, 3)], 4)
+    assert pairs.across.tolist() == [[1, 0], [0, 2], [3, 2], [3, 0]]
+    assert len(pairs.within) == 0
+
+
 def test_features_find_slides_that_are_the_same_and_say_whose_labels_differ():
     rng = np.random.default_rng(3)
     bags = [rng.normal(size=(5, 12)).astype(np.float32) + rng.normal(size=12) for _ in range(80)]
@@ -79,3 +102,20 @@ def test_features_find_slides_that_are_the_same_and_say_whose_labels_differ():
     assert of_features.verdict == "warning"
     assert of_features.numbers["n_pairs_across"] == 1
     assert "1 of the 1 pairs have different labels" in of_features.sentence
+
+
+def test_a_copy_in_training_is_found_beside_copies_on_the_same_side_and_among_copies_alone():
+    rng = np.random.default_rng(4)
+    features = rng.normal(size=(80, 16))
+    task = audited(n_groups=20, nulls={"random network": [features]})
+    (side,) = task.sides
+    (a, b), (c, d) = (np.flatnonzero(side == name)[:2] for name in ("test", "train"))
+    features[b], features[c] = features[a], features[a] + 0.05
+    features[d] = features[c]
+    pairs = duplicates.by_features(task, features)
+    assert {tuple(pair) for pair in pairs.across.tolist()} == {(a, c), (b, c)}
+    assert {tuple(pair) for pair in pairs.within.tolist()} == {(a, b), tuple(sorted((c, d)))}
+
+    features[side == "train"] = features[side == "test"][0]
+    features[side == "test"] = features[side == "test"][0]
+    assert len(duplicates.by_features(task, features).across) == (side == "test").sum()

@@ -53,6 +53,7 @@ def test_a_control_that_reaches_the_models_is_a_failure(features):
     found = run_checks(audited(n_groups=80, controls=leak, models=[a_model(task, "weak", 0.7)]))
 
     assert of(found, "controls", "number in the id").verdict == "failure"
+    assert of(found, "controls", "number in the id").p_adjusted < 0.001
     assert "this task does not measure tissue" in of(found, "controls", "number in the id").sentence
 
 

@@ -36,6 +36,15 @@ def test_sides_that_follow_the_patients_are_clear():
     assert "none of 10" in one.sentence
 
 
+def test_validation_is_learned_from_and_samples_are_counted_over_folds():
+    ids = barcodes(per_patient=4)
+    folds = (["test"] * 6 + ["val"] * 2 + ["train"] * 32, ["train"] * 33 + ["test"] * 7)
+    task = dataclasses.replace(named(ids, folds[0]), sides=tuple(map(np.array, folds)))
+    (one,) = patients.findings(task)
+    assert (one.numbers["n_on_both_sides"], one.numbers["n_test_samples"]) == (2, 2 + 3)
+    assert "5 of 13 test samples" in one.sentence
+
+
 @pytest.mark.parametrize("name", ["{n}", "tumour_{n}", "patch{n:07d}", "casein{n}", "slideshow{n}", "XTCGA-AB-0001"])
 def test_names_that_tell_of_no_patient_are_absent(name):
     (one,) = patients.findings(named([name.format(n=n) for n in range(40)], ["test", "train"] * 20))
@@ -84,6 +93,19 @@ def test_labels_that_every_model_contradicts_are_named_and_shown_the_surest_firs
     assert "label class" in shown[0][0]
 
 
+def test_a_model_that_was_tested_on_other_samples_has_no_vote_and_votes_follow_the_ids():
+    plain = audited()
+    of = model(plain, "a", (3,))
+    fewer = [np.asarray(getattr(of.predicted, name))[1:] for name in ("ids", "groups", "y_true", "scores")]
+    turned = [np.asarray(getattr(of.predicted, name))[::-1] for name in ("ids", "groups", "y_true", "scores")]
+    task = audited(
+        models=[of, RowsOfModel("b", "linear", Predicted(*turned)), RowsOfModel("c", "knn", Predicted(*fewer))]
+    )
+    (one,) = labels.findings(task)
+    assert (one.numbers["n_suspect"], one.numbers["n_models"]) == (1, 2)
+    assert one.numbers["sample 1"] == plain.ids[plain.test][3]
+
+
 def test_models_that_agree_with_all_labels_suspect_none():
     task = audited(models=[model(audited(), "a")])
     (one,) = labels.findings(task)
@@ -95,6 +117,9 @@ def test_confident_learning_needs_the_probability_that_the_other_class_usually_h
     scores = np.array([[0.9, 0.1], [0.8, 0.2], [0.1, 0.9], [0.3, 0.7], [0.2, 0.8], [0.45, 0.55]])
     truth = np.array([0, 0, 1, 1, 0, 0])
     assert labels.suspect_class(scores, truth).tolist() == [-1, -1, -1, -1, 1, -1]  # usual of class 1: .8
+
+    scores = np.array([[0.8, 0.1, 0.1], [0.6, 0.3, 0.1], [0.3, 0.3, 0.4], [0.1, 0.2, 0.7]])
+    assert labels.suspect_class(scores, np.array([0, 2, 1, 2])).tolist() == [-1, -1, 2, -1], "0 is likelier than 1"
 
 
 def test_targets_without_classes_and_tasks_without_predictions_are_absent():

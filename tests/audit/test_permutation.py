@@ -36,6 +36,23 @@ def test_labels_that_differ_within_groups_are_exchanged_there():
     assert p_permuted("classes", "auroc", predicted(y_true, rng.random(120) < 0.5, groups)) > 0.02
 
 
+def test_a_score_below_chance_and_one_that_folds_alone_make_are_no_findings():
+    y_true, groups = np.arange(40.0)[:, None], np.arange(40)
+    ids = np.array([f"s{number:02d}" for number in range(40)])
+    of_folds = Predicted(ids, groups, np.repeat([0, 1], 20), np.repeat(np.eye(2), 20, axis=0), np.repeat([0, 1], 20))
+
+    assert p_permuted("regression", "pearson", Predicted(ids, groups, y_true, -y_true)) == 1
+    assert p_permuted("classes", "auroc", of_folds) == 1, "predictions of one fold are exchanged among themselves"
+
+
+def test_labels_of_groups_are_exchanged_by_group_where_predictions_differ_within_them():
+    of = predicted(np.repeat([0, 0, 1, 1], 10), True, np.repeat(["a", "b", "c", "d"], 10))
+    noise = np.random.default_rng(2).uniform(0, 0.1, 40)
+    varied = Predicted(of.ids, of.groups, of.y_true, np.abs(of.scores - noise[:, None]))
+
+    assert p_permuted("classes", "auroc", varied) == pytest.approx(1 / 6, abs=0.08)
+
+
 @pytest.mark.slow
 def test_p_values_of_predictions_without_information_are_uniform():
     rng = np.random.default_rng(1)

@@ -5,7 +5,8 @@ import dataclasses
 import pytest
 
 from bench import frozen, runs, tasks
-from bench.packs.freeze import freeze, freeze_command, published
+from bench.packs.freeze import _check, freeze, freeze_command, published
+from registry.errors import UserError
 
 
 def test_every_published_task_is_frozen_as_conf_has_it():
@@ -33,6 +34,7 @@ def test_what_a_tile_is_changes_the_digest_and_where_the_data_lie_does_not():
     assert digests(data="/elsewhere", title="other", notes=["x"]) == digests()
     assert [a != b for a, b in zip(digests(tile_size=48), digests(), strict=True)] == [True, True]
     assert [a != b for a, b in zip(digests(metric="auroc"), digests(), strict=True)] == [False, True]
+    assert tasks.task_digest(of, "c0ffee") != tasks.task_digest(of, "c0ffef")
 
 
 def test_a_record_that_would_change_is_refused(tmp_path, capsys):
@@ -46,6 +48,17 @@ def test_a_record_that_would_change_is_refused(tmp_path, capsys):
     *_, line = capsys.readouterr().err.splitlines()
     assert "The task pcam is frozen with other settings" in line
     assert frozen.read_records(out) == {"pcam": record}
+
+
+def test_samples_that_are_frozen_stay_and_other_samples_are_refused(tmp_path):
+    out = tmp_path / "tasks.json"
+    record = dataclasses.replace(freeze("pcam"), cohort="c0ffee00", digest="d1")
+    frozen.written(out, {"pcam": record})
+
+    assert freeze_command([f"out={out}"]) == 0
+    assert frozen.read_records(out)["pcam"] == record
+    with pytest.raises(UserError, match="frozen with other samples"):
+        _check(record, dataclasses.replace(record, cohort="0ther000"))
 
 
 @pytest.mark.parametrize("argument", ["task=tiles", "tsk=pcam", "task=nothing"])

@@ -168,6 +168,8 @@ def test_files_that_the_record_does_not_list_or_lists_otherwise_are_findings(hon
 
     assert "damaged file: rows/a/b/c/d.json is not listed in the record of the pack." in found
     assert f"damaged file: {name} has other bytes than the record of the pack." in found
+    lacking = [finding.text for finding in verify(changed({name: None})).findings]
+    assert f"damaged file: {name} is in the pack's record and not in the pack." in lacking
 
 
 def test_predictions_that_would_fill_the_memory_are_not_decoded(tmp_path, monkeypatch):

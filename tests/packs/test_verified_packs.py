@@ -204,6 +204,41 @@ def test_another_split_of_a_frozen_task_is_named(tmp_path, found_in_both):
 
 
 @pytest.mark.usefixtures("published")
+def test_a_row_of_a_frozen_task_may_lack_as_many_samples_as_it_names_and_no_more(tmp_path, found_in):
+    drawn = predictions("mine", "uni")
+    fewer = {name: getattr(drawn, name)[5:] for name in ("ids", "groups", "y_true", "scores")}
+    for n_skipped in (1, 5):
+        add_run(tmp_path / str(n_skipped), dataclasses.replace(drawn, **fewer), "uni", n_skipped=n_skipped)
+
+    (finding,) = found_in(tmp_path / "1")
+    assert finding.startswith("another test side: ")
+    assert found_in(tmp_path / "5") == []
+
+
+@pytest.mark.usefixtures("published")
+def test_a_fold_that_a_frozen_task_has_not_and_a_task_digest_of_other_settings_are_named(tmp_path, found_in):
+    add_run(tmp_path / "fold", predictions("mine", "uni"), "uni", fold=3)
+    info = {"config": {"tasks": {"mine": {"name": "mine", "tile_size": 96}}}, "task_digests": {"task": "00000000"}}
+    row = add_run(tmp_path / "digest", predictions("mine", "uni"), "uni")
+    rewrite(tmp_path / "digest", dataclasses.replace(row, info=row.info | info))
+
+    (of_fold,) = found_in(tmp_path / "fold")
+    assert of_fold.endswith("is of fold 3, which the published task mine has not.")
+    (of_digest,) = found_in(tmp_path / "digest")
+    assert of_digest.startswith("another task: the task digest 00000000 of mine/")
+
+
+@pytest.mark.usefixtures("published")
+def test_a_row_of_a_frozen_task_by_another_metric_is_named(tmp_path, found_in):
+    add_run(tmp_path / "results", predictions("mine", "uni"), "uni", primary_metric="accuracy")
+
+    (finding,) = found_in(tmp_path / "results")
+
+    assert finding.startswith("another task: ")
+    assert finding.endswith("the primary metric accuracy, and the published task balanced_accuracy.")
+
+
+@pytest.mark.usefixtures("published")
 def test_a_frozen_task_seen_in_other_tiles_is_another_task(results, found_in):
     def stating(tile_size):
         info = {"config": {"tasks": {"mine": {"name": "mine", "tile_size": tile_size}}}}
@@ -238,5 +273,19 @@ def test_a_users_own_data_show_a_split_that_is_not_theirs(tmp_path):
         assert verify(tmp_path / "a.zip", str(data), salt).findings == []
         (finding,) = verify(tmp_path / "b.zip", str(data), salt).findings
         assert finding.text.startswith("swapped labels: 24 of 24 labels of tiles/")
+    add_run(tmp_path / "other_fold", swapped, "uni", **classes, fold=3)
+    submit(tmp_path / "other_fold", tmp_path / "c.zip")
+    (finding,) = verify(tmp_path / "c.zip", str(data)).findings
+    assert finding.text.endswith("is of fold 3, which your data have not.")
+    of_folds = tasks.read(runs.published_task("tiles", ["split.folds=2"]), data, tmp_path)
+    for fold in of_folds.folds:
+        test = np.array(of_folds.split_labels_of(fold)) == "test"
+        ids, groups = (of_folds.frame[column].to_numpy(str)[test] for column in ("id", "group"))
+        own = predictions("tiles", "uni", n=int(test.sum()))
+        of_data = {"ids": ids, "groups": groups, "y_true": of_folds.labels[test], "scores": own.scores[:, :2]}
+        of_task = classes | {"cohort_hash": of_folds.cohort_hash, "fold": fold}
+        add_run(tmp_path / "folds", dataclasses.replace(own, **of_data), "uni", **of_task)
+    submit(tmp_path / "folds", tmp_path / "d.zip")
+    assert verify(tmp_path / "d.zip", str(data), changes={"tiles": ["split.folds=2"]}).findings == []
     other_split = verify(tmp_path / "a.zip", str(data), SALT, changes={"tiles": ["split.folds=2"]}).findings
     assert {finding.kind for finding in other_split} == {sides.OTHER_SIDE}

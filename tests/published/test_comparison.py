@@ -5,9 +5,13 @@ from dataclasses import replace
 import pytest
 from made_up_rows import FIGURES, figure_of, row_like, save
 
+import registry
 from bench.config import conf_folder
 from bench.published import comparison_text, read_boards, write_comparisons
+from bench.published.comparison import of_figures
+from bench.published.likeness import reasons
 from bench.published.tolerance import tolerance
+from bench.results import read_leaderboard
 from bench.runs.published_figures import compare_rows
 
 BOARDS = read_boards(conf_folder() / "board")
@@ -151,3 +155,49 @@ def test_the_tolerance_follows_the_published_spread_or_the_board():
     assert tolerance(spread, 0.006, 0.015).value == pytest.approx(1.96 * 0.01 + 0.0005)
     assert tolerance(spread, 0.006, 0.015, 0.1).value == 0.1
     assert replace(UNI2, printed="86.3", scale=100.0).rounding == pytest.approx(0.0005)
+
+
+def test_an_interval_that_leaves_the_figure_out_says_so(tmp_path):
+    near, far = row_like(VIRCHOW2, 0.937, info=OPTIONS), row_like(VIRCHOW2, 0.905, info=OPTIONS)
+
+    assert beside_eva(tmp_path / "near", near)["virchow2"].in_interval
+    assert beside_eva(tmp_path / "far", far)["virchow2"].in_interval is False
+
+
+def test_weights_that_are_not_those_of_the_card_are_another_variant(tmp_path):
+    sentence = "model variant: the weights file is not the one of the card"
+    figure = replace(VIRCHOW2, model="gpfm")
+    for digest in (registry.card("gpfm").weights.sha256, "0" * 64):
+        row = row_like(figure, 0.938)
+        save(tmp_path, replace(row, info={**row.info, "weights": {"sha256": digest}}))
+        (entry,) = read_leaderboard(tmp_path).entries
+        assert (sentence in reasons(entry, figure, None)) == (digest == "0" * 64)
+
+
+@pytest.mark.parametrize("n_test", [None, 40_000])
+def test_an_unknown_or_a_larger_number_of_test_samples_is_another_split(tmp_path, n_test):
+    (reason,) = beside_eva(tmp_path, row_like(VIRCHOW2, 0.938, n_test=n_test))["virchow2"].reasons
+
+    assert reason == f"split: {'unknown' if n_test is None else '40,000'} test samples (published: 32,768)"
+
+
+def test_figures_of_two_protocols_on_one_dataset_are_held_to_their_own_runs(tmp_path):
+    own = [one for one in FIGURES if one.dataset == "CRC-100K-NONORM" and one.metric == "balanced_accuracy"]
+    figures = [one for name in ("knn_uni", "prototype") for one in own if one.protocol == name]
+    save(tmp_path, *(row_like(one, one.value, head_config_hash=one.protocol) for one in figures))
+    found = compare_rows(tmp_path, figures, BOARDS)
+    of_protocol = {(one.measured.result.key.protocol, one.figure.protocol): one.reasons for one in found}
+
+    assert len(of_protocol) == 4
+    differing = {names: [one for one in why if one.startswith("protocol")] for names, why in of_protocol.items()}
+    assert differing["knn_uni", "knn_uni"] == differing["prototype", "prototype"] == []
+    assert differing["knn_uni", "prototype"] == ["protocol: knn_uni (published: prototype)"]
+
+
+def test_figures_of_two_versions_of_a_source_are_both_compared(tmp_path):
+    versions = [VIRCHOW2, replace(VIRCHOW2, version="0.5.0", model="uni"), replace(VIRCHOW2, version="0.5.0")]
+    save(tmp_path, row_like(VIRCHOW2, 0.938))
+
+    assert [one.figure.version for one in of_figures(compare_rows(tmp_path, versions, BOARDS))] == ["0.4.5", "0.5.0"]
+    others = compare_rows(tmp_path, versions[:2], BOARDS)
+    assert [one.of_board and one.of_board[2] for one in others] == [None, 1]

@@ -114,6 +114,12 @@ def _with(tmp_path: Path, change) -> Path:
     return tmp_path
 
 
+def test_value_spread_and_rounding_are_on_the_scale_of_rows(tmp_path):
+    (one,) = read_figures(_with(tmp_path, lambda lines: lines[0].update(value="94.1", scale="100", spread="0.8")))
+
+    assert (one.value, one.spread, one.rounding) == tuple(map(pytest.approx, (0.941, 0.008, 0.0005)))
+
+
 @pytest.mark.parametrize(
     ("change", "sentence"),
     [

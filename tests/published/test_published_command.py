@@ -34,6 +34,7 @@ def test_rows_are_compared_and_left_as_they_are(tmp_path, capsys):
         (["board=evaa"], "There is no board 'evaa': choose of croma, eva, hest"),
         (["bord=eva"], "'bord=eva' is not an option here"),
         (["tolerance=much"], "tolerance=much must be a number from 0 to 1"),
+        (["tolerance=nan"], "tolerance=nan must be a number from 0 to 1"),
         (["all=perhaps"], "all=perhaps must be true or false"),
     ],
 )

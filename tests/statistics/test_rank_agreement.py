@@ -37,6 +37,19 @@ def test_pairs_whose_order_is_by_chance_leave_tau_open() -> None:
     assert (nothing.low, nothing.high) == (-1.0, 1.0)
 
 
+def test_a_tie_leaves_tau_open_and_tau_lies_in_its_interval() -> None:
+    tied, up = orders(np.array([2.0, 2.0, 1.0])), orders(np.array([3.0, 2.0, 1.0]))
+
+    found = agreement(tied, up, KNOWN, KNOWN)
+    assert found.tau == pytest.approx(kendalltau([2, 2, 1], [3, 2, 1]).statistic)
+    assert (found.low, found.high) == (pytest.approx(1 / 3), 1.0)
+    # Of untied pairs alone tau-b is 1, of all pairs the least agreement that is left 0.
+    best = agreement(tied, tied, KNOWN, KNOWN)
+    assert (best.tau, best.low, best.high) == (pytest.approx(1), pytest.approx(1 / 3), pytest.approx(1))
+    worst = agreement(tied, -tied, KNOWN, KNOWN)
+    assert (worst.tau, worst.low, worst.high) == (pytest.approx(-1), pytest.approx(-1), pytest.approx(-1 / 3))
+
+
 def test_a_ranking_of_ties_alone_has_no_tau() -> None:
     found = agreement(orders(np.ones(3)), orders(np.arange(3.0)), UNKNOWN, KNOWN)
 

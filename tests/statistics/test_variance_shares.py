@@ -1,5 +1,7 @@
 """Variances of scores by model, protocol, both together, seed and patients."""
 
+import itertools
+
 import numpy as np
 import pytest
 
@@ -47,6 +49,53 @@ def test_scatter_of_seeds_and_patients_is_taken_off_the_effects() -> None:
     scatter = np.array([1 / 30 / 2 * 2 / 3, 1 / 30 / 3 / 2, 1 / 30 * 2 / 3 / 2])  # of patients, by the part's freedom
     scatter += 0.02 * np.array([2 / 3 / 2, 1 / 2 / 3, 2 / 3 / 2])
     assert np.array(raw) - scatter == pytest.approx(split(2 * EFFECTS), abs=0.01)
+
+
+def test_the_parts_are_those_of_an_analysis_of_variance_and_of_the_covariance_of_patients() -> None:
+    """Against mean squares in plain sums (seeds crossed with both factors), and against the patients themselves."""
+    rng = np.random.default_rng(3)
+    n_protocols, n_models, n_seeds, n_patients = 3, 4, 5, 4
+    runs = rng.normal(size=(n_protocols, n_models, 1)) * 3 + rng.normal(size=(n_protocols, n_models, n_seeds))
+    found = variance_parts(runs, np.empty((n_protocols, n_models, 0)), n_patients)
+
+    of_cell, of_model, of_protocol = runs.mean(axis=2), runs.mean(axis=(0, 2)), runs.mean(axis=(1, 2))
+    square_m = square_ms = square_i = square_is = 0.0
+    for m in range(n_models):
+        square_m += n_protocols * n_seeds * (of_model[m] - runs.mean()) ** 2 / (n_models - 1)
+        for s in range(n_seeds):
+            effect = runs[:, m, s].mean() - of_model[m] - runs[:, :, s].mean() + runs.mean()
+            square_ms += n_protocols * effect**2 / (n_models - 1) / (n_seeds - 1)
+        for p in range(n_protocols):
+            both = of_cell[p, m] - of_model[m] - of_protocol[p] + runs.mean()
+            square_i += n_seeds * both**2 / (n_models - 1) / (n_protocols - 1)
+            for s in range(n_seeds):
+                left = runs[p, m, s] - runs[p, :, s].mean() - runs[:, m, s].mean() + runs[:, :, s].mean() - both
+                square_is += left**2 / (n_models - 1) / (n_protocols - 1) / (n_seeds - 1)
+    assert found.model == pytest.approx((square_m - square_ms) / (n_protocols * n_seeds) * (n_models - 1) / n_models)
+    free = (n_models - 1) * (n_protocols - 1) / (n_models * n_protocols)
+    assert found.interaction == pytest.approx((square_i - square_is) / n_seeds * free)
+    assert found.seed == pytest.approx(runs.var(axis=2, ddof=1).mean())
+
+    patients = rng.normal(size=(n_patients, n_protocols, n_models)) + 5 * EFFECTS.mean() * np.arange(n_models)
+    every = np.array(list(itertools.product(range(n_patients), repeat=n_patients)))  # all resamples, alike often
+    draws = np.moveaxis(patients[every].mean(axis=1), 0, 2)
+    undefined = np.full((n_protocols, n_models, 1), np.nan)
+    undefined[0] = 0
+    of_patients = variance_parts(patients.mean(axis=0)[..., None], np.dstack([draws, undefined]), n_patients)
+    of_one = np.moveaxis(patients - patients.mean(axis=0), 0, 2)
+    more = len(every) / (len(every) - 1)
+    scatter = split(of_one).sum(axis=1) / (n_patients - 1) / n_patients * more
+    assert of_patients.patient == pytest.approx(patients.var(axis=0, ddof=1).mean() / n_patients * more)
+    assert of_patients.model == pytest.approx(split(patients.mean(axis=0))[0] - scatter[0])
+
+
+def test_no_variance_is_below_zero() -> None:
+    runs = np.random.default_rng(4).normal(size=(2, 2, 2))
+    runs -= runs.mean(axis=2, keepdims=True)
+
+    found = variance_parts(runs, np.empty((2, 2, 0)), 10)
+
+    assert (found.model, found.protocol, found.interaction) == (0, 0, 0)
 
 
 def test_what_is_not_known_is_no_zero() -> None:

@@ -1,5 +1,7 @@
 """The file of a verdict: what is read is what was written, a changed digit is refused, and alarms make the badge."""
 
+import json
+
 import pytest
 
 from bench.verdicts import Audit, Finding, adjusted, audit_path, merged_audits, read_audit, write_audit
@@ -19,6 +21,29 @@ def test_findings_come_back_and_a_changed_number_is_refused(tmp_path):
     badges, _, (sentence,) = merged_audits([tmp_path])
     assert badges == {}
     assert "checksum" in sentence
+
+
+def test_the_gravest_alarm_is_named_first(tmp_path):
+    failure = Finding("controls", "number", "failure", "It is worse.", badge="control reaches models", p=0.001)
+    audit = Audit("t", "c", (TESTED, failure))
+
+    assert audit.badge == "control reaches models, shortcut"
+    assert audit.sentences == ["It is worse.", "It is."]
+
+
+def test_a_verdict_in_the_place_of_another_or_without_a_finite_p_has_no_badge(tmp_path):
+    path = write_audit(tmp_path, Audit("t", "c", (TESTED,)))
+    text = path.read_text()
+    path.rename(path.with_name("other.json"))
+    badges, (sentence,) = merged_badges([tmp_path])
+    assert (badges, "of another task or cohort" in sentence) == ({}, True)
+
+    record = json.loads(text)
+    del record["written_crc32"]
+    record["findings"][0]["p"] = float("nan")
+    path.with_name("other.json").rename(path)
+    path.write_text(json.dumps(record, indent=1) + "\n")
+    assert merged_badges([tmp_path])[0] == {}
 
 
 def test_folders_are_merged_by_their_alarms(tmp_path):
