@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import sys
 import time
 import traceback
@@ -20,10 +19,11 @@ OPEN_MAPS = ("checkpoints.", "frontends.", "options.", "tasks.", "protocols.")
 SWEEPS = ("-m", "--multirun")
 QUESTIONS = ("-h", "--help", "--hydra-help", "--cfg", "-c", "--info", "-i", "--version", "--shell-completion", "-sc")
 OF_SWEEPS = ("site=", "shards=", "jobs_at_once=")
-GROUPS = ("task=", "protocol=", "suite=", "site=")
-NO_NAME = re.compile(r"=\[?(null|~|true|false|[-+.0-9e]*)\b.*$", re.IGNORECASE)
 PACKS = ("submit", "verify", "freeze")
 STEPS = ("plan", "embed", "fit")  # `python -m bench STEP ...` is short for steps=[STEP]
+OTHERS = ("sweep", "report", "status", "remove", "reproduce", "published", "export", "audit", "multiverse", "passport")
+COMMANDS = (*STEPS, *OTHERS, *PACKS)
+CLOSED_PIPE = 141  # what a shell gives for SIGPIPE
 
 
 def main() -> None:
@@ -38,12 +38,15 @@ def main() -> None:
     try:
         with terminable():
             code = _run(arguments, folders)
+        sys.stdout.flush()
     except KeyboardInterrupt as stop:
         if _is_debug():
             raise
         _complain(what_stands(stop, arguments, folders, since))
         code = exit_code(stop)
     except Exception as error:
+        if isinstance(error, BrokenPipeError) and _stdout_is_closed():
+            sys.exit(CLOSED_PIPE)
         if _is_debug():
             raise
         from registry.errors import fault_of
@@ -53,8 +56,23 @@ def main() -> None:
     sys.exit(code)
 
 
+def _stdout_is_closed() -> bool:
+    """Whether nobody reads what is printed any more, as after ``| head``; what is left to print is then dropped."""
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return True
+    return False
+
+
 def _run(arguments: list[str], folders: Folders) -> int:
     """Dispatch a command; gives the exit code."""
+    first = arguments[0] if arguments else ""
+    if first and first not in COMMANDS and "=" not in first and not first.startswith(("-", "~")):
+        from bench.settings import no_command
+
+        return _complain(no_command(first, COMMANDS))
     if arguments[:1] == ["report"]:
         from bench.report.__main__ import main as report
 
@@ -90,6 +108,8 @@ def _run(arguments: list[str], folders: Folders) -> int:
         return _in_sentences(lambda: _audit(arguments[1:], folders), arguments)
     if arguments[:1] == ["multiverse"]:
         return _in_sentences(lambda: _multiverse(arguments[1:], folders), arguments[1:])
+    if arguments[:1] == ["sweep"] and _is_question(arguments):
+        arguments = arguments[1:]
     swept = _of_a_sweep(arguments)
     if swept is not None:
         return _in_sentences(lambda: _sweep(swept), swept)
@@ -141,6 +161,7 @@ def _in_sentences(work: Callable[[], int], arguments: Sequence[str]) -> int:
     from hydra.errors import HydraException
     from omegaconf.errors import OmegaConfBaseException
 
+    from bench.settings import no_name_of_a_group, sentence_of
     from registry.errors import UserError
 
     try:
@@ -152,11 +173,11 @@ def _in_sentences(work: Callable[[], int], arguments: Sequence[str]) -> int:
     except (HydraException, OmegaConfBaseException, yaml.YAMLError) as error:
         if _is_debug():
             raise
-        return _complain(_plain(error))
+        return _complain(sentence_of(error, _names_of_settings(), COMMANDS))
     except (ValueError, TypeError) as error:
         if _is_debug() or not _is_of_hydra(error):
             raise
-        return _complain(_no_name_of_a_group(arguments, error))
+        return _complain(no_name_of_a_group(arguments, error))
 
 
 def _is_of_hydra(error: Exception) -> bool:
@@ -165,13 +186,12 @@ def _is_of_hydra(error: Exception) -> bool:
     return bool(frames) and f"{os.sep}hydra{os.sep}" in frames[-1].filename
 
 
-def _no_name_of_a_group(arguments: Sequence[str], error: Exception) -> str:
-    """The sentence for ``task=null`` and the like."""
-    wrong = next((a for a in arguments if a.lstrip("+").startswith(GROUPS) and NO_NAME.search(a)), "")
-    if not wrong:
-        return f"The settings cannot be put together ({error}): python -m bench --help shows what can be set."
-    group = wrong.lstrip("+").partition("=")[0]
-    return f"{wrong} is no name: choose one or several, {group}=NAME or {group}=[NAME,NAME], or leave it out."
+def _names_of_settings() -> list[str]:
+    from dataclasses import fields
+
+    from bench.config import BenchConfig
+
+    return [*(one.name for one in fields(BenchConfig)), "task", "protocol", "suite", "site"]
 
 
 def _is_debug() -> bool:
@@ -249,10 +269,12 @@ def _overrides(arguments: list[str]) -> list[str]:
 
     Options such as ``--config-dir DIR`` go first, as Hydra refuses overrides on both sides of one.
     """
+    from bench.settings import readable
+
     if arguments and arguments[0] in STEPS:
         arguments = [f"steps=[{arguments[0]}]", *arguments[1:]]
     options = [a for a in arguments if a.startswith("-") or ("=" not in a and not a.startswith("~"))]
-    overrides = [f"++{a}" if a.startswith(OPEN_MAPS) else a for a in arguments if a not in options]
+    overrides = [readable(f"++{a}" if a.startswith(OPEN_MAPS) else a) for a in arguments if a not in options]
     names_a_task = any(a.lstrip("+").startswith(("task=", "suite=")) for a in overrides)
     return [*options, *overrides] if names_a_task else [*options, *overrides, "suite=demo"]
 
@@ -261,46 +283,6 @@ def _complain(message: str) -> int:
     for sentence in message.splitlines():
         print(f"pfmbench: {sentence}", file=sys.stderr)
     return 2
-
-
-def _plain(error: Exception) -> str:
-    """Hydra's message and its cause in one sentence."""
-    import yaml
-    from hydra.errors import MissingConfigException
-
-    from registry.errors import near_match
-
-    if isinstance(error, yaml.YAMLError):
-        return f"A YAML file of the configuration cannot be read, {' '.join(str(error).split())}."
-    if "submitit" in str(getattr(error, "missing_cfg_file", "")):
-        return (
-            "The sites local and slurm start jobs by submitit, which is not installed: `make sweep` installs it, and "
-            "so does pip install 'pfmbench[sweep]'."
-        )
-    if isinstance(error, MissingConfigException) and error.options:
-        kind, _, name = str(error.missing_cfg_file).rpartition("/")
-        known = [option for option in error.options if option != "schema"]
-        return f"There is no {kind} '{name}': choose one of {', '.join(known)}.{near_match(name, known)}"
-    if "Ambiguous value for argument" in str(error):
-        name, value = str(error).split("'")[1].split("=", 1)
-        return (
-            f"{name}={value} is not plain: several names need brackets, {name}=[{value}] (or -m for a job each), and a "
-            f"value that holds a comma needs quotes, \"{name}='{value}'\"."
-        )
-    if "Could not override '" in str(error):
-        from dataclasses import fields
-
-        from bench.config import BenchConfig
-
-        key = str(error).split("Could not override '")[1].split("'")[0]
-        known = [*(one.name for one in fields(BenchConfig)), "task", "protocol", "suite", "site"]
-        return (
-            f"There is no setting {key}: python -m bench --help shows what can be set."
-            f"{near_match(key, known) if '.' not in key else ''}"
-        )
-    cause = str(error.__cause__).splitlines()[0] if error.__cause__ else ""
-    message = " ".join([str(error).splitlines()[0].rstrip("."), *([f"({cause})"] if cause else [])])
-    return f"{message}: python -m bench --help shows what can be set."
 
 
 if __name__ == "__main__":
