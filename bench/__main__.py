@@ -21,6 +21,7 @@ SWEEPS = ("-m", "--multirun")
 QUESTIONS = ("-h", "--help", "--hydra-help", "--cfg", "-c", "--info", "-i", "--version", "--shell-completion", "-sc")
 OF_SWEEPS = ("site=", "shards=", "jobs_at_once=")
 STEPS = ("plan", "embed", "fit")  # `python -m bench STEP ...` is short for steps=[STEP]
+CLOSED_PIPE = 141  # what a shell gives for SIGPIPE
 
 
 def main() -> None:
@@ -35,12 +36,15 @@ def main() -> None:
     try:
         with terminable():
             code = _run(arguments, folders)
+        sys.stdout.flush()
     except KeyboardInterrupt as stop:
         if _is_debug():
             raise
         _complain(what_stands(stop, arguments, folders, since))
         code = exit_code(stop)
     except Exception as error:
+        if isinstance(error, BrokenPipeError) and _stdout_is_closed():
+            sys.exit(CLOSED_PIPE)
         if _is_debug():
             raise
         from registry.errors import fault_of
@@ -50,11 +54,27 @@ def main() -> None:
     sys.exit(code)
 
 
+def _stdout_is_closed() -> bool:
+    """Whether nobody reads what is printed any more, as after ``| head``; what is left to print is then dropped."""
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return True
+    return False
+
+
 def _run(arguments: list[str], folders: Folders) -> int:
     """Dispatch a command, a sweep or a run; gives the exit code."""
-    command = COMMANDS.get(arguments[0]) if arguments else None
-    if command is not None:
-        return command.run(arguments[1:], folders)
+    first = arguments[0] if arguments else ""
+    if first in COMMANDS:
+        return COMMANDS[first].run(arguments[1:], folders)
+    if first and first not in _names_of_commands() and "=" not in first and not first.startswith(("-", "~")):
+        from bench.settings import no_command
+
+        return _complain(no_command(first, _names_of_commands()))
+    if first == "sweep" and _is_question(arguments):
+        arguments = arguments[1:]
     swept = _of_a_sweep(arguments)
     if swept is not None:
         return _in_sentences(lambda: _sweep(swept), swept)
@@ -109,7 +129,7 @@ def _in_sentences(work: Callable[[], int], arguments: Sequence[str]) -> int:
     from hydra.errors import HydraException
     from omegaconf.errors import OmegaConfBaseException
 
-    from bench import hydra_errors
+    from bench.settings import is_of_hydra, no_name_of_a_group, sentence_of
     from registry.errors import UserError
 
     try:
@@ -121,11 +141,11 @@ def _in_sentences(work: Callable[[], int], arguments: Sequence[str]) -> int:
     except (HydraException, OmegaConfBaseException, yaml.YAMLError) as error:
         if _is_debug():
             raise
-        return _complain(hydra_errors.sentence_of(error, _names_of_settings()))
+        return _complain(sentence_of(error, _names_of_settings(), _names_of_commands()))
     except (ValueError, TypeError) as error:
-        if _is_debug() or not hydra_errors.is_of_hydra(error):
+        if _is_debug() or not is_of_hydra(error):
             raise
-        return _complain(hydra_errors.no_name_of_a_group(arguments, error))
+        return _complain(no_name_of_a_group(arguments, error))
 
 
 def _sentences_for_errors(command: Callable[[list[str], Folders], int]) -> Callable[[list[str], Folders], int]:
@@ -145,6 +165,10 @@ def _names_of_settings() -> list[str]:
     from bench.config import BenchConfig
 
     return [*(one.name for one in fields(BenchConfig)), "task", "protocol", "suite", "site"]
+
+
+def _names_of_commands() -> list[str]:
+    return [*STEPS, "sweep", *COMMANDS]
 
 
 def _is_debug() -> bool:
@@ -240,10 +264,12 @@ def _overrides(arguments: list[str]) -> list[str]:
 
     Options such as ``--config-dir DIR`` go first, as Hydra refuses overrides on both sides of one.
     """
+    from bench.settings import readable
+
     if arguments and arguments[0] in STEPS:
         arguments = [f"steps=[{arguments[0]}]", *arguments[1:]]
     options = [a for a in arguments if a.startswith("-") or ("=" not in a and not a.startswith("~"))]
-    overrides = [f"++{a}" if a.startswith(OPEN_MAPS) else a for a in arguments if a not in options]
+    overrides = [readable(f"++{a}" if a.startswith(OPEN_MAPS) else a) for a in arguments if a not in options]
     names_a_task = any(a.lstrip("+").startswith(("task=", "suite=")) for a in overrides)
     return [*options, *overrides] if names_a_task else [*options, *overrides, "suite=demo"]
 

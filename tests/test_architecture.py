@@ -106,7 +106,6 @@ def test_beside_the_public_functions_only_the_command_line_the_settings_and_file
         "config.py",
         "files.py",
         "hdf5.py",
-        "hydra_errors.py",
         "leaving.py",
         "progress.py",
         "starting.py",

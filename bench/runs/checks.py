@@ -47,6 +47,9 @@ def check_settings(config: BenchConfig) -> None:
         )
     if not config.seeds or not all(0 <= seed < 2**32 for seed in config.seeds):
         raise UserError(f"seeds={list(config.seeds)} must name one seed or more, each from 0 to 2**32 - 1: seeds=[0].")
+    if len(set(config.seeds)) < len(config.seeds):
+        once = ",".join(map(str, dict.fromkeys(config.seeds)))
+        raise UserError(f"seeds={list(config.seeds)} names a seed twice, which gives the same row: seeds=[{once}].")
     report.check_margin(config.margin)
     if config.memory_gib is not None and not 0 < config.memory_gib < float("inf"):
         raise UserError(f"memory_gib={config.memory_gib} must be a number above 0.")

@@ -1,6 +1,8 @@
 """Which values a setting may have, and what the YAML files of a configuration may say."""
 
 from bench.settings.data_files import check_data_file
+from bench.settings.overrides import readable
+from bench.settings.refusals import is_of_hydra, no_command, no_name_of_a_group, sentence_of
 from bench.settings.values import (
     FLAG,
     PATH,
@@ -35,5 +37,10 @@ __all__ = [
     "check_data_file",
     "check_fields",
     "check_value",
+    "is_of_hydra",
+    "no_command",
+    "no_name_of_a_group",
     "of",
+    "readable",
+    "sentence_of",
 ]
