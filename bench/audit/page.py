@@ -37,6 +37,10 @@ VERDICTS_IN_WORDS = (
 )
 COUNTED = {"samples": "test samples", "groups": "groups (patients)"}
 NO_ALARM = "No check raises an alarm, which does not show that there is nothing to find."
+NO_MODELS = (
+    "No model has a row on this task with these heads in the results folder, so nothing was compared with models: run "
+    "models and audit again."
+)
 Column = tuple[str, Callable[[Finding], str]]
 
 
@@ -74,6 +78,8 @@ def _blocks(audit: Audit, task: AuditedTask | None) -> Iterator[Block]:
     alarms = audit.alarms
     yield Bullets([(one.sentence, one.rule) for one in alarms]) if alarms else Paragraph(NO_ALARM)
     yield Paragraph(_measured_on(audit))
+    if audit.info.get("models compared with") == []:
+        yield Paragraph(NO_MODELS)
     if audit.info.get("notes"):
         yield Paragraph(f"Notes on the data: {'; '.join(audit.info['notes'])}.")
     yield Heading("How to read the tables")

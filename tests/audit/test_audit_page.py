@@ -24,6 +24,9 @@ def test_the_page_begins_with_the_verdict_and_what_it_was_measured_on():
     )
     assert Paragraph(NO_ALARM) in page_of(Audit("pcam", "0f0f", (), "0.1.0", INFO)).blocks
     assert "The date scores 0.7." in html(page)
+    alone = page_of(Audit("pcam", "0f0f", (), "0.1.0", INFO | {"models compared with": []}))
+    assert "nothing was compared with models" in html(alone)
+    assert "nothing was compared with models" not in html(page)
 
 
 def test_tables_leave_out_empty_columns_and_settings_are_in_words():
