@@ -1,4 +1,4 @@
-"""The samples that heads are fitted to, what their seed draws, which of equal alphas they take, shares of no episode."""
+"""The samples that heads are fitted to, what their seed draws, ties of alphas, and shares of samples of no episode."""
 
 import importlib.util
 
