@@ -38,9 +38,22 @@ def test_a_patient_is_the_mean_of_the_predictions_of_its_slides() -> None:
         np.testing.assert_allclose(own.scores[row], slides.scores[of_patient].mean(axis=0), rtol=1e-6)
         attention = np.concatenate([slides.attention[slide] for slide in slides.ids[of_patient]]) / of_patient.sum()
         np.testing.assert_allclose(own.attention[name], attention, rtol=1e-6)
-    assert "thresholds" not in own.info
     alone = head.fit_predict(train_slides, None, test_slides, 0)
     np.testing.assert_array_equal(alone.scores, slides.scores)
+
+
+def test_validation_patients_are_split_by_slide_and_thresholds_of_slides_are_none_of_patients() -> None:
+    (train, train_slides), (val, val_slides), (test, test_slides) = patients(12, 0), patients(8, 2), patients(6, 1)
+    own = configured({"kind": "by_slide", "head": "pooled"}).fit_predict(train, val, test, 0)
+    slides = configured({"kind": "pooled"}).fit_predict(train_slides, val_slides, test_slides, 0)
+    assert slides.calibrated is not None
+    assert own.calibrated is not None
+    for row, name in enumerate(test.ids):
+        of_patient = slides.groups == name
+        np.testing.assert_allclose(own.scores[row], slides.scores[of_patient].mean(axis=0), rtol=1e-6)
+        np.testing.assert_allclose(own.calibrated[row], slides.calibrated[of_patient].mean(axis=0), rtol=1e-6)
+    assert "thresholds" in slides.info
+    assert "thresholds" not in own.info
 
 
 def test_heads_that_cannot_be_averaged_are_named() -> None:
