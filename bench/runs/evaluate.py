@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bench import protocols
-from bench.config import BenchConfig, Null, Projection, Step
+from bench.config import BenchConfig, Projection, Step
 from bench.data import Cohort, EmbeddingPlan
 from bench.embedding import Embedding, EmbeddingSettings, encode, missing_shards
 from bench.files import unwritable
@@ -293,12 +293,7 @@ def _embed(
 
 
 def _name_costly_baselines(context: RunContext, embeddings: dict[ModelWork, Embedding]) -> None:
-    """Say which baseline took longer to embed than all models of the run together, and how to leave it out.
-
-    With `null=none` it is there because it was named as a model.
-    """
-    if context.config.null is Null.none:
-        return
+    """Say which baseline took longer to embed than all models of the run together, and how to leave it out."""
     models = sum(embedding.seconds for own, embedding in embeddings.items() if not own.model.baseline)
     for own, embedding in embeddings.items():
         own_seconds = embedding.seconds
