@@ -10,7 +10,6 @@ import pytest
 from leaderboard_runs import AddRun, Predicted, predicted
 
 from bench.multiverse import Multiverse, analysed, paragraph, write_multiverse
-from bench.plots import multiverse_figure
 from bench.results import AcrossProtocols, across_protocols
 from bench.results.protocol_scores import NOT_KNOWN
 from bench.rows import read_rows, rows_of
@@ -188,16 +187,6 @@ def test_an_interval_from_the_least_agreement_to_the_most_claims_neither(results
     assert "The ranking of the models" not in words
     assert "models tie" not in words
     assert "agrees with itself" not in words
-
-
-@pytest.mark.slow  # draws the figure
-def test_the_figure_names_all_models_that_tie_and_counts_what_has_no_tau() -> None:
-    tau, values = np.array([[1.0, np.nan], [np.nan, 1.0]]), np.array([[0.7, 0.6], [0.5, 0.5]])
-    ranks = np.array([[1.0, 2.0], [1.5, 1.5]])
-    drawing = multiverse_figure("demo", "balanced_accuracy", ["knn", "level"], ["a", "b"], tau, values, ranks)
-
-    assert "The best model under knn: a 0.700; level: a = b 0.500." in drawing.alt
-    assert drawing.alt.endswith("Tau is not defined of 1 of the pairs of protocols.")
 
 
 def test_equal_scores_leave_tau_undefined_in_words(results: Path, add_run: AddRun) -> None:
