@@ -90,11 +90,11 @@ def _depends(tau: float) -> str:
 def _open(found: Multiverse) -> Iterator[str]:
     """Where the interval of tau holds the least agreement and the most, neither is claimed."""
     tau, low, high = found.mean_tau
+    beyond = int((np.nan_to_num(found.p, nan=1.0) < LEVEL).sum())
     yield (
         "How far the ranking of the models depends on the protocol is open: Kendall's tau between two protocols is "
         f"{tau:.2f} on average (95 % interval {low:.2f} to {high:.2f}). Of {found.p.size:,} orders of two models under "
-        f"a protocol, {int((np.nan_to_num(found.p, nan=1.0) < LEVEL).sum()):,} are beyond chance by themselves, too few "
-        "to tell how far it depends."
+        f"a protocol, {beyond:,} are beyond chance by themselves, too few to tell how far it depends."
     )
     yield from _tied(found)
 
