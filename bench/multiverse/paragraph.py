@@ -64,27 +64,23 @@ def _agreement(found: Multiverse) -> Iterator[str]:
     if math.isnan(tau):
         yield "All models are tied under some protocol of every two, so that tau is not defined."
         return
-    subject = f"The ranking of the models {_depends(tau)} on the protocol"
+    if (_depends(low), _depends(high)) == (DEPENDS[-1][1], DEPENDS[0][1]):
+        yield from _open(found)
+        return
     unclear = ", too few to tell how far it depends" if len({_depends(one) for one in (tau, low, high)}) > 1 else ""
-    if {_depends(low), _depends(high)} == {DEPENDS[0][1], DEPENDS[-1][1]}:
-        subject, unclear = "How far the ranking of the models depends on the protocol is open", ""
     yield (
-        f"{subject}: Kendall's tau between two protocols (1: the same order, -1: the opposite one) is {tau:.2f} on "
-        f"average (95 % interval {low:.2f} to {high:.2f}). Of {found.p.size:,} orders of two models under a protocol, "
+        f"The ranking of the models {_depends(tau)} on the protocol: Kendall's tau between two protocols (1: the same "
+        f"order, -1: the opposite one) is {tau:.2f} on average (95 % interval {low:.2f} to {high:.2f}). Of "
+        f"{found.p.size:,} orders of two models under a protocol, "
         f"{int((np.nan_to_num(found.p, nan=1.0) < LEVEL).sum()):,} are beyond chance by themselves{unclear}."
     )
-    tied = sum(math.isnan(found.mean_tau_of(protocol)) for protocol in found.scores.protocols)
-    if tied:
-        yield (
-            f"Under {_count(tied, 'protocol')} all models tie, so that tau is defined of {len(found.defined):,} of "
-            f"{_count(len(found.agreements), 'pair')} of protocols."
-        )
     (a, b), worst = min(
         ((names, one) for names, one in found.agreements.items() if not math.isnan(one.tau)),
         key=lambda item: item[1].tau,
     )
     if worst.tau < 1:
         yield f"It is lowest between {a} and {b}, {worst.tau:.2f} ({worst.low:.2f} to {worst.high:.2f})."
+    yield from _tied(found)
     redrawn = [value for value in found.redrawn.values() if not math.isnan(value)]
     if redrawn:
         same = sum(redrawn) / len(redrawn)
@@ -97,6 +93,27 @@ def _agreement(found: Multiverse) -> Iterator[str]:
 
 def _depends(tau: float) -> str:
     return next(words for least, words in DEPENDS if tau >= least)
+
+
+def _open(found: Multiverse) -> Iterator[str]:
+    """Where the interval of tau holds the least agreement and the most, neither is claimed."""
+    tau, low, high = found.mean_tau
+    beyond = int((np.nan_to_num(found.p, nan=1.0) < LEVEL).sum())
+    yield (
+        "How far the ranking of the models depends on the protocol is open: Kendall's tau between two protocols is "
+        f"{tau:.2f} on average (95 % interval {low:.2f} to {high:.2f}). Of {found.p.size:,} orders of two models under "
+        f"a protocol, {beyond:,} are beyond chance by themselves, too few to tell how far it depends."
+    )
+    yield from _tied(found)
+
+
+def _tied(found: Multiverse) -> Iterator[str]:
+    tied = sum(math.isnan(found.mean_tau_of(protocol)) for protocol in found.scores.protocols)
+    if tied:
+        yield (
+            f"Under {_count(tied, 'protocol')} all models tie, so that tau is defined of {len(found.defined):,} of "
+            f"{_count(len(found.agreements), 'pair')} of protocols."
+        )
 
 
 def _winners(found: Multiverse) -> Iterator[str]:

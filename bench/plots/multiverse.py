@@ -68,8 +68,8 @@ def multiverse_figure(
     entitle(figure, title)
     best = []
     for protocol, own, scores in zip(protocols, ranks, values, strict=True):
-        first = np.flatnonzero(own == np.nanmin(own))
-        best.append(f"{protocol}: {' = '.join(models[int(m)] for m in first)} {number(scores[first[0]])}")
+        first = np.flatnonzero(own == np.nanmin(own)).tolist()
+        best.append(f"{protocol}: {' = '.join(models[m] for m in first)} {number(scores[first[0]])}")
     apart = sorted((float(tau[a, b]), protocols[a], protocols[b]) for a in range(n) for b in range(a + 1, n))
     low = [f"{a} and {b} {value:.2f}" for value, a, b in apart if not np.isnan(value)][:3]
     words = [f"Kendall's tau is lowest between {listed(low)}."] if low else []

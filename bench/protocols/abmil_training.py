@@ -62,22 +62,23 @@ def train(
     rng = np.random.default_rng(seed)
     optimiser = OPTIMISERS[how.optimiser](network, how.learning_rate, how.weight_decay, (how.beta1, how.beta2))
     steps = steps_an_epoch(how, len(bags))
-    carried = how.rest == "carry" and len(bags) >= how.batch
-    optimiser.zero_grad()
+    carried, pending = how.rest == "carry" and len(bags) >= how.batch, False
     history, best, state = History(), BestEpoch(how.patience, how.min_epochs, how.ties), None
     for epoch in range(stop_after or how.epochs):
         network.train()
         losses = []
         order = _order(bags, objective, how, rng)
         for step, rows in enumerate(np.split(order, range(how.batch, len(order), how.batch))):
+            if not pending:
+                optimiser.zero_grad()
             factor = how.gradient_factor * (len(rows) / how.batch if carried else 1)
             losses.append(_step(network, bags, rows, objective, how, rng, device, factor))
-            if carried and len(rows) < how.batch:
+            pending = carried and len(rows) < how.batch
+            if pending:
                 continue
             for settings in optimiser.param_groups:
                 settings["lr"] = learning_rate(how, epoch * steps + step, steps)
             optimiser.step()
-            optimiser.zero_grad()
         history.training_loss.append(float(np.mean(losses)))
         if not math.isfinite(history.training_loss[-1]):
             raise UserError(f"The loss is not finite in epoch {epoch + 1}: lower learning_rate of the protocol.")

@@ -55,7 +55,7 @@ def test_retrieved_majorities_are_the_same() -> None:
 
 @pytest.mark.slow
 def test_the_package_gives_the_same_today(tmp_path: Path) -> None:
-    made = made_again("make_thunder_neighbours.py", "thunder", tmp_path)
+    made = made_again("make_thunder_neighbours.py", "thunder-bench", tmp_path)
     assert made.keys() == GOLDEN.keys()
     for name, values in GOLDEN.items():
         if name != "version":

@@ -11,7 +11,6 @@ from leaderboard_runs import AddRun, Predicted, predicted
 
 from bench.multiverse import Multiverse, analysed, paragraph, write_multiverse
 from bench.multiverse.tables import scores_text
-from bench.plots import multiverse_figure
 from bench.results import AcrossProtocols, across_protocols
 from bench.results.protocol_scores import NOT_KNOWN
 from bench.rows import read_rows, rows_of
@@ -170,6 +169,28 @@ def test_a_protocol_on_other_samples_is_left_out(more: Path, add_run: AddRun) ->
     assert "other" not in scores.protocols
 
 
+def test_protocols_under_which_all_models_tie_are_counted(more: Path, add_run: AddRun) -> None:
+    same = predicted(1.0, seed=3)
+    for protocol in ("even", "level"):
+        for model in "abc":
+            add_run(model, same, protocol=protocol)
+    words = paragraph(of(more))
+
+    assert "Under 2 protocols all models tie, so that tau is defined of 3 of 10 pairs of protocols." in words
+
+
+def test_an_interval_from_the_least_agreement_to_the_most_claims_neither(results: Path, add_run: AddRun) -> None:
+    for number, protocol in enumerate(("linear", "knn")):
+        for place, model in enumerate("ab"):
+            add_run(model, predicted(1.0, seed=10 * number + place), protocol=protocol)
+    words = paragraph(of(results))
+
+    assert "How far the ranking of the models depends on the protocol is open: Kendall's tau" in words
+    assert "The ranking of the models" not in words
+    assert "models tie" not in words
+    assert "agrees with itself" not in words
+
+
 def test_equal_scores_leave_tau_undefined_in_words(results: Path, add_run: AddRun) -> None:
     same: Predicted = predicted(1.0, seed=3)
     for protocol in ("linear", "knn"):
@@ -189,30 +210,7 @@ def test_models_that_are_close_leave_open_how_far_the_ranking_depends(results: P
     found = of(results)
 
     assert found.mean_tau[1:] == (-1.0, 1.0)
-    words = paragraph(found)
-    assert "How far the ranking of the models depends on the protocol is open: Kendall's tau" in words
-    assert "0 are beyond chance by themselves." in words
-    assert "models tie" not in words
-
-
-def test_protocols_under_which_all_models_tie_are_counted(more: Path, add_run: AddRun) -> None:
-    same = predicted(1.0, seed=3)
-    for protocol in ("even", "level"):
-        for model in "abc":
-            add_run(model, same, protocol=protocol)
-    words = paragraph(of(more))
-
-    assert "Under 2 protocols all models tie, so that tau is defined of 3 of 10 pairs of protocols." in words
-
-
-@pytest.mark.slow  # draws the figure
-def test_the_figure_names_all_models_that_tie_and_counts_what_has_no_tau() -> None:
-    tau, values = np.array([[1.0, np.nan], [np.nan, 1.0]]), np.array([[0.7, 0.6], [0.5, 0.5]])
-    ranks = np.array([[1.0, 2.0], [1.5, 1.5]])
-    drawing = multiverse_figure("demo", "balanced_accuracy", ["knn", "level"], ["a", "b"], tau, values, ranks)
-
-    assert "The best model under knn: a 0.700; level: a = b 0.500." in drawing.alt
-    assert drawing.alt.endswith("Tau is not defined of 1 of the pairs of protocols.")
+    assert "0 are beyond chance by themselves, too few to tell how far it depends." in paragraph(found)
 
 
 def test_tables_of_many_models_fit_a_terminal_and_say_what_their_numbers_are(results: Path, add_run: AddRun) -> None:

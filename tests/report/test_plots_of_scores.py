@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from leaderboard_runs import AddRun, predicted
 from plot_helpers import drawn_by, panels
 
+from bench.plots import multiverse_figure
 from bench.plots.cost import pareto_front
 from bench.results import read_leaderboard
 
@@ -154,3 +155,13 @@ def test_ranks_stand_where_their_means_are(results: Path, add_run: AddRun) -> No
     assert dots[:3] == [(1.0, 0), (2.0, 1), (3.0, 2)]
     assert "uni 1.00; resnet50 2.00; dino 3.00" in drawing.alt
     assert math.isclose(axes.get_xlim()[1], 3)
+
+
+@pytest.mark.slow  # draws the figure
+def test_the_figure_of_protocols_names_all_models_that_tie_and_counts_what_has_no_tau() -> None:
+    tau, values = np.array([[1.0, np.nan], [np.nan, 1.0]]), np.array([[0.7, 0.6], [0.5, 0.5]])
+    ranks = np.array([[1.0, 2.0], [1.5, 1.5]])
+    drawing = multiverse_figure("demo", "balanced_accuracy", ["knn", "level"], ["a", "b"], tau, values, ranks)
+
+    assert "The best model under knn: a 0.700; level: a = b 0.500." in drawing.alt
+    assert drawing.alt.endswith("Tau is not defined of 1 of the pairs of protocols.")
