@@ -1,4 +1,4 @@
-"""Cheap front-ends of the tests, and a folder of tiles."""
+"""Cheap front-ends of the tests, a folder of tiles, and the command on it."""
 
 from __future__ import annotations
 
@@ -11,12 +11,19 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from command_helpers import Done, bench
 from lpips_helpers import hide_lpips
 from PIL import Image
 
 from bench.frontends import WeightSources, corruptions, restorers
 from registry.errors import UserError
 
+TRACK = (
+    "tasks.restoration.track.corruptions=[darker,speckled]",
+    "tasks.restoration.track.severities=[1,2]",
+    "tasks.restoration.track.restorers=[median,lighter]",
+)
+CASES = ["", "darker_1", "darker_2", "speckled_1", "speckled_2"]
 APPLIED: collections.Counter[str] = collections.Counter()
 """Tiles that each front-end was given."""
 STOPS: set[str] = set()
@@ -104,3 +111,13 @@ def write_tiles(folder: Path, n: int = 24, side: int = 32, groups: int = 8) -> P
         lines.append(f"{number:02d}.png,p{number % groups}")
     (folder / "manifest.csv").write_text("\n".join(lines) + "\n")
     return folder
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    write_tiles(tmp_path / "tiles")
+    return tmp_path
+
+
+def restore(folder: Path, *arguments: str, data: str = "tiles") -> Done:
+    return bench(folder, "task=restoration", f"data={data}", *TRACK, "bootstrap=50", *arguments)

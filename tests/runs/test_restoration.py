@@ -1,4 +1,4 @@
-"""The restoration task from a folder of tiles to its tables, again without computing anything, and what it refuses."""
+"""The restoration task from a folder of tiles to its tables, and again without computing anything."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from command_helpers import Done, bench, refused, row_files
+from command_helpers import bench, row_files
 from PIL import Image
-from restoration_helpers import IDENTITIES, STOPS, stands, write_tiles
+from restoration_helpers import CASES, IDENTITIES, STOPS, TRACK, folder, restore, stands, write_tiles
 from skimage.metrics import peak_signal_noise_ratio
 
 import bench as api
@@ -21,23 +21,7 @@ from bench.frontends import seeds_of
 from bench.runs import restoring
 from bench.tiles import read_batches
 
-__all__ = ["stands"]
-TRACK = (
-    "tasks.restoration.track.corruptions=[darker,speckled]",
-    "tasks.restoration.track.severities=[1,2]",
-    "tasks.restoration.track.restorers=[median,lighter]",
-)
-CASES = ["", "darker_1", "darker_2", "speckled_1", "speckled_2"]
-
-
-def restore(folder: Path, *arguments: str, data: str = "tiles") -> Done:
-    return bench(folder, "task=restoration", f"data={data}", *TRACK, "bootstrap=50", *arguments)
-
-
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    write_tiles(tmp_path / "tiles")
-    return tmp_path
+__all__ = ["folder", "stands"]
 
 
 def table(folder: Path, results: str = "results", **where: str) -> list[dict[str, str]]:
@@ -239,48 +223,6 @@ def test_it_runs_beside_a_task_of_predictions(tmp_path: Path, stands: collection
     assert "restoration  psnr and ssim against the clean tiles, 48 tiles" in done.stdout
 
 
-def test_a_restorer_without_weights_is_one_sentence_and_the_others_run(
-    folder: Path, stands: collections.Counter[str]
-) -> None:
-    done = restore(folder, "tasks.restoration.track.restorers=[lighter,weightless,picky]")
-    refused(
-        done, "weightless needs its checkpoint: set checkpoints.weightless=FILE.", "picky takes tiles of 64 px, not 32."
-    )
-    assert len(row_files(folder)) == 2 * len(CASES)
-    assert "weightless" not in stands
-
-
-def test_a_restorer_that_breaks_ends_alone(folder: Path, stands: collections.Counter[str]) -> None:
-    done = restore(folder, "tasks.restoration.track.restorers=[broken,lighter]")
-    refused(done, "broken: RuntimeError: out of order")
-    assert {row["model"] for row in row_files(folder).values()} == {"none", "lighter"}
-
-
-@pytest.mark.parametrize("argument", ["track.corruptions=[drker]", "track.severities=[7]", "track.restorers=[lihter]"])
-def test_a_wrong_name_is_one_sentence_before_any_work(
-    folder: Path, stands: collections.Counter[str], argument: str
-) -> None:
-    done = restore(folder, f"tasks.restoration.{argument}")
-    refused(done, f"tasks.restoration.{argument.partition('=')[0]}")
-    assert len(done.stderr.splitlines()) == 1
-    assert not (folder / "results" / "rows").exists()
-
-
-def test_tiles_smaller_than_the_window_are_one_sentence_before_any_work(
-    tmp_path: Path, stands: collections.Counter[str]
-) -> None:
-    write_tiles(tmp_path / "tiles", n=3, side=10)
-    done = restore(tmp_path)
-    refused(done, "Tiles of 10 x 10 px are smaller than the window of SSIM, 11 px")
-    assert not stands
-
-
-def test_a_small_tile_among_large_ones_is_one_sentence_too(folder: Path, stands: collections.Counter[str]) -> None:
-    Image.fromarray(np.zeros((10, 40, 3), np.uint8)).save(folder / "tiles" / "05.png")
-    refused(restore(folder), "Tiles of 40 x 10 px are smaller than the window of SSIM")
-    assert not (folder / "results" / "rows").exists()
-
-
 @pytest.mark.slow
 def test_tiles_of_several_sizes_are_measured_together(folder: Path, stands: collections.Counter[str]) -> None:
     Image.fromarray(np.full((20, 40, 3), 90, np.uint8)).save(folder / "tiles" / "05.png")
@@ -292,19 +234,6 @@ def test_tiles_of_several_sizes_are_measured_together(folder: Path, stands: coll
     assert len(saved) == 24
 
 
-def test_an_unreadable_tile_is_a_sentence_or_left_out(folder: Path, stands: collections.Counter[str]) -> None:
-    (folder / "tiles" / "07.png").write_bytes(b"no image")
-    refused(restore(folder), "07.png")
-    assert not (folder / "results" / "rows").exists()
-    done = restore(folder, "on_corrupt=skip")
-    assert done.returncode == 0, done.stderr
-    assert {(row["n_test"], row["n_skipped"]) for row in row_files(folder).values()} == {(23, 1)}
-
-
-def test_without_data_it_says_what_to_set(tmp_path: Path, stands: collections.Counter[str]) -> None:
-    refused(bench(tmp_path, "task=restoration", *TRACK), "The task restoration needs data: set data=PATH")
-
-
 def test_the_models_of_the_run_are_not_loaded(folder: Path, stands: collections.Counter[str]) -> None:
     assert restore(folder, "model=uni").returncode == 0
 
@@ -314,20 +243,6 @@ def test_devices_other_than_the_first_do_not_run_it(folder: Path, stands: collec
     assert done.returncode == 0, done.stderr
     assert not stands
     assert torch.is_inference_mode_enabled() is False
-
-
-def test_settings_and_checkpoints_of_its_restorers_are_those_of_the_run(
-    folder: Path, stands: collections.Counter[str]
-) -> None:
-    assert restore(folder, "frontends.lighter.by=3", "checkpoints.lighter=file").returncode == 0
-    refused(restore(folder, "frontends.idle.by=3"), "frontends.idle is set and frontend=none does not name idle")
-    refused(restore(folder, "checkpoints.idle=file"), "checkpoints.idle is set but neither")
-
-
-def test_a_front_end_of_encoders_has_no_part_in_it(folder: Path, stands: collections.Counter[str]) -> None:
-    refused(
-        restore(folder, "frontend=darker_1"), "frontend=darker_1 stands before an encoder", "has none: leave it out"
-    )
 
 
 def test_real_front_ends_and_a_track_of_any_task(folder: Path) -> None:

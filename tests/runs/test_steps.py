@@ -1,74 +1,15 @@
-"""The steps plan, embed, fit and report, each by itself and in parts, leave what one command leaves."""
+"""The steps plan, embed, fit and report, each by itself, leave what one command leaves."""
 
 import re
 import shutil
-from pathlib import Path
 
-import numpy as np
-import pandas as pd
 import pytest
 from command_helpers import bench, files, refused, row_files, rows
-from PIL import Image
-from plain_loop import USUAL
-from slide_command_helpers import write_slide
+from step_helpers import run, slides, tiles, untimed
 
 import registry
-from bench.data import slide_units
-from bench.slides import open_slide, reader
 
-SHARDS = 4
-HEADS = ("protocol=[knn,linear]", "protocols.linear.n_strengths=1")
-
-
-@pytest.fixture(scope="module")
-def tiles(tmp_path_factory):
-    """Sixteen tiles in four shards."""
-    folder = tmp_path_factory.mktemp("tiles")
-    rng = np.random.default_rng(0)
-    table = []
-    for i in range(16):
-        Image.fromarray(rng.integers(0, 256, (16, 16, 3), dtype=np.uint8)).save(folder / f"{i}.png")
-        side = "train" if i % 4 < 2 else "test"
-        table.append({"path": f"{i}.png", "label": "ab"[i % 2], "patient": f"P{i}", "split": side})
-    pd.DataFrame(table).to_csv(folder / "tiles.csv", index=False)
-    return ("task=tiles", f"data={folder / 'tiles.csv'}", "shard_tiles=4")
-
-
-@pytest.fixture(scope="module")
-def slides(tmp_path_factory):
-    """Five slides with masks, of which one is truncated."""
-    folder = tmp_path_factory.mktemp("slides")
-    for i in range(5):
-        write_slide(folder / f"{i}.tif", np.random.default_rng(i).integers(0, 256, (256, 192, 3), dtype=np.uint8))
-        Image.fromarray(np.full((64, 48), 255, np.uint8)).save(folder / f"{i}.png")
-    whole = (folder / "4.tif").read_bytes()
-    (folder / "4.tif").write_bytes(whole[: len(whole) // 2])
-    frame = pd.DataFrame({"slide": [f"{i}.tif" for i in range(5)], "mask": [f"{i}.png" for i in range(5)]})
-    frame["label"], frame["split"] = list("ababa"), ["train", "train", "test", "test", "test"]
-    frame.to_csv(folder / "slides.csv", index=False)
-    return ("task=slides", f"data={folder / 'slides.csv'}", "tasks.slides.min_groups=1", "on_corrupt=skip")
-
-
-def run(folder, data, *arguments, step=(), model="[means,colour]"):
-    """The command, with a step in front where one is named."""
-    return bench(folder, *step, *data, *USUAL, f"model={model}", *HEADS, *arguments)
-
-
-def untimed(folder):
-    """Rows without their times, predictions, features, and tables without the speed."""
-    timed = re.compile(r'"tiles_per_s": [0-9.]+|"(stages|seconds)": {[^}]*}|"finished": "[^"]*"|"written_crc32": "\w+"')
-    written = {
-        name: timed.sub("", data.decode()) for name, (_, data) in files(folder, "results/rows/**/*.json").items()
-    }
-    assert all("tiles_per_s" not in text and "finished" not in text for text in written.values())
-    exact = {
-        name: data
-        for pattern in ("results/predictions/**/*.*", "cache/features/**/*.h5")
-        for name, (_, data) in files(folder, pattern).items()
-    }
-    found = {path.name: pd.read_csv(path, dtype=str) for path in sorted((folder / "results").glob("*.csv"))}
-    tables = {name: table.drop(columns="tiles_per_s", errors="ignore").to_csv() for name, table in found.items()}
-    return written, exact, tables
+__all__ = ["slides", "tiles"]
 
 
 @pytest.fixture
@@ -204,99 +145,6 @@ def test_vectors_of_slides_are_features_that_fit_must_find(slides, tmp_path):
     refused(run(tmp_path, slides, step=["fit"], model="slide_means"), "The features of slide_means on slides are not")
     assert not row_files(tmp_path)
     assert not list(tmp_path.glob("cache/features/slide_means/**/*.h5"))
-
-
-def stored(folder, model):
-    return {path.name for path in (folder / "cache/features" / model).rglob("*.h5")}
-
-
-@pytest.mark.parametrize("n", [2, *(pytest.param(n, marks=pytest.mark.slow) for n in (3, 5))])
-def test_parts_together_embed_all_and_fit_follows(tiles, tmp_path, n):
-    """More parts than shards too: some have nothing to do."""
-    embed = ["steps=[embed]"]
-    seen = {"means": set(), "colour": set()}
-    for k in range(1, n + 1):
-        done = run(tmp_path, tiles, f"part={k}/{n}", step=embed)
-        assert done.returncode == 0, done.stderr
-        for model, before in seen.items():
-            now = stored(tmp_path, model)
-            assert len(now - before) == len(range(k - 1, SHARDS, n))
-            seen[model] = now
-        if k < n and len(now) < SHARDS:
-            refused(run(tmp_path, tiles, "results=early", step=["fit"]), "make them first, with")
-    assert not row_files(tmp_path)
-    assert not row_files(tmp_path, "early")
-    plain = tmp_path / "plain"
-    plain.mkdir()
-    assert run(plain, tiles).returncode == 0
-    assert run(tmp_path, tiles, "steps=[fit,report]").returncode == 0
-    assert untimed(tmp_path) == untimed(plain)
-
-
-@pytest.fixture
-def opened(monkeypatch):
-    """The names of the slides that are opened, for tissue and grids or for their tiles."""
-    names = []
-
-    def recorded(path, mpp=None, **how):
-        names.append(Path(path).stem)
-        return open_slide(path, mpp, **how)
-
-    monkeypatch.setattr(slide_units, "open_slide", recorded)
-    monkeypatch.setattr(reader, "open_slide", recorded)
-    return names
-
-
-@pytest.mark.slow
-def test_parts_of_slides_together_leave_the_cache_of_one_run(slides, tmp_path, opened):
-    """Slides 0 to 4 of which 4 is truncated; each part opens its own only."""
-    models = "[means,slide_means]"
-    parts = []
-    for k in (1, 2):
-        opened.clear()
-        done = run(tmp_path, slides, f"part={k}/2", step=["embed"], model=models)
-        assert done.returncode == 0, done.stderr
-        parts.append(set(opened))
-        assert stored(tmp_path, "means") == stored(tmp_path, "slide_means")
-        assert len(stored(tmp_path, "means")) == 2 * k
-    assert parts[0] | parts[1] == set("01234")
-    assert not parts[0] & parts[1]
-    assert {path.stem for path in tmp_path.glob("results/previews/slides/*/*.jpg")} == set("0123")
-    assert not list(tmp_path.glob("results/previews/slides/*.jpg")), (
-        "the sheet of a part would be of the cohort by name"
-    )
-    plain = tmp_path / "plain"
-    plain.mkdir()
-    assert run(plain, slides, step=["embed"], model=models).returncode == 0
-    made = files(plain, "cache/**/*.h5")
-    assert len(made) == 3 * 4, "grids, features of tiles and vectors of four slides"
-    assert {name: data for name, (_, data) in files(tmp_path, "cache/**/*.h5").items()} == {
-        name: data for name, (_, data) in made.items()
-    }
-    done = run(tmp_path, slides, step=["fit"], model=models)
-    assert done.returncode == 0, done.stderr
-    assert {(one["status"], one["n_skipped"]) for one in rows(tmp_path).values()} == {("ok", 1)}
-    assert len(list(tmp_path.glob("results/previews/slides/*.jpg"))) == 1
-
-
-def test_fit_after_some_parts_names_every_model_of_the_missing_features(slides, tmp_path):
-    """The features of the other slides are known to be missing only once their grids are laid."""
-    models = "[means,slide_means]"
-    assert run(tmp_path, slides, "part=1/2", step=["embed"], model=models).returncode == 0
-    done = run(tmp_path, slides, step=["fit"], model=models)
-    for model in ("means", "slide_means"):
-        refused(done, f"The features of {model} on slides are not", f"embed task=slides model={model}`")
-    assert len([line for line in done.stderr.splitlines() if line.startswith("pfmbench: ")]) == 2
-    assert not row_files(tmp_path)
-    assert len(stored(tmp_path, "means")) == 2
-
-
-def test_a_part_without_a_usable_slide_is_no_error(slides, tmp_path):
-    """The fifth part has the truncated slide alone, the sixth none at all."""
-    for k in (5, 6):
-        done = run(tmp_path, slides, f"part={k}/6", step=["embed"], model="[means,slide_means]")
-        assert (done.returncode, done.stdout) == (0, ""), done.stderr
-    assert not list(tmp_path.glob("cache/**/*.h5"))
 
 
 @pytest.mark.parametrize(

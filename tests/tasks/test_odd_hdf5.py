@@ -38,6 +38,12 @@ def test_pcam_that_links_to_another_file(read, pcam, part) -> None:
     assert f"`{part}` in it is a link, which is not followed" in sentence(read, "pcam", pcam)
 
 
+def test_pcam_without_its_array_is_no_link(read, pcam) -> None:
+    with rewritten(pcam, "y") as file:
+        file["other"] = PIXELS
+    assert "is no HDF5 file with the array y, or is damaged" in sentence(read, "pcam", pcam)
+
+
 def test_pcam_whose_labels_lie_in_a_raw_file(read, pcam) -> None:
     with rewritten(pcam, "y") as file:
         file.create_dataset("y", (4, 1, 1, 1), np.uint8, external=[("/etc/hostname", 0, 4)])
