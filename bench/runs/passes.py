@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable, Sequence
 
-from bench.config import Projection, Step
+from bench.config import Null, Projection, Step
 from bench.data import Cohort, EmbeddingPlan
 from bench.embedding import Embedding, EmbeddingSettings, encode
 from bench.files import unwritable
@@ -135,7 +135,12 @@ def embed_pass(
 
 
 def _name_costly_baselines(context: RunContext, embeddings: dict[ModelWork, Embedding]) -> None:
-    """Say which baseline took longer to embed than all models of the run together, and how to leave it out."""
+    """Say which baseline took longer to embed than all models of the run together, and how to leave it out.
+
+    With `null=none` it is there because it was named as a model.
+    """
+    if context.config.null is Null.none:
+        return
     models = sum(embedding.seconds for own, embedding in embeddings.items() if not own.model.baseline)
     for own, embedding in embeddings.items():
         own_seconds = embedding.seconds
