@@ -87,6 +87,7 @@ def test_labels_each_for_itself(read: Callable[..., Manifest], table: Callable[.
             "label",
             ("1 samples whose label is no number", "high"),
         ),
+        ({"label": ["12,5"] * N}, "regression", "label", ("is no number, for its decimal comma must be a point",)),
         ({"label": [1.5] * N}, "regression", "label", ("one value of label only",)),
         ({"time": [5] * (N - 1) + [0], "event": 1}, "survival", "time,event", ("time is not above 0", "0 of")),
         ({"time": 5, "event": [1] * (N - 2) + [2, 3]}, "survival", "time,event", ("2 samples", "event is neither 1")),
