@@ -173,7 +173,7 @@ def _in_sentences(work: Callable[[], int], arguments: Sequence[str]) -> int:
     except (HydraException, OmegaConfBaseException, yaml.YAMLError) as error:
         if _is_debug():
             raise
-        return _complain(sentence_of(error, _names_of_settings(), COMMANDS))
+        return _complain(sentence_of(error, _names_of_settings(), COMMANDS, _names_in))
     except (ValueError, TypeError) as error:
         if _is_debug() or not _is_of_hydra(error):
             raise
@@ -192,6 +192,12 @@ def _names_of_settings() -> list[str]:
     from bench.config import BenchConfig
 
     return [*(one.name for one in fields(BenchConfig)), "task", "protocol", "suite", "site"]
+
+
+def _names_in(group: str) -> list[str]:
+    from bench.config import conf_folder
+
+    return sorted(path.stem for path in (conf_folder() / group).glob("*.yaml"))
 
 
 def _is_debug() -> bool:

@@ -50,9 +50,7 @@ def freeze_command(arguments: Sequence[str]) -> int:
         except OSError as error:
             raise unwritable(out, error, "out=FILE") from error
         if not added:
-            print(
-                f"Nothing is added to {out}: it has the settings of {len(records)} tasks, and samples need data=DIR."
-            )
+            print(f"Nothing is added to {out}: it has the settings of {len(records)} tasks, and samples need data=DIR.")
     except UserError as error:
         print(f"pfmbench: {error}", file=sys.stderr)
         return 2
