@@ -91,6 +91,7 @@ def test_labels_each_for_itself(read: Callable[..., Manifest], table: Callable[.
         ({"label": [1.5] * N}, "regression", "label", ("one value of label only",)),
         ({"time": [5] * (N - 1) + [0], "event": 1}, "survival", "time,event", ("time is not above 0", "0 of")),
         ({"time": 5, "event": [1] * (N - 2) + [2, 3]}, "survival", "time,event", ("2 samples", "event is neither 1")),
+        ({"time": 5, "event": "deceased"}, "survival", "time,event", ("event is neither 1", "(deceased of")),
         ({"time": 5, "event": 0}, "survival", "time,event", ("training samples", "no event")),
         ({"a": [0, 1] * (N // 2), "b": 1}, "multilabel", "a,b", ("no sample without b",)),
         ({"a": [0, 1] * (N // 2), "b": [0, 2] * (N // 2)}, "multilabel", "a,b", ("b is neither 1 nor 0",)),
