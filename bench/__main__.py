@@ -141,7 +141,7 @@ def _in_sentences(work: Callable[[], int], arguments: Sequence[str]) -> int:
     except (HydraException, OmegaConfBaseException, yaml.YAMLError) as error:
         if _is_debug():
             raise
-        return _complain(sentence_of(error, _names_of_settings(), _names_of_commands()))
+        return _complain(sentence_of(error, _names_of_settings(), _names_of_commands(), _names_in))
     except (ValueError, TypeError) as error:
         if _is_debug() or not is_of_hydra(error):
             raise
@@ -169,6 +169,12 @@ def _names_of_settings() -> list[str]:
 
 def _names_of_commands() -> list[str]:
     return [*STEPS, "sweep", *COMMANDS]
+
+
+def _names_in(group: str) -> list[str]:
+    from bench.config import conf_folder
+
+    return sorted(path.stem for path in (conf_folder() / group).glob("*.yaml"))
 
 
 def _is_debug() -> bool:

@@ -42,7 +42,8 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         words = [word for word in parsed.words if "=" not in word]
         given = dict(word.split("=", 1) for word in parsed.words if "=" in word)
-        registry.load_plugins(given.pop("plugins").split(",") if "plugins" in given else [])
+        plugins = given.pop("plugins", "").removeprefix("[").removesuffix("]")  # as python -m bench has them
+        registry.load_plugins(plugins.split(",") if plugins else [])
         print(_answer(words, given, parsed.json))
         for sentence in left_out():
             print(sentence, file=sys.stderr)

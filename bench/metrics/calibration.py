@@ -53,7 +53,7 @@ def brier(
 def nll(
     y_true: Int[np.ndarray, " sample"], scores: Float[np.ndarray, "sample class"], groups: Int[np.ndarray, " sample"]
 ) -> Statistic:
-    """Negative log-likelihood in nats."""
+    """Negative log-likelihood in nats; a probability of 0 counts as `SMALLEST`, where scikit-learn takes 2.2e-16."""
     return weighted_mean(-np.log(np.maximum(scores[np.arange(len(y_true)), y_true], SMALLEST)), groups)
 
 

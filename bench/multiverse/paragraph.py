@@ -100,10 +100,10 @@ def _open(found: Multiverse) -> Iterator[str]:
     tau, low, high = found.mean_tau
     beyond = int((np.nan_to_num(found.p, nan=1.0) < LEVEL).sum())
     yield (
-        "How far the ranking of the models depends on the protocol is open: Kendall's tau between two protocols (1: the "
-        f"same order, -1: the opposite one) is {tau:.2f} on average (95 % interval {low:.2f} to {high:.2f}). Of "
-        f"{found.p.size:,} orders of two models under a protocol, {beyond:,} are beyond chance by themselves, too few "
-        "to tell how far it depends."
+        "How far the ranking of the models depends on the protocol is open: Kendall's tau between two protocols (1: "
+        f"the same order, -1: the opposite one) is {tau:.2f} on average (95 % interval {low:.2f} to {high:.2f}). Of "
+        f"{found.p.size:,} orders of two models under a protocol, {beyond:,} are beyond chance by themselves, too "
+        "few to tell how far it depends."
     )
     yield from _tied(found)
 

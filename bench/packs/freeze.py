@@ -33,17 +33,19 @@ def freeze_command(arguments: Sequence[str]) -> int:
 def _freeze(arguments: Sequence[str]) -> int:
     options = read_arguments(arguments, OPTIONS, "task=, data=, out=").options
     out = Path(options["out"])
-    records = frozen.read_records(out)
+    records, added = frozen.read_records(out), 0
     for name in [options["task"]] if options["task"] else published():
         found = freeze(name, options["data"]) if options["task"] else freeze(name)
         _check(records.get(name), found)
         if name not in records or found.cohort:
-            records[name] = found
+            records[name], added = found, added + 1
             print(f"{name}: {found.digest or found.settings}{' (settings alone)' if not found.cohort else ''}")
     try:
         frozen.written(out, records)
     except OSError as error:
         raise unwritable(out, error, "out=FILE") from error
+    if not added:
+        print(f"Nothing is added to {out}: it has the settings of {len(records)} tasks, and samples need data=DIR.")
     return 0
 
 

@@ -137,7 +137,11 @@ def _check_runs(
     for alike in by_side(content):
         findings += within_pack(alike)
         findings += reused_predictions(alike)
-    notes += _notes(content, record, by_heads, lambda task: task in published and bool(published[task].cohort))
+
+    def is_compared(task: str) -> bool:
+        return own is not None or (task in published and bool(published[task].cohort))
+
+    notes += _notes(content, record, by_heads, is_compared)
     return n_same
 
 
@@ -145,7 +149,7 @@ def _notes(
     content: list[PackedRun],
     record: PackRecord,
     by_heads: list[str],
-    has_samples: Callable[[str], bool],
+    is_compared: Callable[[str], bool],
 ) -> list[str]:
     """What could not be checked."""
     notes = []
@@ -156,7 +160,7 @@ def _notes(
         notes.append(f"{len(by_heads)} scores are not told by predictions, so they were not computed again ({names}).")
     if others := sorted({run.row.protocol for run in content if not is_published(run)}):
         notes.append(f"No published preset has the name {first_few(others)}.")
-    if unknown := sorted({run.row.task for run in content if not has_samples(run.row.task)}):
+    if unknown := sorted({run.row.task for run in content if not is_compared(run.row.task)}):
         notes.append(
             f"The samples of {first_few(unknown)} are not frozen: data=DIR compares the test sides with your own copy."
         )

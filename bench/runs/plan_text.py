@@ -49,7 +49,7 @@ class Todo:
         return self.tiles / self.rate / 3600 if self.rate else 0.0
 
     def __str__(self) -> str:
-        hours = f", about {self.hours:.2g} hours" if self.hours else ""
+        hours = f", about {_duration(self.hours)}" if self.hours else ""
         slides = f" and those of {self.slides} slides" if self.slides else ""
         features = f"{self.tiles} tiles{slides} to embed{hours}" if self.tiles or self.slides else "embedded"
         rows = f"{self.pending} of {self.rows} rows to fit" if self.pending else f"all {self.rows} rows are up to date"
@@ -103,7 +103,7 @@ def _totals(plan: Plan, every: list[Todo]) -> str:
     return "".join(
         [
             f"total: {tiles} tiles to embed",
-            f", about {hours:.2g} hours at the rates measured here" if hours else "",
+            f", about {_duration(hours)} at the rates measured here" if hours else "",
             f", {unrated} of them at a rate that is not known yet" if unrated else "",
             f", and the tiles of {slides} slides that have no grid yet" if slides else "",
             f"; {pending} rows to fit, {rows - pending} up to date, {failed} cannot be made",
@@ -123,3 +123,10 @@ def _rate(of_model: Path) -> float | None:
 @cache
 def _rate_measured(of_model: Path, changed: int) -> float | None:
     return times_of(itertools.islice(of_model.glob("*/*.h5"), TIMINGS)).tiles_per_s
+
+
+def _duration(hours: float) -> str:
+    """As in "3 hours", "20 minutes", "5 s"."""
+    if hours >= 1:
+        return f"{hours:.2g} hours"
+    return f"{hours * 60:.2g} minutes" if hours * 60 >= 1 else f"{max(hours * 3600, 1):.0f} s"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 import traceback
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from registry.errors import near_match
 
@@ -34,7 +34,9 @@ def no_name_of_a_group(arguments: Sequence[str], error: Exception) -> str:
     return f"{wrong} is no name: choose one or several, {group}=NAME or {group}=[NAME,NAME], or leave it out."
 
 
-def sentence_of(error: Exception, settings: Iterable[str], commands: Iterable[str]) -> str:
+def sentence_of(
+    error: Exception, settings: Iterable[str], commands: Iterable[str], names_in: Callable[[str], list[str]]
+) -> str:
     """Hydra's message and its cause in one sentence that says what to type.
 
     Parameters
@@ -43,6 +45,8 @@ def sentence_of(error: Exception, settings: Iterable[str], commands: Iterable[st
         That Hydra, OmegaConf or PyYAML raised.
     settings, commands : iterable of str
         The names of all settings without a point, and of all commands, for a misspelt one.
+    names_in : callable
+        Takes a group of the configuration, such as "protocol", and gives the names that there are in it.
     """
     import yaml
     from hydra.errors import MissingConfigException, OverrideParseException
@@ -54,9 +58,9 @@ def sentence_of(error: Exception, settings: Iterable[str], commands: Iterable[st
             "The sites local and slurm start jobs by submitit, which is not installed: `make sweep` installs it, and "
             "so does pip install 'pfmbench[sweep]'."
         )
-    if isinstance(error, MissingConfigException) and error.options:
+    if isinstance(error, MissingConfigException) and "/" in str(error.missing_cfg_file):
         kind, _, name = str(error.missing_cfg_file).rpartition("/")
-        known = [option for option in error.options if option != "schema"]
+        known = [option for option in error.options or names_in(kind) if option != "schema"]
         return f"There is no {kind} '{name}': choose one of {', '.join(known)}.{near_match(name, known)}"
     if "Ambiguous value for argument" in str(error):
         name, value = str(error).split("'")[1].lstrip("+").split("=", 1)

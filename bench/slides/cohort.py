@@ -137,7 +137,8 @@ def _numbers(column: pd.Series, path: Path) -> pd.Series:
     if len(wrong):
         raise UserError(
             f"Row {wrong[0] + 1} below the header of the slide manifest {path} has the mpp {column[wrong[0]]!r}: give "
-            f"microns per level-0 pixel, between {PLAUSIBLE[0]} and {PLAUSIBLE[1]:g}, such as 0.25, or nothing."
+            f"microns per level-0 pixel, between {PLAUSIBLE[0]} and {PLAUSIBLE[1]:g}, such as 0.25 (with a decimal "
+            "point), or nothing."
         )
     return numbers.astype(float)
 

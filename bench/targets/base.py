@@ -86,7 +86,10 @@ class TargetType(abc.ABC):
             Naming the first samples whose answer is of another.
         """
         for column in task.targets:
-            self.refuse(frame, ~np.isfinite(numbers(frame, column)), column, task, origin, "no number")
+            wrong = ~np.isfinite(numbers(frame, column))
+            comma = frame[column].astype(str).str.fullmatch(r"\s*[-+]?\d+,\d+\s*")
+            of_commas = ", for its decimal comma must be a point" if comma[wrong].all() else ""
+            self.refuse(frame, wrong, column, task, origin, f"no number{of_commas}")
 
     def class_names(self, frame: pd.DataFrame, task: TaskSettings) -> tuple[str, ...]:
         """A name for each column of the scores: classes, targets, labels, or the risk."""

@@ -24,11 +24,11 @@ class Survival(TargetType):
     usual_head = "cox"
 
     def check_columns(self, frame: pd.DataFrame, task: TaskSettings, origin: str) -> None:
-        super().check_columns(frame, task, origin)
         time, event = task.targets
-        self.refuse(frame, numbers(frame, time) <= 0, time, task, origin, "not above 0")
-        no_event = ~np.isin(numbers(frame, event), (0, 1))
+        no_event = ~np.isin(numbers(frame, event), (0, 1))  # words, such as "deceased", too
         self.refuse(frame, no_event, event, task, origin, "neither 1 (event) nor 0 (censored)")
+        super().check_columns(frame, task, origin)
+        self.refuse(frame, numbers(frame, time) <= 0, time, task, origin, "not above 0")
 
     def class_names(self, frame: pd.DataFrame, task: TaskSettings) -> tuple[str, ...]:
         return ("risk",)

@@ -65,3 +65,11 @@ def test_samples_that_are_frozen_stay_and_other_samples_are_refused(tmp_path):
 def test_what_cannot_be_frozen_is_one_sentence(tmp_path, capsys, argument):
     assert freeze_command([argument, f"out={tmp_path / 't.json'}"]) == 2
     assert len(capsys.readouterr().err.splitlines()) == 1
+
+
+def test_a_freeze_that_adds_nothing_says_so(tmp_path, capsys):
+    out = tmp_path / "tasks.json"
+    assert [freeze_command([f"out={out}"]) for _ in range(2)] == [0, 0]
+    first, _, last = capsys.readouterr().out.rpartition("Nothing is added")
+    assert "settings alone" in first
+    assert str(out) in last

@@ -270,7 +270,9 @@ def test_a_users_own_data_show_a_split_that_is_not_theirs(tmp_path):
         submit(tmp_path / "results", tmp_path / "a.zip", salt)
         submit(tmp_path / "forged", tmp_path / "b.zip", salt)
 
-        assert verify(tmp_path / "a.zip", str(data), salt).findings == []
+        compared = verify(tmp_path / "a.zip", str(data), salt)
+        assert compared.findings == []
+        assert not any("data=DIR" in note for note in compared.notes)
         (finding,) = verify(tmp_path / "b.zip", str(data), salt).findings
         assert finding.text.startswith("swapped labels: 24 of 24 labels of tiles/")
     add_run(tmp_path / "other_fold", swapped, "uni", **classes, fold=3)

@@ -72,6 +72,7 @@ def test_verify_with_arguments(capsys, tmp_path, shared):
         (["uni", "checkpoint=x"], "'checkpoint=' belongs to verify"),
         (["uni", "resnet50"], "is more than one name"),
         (["plugins=/no/such.py"], "there is no plugin file"),
+        (["plugins=[/no/such.py]"], "there is no plugin file /no/such.py;"),
         (["docs", "/proc/no/such.md"], "cannot be written"),
     ],
 )

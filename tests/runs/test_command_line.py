@@ -8,6 +8,7 @@ import pytest
 from command_helpers import bench, refused
 
 from bench import __main__ as command
+from bench.runs.plan_text import Todo
 
 HELP = Path(command.__file__).parents[1] / "conf/hydra/help/bench.yaml"
 
@@ -17,6 +18,7 @@ HELP = Path(command.__file__).parents[1] / "conf/hydra/help/bench.yaml"
     [
         (("reprot",), "Is report meant?"),
         (("plan", "bogus"), "bogus is no command"),
+        (("plan", "protocol=[knn,knn_un]"), "Is knn_uni meant?"),
         (("plan", "seeds=3"), "seeds=3 must be a list in brackets: seeds=[3]."),
         (("plan", "plugins=mine.py"), "plugins=[mine.py]"),
         (("plan", "seeds=[1,1]"), "names a seed twice"),
@@ -55,3 +57,10 @@ def test_a_reader_that_stops_reading_is_no_fault(tmp_path, monkeypatch, capsys):
 
     assert stop.value.code == command.CLOSED_PIPE
     assert capsys.readouterr().err == ""
+
+
+@pytest.mark.parametrize(("tiles", "words"), [(2, "about 2 s"), (900, "about 15 minutes"), (36000, "about 10 hours")])
+def test_a_plan_tells_times_in_units_of_their_size(tiles, words):
+    todo = Todo(model="uni", tiles=tiles, slides=0, rate=1.0, rows=1, pending=1, precomputed=False)
+
+    assert words in str(todo)

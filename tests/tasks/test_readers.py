@@ -56,7 +56,8 @@ def test_the_patient_is_found_in_the_name(read: Callable[..., Manifest], data: P
             tile(data / label / f"TCGA-{label}{i // 3}_{i}.png")
     frame = read("tiles", data, r"tasks.tiles.options.group='^(TCGA-[a-z]\d)'", "tasks.tiles.min_groups=1").frame
     assert frame["group"].nunique() == 8
-    assert "x/TCGA-x0_0.png" in sentence(read, "tiles", data, "tasks.tiles.options.group='^(P\\d)'")
+    without = sentence(read, "tiles", data, "tasks.tiles.options.group='^(P\\d)'")
+    assert "x/TCGA-x0_0.png (folders are not searched)" in without
     assert "one group in brackets" in sentence(read, "tiles", data, "tasks.tiles.options.group=TCGA")
     assert "no regular expression" in sentence(read, "tiles", data, "tasks.tiles.options.group='('")
 

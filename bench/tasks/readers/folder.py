@@ -171,7 +171,7 @@ def _groups(task: TaskConfig, names: pd.Series, pattern: str) -> list[str]:
     if without:
         raise UserError(
             f"tasks.{task.name}.options.group finds no patient in {len(without)} file names, the first being "
-            f"{without[0]}: mend the expression {pattern}."
+            f"{without[0]} (folders are not searched): mend the expression {pattern}."
         )
     return [match.group(1) for match in found if match]
 
