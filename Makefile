@@ -73,11 +73,14 @@ passport: $(VENV)/.installed  ## a page of one encoder behind corruptions and re
 models: $(VENV)/.installed  ## list the models of the registry
 	@$(PY) -m registry $(ARGS)
 
+# a thread a process; and the many processes that tests start read modules that are compiled already
+OF_TESTS = OMP_NUM_THREADS=1 PYTHONDONTWRITEBYTECODE=
+
 test: $(VENV)/.installed-dev  ## run the fast tests (under five minutes on two cores)
-	@OMP_NUM_THREADS=1 $(PY) -m pytest -n auto --maxprocesses 8 --dist loadfile --no-loadscope-reorder $(ARGS)
+	@$(OF_TESTS) $(PY) -m pytest -n auto --maxprocesses 8 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 test-slow: $(VENV)/.installed-dev  ## run the tests that take over a second or two each (20 minutes)
-	@OMP_NUM_THREADS=1 $(PY) -m pytest -n auto --maxprocesses 2 --dist loadfile -m slow $(ARGS)
+	@$(OF_TESTS) $(PY) -m pytest -n auto --maxprocesses 2 --dist loadfile -m slow $(ARGS)
 
 mutants: $(VENV)/.installed-dev  ## plant faults in code and count those its tests catch (hours): ROOM=bench/embed N=40 SEED=0
 	@$(PY) tests/mutants.py $(or $(ROOM),bench/embed) -n $(or $(N),40) --seed $(or $(SEED),0) $(ARGS)
