@@ -9,6 +9,7 @@ import json
 import os
 import re
 import secrets
+import stat
 import urllib.parse
 from collections.abc import Iterator
 from pathlib import Path
@@ -49,6 +50,36 @@ def put_in_place(temporary: Path, path: Path) -> None:
     with open(temporary, "rb+") as handle:
         os.fsync(handle.fileno())
     os.replace(temporary, path)
+
+
+def content_of(path: Path, largest: int, what: str) -> bytes:
+    """The bytes of a file that somebody else may have put there.
+
+    Parameters
+    ----------
+    largest : int
+        Bytes that such a file has at most.
+    what : str
+        What it is, as in "a row".
+
+    Raises
+    ------
+    ValueError
+        If it is larger, or no file, such as a pipe, from which reading might never end.
+    OSError
+        If it cannot be read.
+    """
+    descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
+    try:
+        status = os.fstat(descriptor)
+        if not stat.S_ISREG(status.st_mode):
+            raise ValueError("it is no file")
+        if status.st_size > largest:
+            raise ValueError(f"it has {status.st_size / 2**20:,.0f} MiB, and {what} has {largest >> 20} at most")
+        with open(descriptor, "rb", closefd=False) as handle:
+            return handle.read()
+    finally:
+        os.close(descriptor)
 
 
 def file_system_now(folder: Path) -> float:

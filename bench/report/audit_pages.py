@@ -6,11 +6,13 @@ import os
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
+from bench.files import content_of
 from bench.report.report_files import ReportFiles
 from bench.verdicts import AUDITS, ENDINGS, audit_path, page_path
 
 COPIED = f"{AUDITS}/copied.txt"
 """Names the files that reports have copied, a line each, so that a later report removes these and no others."""
+LARGEST_FILE = 2**26  # bytes of a page or a picture
 WHAT = "pages of audits: can a task tell models apart?"
 
 
@@ -56,8 +58,8 @@ def _pages(source: Path, cohort: tuple[str, str]) -> Iterator[tuple[str, bytes]]
     pictures = pages[0].with_suffix("")
     for path in [*pages, *sorted(pictures.glob("*.png"))]:
         try:
-            content = path.read_bytes()
-        except OSError:
+            content = content_of(path, LARGEST_FILE, "a page")
+        except (OSError, ValueError):
             continue  # the verdict then stands in words, without a link
         yield path.relative_to(pages[0].parent).as_posix(), content
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 import json
 import os
-import stat
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
@@ -13,7 +12,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from bench.files import atomic_write, temporary_name
+from bench.files import atomic_write, content_of, temporary_name
 from bench.rows.checksum import NAME as CHECKSUM
 from bench.rows.checksum import ChangedTextError, with_checksum, without_checksum
 from bench.rows.info import RowInfo
@@ -214,7 +213,7 @@ def row_under(results: Path, name: str) -> Row:
     OSError
         If it cannot be read.
     """
-    content = _content(results / name)
+    content = content_of(results / name, LARGEST_FILE, "a row")
     try:
         record = json.loads(without_checksum(content.decode("utf-8")))
         if isinstance(record, dict):
@@ -238,21 +237,6 @@ def row_under(results: Path, name: str) -> Row:
     if row.predictions and Path(row.predictions) != Path(key.name("predictions", "parquet")):
         raise ValueError("it names predictions of another run")
     return row
-
-
-def _content(path: Path) -> bytes:
-    """The bytes of a file; ValueError for what is none, such as a pipe, from which reading might never end."""
-    descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
-    try:
-        status = os.fstat(descriptor)
-        if not stat.S_ISREG(status.st_mode):
-            raise ValueError("it is no file")
-        if status.st_size > LARGEST_FILE:
-            raise ValueError(f"it has {status.st_size / 2**20:,.0f} MiB, and a row has {LARGEST_FILE >> 20} at most")
-        with open(descriptor, "rb", closefd=False) as handle:
-            return handle.read()
-    finally:
-        os.close(descriptor)
 
 
 def _json_value(value: Any) -> Any:

@@ -9,14 +9,15 @@ from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from bench.files import atomic_write, file_name, unwritable
-from bench.rows import with_checksum, without_checksum
+from bench.files import atomic_write, content_of, file_name, unwritable
+from bench.rows import printable_text, with_checksum, without_checksum
 from bench.verdicts.finding import VERDICTS, Finding
 
 AUDITS = "audits"
 """The folder of all audits in a results folder."""
 SCHEMA = 1
 CLEAR = "clear"
+LARGEST_FILE = 2**26  # bytes of the file of a verdict
 
 
 @dataclass(frozen=True)
@@ -91,7 +92,10 @@ def read_audit(path: Path) -> Audit:
     OSError
         If it cannot be read.
     """
-    record = json.loads(without_checksum(path.read_text("utf-8")))
+    try:
+        record = json.loads(without_checksum(content_of(path, LARGEST_FILE, "an audit").decode("utf-8")))
+    except RecursionError as error:
+        raise ValueError("it is nested too deeply") from error
     if not isinstance(record, dict) or record.get("schema") != SCHEMA:
         raise ValueError(f"its schema is not {SCHEMA}")
     names = {one.name for one in fields(Finding)}
@@ -100,12 +104,24 @@ def read_audit(path: Path) -> Audit:
         audit = Audit(
             str(record["task"]), str(record["cohort"]), findings, str(record["version"]), dict(record["info"])
         )
-        for one in findings:
-            if one.verdict not in VERDICTS or (one.p is not None and not math.isfinite(one.p)):
-                raise ValueError(f"a finding has the verdict {one.verdict}")
-    except (KeyError, TypeError, AttributeError) as error:
+    except (KeyError, TypeError, AttributeError, ValueError) as error:
         raise ValueError(f"it lacks or misstates {error}") from error
+    for one in findings:
+        _check(one)
     return audit
+
+
+def _check(finding: Finding) -> None:
+    """Raise ValueError with the first field of another type than a finding has, or with text that is not printable."""
+    for name, value in vars(finding).items():
+        if name == "numbers":
+            right = isinstance(value, dict) and all(isinstance(one, float | int | str | None) for one in value.values())
+        elif name in ("p", "p_adjusted"):
+            right = value is None or (isinstance(value, float | int) and math.isfinite(value))
+        else:
+            right = isinstance(value, str) and printable_text(value) == value
+        if not right or (name == "verdict" and value not in VERDICTS):
+            raise ValueError(f"a finding has the {name} {printable_text(str(value)[:80])}")
 
 
 def audits_of(results: Path) -> Iterator[tuple[Path, Audit | None, str]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import os
 import re
 import shutil
 from pathlib import Path
@@ -103,3 +104,13 @@ def test_an_audit_in_the_folder_of_the_rows_is_linked_where_it_is(
     assert badge_of_page(a) == ["shortcut", "audits/demo/demo.html"]
     assert not (a / "audits/copied.txt").exists()
     assert '"rows":true' in (a / "leaderboard.html").read_text()
+
+
+def test_a_pipe_in_the_place_of_a_page_is_not_read(two: tuple[Path, Path], tmp_path: Path) -> None:
+    page = audited(two[0], SHORTCUT)
+    page.unlink()
+    os.mkfifo(page)
+    assert report(f"results={two[0]},{two[1]}", f"out={tmp_path / 'out'}") == 0
+
+    assert badge_of_page(tmp_path / "out") == ["shortcut"]
+    assert (tmp_path / "out/audits/demo/demo.md").is_file()

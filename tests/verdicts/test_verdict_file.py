@@ -1,6 +1,7 @@
 """The file of a verdict: what is read is what was written, a changed digit is refused, and alarms make the badge."""
 
 import json
+import os
 
 import pytest
 
@@ -35,7 +36,7 @@ def test_a_verdict_in_the_place_of_another_or_without_a_finite_p_has_no_badge(tm
     path = write_audit(tmp_path, Audit("t", "c", (TESTED,)))
     text = path.read_text()
     path.rename(path.with_name("other.json"))
-    badges, (sentence,) = merged_badges([tmp_path])
+    badges, _, (sentence,) = merged_audits([tmp_path])
     assert (badges, "of another task or cohort" in sentence) == ({}, True)
 
     record = json.loads(text)
@@ -43,7 +44,7 @@ def test_a_verdict_in_the_place_of_another_or_without_a_finite_p_has_no_badge(tm
     record["findings"][0]["p"] = float("nan")
     path.with_name("other.json").rename(path)
     path.write_text(json.dumps(record, indent=1) + "\n")
-    assert merged_badges([tmp_path])[0] == {}
+    assert merged_audits([tmp_path]).badges == {}
 
 
 def test_folders_are_merged_by_their_alarms(tmp_path):
@@ -61,6 +62,41 @@ def test_a_file_that_is_no_verdict_is_named(tmp_path, text):
     path.write_text(text)
 
     assert len(merged_audits([tmp_path]).sentences) == 1
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"badge": 5},
+        {"badge": "\x1b]0;x\x07"},
+        {"sentence": ["It is."]},
+        {"numbers": [1]},
+        {"numbers": {"value": {}}},
+        {"p": "0"},
+    ],
+)
+def test_a_finding_with_a_field_of_another_type_or_of_control_characters_is_named(tmp_path, changed):
+    path = write_audit(tmp_path, Audit("t", "c", (TESTED,)))
+    record = json.loads(path.read_text())
+    del record["written_crc32"]
+    record["findings"][0].update(changed)
+    path.write_text(json.dumps(record))
+
+    badges, _, (sentence,) = merged_audits([tmp_path])
+    assert badges == {}
+    assert f"a finding has the {next(iter(changed))} " in sentence
+    assert sentence.isprintable()
+
+
+def test_a_pipe_and_nested_text_in_the_place_of_a_verdict_are_named(tmp_path):
+    path = audit_path(tmp_path, "t", "c")
+    path.parent.mkdir(parents=True)
+    os.mkfifo(path)
+    audit_path(tmp_path, "t", "nested").write_text("[" * 100_000)
+
+    of_pipe, of_nested = merged_audits([tmp_path]).sentences
+    assert "it is no file" in of_pipe
+    assert "it is nested too deeply" in of_nested
 
 
 def test_p_values_are_adjusted_together_and_what_does_not_reject_says_so():
