@@ -26,7 +26,7 @@ from bench.runs.plan import TaskPlan
 from bench.verdicts import Audit, write_audit
 from registry import RANDOM
 from registry.card import Weights
-from registry.errors import UserError
+from registry.errors import UserError, near_match
 
 USAGE = """Usage: python -m bench audit task=NAME [data=DIR] [random=20] [network=NAME] [settings of a run]
 
@@ -69,8 +69,11 @@ def audit_arguments(arguments: Sequence[str]) -> tuple[AuditOptions, list[str]]:
     """
     found = {name: value for name, equals, value in (one.partition("=") for one in arguments) if name in OPTIONS}
     settings = [one for one in arguments if one.partition("=")[0] not in OPTIONS]
+    known = {one.name for one in dataclasses.fields(BenchConfig)}
     for one in settings:
-        name = one.lstrip("+").partition("=")[0]
+        name, equals, _ = one.lstrip("+").partition("=")
+        if equals and name not in known and (near := near_match(name, OPTIONS)):
+            raise UserError(f"There is no option {name} of an audit: python -m bench audit --help shows them.{near}")
         if name in ("model", "null", "steps", "seeds"):
             raise UserError(
                 f"{one} is not for an audit, which embeds its own networks and compares them with the rows of models "

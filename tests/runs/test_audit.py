@@ -79,6 +79,7 @@ def test_what_an_audit_cannot_use_is_refused(tmp_path):
     refused(bench(tmp_path, "audit"), "An audit is of a task")
     refused(bench(tmp_path, "audit", "task=tiles", "model=uni"), "model=uni is not for an audit")
     refused(bench(tmp_path, "audit", "task=tiles", "random=0"), "random=0 must be a number of seeds")
+    refused(bench(tmp_path, "audit", "task=tiles", "randm=2"), "There is no option randm of an audit: ")
     refused(bench(tmp_path, "audit", "task=tiles", "network=colour"), "network=colour has no weights")
     assert "Usage: python -m bench audit" in bench(tmp_path, "audit", "--help").stdout
 
