@@ -36,7 +36,18 @@ from bench.statistics import Studentised
 FOLDER = "computed"
 LEAST_ROWS = 5
 """Rows of a block from which on it is saved: fewer are computed in about 20 ms."""
-CODE = ("files.py", "frozen", "integrity", "metrics", "results", "rows", "statistics", "targets", "verdicts")
+CODE = (
+    "commands.py",
+    "files.py",
+    "frozen",
+    "integrity",
+    "metrics",
+    "results",
+    "rows",
+    "statistics",
+    "targets",
+    "verdicts",
+)
 PLAIN = ("metric", "p", "p_by", "p_better", "n_runs", "n_test", "n_groups")  # fields of a comparison
 LIBRARIES = ("numpy", "pyarrow", "scipy")
 

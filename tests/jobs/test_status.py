@@ -181,7 +181,7 @@ def test_many_records_are_shown_without_torch(tmp_path: Path) -> None:
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     assert done.stdout.startswith(f"sweep {SWEEP}, 200 jobs: 200 running\n")
     loaded = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines()}
-    assert "bench.jobs" in loaded
+    assert "bench.jobs.status" in loaded
     assert not {"torch", "hydra", "omegaconf", "pyarrow", "pandas"} & loaded
 
 
