@@ -74,7 +74,6 @@ def read_arguments(
     *,
     fields: Collection[str] = (),
     words: bool = False,
-    near: bool = True,
 ) -> Arguments:
     """The options, fields and words of a command.
 
@@ -88,8 +87,6 @@ def read_arguments(
         Names that may have a value beside the options, an empty one too.
     words : bool
         Whether arguments without "=", and paths that exist, are taken.
-    near : bool
-        Whether the sentence on a mistyped name ends with the one that was probably meant.
 
     Raises
     ------
@@ -107,8 +104,8 @@ def read_arguments(
         elif words and (not equals or Path(argument).exists()):
             found.words.append(argument)
         else:
-            meant = near_match(name, [*defaults, *fields]) if near else ""
-            raise UserError(f"{argument!r} is not an option here: {takes}.{meant}")
+            near = "" if name in defaults else near_match(name, [*defaults, *fields])
+            raise UserError(f"{argument!r} is not an option here: {takes}.{near}")
     return found
 
 

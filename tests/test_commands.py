@@ -51,9 +51,8 @@ def test_options_fields_and_words_are_apart(tmp_path):
     ("argument", "changes", "sentence"),
     [
         ("reslts=x", {}, "'reslts=x' is not an option here: those are results=, yes=. Is results meant?"),
-        ("reslts=x", {"near": False}, "'reslts=x' is not an option here: those are results=, yes=."),
         ("modle=x", {"fields": ["model"], "takes": "b"}, "'modle=x' is not an option here: b. Is model meant?"),
-        ("results=", {"near": False}, "'results=' is not an option here: those are results=, yes=."),
+        ("results=", {}, "'results=' is not an option here: those are results=, yes=."),
         ("nothing=x", {"words": True}, "'nothing=x' is not an option here: those are results=, yes=."),
         ("word", {}, "'word' is not an option here: those are results=, yes=."),
     ],

@@ -46,7 +46,7 @@ def status_command(arguments: Sequence[str]) -> int:
 
 
 def _show_status(arguments: Sequence[str]) -> int:
-    options = read_arguments(arguments, OPTIONS, "those are results=DIR and sweep=NAME", near=False).options
+    options = read_arguments(arguments, OPTIONS, "those are results=DIR and sweep=NAME").options
     text, sentences = status_text(Path(options["results"]), options["sweep"] or None)
     for sentence in sentences:
         complain(_plain(sentence))

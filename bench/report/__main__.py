@@ -69,7 +69,7 @@ def main(arguments: list[str]) -> int:
 
 
 def _make_tables(arguments: Sequence[str]) -> int:
-    settings = read_arguments(arguments, OPTIONS, TAKES, near=False).options
+    settings = read_arguments(arguments, OPTIONS, TAKES).options
     margin = _number(settings["margin"])
     check_contaminated(settings["contaminated"])
     plots = _choice(settings["plots"])

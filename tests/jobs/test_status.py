@@ -149,7 +149,7 @@ def test_damaged_records_are_named_on_stderr(tmp_path: Path, capsys: pytest.Capt
     [
         (["results={}/nowhere"], "There are no sweeps in {}/nowhere: start one with `make sweep`, or name another"),
         (["results={}", "sweep=2026-11-23_04-10-33"], f"the last is {SWEEP}. Is {SWEEP} meant?"),
-        (["result={}"], "'result={}' is not an option here: those are results=DIR and sweep=NAME."),
+        (["result={}"], "'result={}' is not an option here: those are results=DIR and sweep=NAME. Is results meant?"),
         (["results="], "'results=' is not an option here"),
     ],
 )
