@@ -1,6 +1,8 @@
 """Training of the small restorer: degradations, tiles, determinism, what is refused."""
 
 import io
+import itertools
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -171,9 +173,11 @@ def test_steps_lower_the_loss_of_their_batch(clean):
 
 
 @pytest.mark.slow
-def test_a_run_by_the_clock_is_that_of_as_many_steps(clean, tmp_path):
+def test_a_run_by_the_clock_is_that_of_as_many_steps(clean, tmp_path, monkeypatch):
     timed = Training(OPTIONS, clean, torch.device("cpu"))
-    train(timed, tmp_path / "timed.pt", 0, 0.01, 1e9)
+    with monkeypatch.context() as patched:
+        patched.setattr(loop, "time", SimpleNamespace(monotonic=itertools.count(step=0.1).__next__))
+        train(timed, tmp_path / "timed.pt", 0, 0.01, 1e9)
     counted = Training(OPTIONS, clean, torch.device("cpu"))
     train(counted, tmp_path / "counted.pt", timed.step, 0, 1e9)
 

@@ -155,7 +155,7 @@ def test_a_head_whose_package_is_not_installed_is_named_and_the_rest_runs(tmp_pa
 
     assert done.returncode == 0, done.stderr
     text = " ".join(done.stdout.split())
-    assert "tiles: 2 models under 2 protocols, pearson on 8 test samples of 8 patients." in text
+    assert "tiles: 2 models under 2 protocols, pearson on 8 test samples of 8 groups (patients)." in text
     assert "Not run, as a package that they need is not installed: xgboost_hest." in text
     assert "pfmbench: The boosted head needs XGBoost" in done.stderr
     assert "pip install" not in done.stdout
