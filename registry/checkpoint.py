@@ -129,6 +129,10 @@ def _read_pickle(path: Path, head: bytes) -> Any:
                 "published file, or save only model.state_dict()"
             ) from problem
         raise UserError(_unreadable(path, head)) from problem
+    except OSError as problem:
+        if problem.errno in (None, errno.EINVAL):  # of places that damaged bytes name
+            raise UserError(_unreadable(path, head)) from problem
+        raise UserError(f"{path} cannot be read ({problem.strerror})") from problem
     except Exception as problem:  # the unpickler meets damaged bytes with any error, an IndexError or MemoryError too
         raise UserError(_unreadable(path, head)) from problem
 
@@ -149,17 +153,22 @@ def _refuse_unusual_archive(path: Path) -> None:
             packed = [one for one in records.infolist() if one.compress_type != zipfile.ZIP_STORED]
     except OSError as problem:
         if problem.errno == errno.EINVAL:  # its list of records leads to a place before its first byte
-            raise UserError(_unreadable(path, b"PK")) from problem
+            raise _other_archive(path, problem) from problem
         raise UserError(f"{path} cannot be read ({problem.strerror or problem})") from problem
     except (zipfile.BadZipFile, ValueError, NotImplementedError) as problem:
         # torch's own reader may inflate what this one cannot list
-        raise UserError(_unreadable(path, b"PK")) from problem
+        raise _other_archive(path, problem) from problem
     if packed:
         size = sum(one.file_size for one in packed)
         raise UserError(
             f"{path} is a compressed archive ({size:,} bytes when unpacked), and torch saves none: if the weights are "
             "a file inside it, unpack it and give that file"
         )
+
+
+def _other_archive(path: Path, problem: Exception) -> UserError:
+    """The error of an archive as torch writes none: damage and one of another program cannot be told apart."""
+    return UserError(f"{path} is damaged, or an archive that torch did not write ({problem}); take the published file")
 
 
 def _unreadable(path: Path, head: bytes) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
 import json
 import os
@@ -100,10 +101,20 @@ def _errors_of_reading(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
+        if error.errno == errno.EINVAL:  # its list of files leads to a place before its first byte
+            raise _other_content(path, error) from error
         raise UserError(f"The pack {path} cannot be read ({error.strerror or error}).") from error
     except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, ValueError) as error:
-        why = printable_text(" ".join(str(error).split()))[:200]
-        raise UserError(f"The pack {path} is damaged or no zip ({why}): get it anew from whoever made it.") from error
+        raise _other_content(path, error) from error
+
+
+def _other_content(path: Path, error: Exception) -> UserError:
+    """The error of bytes that no pack has: damage and a zip of another program cannot be told apart."""
+    why = printable_text(" ".join(str(error).split()))[:200]
+    return UserError(
+        f"The pack {path} is damaged or no zip that python -m bench submit wrote ({why}): get it anew from whoever "
+        "made it."
+    )
 
 
 def _check_size(path: Path) -> None:

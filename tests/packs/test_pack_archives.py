@@ -142,6 +142,21 @@ def test_files_that_are_cut_short_or_no_zip_are_refused(honest, tmp_path):
         verify(tmp_path / "none.zip")
 
 
+@pytest.mark.parametrize(
+    ("mark", "place", "value", "why"),
+    [(b"PK\x01\x02", 6, 151, "zip file version 15.1"), (b"PK\x05\x06", 19, 1, "Invalid argument")],
+    ids=["of a newer kind", "a list before the first byte"],
+)
+def test_what_no_pack_is_and_what_damage_is_cannot_be_told_apart(honest, tmp_path, mark, place, value, why):
+    data = bytearray(honest.read_bytes())
+    data[data.rindex(mark) + place] = value
+    (tmp_path / "d.zip").write_bytes(data)
+
+    sentence = refused(tmp_path / "d.zip", tmp_path)
+    assert "is damaged or no zip that python -m bench submit wrote (" in sentence
+    assert why in sentence
+
+
 def test_any_changed_byte_of_a_pack_is_noticed(honest, tmp_path):
     data = honest.read_bytes()
     unnoticed = []

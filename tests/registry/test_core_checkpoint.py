@@ -267,13 +267,24 @@ def test_dinov2_positions_are_resampled_as_timm_does_it():
     assert ours["pos_embed"].shape == (1, 257, 384)
 
 
-def test_a_disk_that_fails_is_not_called_a_damaged_checkpoint(tmp_path, monkeypatch):
+@pytest.mark.parametrize("place", ["zipfile.ZipFile", "torch.load"])
+def test_a_disk_that_fails_is_not_called_a_damaged_checkpoint(tmp_path, monkeypatch, place):
     path = tmp_path / "whole.pth"
     torch.save({"a": torch.zeros(1)}, path)
 
     def failing(*arguments, **settings):
         raise OSError(errno.EIO, "Input/output error")
 
-    monkeypatch.setattr("zipfile.ZipFile", failing)
+    monkeypatch.setattr(place, failing)
     with pytest.raises(registry.UserError, match=r"whole\.pth cannot be read \(Input/output error\)"):
         checkpoint.read(path)
+
+
+def test_an_archive_of_a_newer_kind_is_not_called_cut_off(tmp_path):
+    torch.save({"a": torch.zeros(1)}, tmp_path / "new.pth")
+    content = bytearray((tmp_path / "new.pth").read_bytes())
+    content[content.index(b"PK\x01\x02") + 6] = 151  # the version that reading the first record needs, by ten
+    (tmp_path / "new.pth").write_bytes(content)
+    says = r"is damaged, or an archive that torch did not write \(zip file version 15\.1\); take the published file"
+    with pytest.raises(registry.UserError, match=says):
+        checkpoint.read(tmp_path / "new.pth")
