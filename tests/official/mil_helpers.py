@@ -159,3 +159,19 @@ def outputs(network: torch.nn.Module, tiles: list[np.ndarray]) -> tuple[np.ndarr
             x = torch.from_numpy(bag)
             found.append(network(x, torch.zeros(len(x), dtype=torch.int64), 1))
     return torch.cat([o.logits for o in found]).numpy(), torch.cat([o.attention for o in found]).numpy()
+
+
+def check_stopping(how: Any, golden: Mapping[str, np.ndarray]) -> None:
+    """Our early stopping saves the epochs, ends and has the best one as theirs on each of their sequences of losses."""
+    from bench.protocols.abmil_stopping import BestEpoch
+
+    for losses, saved, last in zip(
+        golden["stopping_losses"], golden["stopping_saved"], golden["stopping_last"], strict=True
+    ):
+        rule = BestEpoch(how.patience, how.min_epochs, how.ties)
+        for epoch, loss in enumerate(losses):
+            assert rule.improves(epoch, float(loss)) == saved[epoch]
+            if rule.ends(epoch):
+                break
+        assert epoch == last
+        assert rule.epoch == np.flatnonzero(saved)[-1]

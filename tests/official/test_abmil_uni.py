@@ -6,11 +6,10 @@ from dataclasses import replace
 
 import numpy as np
 import torch
-from mil_helpers import as_bags, bags, fill, golden, outputs, preset, summary
+from mil_helpers import as_bags, bags, check_stopping, fill, golden, outputs, preset, summary
 
 from bench.protocols import abmil
 from bench.protocols.abmil_schedule import learning_rate, steps_an_epoch
-from bench.protocols.abmil_stopping import BestEpoch
 from bench.protocols.abmil_training import train
 
 GOLDEN = golden("abmil_uni")
@@ -43,15 +42,7 @@ def test_the_preset_is_the_authors_code() -> None:
 
 def test_early_stopping_saves_and_ends_as_theirs_does() -> None:
     how = preset("abmil_uni")
-    for losses, saved, last in zip(
-        GOLDEN["stopping_losses"], GOLDEN["stopping_saved"], GOLDEN["stopping_last"], strict=True
-    ):
-        rule = BestEpoch(how.patience, how.min_epochs, how.ties)
-        for epoch, loss in enumerate(losses):
-            assert rule.improves(epoch, float(loss)) == saved[epoch]
-            if rule.ends(epoch):
-                break
-        assert epoch == last
+    check_stopping(how, GOLDEN)
     assert set(GOLDEN["stopping_last"]) >= {14, 17}
 
 
