@@ -8,7 +8,7 @@ import os
 import sys
 import time
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from bench.leaving import Folders, exit_code, terminable, what_stands
 
@@ -68,7 +68,7 @@ def _run(arguments: list[str], folders: Folders) -> int:
     """Dispatch a command, a sweep or a run; gives the exit code."""
     first = arguments[0] if arguments else ""
     if first in COMMANDS:
-        return COMMANDS[first].run(arguments[1:], folders)
+        return _called(COMMANDS[first], arguments[1:], folders)
     if first and first not in _names_of_commands() and "=" not in first and not first.startswith(("-", "~")):
         from bench.settings import no_command
 
@@ -82,6 +82,13 @@ def _run(arguments: list[str], folders: Folders) -> int:
     if of_sweeps and not _is_question(arguments):
         return _complain(f"{of_sweeps[0]} is for sweeps and this is a run here: python -m bench sweep takes it.")
     return _in_sentences(lambda: _one_run(arguments, folders), arguments)
+
+
+def _called(command: str | Callable[[list[str], Folders], int], arguments: list[str], folders: Folders) -> int:
+    if not isinstance(command, str):
+        return command(arguments, folders)
+    module, _, function = command.partition(":")
+    return int(getattr(importlib.import_module(module), function)(arguments))
 
 
 def _one_run(arguments: list[str], folders: Folders, work: Callable[[BenchConfig], object] | None = None) -> int:
@@ -286,43 +293,24 @@ def _complain(message: str) -> int:
     return 2
 
 
-class Command(NamedTuple):
-    """A command beside runs and sweeps.
-
-    Attributes
-    ----------
-    summary : str
-        What it is for, in a line.
-    place : str or callable
-        MODULE:FUNCTION, which is imported when the command is called and takes its arguments; or a function of this
-        module, which takes the folders too. Both give the exit code.
-    """
-
-    summary: str
-    place: str | Callable[[list[str], Folders], int]
-
-    def run(self, arguments: list[str], folders: Folders) -> int:
-        """Call it with its arguments, without its name; gives the exit code."""
-        if not isinstance(self.place, str):
-            return self.place(arguments, folders)
-        module, _, function = self.place.partition(":")
-        return int(getattr(importlib.import_module(module), function)(arguments))
-
-
-COMMANDS = {
-    "report": Command("make the tables again from the rows of results folders", "bench.report.__main__:main"),
-    "remove": Command("take rows out of a results folder, or put them back", "bench.rows.__main__:main"),
-    "status": Command("what has become of the jobs of sweeps", "bench.jobs:status_command"),
-    "passport": Command("the page of one encoder", _passport),
-    "published": Command("rows beside published figures", "bench.runs:published_command"),
-    "reproduce": Command("make a row, or the rows of a published board, again and compare", _reproduce),
-    "submit": Command("rows and predictions as one zip, a pack", "bench.packs:submit_command"),
-    "verify": Command("check a pack", "bench.packs:verify_command"),
-    "freeze": Command("add published tasks to the file of frozen tasks", "bench.packs:freeze_command"),
-    "export": Command("features, tiles and attention as files of other programs", _export),
-    "audit": Command("whether tasks can tell models apart", _audit),
-    "multiverse": Command("how far the ranking of models depends on the protocol", _multiverse),
+COMMANDS: dict[str, str | Callable[[list[str], Folders], int]] = {
+    "report": "bench.report.__main__:main",
+    "remove": "bench.rows.__main__:main",
+    "status": "bench.jobs:status_command",
+    "passport": _passport,
+    "published": "bench.runs:published_command",
+    "reproduce": _reproduce,
+    "submit": "bench.packs:submit_command",
+    "verify": "bench.packs:verify_command",
+    "freeze": "bench.packs:freeze_command",
+    "export": _export,
+    "audit": _audit,
+    "multiverse": _multiverse,
 }
+"""The commands beside runs and sweeps, each of which gives the exit code.
+
+MODULE:FUNCTION is imported when it is called and takes the arguments; a function of this module takes the folders too.
+"""
 
 
 if __name__ == "__main__":
