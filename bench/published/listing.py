@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 
 import registry
 from bench.published.boards import Board
 from bench.published.figures import Figure
-from registry.text_table import aligned
+from registry.text_table import aligned, wrapped
 
-WIDTH = 120
+INDENT = " " * 4  # of the lines after the first of a sentence
 NATURAL = ("dinov2", "resnet", "vit", "clip")
 """Families of natural images, the first in a list: their weights are public and their recipes the least in doubt."""
 
@@ -46,27 +45,20 @@ def listing_text(figures: Sequence[Figure], boards: Mapping[str, Board]) -> str:
 def _of_board(board: Board, own: Sequence[Figure]) -> Iterator[str]:
     models = sorted({figure.model for figure in own if figure.model})
     nameless = sorted({figure.published_as for figure in own if not figure.model})
-    yield from _wrapped(f"{board.name}: {board.title} ({board.url})")
+    yield from wrapped(f"{board.name}: {board.title} ({board.url})", INDENT)
     lines = [["task", "protocol", "seeds", "datasets"]]
     lines += [[run.task, run.protocol, str(run.seeds), ", ".join(run.datasets)] for run in board.runs]
     if board.runs:
         yield from (f"  {line}" for line in aligned(lines))
     if board.absent:
-        yield from _wrapped(f"  not read here: {board.absent}")
+        yield from wrapped(f"  not read here: {board.absent}", INDENT)
     without = [model for model in open_first(models) if needs_no_gate(model)]
     gated = [model for model in open_first(models) if not needs_no_gate(model)]
     counted = f"  {len(own)} figures of {len(models) + len(nameless)} models"
-    yield from _wrapped(f"{counted}, without a gate: {', '.join(without) or 'none'}")
+    yield from wrapped(f"{counted}, without a gate: {', '.join(without) or 'none'}", INDENT)
     if gated:
-        yield from _wrapped(f"  gated or by hand: {', '.join(gated)}")
+        yield from wrapped(f"  gated or by hand: {', '.join(gated)}", INDENT)
     if nameless:
-        yield from _wrapped(f"  without a card here: {', '.join(nameless)}")
+        yield from wrapped(f"  without a card here: {', '.join(nameless)}", INDENT)
     if board.runs:
         yield f"  make reproduce BOARD={board.name} MODEL={(without or gated)[0]} DATA=..."
-
-
-def _wrapped(line: str) -> Iterator[str]:
-    start = line[: len(line) - len(line.lstrip())]
-    yield from textwrap.wrap(
-        line.strip(), WIDTH, initial_indent=start, subsequent_indent=f"{start}    ", break_on_hyphens=False
-    )

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import csv
 import itertools
-import textwrap
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from bench.files import atomic_write
@@ -13,9 +12,9 @@ from bench.published.boards import Board
 from bench.published.comparison import Comparison, Measured, of_figures
 from bench.published.tolerance import RULE
 from bench.report import safe_cell
-from registry.text_table import aligned
+from registry.text_table import aligned, wrapped
 
-WIDTH = 120
+INDENT = " " * 4  # of the lines after the first of a sentence
 TITLES = ("model", "head", "published", "here", "95 %", "differ", "tol.", "within", "like", "why")
 LEGEND = (
     "here: the score of the row, beside it its 95 % interval over test patients; differ: here less published; tol.: "
@@ -51,8 +50,8 @@ def comparison_text(comparisons: Sequence[Comparison], boards: Mapping[str, Boar
     """
     shown = sorted(comparisons if everything else of_figures(comparisons), key=_order)
     parts = [_table(list(own), boards) for _, own in itertools.groupby(shown, key=lambda one: _order(one)[:6])]
-    parts += ["\n".join(_wrapped(LEGEND)), "\n".join(_wrapped(RULE))]
-    parts.append("\n".join(_wrapped(_counts(shown))))
+    parts += ["\n".join(wrapped(LEGEND, INDENT)), "\n".join(wrapped(RULE, INDENT))]
+    parts.append("\n".join(wrapped(_counts(shown), INDENT)))
     return "\n\n".join(parts)
 
 
@@ -84,11 +83,11 @@ def _table(own: Sequence[Comparison], boards: Mapping[str, Board]) -> str:
         texts = one.reasons if one.like == "no" else one.remarks
         numbers = [notes.setdefault(text, len(notes) + 1) for text in texts]
         lines.append(_cells(one, _ranges(numbers)))
-    text = [*_wrapped(head), *(f"  {line}" for line in aligned(lines))]
+    text = [*wrapped(head, INDENT), *(f"  {line}" for line in aligned(lines))]
     for note, number in notes.items():
-        text += _wrapped(f"  [{number}] {note}")
+        text += wrapped(f"  [{number}] {note}", INDENT)
     if any(one.tolerance and one.tolerance.origin == "board" for one in own):
-        text += _wrapped(f"  tolerance of {figure.board}: {boards[figure.board].tolerance_from}")
+        text += wrapped(f"  tolerance of {figure.board}: {boards[figure.board].tolerance_from}", INDENT)
     return "\n".join(text)
 
 
@@ -186,10 +185,3 @@ def _yes(value: bool | None, unknown: str = "-") -> str:
 
 def _cut(name: str, width: int) -> str:
     return name if len(name) <= width else f"{name[: width - 3]}..."
-
-
-def _wrapped(line: str) -> Iterator[str]:
-    start = line[: len(line) - len(line.lstrip())]
-    yield from textwrap.wrap(
-        line.strip(), WIDTH, initial_indent=start, subsequent_indent=f"{start}    ", break_on_hyphens=False
-    )

@@ -5,11 +5,11 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from bench.report.layout import wrapped
 from bench.report.tables import number
 from bench.results import AggregatedResult, LeaderboardData, ResultKey, Rival, Standing
 from bench.rows import Row, RowInfo
 from bench.statistics import LEVEL
+from registry.text_table import wrapped
 
 DIGITS = 3
 MOST_NAMED = 3

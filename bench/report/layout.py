@@ -1,12 +1,10 @@
-"""Lines that fit a terminal: shortened names that stay distinct, columns by their importance, wrapped sentences."""
+"""Lines that fit a terminal: shortened names that stay distinct, columns by their importance, shortened sentences."""
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-WIDTH = 120
 GAP = 2
 """Spaces between two columns, as `registry.text_table.aligned` puts them."""
 DOTS = "..."
@@ -86,24 +84,6 @@ def stacked(lines: Sequence[Sequence[str]], width: int) -> Iterator[list[list[st
             chosen = []
         chosen.append(i)
     yield [[line[0], *(line[one] for one in chosen)] for line in lines]
-
-
-def wrapped(line: str, indent: str = "  ", width: int = WIDTH) -> Iterator[str]:
-    """A sentence as lines of at most `width` columns; those after the first stand further right.
-
-    A word that is longer than a line is broken.
-    """
-    if len(line) <= width:
-        yield line
-        return
-    start = line[: len(line) - len(line.lstrip())]
-    yield from textwrap.wrap(
-        line.strip(),
-        width,
-        initial_indent=start,
-        subsequent_indent=start + indent,
-        break_on_hyphens=False,
-    )
 
 
 def shortened(sentence: str, most: int) -> str:

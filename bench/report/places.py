@@ -6,8 +6,7 @@ import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-from bench.report.layout import wrapped
-from registry.text_table import aligned
+from registry.text_table import aligned, wrapped
 
 FOLDERS = {
     "predictions": "predictions of every run, and attention of tiles (.attention.h5)",

@@ -7,11 +7,11 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 
 from bench.report.answer import is_synthetic
-from bench.report.layout import WIDTH, stacked
+from bench.report.layout import stacked
 from bench.report.tables import Record, number
 from bench.results import Against, AggregatedResult, LeaderboardData, Restorers, ResultKey, parted, restorers_of
 from bench.targets import UNTOUCHED
-from registry.text_table import aligned
+from registry.text_table import WIDTH, aligned
 
 DIGITS = {"psnr": 2, "ssim": 3, "lpips": 3}
 LEGEND = (

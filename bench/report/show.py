@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from bench.report.answer import NOTE, answer_lines, is_synthetic, warnings_of
-from bench.report.layout import shortened, wrapped
+from bench.report.layout import shortened
 from bench.report.restoration_tables import restoration_answer, restoration_lines
 from bench.report.robustness_text import robustness_answer, robustness_lines
 from bench.report.tables import number
@@ -32,6 +32,7 @@ from bench.results import (
 )
 from bench.rows import Row
 from registry import RANDOM
+from registry.text_table import wrapped
 
 LEGEND = (
     "(baseline): what the head does without a pretrained model. over baseline: the paired difference to the baseline "

@@ -9,12 +9,12 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from bench import targets
 from bench.report.answer import DIGITS, label_of, value_text
-from bench.report.layout import WIDTH, Column, fitting, short_names, wrapped
+from bench.report.layout import Column, fitting, short_names
 from bench.report.rank_tables import Record, rank_records
 from bench.report.tables import number
 from bench.results import AggregatedResult, Block, LeaderboardData, ResultKey, best_first, over_draws, protocol_names
 from registry import RANDOM
-from registry.text_table import aligned
+from registry.text_table import WIDTH, aligned, wrapped
 
 INDENT = 2
 BASELINE = " (baseline)"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import textwrap
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -27,6 +26,7 @@ from bench.verdicts import Audit, write_audit
 from registry import RANDOM
 from registry.card import Weights
 from registry.errors import UserError, near_match
+from registry.text_table import wrapped
 
 USAGE = """Usage: python -m bench audit task=NAME [data=DIR] [random=20] [network=NAME] [settings of a run]
 
@@ -39,8 +39,6 @@ and what difference the test side can show. Tables show a badge of the verdict b
   protocol=...   the heads, as in a run; rows of models in results=DIR with the same heads are compared with"""
 OPTIONS = ("random", "network")
 MOST_SEEDS = 1000
-WIDTH = 120
-"""Columns of the terminal."""
 
 
 @dataclass(frozen=True)
@@ -171,18 +169,6 @@ def _audit_task(context: RunContext, plan: TaskPlan, networks: Sequence[str], op
 
 
 def _printed(verdict: Audit, page: Path) -> list[str]:
-    lines = _wrapped(f"{verdict.task}: {verdict.badge}", "")
-    for sentence in verdict.sentences or [NO_ALARM]:
-        lines += _wrapped(sentence, "  ")
+    sentences = [f"{verdict.task}: {verdict.badge}", *(f"  {one}" for one in verdict.sentences or [NO_ALARM])]
+    lines = [line for one in sentences for line in wrapped(one, break_words=False)]
     return [*lines, f"  All numbers: {page}"]
-
-
-def _wrapped(text: str, indent: str) -> list[str]:
-    return textwrap.wrap(
-        text,
-        WIDTH,
-        initial_indent=indent,
-        subsequent_indent=f"{indent}  ",
-        break_long_words=False,
-        break_on_hyphens=False,
-    )

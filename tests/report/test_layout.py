@@ -7,8 +7,9 @@ from hypothesis import strategies as st
 from leaderboard_runs import AddRun, block, predicted, text
 
 from bench.report import files_text, table_text
-from bench.report.layout import Column, fitting, short_names, stacked, wrapped
+from bench.report.layout import Column, fitting, short_names, stacked
 from bench.results import read_leaderboard
+from registry.text_table import wrapped
 
 LONG = ("timm:vit_small_patch14_reg4_dinov2.lvd142m", "timm:vit_small_patch16_reg4_dinov2.lvd142m")
 INTERVAL = {"ci_low": 0.3, "ci_high": 0.9, "interval": "episodes"}
